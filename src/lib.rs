@@ -1,0 +1,2 @@
+//! Bootstraps, checks and renews the PKI of a Kubernetes cluster.
+

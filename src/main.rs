@@ -1,0 +1,3 @@
+//! The `pki` command.
+
+fn main() {}
