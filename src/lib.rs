@@ -1,2 +1,3 @@
 //! Bootstraps, checks and renews the PKI of a Kubernetes cluster.
 
+pub mod catalog;
