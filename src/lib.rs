@@ -1,3 +1,4 @@
 //! Bootstraps, checks and renews the PKI of a Kubernetes cluster.
 
 pub mod catalog;
+pub mod x509;

@@ -1,0 +1,67 @@
+//! Key algorithms: kubeadm's five names, and what else may be found in a tree.
+
+use std::fmt;
+
+/// A key algorithm with its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// RSA, modulus of 2048 bits; kubeadm's default.
+    Rsa2048,
+    /// RSA, modulus of 3072 bits.
+    Rsa3072,
+    /// RSA, modulus of 4096 bits.
+    Rsa4096,
+    /// RSA, modulus of 8192 bits: not one of kubeadm's choices, but a user-made CA may have it.
+    Rsa8192,
+    /// ECDSA on NIST P-256.
+    EcdsaP256,
+    /// ECDSA on NIST P-384.
+    EcdsaP384,
+    /// ECDSA on NIST P-521: not one of kubeadm's choices, but a user-made CA may have it.
+    EcdsaP521,
+}
+
+impl Algorithm {
+    /// The values of `ClusterConfiguration.encryptionAlgorithm` (kubeadm 1.36 `apis/kubeadm/types.go`).
+    pub const CONFIGURABLE: [Algorithm; 5] = [
+        Algorithm::Rsa2048,
+        Algorithm::Rsa3072,
+        Algorithm::Rsa4096,
+        Algorithm::EcdsaP256,
+        Algorithm::EcdsaP384,
+    ];
+
+    /// Returns the algorithm that kubeadm's configuration calls by `name`.
+    pub fn from_config(name: &str) -> Option<Algorithm> {
+        Algorithm::CONFIGURABLE
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
+    }
+
+    /// Returns kubeadm's name of this algorithm.
+    pub fn name(self) -> &'static str {
+        match self {
+            Algorithm::Rsa2048 => "RSA-2048",
+            Algorithm::Rsa3072 => "RSA-3072",
+            Algorithm::Rsa4096 => "RSA-4096",
+            Algorithm::Rsa8192 => "RSA-8192",
+            Algorithm::EcdsaP256 => "ECDSA-P256",
+            Algorithm::EcdsaP384 => "ECDSA-P384",
+            Algorithm::EcdsaP521 => "ECDSA-P521",
+        }
+    }
+
+    /// Returns whether this is an RSA algorithm.
+    pub fn is_rsa(self) -> bool {
+        matches!(
+            self,
+            Algorithm::Rsa2048 | Algorithm::Rsa3072 | Algorithm::Rsa4096 | Algorithm::Rsa8192
+        )
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,389 @@
+//! Certificates as they are found: PEM files in, facts out. Nothing here signs or judges; see `issue` and `verify`.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use time::OffsetDateTime;
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::oid::AssociatedOid;
+use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::name::{GeneralName, GeneralNames};
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName,
+    SubjectKeyIdentifier,
+};
+use x509_cert::name::Name;
+
+use super::key::{PublicKey, unix_lines};
+use super::san::San;
+use crate::catalog::Usage;
+
+const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+
+/// An X.509 version 3 certificate (RFC 5280).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    der: Vec<u8>,
+    parsed: x509_cert::Certificate,
+}
+
+/// Why a certificate file could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateError {
+    /// The file has no bytes.
+    Empty,
+    /// The file is DER, not PEM.
+    Der,
+    /// The PEM text is malformed; the library's reason.
+    Pem(String),
+    /// There is no `CERTIFICATE` block; the labels that were found.
+    NoCertificate(Vec<String>),
+    /// There is a private key in the file.
+    PrivateKey,
+    /// A certificate is malformed: its position in the file, from 1, and the library's reason.
+    Malformed(usize, String),
+}
+
+impl Certificate {
+    /// Takes one DER certificate.
+    pub fn from_der(der: Vec<u8>) -> Result<Certificate, CertificateError> {
+        let parsed = x509_cert::Certificate::from_der(&der)
+            .map_err(|error| CertificateError::Malformed(1, error.to_string()))?;
+        let certificate = Certificate { der, parsed };
+        certificate
+            .check_extensions()
+            .map_err(|error| CertificateError::Malformed(1, error.to_string()))?;
+        Ok(certificate)
+    }
+
+    /// Reads a certificate file: the certificate first, then its intermediates or further CAs. Never empty.
+    ///
+    /// Text around the blocks is passed over, as Go's `encoding/pem` does.
+    pub fn chain_from_pem(text: &[u8]) -> Result<Vec<Certificate>, CertificateError> {
+        let chain = Certificate::chain_beside_key(text)?;
+        // The key of a `.crt`, which is 0644, is everybody's.
+        if text
+            .windows(PRIVATE_KEY.len())
+            .any(|window| window == PRIVATE_KEY)
+        {
+            return Err(CertificateError::PrivateKey);
+        }
+        Ok(chain)
+    }
+
+    /// Reads the certificates of a private file that holds their key as well, such as the kubelet's.
+    pub fn chain_beside_key(text: &[u8]) -> Result<Vec<Certificate>, CertificateError> {
+        if text.is_empty() {
+            return Err(CertificateError::Empty);
+        }
+        if text.first() == Some(&0x30) {
+            return Err(CertificateError::Der);
+        }
+        let blocks =
+            pem::parse_many(text).map_err(|error| CertificateError::Pem(error.to_string()))?;
+        // The library passes over a block that has no end; a file cut short must not look like a shorter chain.
+        let begun = text
+            .windows(BEGIN.len())
+            .filter(|window| *window == BEGIN)
+            .count();
+        if begun != blocks.len() {
+            return Err(CertificateError::Pem(format!(
+                "{begun} blocks begin, {} end",
+                blocks.len()
+            )));
+        }
+        let labels = blocks.iter().map(|block| block.tag().to_owned()).collect();
+        let mut chain = Vec::new();
+        for block in blocks
+            .into_iter()
+            .filter(|block| block.tag() == "CERTIFICATE")
+        {
+            let position = chain.len() + 1;
+            chain.push(Certificate::from_der(block.into_contents()).map_err(
+                |error| match error {
+                    CertificateError::Malformed(_, reason) => {
+                        CertificateError::Malformed(position, reason)
+                    }
+                    other => other,
+                },
+            )?);
+        }
+        if chain.is_empty() {
+            Err(CertificateError::NoCertificate(labels))
+        } else {
+            Ok(chain)
+        }
+    }
+
+    /// Returns the certificate as a `CERTIFICATE` PEM block.
+    pub fn to_pem(&self) -> String {
+        pem::encode_config(
+            &pem::Pem::new("CERTIFICATE", self.der.clone()),
+            unix_lines(),
+        )
+    }
+
+    /// Returns the DER encoding.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Returns the subject, all RDNs as they are encoded.
+    pub fn subject(&self) -> &Name {
+        self.parsed.tbs_certificate().subject()
+    }
+
+    /// Returns the issuer, all RDNs as they are encoded.
+    pub fn issuer(&self) -> &Name {
+        self.parsed.tbs_certificate().issuer()
+    }
+
+    /// Returns whether issuer and subject are the same name.
+    pub fn is_self_issued(&self) -> bool {
+        self.subject() == self.issuer()
+    }
+
+    /// Returns the first common name of the subject, if it has one that is text.
+    pub fn common_name(&self) -> Option<String> {
+        self.subject()
+            .common_name()
+            .ok()
+            .flatten()
+            .map(|name| name.value().into_owned())
+    }
+
+    /// Returns the serial number in colon-separated hexadecimal.
+    pub fn serial(&self) -> String {
+        self.parsed.tbs_certificate().serial_number().to_string()
+    }
+
+    /// Returns the first second at which the certificate is valid.
+    pub fn not_before(&self) -> OffsetDateTime {
+        to_offset(self.parsed.tbs_certificate().validity().not_before)
+    }
+
+    /// Returns the last second at which the certificate is valid.
+    pub fn not_after(&self) -> OffsetDateTime {
+        to_offset(self.parsed.tbs_certificate().validity().not_after)
+    }
+
+    /// Returns the subject's public key.
+    pub fn public_key(&self) -> PublicKey {
+        // The structure was decoded from DER a moment ago, so it encodes again; an empty key matches nothing.
+        PublicKey::from_spki(
+            self.parsed
+                .tbs_certificate()
+                .subject_public_key_info()
+                .to_der()
+                .unwrap_or_default(),
+        )
+    }
+
+    /// Returns whether basicConstraints, marked critical, say that this is a CA, and keyUsage lets it sign certificates.
+    pub fn is_ca(&self) -> bool {
+        let basic: Option<(bool, BasicConstraints)> = self.extension();
+        let may_sign = self
+            .extension::<KeyUsage>()
+            .is_some_and(|(_, usage)| usage.key_cert_sign());
+        matches!(basic, Some((true, BasicConstraints { ca: true, .. }))) && may_sign
+    }
+
+    /// Returns whether the certificate claims to be a CA, however incompletely.
+    pub fn claims_ca(&self) -> bool {
+        self.extension::<BasicConstraints>()
+            .is_some_and(|(_, basic)| basic.ca)
+    }
+
+    /// Returns the key usage bits, if the extension is there.
+    pub(super) fn key_usage(&self) -> Option<KeyUsage> {
+        self.extension().map(|(_, usage)| usage)
+    }
+
+    /// Returns the extended key usages in their order, by object identifier.
+    pub fn usage_oids(&self) -> Vec<ObjectIdentifier> {
+        self.extension::<ExtendedKeyUsage>()
+            .map(|(_, usages)| usages.0)
+            .unwrap_or_default()
+    }
+
+    /// Returns the names of the extended key usages in their order; an unknown one is given as its object identifier.
+    pub fn usage_names(&self) -> Vec<String> {
+        self.usage_oids().iter().map(usage_text).collect()
+    }
+
+    /// Returns the subject alternative names in their order.
+    pub fn general_names(&self) -> GeneralNames {
+        self.extension::<SubjectAltName>()
+            .map(|(_, names)| names.0)
+            .unwrap_or_default()
+    }
+
+    /// Returns the subject alternative names as text, such as `DNS:localhost` or `URI:spiffe://a/b`, in their order.
+    pub fn san_texts(&self) -> Vec<String> {
+        self.general_names().iter().map(general_name_text).collect()
+    }
+
+    /// Returns the DNS names and IP addresses among the subject alternative names.
+    pub fn sans(&self) -> Vec<San> {
+        self.general_names().iter().filter_map(to_san).collect()
+    }
+
+    /// Returns the subject key identifier.
+    pub fn subject_key_id(&self) -> Option<Vec<u8>> {
+        self.extension::<SubjectKeyIdentifier>()
+            .map(|(_, id)| id.0.as_bytes().to_vec())
+    }
+
+    /// Returns the key identifier of the issuer.
+    pub fn authority_key_id(&self) -> Option<Vec<u8>> {
+        let (_, id) = self.extension::<AuthorityKeyIdentifier>()?;
+        id.key_identifier.map(|id| id.as_bytes().to_vec())
+    }
+
+    /// Returns the extensions as they are encoded.
+    pub(super) fn extensions(&self) -> &[Extension] {
+        self.parsed
+            .tbs_certificate()
+            .extensions()
+            .map_or(&[], |extensions| extensions.as_slice())
+    }
+
+    /// Returns the signed part, the signature algorithm and the signature, each in DER.
+    pub(super) fn signed_parts(&self) -> Option<(Vec<u8>, Vec<u8>, &[u8])> {
+        let signed = self.parsed.tbs_certificate().to_der().ok()?;
+        let algorithm = self.parsed.signature_algorithm().to_der().ok()?;
+        Some((signed, algorithm, self.parsed.signature().as_bytes()?))
+    }
+
+    /// Returns an extension with its criticality.
+    fn extension<T: for<'a> Decode<'a, Error = x509_cert::der::Error> + AssociatedOid>(
+        &self,
+    ) -> Option<(bool, T)> {
+        let extension = self
+            .extensions()
+            .iter()
+            .find(|extension| extension.extn_id == T::OID)?;
+        Some((
+            extension.critical,
+            T::from_der(extension.extn_value.as_bytes()).ok()?,
+        ))
+    }
+
+    /// Decodes every extension that the accessors read, so that a malformed one is an error and not an absent one.
+    fn check_extensions(&self) -> x509_cert::der::Result<()> {
+        for extension in self.extensions() {
+            let value = extension.extn_value.as_bytes();
+            match extension.extn_id {
+                BasicConstraints::OID => BasicConstraints::from_der(value).map(drop)?,
+                KeyUsage::OID => KeyUsage::from_der(value).map(drop)?,
+                ExtendedKeyUsage::OID => ExtendedKeyUsage::from_der(value).map(drop)?,
+                SubjectAltName::OID => SubjectAltName::from_der(value).map(drop)?,
+                SubjectKeyIdentifier::OID => SubjectKeyIdentifier::from_der(value).map(drop)?,
+                AuthorityKeyIdentifier::OID => AuthorityKeyIdentifier::from_der(value).map(drop)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Certificate({}, serial {})",
+            self.subject(),
+            self.serial()
+        )
+    }
+}
+
+impl fmt::Display for CertificateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CertificateError::Empty => f.write_str("the file is empty"),
+            CertificateError::Der => {
+                f.write_str("the file is DER, want PEM (`openssl x509 -inform der` converts it)")
+            }
+            CertificateError::Pem(reason) => write!(f, "malformed PEM: {reason}"),
+            CertificateError::NoCertificate(labels) if labels.is_empty() => {
+                f.write_str("there is no PEM block in it")
+            }
+            CertificateError::NoCertificate(labels) => {
+                write!(
+                    f,
+                    "there is no `CERTIFICATE` block in it, only `{}`",
+                    labels.join("`, `")
+                )
+            }
+            CertificateError::PrivateKey => {
+                f.write_str("there is a private key in this world-readable file")
+            }
+            CertificateError::Malformed(position, reason) => {
+                write!(f, "certificate {position} is malformed: {reason}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for CertificateError {}
+
+/// Returns the object identifier of a usage.
+pub(super) fn usage_oid(usage: Usage) -> ObjectIdentifier {
+    match usage {
+        Usage::ServerAuth => SERVER_AUTH,
+        Usage::ClientAuth => CLIENT_AUTH,
+    }
+}
+
+pub(super) fn usage_text(oid: &ObjectIdentifier) -> String {
+    match *oid {
+        SERVER_AUTH => Usage::ServerAuth.name().to_owned(),
+        CLIENT_AUTH => Usage::ClientAuth.name().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn to_offset(time: x509_cert::time::Time) -> OffsetDateTime {
+    // X.509 times lie between 1950 and 9999, all of which `time` represents; before 1970 the library itself gives 1970.
+    i64::try_from(time.to_unix_duration().as_secs())
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+fn to_san(name: &GeneralName) -> Option<San> {
+    match name {
+        GeneralName::DnsName(name) => Some(San::Dns(name.as_str().to_owned())),
+        GeneralName::IpAddress(octets) => ip_address(octets.as_bytes()).map(San::Ip),
+        _ => None,
+    }
+}
+
+pub(super) fn general_name_text(name: &GeneralName) -> String {
+    if let Some(san) = to_san(name) {
+        return san.to_string();
+    }
+    match name {
+        GeneralName::Rfc822Name(address) => format!("email:{}", address.as_str()),
+        GeneralName::UniformResourceIdentifier(uri) => format!("URI:{}", uri.as_str()),
+        GeneralName::DirectoryName(name) => format!("dirName:{name}"),
+        GeneralName::RegisteredId(oid) => format!("RID:{oid}"),
+        GeneralName::IpAddress(octets) => {
+            format!("IP:malformed, {} octets", octets.as_bytes().len())
+        }
+        _ => "otherName".to_owned(),
+    }
+}
+
+fn ip_address(octets: &[u8]) -> Option<IpAddr> {
+    <[u8; 4]>::try_from(octets)
+        .map(IpAddr::from)
+        .or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from))
+        .ok()
+}

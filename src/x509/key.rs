@@ -1,0 +1,351 @@
+//! Private keys: generated, read from PEM, written as kubeadm writes them, used to sign.
+//!
+//! Key material stays inside [`PrivateKey`] and in buffers that are wiped when dropped; `Debug` shows none of it.
+
+use std::fmt;
+
+use aws_lc_rs::encoding::{AsDer, EcPrivateKeyRfc5915Der, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING,
+    EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+};
+use pkcs8::PrivateKeyInfoRef;
+use pkcs8::der::asn1::ObjectIdentifier;
+use pkcs8::spki::SubjectPublicKeyInfoRef;
+use zeroize::Zeroizing;
+
+use super::algorithm::Algorithm;
+
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const SECP521R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+
+/// A private key with its public half.
+pub struct PrivateKey {
+    algorithm: Algorithm,
+    material: Material,
+}
+
+enum Material {
+    Rsa(RsaKeyPair),
+    Ecdsa(EcdsaKeyPair),
+}
+
+/// A public key as DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey {
+    spki: Vec<u8>,
+}
+
+/// Why a private or public key could not be read or used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyError {
+    /// The file has no bytes.
+    Empty,
+    /// The key needs a passphrase.
+    Encrypted,
+    /// The PEM text is malformed; the library's reason.
+    Pem(String),
+    /// There is no key in the file; the PEM labels that were found.
+    NoKey(Vec<String>),
+    /// There are several keys in the file.
+    SeveralKeys(usize),
+    /// The key is of a kind that Kubernetes components or `pki` do not use.
+    Unsupported(String),
+    /// The key's encoding or numbers are wrong; the library's reason.
+    Malformed(String),
+    /// The cryptography library failed to generate or to sign.
+    Library,
+}
+
+impl PrivateKey {
+    /// Generates a key. RSA-2048 takes about a tenth of a second, the larger ones seconds, ECDSA microseconds.
+    pub fn generate(algorithm: Algorithm) -> Result<PrivateKey, KeyError> {
+        let rsa = |size| RsaKeyPair::generate(size).map(Material::Rsa);
+        let ecdsa = |curve| EcdsaKeyPair::generate(curve).map(Material::Ecdsa);
+        let material = match algorithm {
+            Algorithm::Rsa2048 => rsa(KeySize::Rsa2048),
+            Algorithm::Rsa3072 => rsa(KeySize::Rsa3072),
+            Algorithm::Rsa4096 => rsa(KeySize::Rsa4096),
+            Algorithm::Rsa8192 => rsa(KeySize::Rsa8192),
+            Algorithm::EcdsaP256 => ecdsa(&ECDSA_P256_SHA256_ASN1_SIGNING),
+            Algorithm::EcdsaP384 => ecdsa(&ECDSA_P384_SHA384_ASN1_SIGNING),
+            Algorithm::EcdsaP521 => ecdsa(&ECDSA_P521_SHA512_ASN1_SIGNING),
+        };
+        Ok(PrivateKey {
+            algorithm,
+            material: material.map_err(|_| KeyError::Library)?,
+        })
+    }
+
+    /// Reads the one private key of a PEM file: PKCS#1, SEC1 or PKCS#8, as kubeadm does.
+    ///
+    /// Blocks of other kinds (`EC PARAMETERS`, certificates) are passed over. Unlike kubeadm, which takes the first of
+    /// several keys, a file with more than one is refused: nobody can tell which one is meant.
+    pub fn from_pem(text: &[u8]) -> Result<PrivateKey, KeyError> {
+        if text.is_empty() {
+            return Err(KeyError::Empty);
+        }
+        let blocks = pem::parse_many(text).map_err(|error| KeyError::Pem(error.to_string()))?;
+        let mut labels = Vec::new();
+        let mut keys = Vec::new();
+        for block in blocks {
+            let label = block.tag().to_owned();
+            // RFC 1421 headers on a key mean OpenSSL's traditional encryption.
+            let encrypted =
+                label == "ENCRYPTED PRIVATE KEY" || block.headers().get("DEK-Info").is_some();
+            let der = Zeroizing::new(block.into_contents());
+            match label.as_str() {
+                _ if encrypted => return Err(KeyError::Encrypted),
+                "RSA PRIVATE KEY" => keys.push(PrivateKey::from_rsa(RsaKeyPair::from_der(&der))?),
+                "EC PRIVATE KEY" => keys.push(PrivateKey::from_sec1(&der)?),
+                "PRIVATE KEY" => keys.push(PrivateKey::from_pkcs8(&der)?),
+                _ => labels.push(label),
+            }
+        }
+        let count = keys.len();
+        match keys.pop() {
+            Some(key) if count == 1 => Ok(key),
+            Some(_) => Err(KeyError::SeveralKeys(count)),
+            None => Err(KeyError::NoKey(labels)),
+        }
+    }
+
+    fn from_rsa(
+        parsed: Result<RsaKeyPair, aws_lc_rs::error::KeyRejected>,
+    ) -> Result<PrivateKey, KeyError> {
+        let key = parsed.map_err(|error| match error.to_string().as_str() {
+            "TooSmall" => KeyError::Unsupported("RSA with less than 2048 bits".to_owned()),
+            "TooLarge" => KeyError::Unsupported("RSA with more than 8192 bits".to_owned()),
+            reason => KeyError::Malformed(reason.to_owned()),
+        })?;
+        let exponent = key
+            .public_key()
+            .exponent()
+            .big_endian_without_leading_zero();
+        // FIPS 186-5 section 5.1 wants an exponent above 2^16; smaller ones have a history of attacks.
+        if exponent.len() < 3 {
+            return Err(KeyError::Unsupported(
+                "RSA with a public exponent below 65537".to_owned(),
+            ));
+        }
+        let bits = key.public_modulus_len() * 8;
+        let algorithm = rsa_algorithm(bits)
+            .ok_or_else(|| KeyError::Unsupported(format!("RSA with {bits} bits")))?;
+        Ok(PrivateKey {
+            algorithm,
+            material: Material::Rsa(key),
+        })
+    }
+
+    fn from_sec1(der: &[u8]) -> Result<PrivateKey, KeyError> {
+        let curves: [(Algorithm, &'static EcdsaSigningAlgorithm); 3] = [
+            (Algorithm::EcdsaP256, &ECDSA_P256_SHA256_ASN1_SIGNING),
+            (Algorithm::EcdsaP384, &ECDSA_P384_SHA384_ASN1_SIGNING),
+            (Algorithm::EcdsaP521, &ECDSA_P521_SHA512_ASN1_SIGNING),
+        ];
+        for (algorithm, curve) in curves {
+            if let Ok(key) = EcdsaKeyPair::from_private_key_der(curve, der) {
+                return Ok(PrivateKey {
+                    algorithm,
+                    material: Material::Ecdsa(key),
+                });
+            }
+        }
+        Err(KeyError::Unsupported(
+            "an elliptic-curve key that is malformed or not on P-256, P-384 or P-521".to_owned(),
+        ))
+    }
+
+    fn from_pkcs8(der: &[u8]) -> Result<PrivateKey, KeyError> {
+        let info = PrivateKeyInfoRef::try_from(der)
+            .map_err(|error| KeyError::Malformed(error.to_string()))?;
+        match info.algorithm.oid {
+            RSA_ENCRYPTION => PrivateKey::from_rsa(RsaKeyPair::from_pkcs8(der)),
+            EC_PUBLIC_KEY => PrivateKey::from_sec1(der),
+            other => Err(KeyError::Unsupported(format!(
+                "a key of algorithm {other}, neither RSA nor ECDSA"
+            ))),
+        }
+    }
+
+    /// Returns the key's algorithm and size.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Returns the public half.
+    pub fn public_key(&self) -> Result<PublicKey, KeyError> {
+        let der: PublicKeyX509Der<'_> = match &self.material {
+            Material::Rsa(key) => key.public_key().as_der(),
+            Material::Ecdsa(key) => key.public_key().as_der(),
+        }
+        .map_err(|_| KeyError::Library)?;
+        Ok(PublicKey {
+            spki: der.as_ref().to_vec(),
+        })
+    }
+
+    /// Returns the key as PEM, as kubeadm writes it: `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC1 with the curve inside).
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
+        match &self.material {
+            Material::Rsa(key) => {
+                let pkcs8: Pkcs8V1Der<'_> = key.as_der().map_err(|_| KeyError::Library)?;
+                let info =
+                    PrivateKeyInfoRef::try_from(pkcs8.as_ref()).map_err(|_| KeyError::Library)?;
+                Ok(encode_pem("RSA PRIVATE KEY", info.private_key.as_bytes()))
+            }
+            Material::Ecdsa(key) => {
+                let sec1: EcPrivateKeyRfc5915Der<'_> =
+                    key.private_key().as_der().map_err(|_| KeyError::Library)?;
+                Ok(encode_pem("EC PRIVATE KEY", sec1.as_ref()))
+            }
+        }
+    }
+
+    /// Signs `message`: SHA-256 with PKCS#1 v1.5 for RSA of any size, the curve's own hash for ECDSA, as Go's `crypto/x509` chooses.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let random = aws_lc_rs::rand::SystemRandom::new();
+        match &self.material {
+            Material::Rsa(key) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
+                    .map_err(|_| KeyError::Library)?;
+                Ok(signature)
+            }
+            Material::Ecdsa(key) => {
+                let signature = key.sign(&random, message).map_err(|_| KeyError::Library)?;
+                Ok(signature.as_ref().to_vec())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrivateKey({}, elided)", self.algorithm)
+    }
+}
+
+impl PublicKey {
+    /// Takes DER SubjectPublicKeyInfo as it stands.
+    pub(crate) fn from_spki(spki: Vec<u8>) -> PublicKey {
+        PublicKey { spki }
+    }
+
+    /// Reads every `PUBLIC KEY` block of a PEM file; at least one.
+    ///
+    /// Several are legitimate: `--service-account-key-file` accepts any number while a key is being replaced.
+    pub fn from_pem(text: &[u8]) -> Result<Vec<PublicKey>, KeyError> {
+        if text.is_empty() {
+            return Err(KeyError::Empty);
+        }
+        let blocks = pem::parse_many(text).map_err(|error| KeyError::Pem(error.to_string()))?;
+        let labels = blocks.iter().map(|block| block.tag().to_owned()).collect();
+        let keys: Vec<_> = blocks
+            .into_iter()
+            .filter(|block| block.tag() == "PUBLIC KEY")
+            .map(|block| PublicKey {
+                spki: block.into_contents(),
+            })
+            .collect();
+        if keys.is_empty() {
+            Err(KeyError::NoKey(labels))
+        } else {
+            Ok(keys)
+        }
+    }
+
+    /// Returns the key as a `PUBLIC KEY` PEM block.
+    pub fn to_pem(&self) -> String {
+        pem::encode_config(
+            &pem::Pem::new("PUBLIC KEY", self.spki.clone()),
+            unix_lines(),
+        )
+    }
+
+    /// Returns the key's algorithm and size, if it is one that `pki` can make.
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        let info = SubjectPublicKeyInfoRef::try_from(self.spki.as_slice()).ok()?;
+        match info.algorithm.oid {
+            RSA_ENCRYPTION => {
+                let key = aws_lc_rs::rsa::PublicKey::from_der(info.subject_public_key.raw_bytes())
+                    .ok()?;
+                rsa_algorithm(key.modulus_len() * 8)
+            }
+            EC_PUBLIC_KEY => match info.algorithm.parameters_oid().ok()? {
+                SECP256R1 => Some(Algorithm::EcdsaP256),
+                SECP384R1 => Some(Algorithm::EcdsaP384),
+                SECP521R1 => Some(Algorithm::EcdsaP521),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Returns the key identifier: the first 20 bytes of the SHA-256 of the key bits (RFC 7093 section 2, method 1; Go since 1.25).
+    pub fn key_id(&self) -> Result<Vec<u8>, KeyError> {
+        let info = SubjectPublicKeyInfoRef::try_from(self.spki.as_slice())
+            .map_err(|error| KeyError::Malformed(error.to_string()))?;
+        let digest = aws_lc_rs::digest::digest(
+            &aws_lc_rs::digest::SHA256,
+            info.subject_public_key.raw_bytes(),
+        );
+        Ok(digest.as_ref().iter().copied().take(20).collect())
+    }
+
+    /// Returns the DER SubjectPublicKeyInfo.
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyError::Empty => f.write_str("the file is empty"),
+            KeyError::Encrypted => f.write_str("the key is encrypted with a passphrase; Kubernetes components need it in the clear"),
+            KeyError::Pem(reason) => write!(f, "malformed PEM: {reason}"),
+            KeyError::NoKey(labels) if labels.is_empty() => f.write_str("there is no PEM block in it"),
+            KeyError::NoKey(labels) => write!(f, "there is no key in it, only `{}`", labels.join("`, `")),
+            KeyError::SeveralKeys(count) => write!(f, "there are {count} private keys in it, want one"),
+            KeyError::Unsupported(what) => write!(f, "unsupported key: {what}"),
+            KeyError::Malformed(reason) => write!(f, "malformed key: {reason}"),
+            KeyError::Library => f.write_str("the cryptography library failed"),
+        }
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+fn rsa_algorithm(bits: usize) -> Option<Algorithm> {
+    match bits {
+        2048 => Some(Algorithm::Rsa2048),
+        3072 => Some(Algorithm::Rsa3072),
+        4096 => Some(Algorithm::Rsa4096),
+        8192 => Some(Algorithm::Rsa8192),
+        _ => None,
+    }
+}
+
+/// Encodes with 64 columns and LF, as Go's `encoding/pem` does, and wipes the copy it makes.
+fn encode_pem(label: &str, der: &[u8]) -> Zeroizing<String> {
+    let block = pem::Pem::new(label, der);
+    let text = Zeroizing::new(pem::encode_config(&block, unix_lines()));
+    drop(Zeroizing::new(block.into_contents()));
+    text
+}
+
+pub(super) fn unix_lines() -> pem::EncodeConfig {
+    pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF)
+}
+
+/// Returns random bytes from the cryptography library's generator.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], KeyError> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| KeyError::Library)?;
+    Ok(bytes)
+}

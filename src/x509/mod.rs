@@ -1,0 +1,11 @@
+//! Keys, certificates and chains: no files, no clock, no printing.
+//!
+//! `algorithm` and `san` are the vocabulary, `key` holds private keys, `certificate` reads, `issue` signs and `verify` judges
+//! a chain. Only `key` and `verify` name AWS-LC; only `certificate` and `issue` name x509-cert.
+
+pub mod algorithm;
+pub mod certificate;
+pub mod issue;
+pub mod key;
+pub mod san;
+pub mod verify;
