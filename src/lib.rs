@@ -1,4 +1,5 @@
 //! Bootstraps, checks and renews the PKI of a Kubernetes cluster.
 
 pub mod catalog;
+pub mod config;
 pub mod x509;

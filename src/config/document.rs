@@ -1,0 +1,664 @@
+//! A located YAML tree: every node knows its line, and a scalar keeps the text that was written.
+//!
+//! Deserializing straight into structs would lose both: `clusterName: no` would arrive as a boolean, `1.10` as 1.1, and a
+//! second `certSANs` would silently win or stop the reading at once. So the tree is built from the parser's events
+//! (serde-saphyr's own parser), and `kubeadm` takes from it what it knows.
+//!
+//! Aliases are resolved by sharing, so that no document grows when it is read; merge keys are refused. Size and depth are
+//! bounded.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use serde_saphyr::granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Tag};
+
+use super::problem::{Origin, Problem, printable, quote};
+
+/// The largest file that is read; a configuration of a thousand SANs has 40 KiB.
+pub const MAX_BYTES: usize = 1 << 20;
+/// The deepest nesting; kubeadm's own types have six levels.
+const MAX_DEPTH: usize = 64;
+/// How many levels of a path a message shows.
+const SHOWN_DEPTH: usize = 8;
+
+/// A node of the tree.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The line it begins on, in the file that the user knows.
+    pub line: usize,
+    /// What it holds.
+    pub value: Value,
+    /// How many levels are below it, itself included.
+    height: usize,
+}
+
+/// What a node holds.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// Nothing, `~` or `null`.
+    Null,
+    /// Anything that is not nested.
+    Scalar(Scalar),
+    /// A list.
+    Sequence(Rc<[Node]>),
+    /// A mapping, in the order of the file, without duplicate keys.
+    Mapping(Rc<[Entry]>),
+}
+
+/// A scalar.
+#[derive(Clone, Debug)]
+pub struct Scalar {
+    /// The text: as written if it was plain, else without quotes, escapes and indentation.
+    pub text: Rc<str>,
+    /// Whether it is a literal block (`|`), whose lines are lines of the file.
+    pub literal: bool,
+}
+
+/// A key of a mapping, and its value.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The key.
+    pub key: Rc<str>,
+    /// The key's line.
+    pub line: usize,
+    /// The value.
+    pub value: Node,
+}
+
+impl Value {
+    /// Returns what this is, with its article.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Scalar(_) => "a single value",
+            Value::Sequence(_) => "a list",
+            Value::Mapping(_) => "a mapping",
+        }
+    }
+}
+
+/// The file that a text is, or is part of.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The file's name as the user gave it.
+    pub file: &'a str,
+    /// How the text's lines are numbered in the file.
+    pub lines: Lines,
+}
+
+/// How the lines of a text are numbered in the file it was found in.
+#[derive(Clone, Copy, Debug)]
+pub enum Lines {
+    /// The text begins after this line; 0 for a text that is the whole file.
+    After(usize),
+    /// All of the text stands for this one line.
+    All(usize),
+}
+
+impl Source<'_> {
+    /// Returns the place of a line of the text and a field.
+    pub fn origin(&self, line: usize, path: impl Into<String>) -> Origin {
+        Origin::File {
+            file: self.file.to_owned(),
+            line: self.line(line),
+            path: path.into(),
+        }
+    }
+
+    /// Returns the line of the file that holds a line of the text.
+    pub fn line(&self, line: usize) -> usize {
+        match self.lines {
+            Lines::After(offset) => offset + line,
+            Lines::All(line) => line,
+        }
+    }
+}
+
+/// Returns the text of a file, or why it cannot be YAML that we read; a byte-order mark is dropped.
+pub fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem> {
+    let source = Source {
+        file,
+        lines: Lines::After(0),
+    };
+    let problem = |line, message: String| Problem {
+        origin: source.origin(line, ""),
+        message,
+    };
+    let line_of = |offset: usize| 1 + bytes.iter().take(offset).filter(|&&b| b == b'\n').count();
+    if bytes.len() > MAX_BYTES {
+        let message = format!(
+            "has {} bytes, at most {MAX_BYTES} are read as configuration",
+            bytes.len()
+        );
+        return Err(problem(0, message));
+    }
+    let utf16 = || problem(0, "is UTF-16; save it as UTF-8".to_owned());
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(utf16());
+    }
+    // ASCII in UTF-16 without byte-order mark has a zero byte in the first character.
+    if bytes.len() > 1 && bytes.iter().take(2).any(|&b| b == 0) {
+        return Err(utf16());
+    }
+    if let Some(offset) = bytes.iter().position(|&b| b == 0) {
+        return Err(problem(line_of(offset), "has a NUL byte".to_owned()));
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        Err(error) => Err(problem(
+            line_of(error.valid_up_to()),
+            "is not UTF-8".to_owned(),
+        )),
+    }
+}
+
+/// Reads all documents of a YAML text.
+///
+/// Where the text is no YAML the documents before that place are returned, and the problem is added to `problems`; so are
+/// duplicate keys and merge keys, of which the first resp. none reaches the tree. An empty document is a [`Value::Null`].
+pub fn parse(source: Source<'_>, text: &str, problems: &mut Vec<Problem>) -> Vec<Node> {
+    let mut builder = Builder {
+        source,
+        problems,
+        documents: Vec::new(),
+        frames: Vec::new(),
+        anchors: HashMap::new(),
+    };
+    for event in Parser::new_from_str(text) {
+        let result = match event {
+            Ok((event, span)) => builder.event(event, span.start.line()),
+            Err(error) => {
+                let message = match error.kind() {
+                    ErrorKind::RecursionLimitExceeded => too_deep(),
+                    _ => invalid(&error.info()),
+                };
+                Err((error.marker().line(), message))
+            }
+        };
+        if let Err((line, message)) = result {
+            let path = builder.path();
+            builder.problem(line, path, message);
+            break;
+        }
+    }
+    builder.documents
+}
+
+fn invalid(reason: &str) -> String {
+    format!("is not valid YAML: {}", printable(reason))
+}
+
+/// A problem after which the rest of the text cannot be understood: its line and message.
+type Fatal = (usize, String);
+
+/// A collection that is not closed yet.
+struct Frame {
+    /// The text's line, not the file's.
+    line: usize,
+    anchor: usize,
+    content: Content,
+}
+
+enum Content {
+    Sequence(Vec<Node>),
+    Mapping {
+        entries: Vec<Entry>,
+        lines: HashMap<Rc<str>, usize>,
+        key: Option<(Rc<str>, usize, Use)>,
+    },
+}
+
+/// What becomes of the entry whose key was read.
+#[derive(Clone, Copy, PartialEq)]
+enum Use {
+    Keep,
+    Drop,
+}
+
+struct Builder<'a> {
+    source: Source<'a>,
+    problems: &'a mut Vec<Problem>,
+    documents: Vec<Node>,
+    frames: Vec<Frame>,
+    /// Complete nodes by the parser's anchor number, which is never 0.
+    anchors: HashMap<usize, Node>,
+}
+
+impl Builder<'_> {
+    fn event(&mut self, event: Event<'_>, line: usize) -> Result<(), Fatal> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let value = scalar(&text, style, tag.as_deref()).map_err(|m| (line, m))?;
+                let merge = matches!(style, ScalarStyle::Plain) && text == "<<";
+                self.complete(line, anchor, value, 1, merge)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                collection_tag(tag.as_deref(), "seq").map_err(|m| (line, m))?;
+                self.open(line, anchor, Content::Sequence(Vec::new()))
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                collection_tag(tag.as_deref(), "map").map_err(|m| (line, m))?;
+                let content = Content::Mapping {
+                    entries: Vec::new(),
+                    lines: HashMap::new(),
+                    key: None,
+                };
+                self.open(line, anchor, content)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::Alias(anchor) => {
+                let Some(node) = self.anchors.get(&anchor).cloned() else {
+                    return Err((line, invalid("an alias inside its own anchor")));
+                };
+                if self.frames.len() + node.height > MAX_DEPTH {
+                    return Err((line, too_deep()));
+                }
+                self.place(line, node, false)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn open(&mut self, line: usize, anchor: usize, content: Content) -> Result<(), Fatal> {
+        if self.frames.len() >= MAX_DEPTH {
+            return Err((line, too_deep()));
+        }
+        self.frames.push(Frame {
+            line,
+            anchor,
+            content,
+        });
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Fatal> {
+        let Some(frame) = self.frames.pop() else {
+            return Ok(());
+        };
+        let (value, below) = match frame.content {
+            Content::Sequence(nodes) => {
+                let below = nodes.iter().map(|node| node.height).max();
+                (Value::Sequence(nodes.into()), below)
+            }
+            Content::Mapping { entries, .. } => {
+                let below = entries.iter().map(|entry| entry.value.height).max();
+                (Value::Mapping(entries.into()), below)
+            }
+        };
+        let height = 1 + below.unwrap_or(0);
+        self.complete(frame.line, frame.anchor, value, height, false)
+    }
+
+    fn complete(
+        &mut self,
+        line: usize,
+        anchor: usize,
+        value: Value,
+        height: usize,
+        merge: bool,
+    ) -> Result<(), Fatal> {
+        let node = Node {
+            line: self.source.line(line),
+            value,
+            height,
+        };
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        self.place(line, node, merge)
+    }
+
+    /// Puts a node where it belongs: as an item, a key, a value or a document.
+    fn place(&mut self, line: usize, node: Node, merge: bool) -> Result<(), Fatal> {
+        let file_line = self.source.line(line);
+        let Some(frame) = self.frames.last_mut() else {
+            self.documents.push(node);
+            return Ok(());
+        };
+        match &mut frame.content {
+            Content::Sequence(nodes) => nodes.push(node),
+            Content::Mapping {
+                entries,
+                lines,
+                key: pending,
+            } => match pending.take() {
+                Some((key, line, Use::Keep)) => entries.push(Entry {
+                    key,
+                    line,
+                    value: node,
+                }),
+                Some((_, _, Use::Drop)) => {}
+                None => {
+                    let key: Rc<str> = match node.value {
+                        Value::Scalar(scalar) => scalar.text,
+                        Value::Null => "null".into(),
+                        Value::Sequence(_) | Value::Mapping(_) => {
+                            let message =
+                                format!("has {} as a key; want a string", node.value.kind());
+                            return Err((line, message));
+                        }
+                    };
+                    let message = match lines.get(&key) {
+                        _ if merge => Some(
+                            "is a merge key, which is not supported; write the fields out"
+                                .to_owned(),
+                        ),
+                        Some(first) => Some(format!("is given twice, first in line {first}")),
+                        None => None,
+                    };
+                    let usage = if message.is_some() {
+                        Use::Drop
+                    } else {
+                        Use::Keep
+                    };
+                    if usage == Use::Keep {
+                        lines.insert(key.clone(), file_line);
+                    }
+                    *pending = Some((key, file_line, usage));
+                    if let Some(message) = message {
+                        let path = self.path();
+                        self.problem(line, path, message);
+                    }
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// Returns the path of the field that is being read.
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for (depth, frame) in self.frames.iter().enumerate() {
+            if depth == SHOWN_DEPTH {
+                path.push('…');
+                break;
+            }
+            match &frame.content {
+                Content::Sequence(nodes) => path.push_str(&format!("[{}]", nodes.len())),
+                Content::Mapping { key, .. } => {
+                    if let Some((key, _, _)) = key {
+                        path = field_path(&path, key);
+                    }
+                }
+            }
+        }
+        path
+    }
+
+    fn problem(&mut self, line: usize, path: String, message: String) {
+        self.problems.push(Problem {
+            origin: self.source.origin(line, path),
+            message,
+        });
+    }
+}
+
+/// Returns the path of a field of the mapping at `path`.
+pub fn field_path(path: &str, key: &str) -> String {
+    match path {
+        "" => printable(key),
+        _ => format!("{path}.{}", printable(key)),
+    }
+}
+
+fn too_deep() -> String {
+    format!("is nested more than {MAX_DEPTH} levels deep")
+}
+
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {
+    let string = || {
+        Value::Scalar(Scalar {
+            text: text.into(),
+            literal: matches!(style, ScalarStyle::Literal),
+        })
+    };
+    let Some(tag) = tag else {
+        let null = matches!(text, "" | "~" | "null" | "Null" | "NULL");
+        return Ok(match style {
+            ScalarStyle::Plain if null => Value::Null,
+            _ => string(),
+        });
+    };
+    match tag.core_suffix() {
+        Some("null") => Ok(Value::Null),
+        Some("str" | "int" | "float" | "bool") => Ok(string()),
+        // A lone `!` makes a string of anything (YAML 1.2.2 section 6.9.1).
+        None if tag.original() == "!" => Ok(string()),
+        _ => Err(unknown_tag(tag)),
+    }
+}
+
+fn collection_tag(tag: Option<&Tag>, wanted: &str) -> Result<(), String> {
+    match tag {
+        Some(tag) if tag.core_suffix() != Some(wanted) && tag.original() != "!" => {
+            Err(unknown_tag(tag))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unknown_tag(tag: &Tag) -> String {
+    format!(
+        "has the tag {}, which is not supported",
+        quote(&tag.original())
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    const SOURCE: Source<'static> = Source {
+        file: "f",
+        lines: Lines::After(0),
+    };
+
+    /// Shows a tree as one line: `3"x"` is the scalar `x` of line 3.
+    fn show(node: &Node) -> String {
+        let value = match &node.value {
+            Value::Null => "null".to_owned(),
+            Value::Scalar(scalar) => format!("{:?}", scalar.text),
+            Value::Sequence(nodes) => {
+                let items: Vec<_> = nodes.iter().map(show).collect();
+                format!("[{}]", items.join(" "))
+            }
+            Value::Mapping(entries) => {
+                let fields: Vec<_> = entries
+                    .iter()
+                    .map(|e| format!("{}{}={}", e.line, e.key, show(&e.value)))
+                    .collect();
+                format!("{{{}}}", fields.join(" "))
+            }
+        };
+        format!("{}{value}", node.line)
+    }
+
+    fn check(text: &str, documents: &[&str]) {
+        let mut problems = Vec::new();
+        let shown: Vec<_> = parse(SOURCE, text, &mut problems)
+            .iter()
+            .map(show)
+            .collect();
+        assert_eq!(problems, [], "{text}");
+        assert_eq!(shown, documents, "{text}");
+    }
+
+    fn check_problems(text: &str, expected: &[&str]) {
+        let mut problems = Vec::new();
+        parse(SOURCE, text, &mut problems);
+        let shown: Vec<_> = problems.iter().map(Problem::to_string).collect();
+        assert_eq!(shown, expected, "{text}");
+    }
+
+    fn check_decode(bytes: &[u8], message: &str) {
+        assert_eq!(decode("f", bytes).unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn plain_scalars_keep_their_text() {
+        for text in [
+            "1.10",
+            "no",
+            "on",
+            "0x1F",
+            "0755",
+            "1_000",
+            "2026-01-01",
+            ".inf",
+            "1e3",
+            "True",
+            "08",
+        ] {
+            check(text, &[&format!("1{text:?}")]);
+        }
+    }
+
+    #[test]
+    fn only_plain_null_is_null() {
+        check(
+            "a:\nb: ~\nc: null\nd: 'null'\ne: ''\nf: !!str\n",
+            &[r#"1{1a=1null 2b=2null 3c=3null 4d=4"null" 5e=5"" 6f=6""}"#],
+        );
+    }
+
+    #[test]
+    fn nodes_know_their_lines() {
+        check(
+            "# c\na:\n  - x\n  - y: 1\n    z: [p,\n        q]\n",
+            &[r#"2{2a=3[3"x" 4{4y=4"1" 5z=5[5"p" 6"q"]}]}"#],
+        );
+    }
+
+    #[test]
+    fn documents_are_told_apart() {
+        check("---\na\n---\nb\n...\n", &[r#"2"a""#, r#"4"b""#]);
+        check("# only a comment\n", &[]);
+        check("", &[]);
+        check("---\n---\nb\n", &["1null", r#"3"b""#]);
+    }
+
+    #[test]
+    fn crlf_is_a_line_end() {
+        check(
+            "a: 1\r\nb: |\r\n  x\r\n  y\r\nc: 2\r\n",
+            &[r#"1{1a=1"1" 2b=3"x\ny\n" 5c=5"2"}"#],
+        );
+    }
+
+    #[test]
+    fn aliases_are_shared_and_keep_the_line_of_their_anchor() {
+        check("a: &x [p]\nb: *x\n", &[r#"1{1a=1[1"p"] 2b=1[1"p"]}"#]);
+    }
+
+    #[test]
+    fn alias_bombs_stay_small() {
+        let mut text = "a: &a0 [x, x]\n".to_owned();
+        for n in 0..60 {
+            text += &format!("b{n}: &a{} [*a{n}, *a{n}, *a{n}]\n", n + 1);
+        }
+        let mut problems = Vec::new();
+        assert_eq!(parse(SOURCE, &text, &mut problems).len(), 1);
+        assert_eq!(problems, []);
+        for n in 60..70 {
+            text += &format!("b{n}: &a{} [*a{n}, *a{n}, *a{n}]\n", n + 1);
+        }
+        assert_eq!(parse(SOURCE, &text, &mut problems).len(), 0);
+        assert!(problems.pop().unwrap().message.contains("64 levels"));
+    }
+
+    #[test]
+    fn deep_nesting_is_refused() {
+        for text in ["[", "- ", "{a: "] {
+            let mut problems = Vec::new();
+            parse(SOURCE, &text.repeat(10_000), &mut problems);
+            let [problem] = &problems[..] else {
+                panic!("{text:?}: {problems:?}")
+            };
+            assert_eq!(problem.message, "is nested more than 64 levels deep");
+        }
+        check_problems(
+            &format!("{}{}", "[".repeat(100), "]".repeat(100)),
+            &["f:1: [0][0][0][0][0][0][0][0]…: is nested more than 64 levels deep"],
+        );
+    }
+
+    #[test]
+    fn duplicate_keys_are_found_at_every_level() {
+        check_problems(
+            "a: 1\nb:\n  c: 1\n  c: 2\n- x\n",
+            &[
+                "f:4: b.c: is given twice, first in line 3",
+                "f:5: is not valid YAML: while parsing a block mapping, did not find expected key",
+            ],
+        );
+        check_problems(
+            "a: 1\n'a': 2\nl:\n - {x: 1, x: 2}\na: 3\n",
+            &[
+                "f:2: a: is given twice, first in line 1",
+                "f:4: l[0].x: is given twice, first in line 4",
+                "f:5: a: is given twice, first in line 1",
+            ],
+        );
+    }
+
+    #[test]
+    fn merge_keys_are_refused() {
+        check_problems(
+            "a: &x {p: 1}\nb:\n  <<: *x\n  q: 2\n",
+            &["f:3: b.<<: is a merge key, which is not supported; write the fields out"],
+        );
+        check("'<<': 1\n", &[r#"1{1<<=1"1"}"#]);
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_named_with_its_line() {
+        for (text, line) in [
+            ("a: 1\n b: 2\n", 2),
+            ("a: [1, 2\n", 1),
+            ("a: *nothing\n", 1),
+            ("a: \"x\n", 2),
+            ("a:\n\tb: 1\n", 2),
+            ("a: &x [*x]\n", 1),
+            ("a: !!binary eA==\n", 1),
+            ("a: !Secret x\n", 1),
+            ("? [a]\n: 1\n", 1),
+        ] {
+            let mut problems = Vec::new();
+            parse(SOURCE, text, &mut problems);
+            let [problem] = &problems[..] else {
+                panic!("{text:?}: {problems:?}")
+            };
+            let shown = problem.to_string();
+            assert!(
+                shown.starts_with(&format!("f:{line}: ")),
+                "{text:?}: {shown}"
+            );
+            assert!(!shown.contains('\n'));
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused() {
+        check_decode(b"\xff\xfea\0", "f: is UTF-16; save it as UTF-8");
+        check_decode(b"\xfe\xff\0a", "f: is UTF-16; save it as UTF-8");
+        check_decode(b"a\0:\0", "f: is UTF-16; save it as UTF-8");
+        check_decode(b"a: 1\nb: \0\n", "f:2: has a NUL byte");
+        check_decode(b"a: 1\n\nb: \xff\n", "f:3: is not UTF-8");
+        check_decode(
+            &vec![b' '; 100 << 20],
+            "f: has 104857600 bytes, at most 1048576 are read as configuration",
+        );
+        assert_eq!(decode("f", "\u{feff}a: 1".as_bytes()).unwrap(), "a: 1");
+    }
+
+    #[test]
+    fn many_keys_are_read_in_time() {
+        let text: String = (0..100_000).map(|n| format!("k{n}: x\n")).collect();
+        check_len(&text[..MAX_BYTES.min(text.len())]);
+    }
+
+    fn check_len(text: &str) {
+        assert_eq!(parse(SOURCE, text, &mut Vec::new()).len(), 1);
+    }
+}

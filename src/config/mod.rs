@@ -1,0 +1,20 @@
+//! The cluster's configuration, from kubeadm's own YAML to a [`Cluster`] that cannot be wrong.
+//!
+//! Reading goes in two steps: [`kubeadm`] turns a file into [`Settings`], what was declared and where; [`Cluster::resolve`]
+//! adds kubeadm's defaults and the host's facts, and judges the whole. Both collect every problem instead of stopping at
+//! the first. Nothing here opens a file, looks at the host or prints; the caller brings bytes and facts, and shows the
+//! [`Problems`]. Read `cluster` next.
+
+pub mod cluster;
+pub mod document;
+pub mod duration;
+pub mod kubeadm;
+pub mod problem;
+pub mod san;
+mod values;
+mod yaml;
+
+pub use cluster::{Cluster, Endpoint, Etcd, ExternalEtcd, Host, Resolved};
+pub use kubeadm::{Reading, Settings, read};
+pub use problem::{Declared, Origin, Problem, Problems};
+pub use san::parse_san;

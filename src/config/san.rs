@@ -1,0 +1,364 @@
+//! Names and addresses as a configuration spells them: SANs and DNS-1123 subdomains.
+//!
+//! The rules are kubeadm's or stricter: every name accepted here is a valid dNSName (RFC 5280 section 4.2.1.6) and a valid
+//! Kubernetes name. Names are lower-cased in every list, where kubeadm lower-cases only `apiServer.certSANs`.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::problem::quote;
+use crate::x509::san::San;
+
+/// Returns the SAN that `text` spells: an IP address, a DNS-1123 subdomain, or `*.` and a subdomain.
+///
+/// The error is a message that quotes `text` and says what to give instead.
+pub fn parse_san(text: &str) -> Result<San, String> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        let address = address.to_canonical();
+        return match unreachable_kind(address) {
+            Some(kind) => Err(format!("{} is {kind}", quote(text))),
+            None => Ok(San::Ip(address)),
+        };
+    }
+    if text.is_empty() {
+        return Err("is empty; want an IP address or a DNS name".to_owned());
+    }
+    let name = match pasted(text) {
+        Some(reason) => Err(reason),
+        None => match text.strip_prefix("*.") {
+            Some(parent) => {
+                subdomain_within(parent, MAX_NAME - "*.".len()).map(|n| format!("*.{n}"))
+            }
+            None => subdomain(text),
+        },
+    };
+    name.map(San::Dns).map_err(|reason| {
+        format!(
+            "{} is neither an IP address nor a DNS name: {reason}",
+            quote(text)
+        )
+    })
+}
+
+/// The longest DNS name in text form (RFC 1035 section 2.3.4).
+pub(super) const MAX_NAME: usize = 253;
+/// The longest label of a DNS name (RFC 1035 section 2.3.4).
+const MAX_LABEL: usize = 63;
+
+/// Returns `text` in lower case if it is a DNS-1123 subdomain, else the reason why it is none.
+///
+/// Stricter than Kubernetes in two points, for the name goes into a certificate: a label has at most 63 characters, and the
+/// last one is not a number, which verifiers would take for an IPv4 address.
+pub fn subdomain(text: &str) -> Result<String, String> {
+    subdomain_within(text, MAX_NAME)
+}
+
+/// Does the work of [`subdomain`], for names that have only `limit` characters.
+pub(super) fn subdomain_within(text: &str, limit: usize) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if let Some(character) = text.chars().find(|&c| !is_name_character(c)) {
+        return Err(match character {
+            '*' => "`*` may only stand for the whole first label".to_owned(),
+            c if c.is_control() => "control characters are not allowed".to_owned(),
+            c if c.is_whitespace() => "blanks are not allowed".to_owned(),
+            c if !c.is_ascii() => "it is not ASCII; give its A-label (`xn--...`)".to_owned(),
+            c => format!("{} is not allowed", quote(&c.to_string())),
+        });
+    }
+    if text.len() > limit {
+        return Err(format!(
+            "it has {} characters, at most {limit} are allowed",
+            text.len()
+        ));
+    }
+    if text.starts_with('.') {
+        return Err("it begins with a dot".to_owned());
+    }
+    if text.ends_with('.') {
+        return Err("it ends with a dot".to_owned());
+    }
+    for label in text.split('.') {
+        if label.is_empty() {
+            return Err("it has two dots in a row".to_owned());
+        }
+        if label.len() > MAX_LABEL {
+            return Err(format!(
+                "its label {} has {} characters, at most {MAX_LABEL} are allowed",
+                quote(label),
+                label.len()
+            ));
+        }
+        if label.starts_with('-') || label.ends_with('-') {
+            return Err(format!(
+                "its label {} begins or ends with `-`",
+                quote(label)
+            ));
+        }
+    }
+    let last = text.rsplit('.').next().unwrap_or(text);
+    if last.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("its last label is a number".to_owned());
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+fn is_name_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-' || c == '.'
+}
+
+/// Returns what kind of address this is if nobody can connect to it as one host's own.
+pub(super) fn unreachable_kind(address: IpAddr) -> Option<&'static str> {
+    if address.is_unspecified() {
+        Some("the unspecified address, which no client connects to")
+    } else if address.is_multicast() {
+        Some("a multicast address, which no single host has")
+    } else if matches!(address, IpAddr::V4(v4) if v4.is_broadcast()) {
+        Some("the broadcast address, which no single host has")
+    } else {
+        None
+    }
+}
+
+/// Returns what else `text` is, if it is one of the things that people paste where a SAN is meant.
+fn pasted(text: &str) -> Option<String> {
+    if text.trim() != text {
+        return Some("it begins or ends with a blank".to_owned());
+    }
+    if let Some((prefix, rest)) = text.split_once(':') {
+        if rest.starts_with("//") {
+            return Some("it is a URL; give the host alone".to_owned());
+        }
+        // The notation of OpenSSL's `subjectAltName` option, where these words have a meaning of their own.
+        match prefix.to_ascii_lowercase().as_str() {
+            "dns" | "ip" | "ip address" => {
+                return Some(format!("give it without {}", quote(&format!("{prefix}:"))));
+            }
+            "uri" | "url" | "email" | "rid" | "dirname" | "othername" => {
+                return Some(format!(
+                    "{} names another kind of SAN",
+                    quote(&format!("{prefix}:"))
+                ));
+            }
+            _ => {}
+        }
+    }
+    if text.contains(',') {
+        return Some("it has a comma; give each name as an item of its own".to_owned());
+    }
+    if text.parse::<IpNet>().is_ok() {
+        return Some("it is a network; give single addresses".to_owned());
+    }
+    if let Some(rest) = text.strip_prefix('[') {
+        let (address, _) = rest.split_once(']').unwrap_or((rest, ""));
+        if address.parse::<IpAddr>().is_ok() {
+            return Some("give the address without brackets and port".to_owned());
+        }
+    }
+    if let Some((address, _)) = text.split_once('%')
+        && address.parse::<IpAddr>().is_ok()
+    {
+        return Some("it has a zone, which only this host knows".to_owned());
+    }
+    if let Some((host, port)) = text.rsplit_once(':')
+        && !host.is_empty()
+        && !host.contains(':')
+        && port.bytes().all(|b| b.is_ascii_digit())
+    {
+        return Some("it has a port; give the host alone".to_owned());
+    }
+    let numbers = text
+        .split('.')
+        .all(|label| !label.is_empty() && label.bytes().all(|b| b.is_ascii_digit()));
+    if numbers && text.split('.').count() == 4 {
+        return Some(
+            "an IPv4 address is four numbers from 0 to 255 without leading zeros".to_owned(),
+        );
+    }
+    None
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn dns(name: &str) -> Result<San, String> {
+        Ok(San::Dns(name.to_owned()))
+    }
+
+    fn ip(address: &str) -> Result<San, String> {
+        Ok(San::Ip(address.parse().unwrap()))
+    }
+
+    /// Checks that `text` is refused as a name, for that reason.
+    fn check_reason(text: &str, reason: &str) {
+        assert_eq!(
+            parse_san(text),
+            Err(format!(
+                "{} is neither an IP address nor a DNS name: {reason}",
+                quote(text)
+            ))
+        );
+    }
+
+    #[test]
+    fn addresses_come_before_names() {
+        assert_eq!(parse_san("198.51.100.7"), ip("198.51.100.7"));
+        assert_eq!(parse_san("2001:db8:0:0::7"), ip("2001:db8::7"));
+        assert_eq!(parse_san("2001:DB8::7"), ip("2001:db8::7"));
+        assert_eq!(parse_san("127.0.0.1"), ip("127.0.0.1"));
+        assert_eq!(parse_san("::ffff:1.2.3.4"), ip("1.2.3.4"));
+    }
+
+    #[test]
+    fn names_are_lower_cased() {
+        assert_eq!(parse_san("API.Example"), dns("api.example"));
+        assert_eq!(parse_san("*.Example"), dns("*.example"));
+        assert_eq!(parse_san("xn--zmbo-5qa.com"), dns("xn--zmbo-5qa.com"));
+        assert_eq!(parse_san("163.a"), dns("163.a"));
+    }
+
+    /// kubeadm's own table for `appendSANsToAltNames`.
+    #[test]
+    fn wildcards_are_judged_as_kubeadm_does() {
+        for accepted in ["abc", "*.abc", "abc.def"] {
+            assert_eq!(parse_san(accepted), dns(accepted));
+        }
+        for refused in ["**.abc", "a.*.bc", "a*.bc", "*.*.a", "*", "*."] {
+            assert!(parse_san(refused).is_err(), "{refused}");
+        }
+        check_reason("a.*.bc", "`*` may only stand for the whole first label");
+        check_reason("*.*.a", "`*` may only stand for the whole first label");
+        check_reason("**.abc", "`*` may only stand for the whole first label");
+    }
+
+    #[test]
+    fn lengths_are_limited() {
+        let label = "a".repeat(63);
+        let name = format!("{label}.{label}.{label}.{}", "a".repeat(61));
+        assert_eq!(name.len(), 253);
+        assert_eq!(parse_san(&name), dns(&name));
+        check_reason(
+            &format!("{name}a"),
+            "it has 254 characters, at most 253 are allowed",
+        );
+        check_reason(
+            &format!("*.{name}"),
+            "it has 253 characters, at most 251 are allowed",
+        );
+        let label = "a".repeat(64);
+        check_reason(
+            &format!("{label}.example"),
+            &format!("its label `{label}` has 64 characters, at most 63 are allowed"),
+        );
+    }
+
+    #[test]
+    fn malformed_names_are_refused_with_the_reason() {
+        check_reason("..", "it begins with a dot");
+        check_reason(".a", "it begins with a dot");
+        check_reason("host.", "it ends with a dot");
+        check_reason("a..b", "it has two dots in a row");
+        check_reason("a-", "its label `a-` begins or ends with `-`");
+        check_reason("a.-b", "its label `-b` begins or ends with `-`");
+        check_reason("---", "its label `---` begins or ends with `-`");
+        check_reason("api_1.example", "`_` is not allowed");
+        check_reason("a b", "blanks are not allowed");
+        check_reason(" a", "it begins or ends with a blank");
+        check_reason("a\n", "it begins or ends with a blank");
+        check_reason("a\nb", "control characters are not allowed");
+        check_reason(
+            "a,DNS:b",
+            "it has a comma; give each name as an item of its own",
+        );
+        check_reason("../../etc/x", "`/` is not allowed");
+        check_reason("$(id)", "`$` is not allowed");
+        check_reason("@file", "`@` is not allowed");
+        check_reason("a.163", "its last label is a number");
+        check_reason("163", "its last label is a number");
+        assert_eq!(
+            parse_san(""),
+            Err("is empty; want an IP address or a DNS name".to_owned())
+        );
+        assert_eq!(
+            parse_san("\u{1b}[31mred"),
+            Err("`\\u{1b}[31mred` is neither an IP address nor a DNS name: control characters are not allowed".to_owned())
+        );
+    }
+
+    #[test]
+    fn names_beyond_ascii_need_their_a_label() {
+        let reason = "it is not ASCII; give its A-label (`xn--...`)";
+        check_reason("zömbo.com", reason);
+        check_reason("zo\u{308}mbo.com", reason);
+        check_reason("a\u{200b}b.com", reason);
+        check_reason("a\u{202e}b.com", reason);
+    }
+
+    #[test]
+    fn what_is_pasted_by_mistake_gets_a_hint() {
+        check_reason("10.0.0.0/24", "it is a network; give single addresses");
+        check_reason("1.2.3.4:6443", "it has a port; give the host alone");
+        check_reason("lb.example:6443", "it has a port; give the host alone");
+        check_reason("[::1]", "give the address without brackets and port");
+        check_reason("[::1]:6443", "give the address without brackets and port");
+        check_reason("https://a:6443", "it is a URL; give the host alone");
+        check_reason("DNS:x", "give it without `DNS:`");
+        check_reason("IP:1.2.3.4", "give it without `IP:`");
+        check_reason("dirName:sect", "`dirName:` names another kind of SAN");
+        check_reason("email:copy", "`email:` names another kind of SAN");
+        check_reason("fe80::1%eth0", "it has a zone, which only this host knows");
+        check_reason(
+            "010.0.0.1",
+            "an IPv4 address is four numbers from 0 to 255 without leading zeros",
+        );
+    }
+
+    #[test]
+    fn addresses_of_no_single_host_are_refused() {
+        for (text, kind) in [
+            (
+                "0.0.0.0",
+                "the unspecified address, which no client connects to",
+            ),
+            ("::", "the unspecified address, which no client connects to"),
+            (
+                "::ffff:0.0.0.0",
+                "the unspecified address, which no client connects to",
+            ),
+            ("224.0.0.1", "a multicast address, which no single host has"),
+            ("ff02::1", "a multicast address, which no single host has"),
+            (
+                "255.255.255.255",
+                "the broadcast address, which no single host has",
+            ),
+        ] {
+            assert_eq!(parse_san(text), Err(format!("{} is {kind}", quote(text))));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_messages_are_printable(text in any::<String>()) {
+            if let Err(message) = parse_san(&text) {
+                prop_assert!(!message.chars().any(char::is_control));
+            }
+        }
+
+        #[test]
+        fn what_is_accepted_is_accepted_again(text in "[*a-zA-Z0-9.:-]{0,20}") {
+            if let Ok(san) = parse_san(&text) {
+                let again = match &san {
+                    San::Dns(name) => name.clone(),
+                    San::Ip(address) => address.to_string(),
+                };
+                prop_assert_eq!(parse_san(&again), Ok(san));
+            }
+        }
+    }
+}
