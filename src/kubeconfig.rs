@@ -1,0 +1,387 @@
+//! Kubeconfig files: the few fields that `pki` needs are typed, everything else is kept in its order.
+//!
+//! Format: Kubernetes `client-go/tools/clientcmd/api/v1`. Comments are lost when a file is rewritten; no field is.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use crate::x509::certificate::{Certificate, CertificateError};
+
+/// A kubeconfig whose current context leads to a cluster and a user.
+#[derive(Clone, PartialEq)]
+pub struct Kubeconfig {
+    document: Value,
+    /// Index of the current context's cluster in `clusters`.
+    cluster: usize,
+    /// Index of the current context's user in `users`.
+    user: usize,
+}
+
+/// How the current context's user proves who it is.
+pub enum Client {
+    /// Certificate and key are in the file, both PEM.
+    Embedded {
+        /// Decoded `client-certificate-data`.
+        certificate: Vec<u8>,
+        /// Decoded `client-key-data`.
+        key: Zeroizing<Vec<u8>>,
+    },
+    /// Certificate and key are in files of their own.
+    Files {
+        /// `client-certificate`.
+        certificate: String,
+    },
+    /// A token, a password or a plugin; or nothing at all.
+    Other,
+}
+
+/// What a kubeconfig made from scratch says.
+pub struct New<'a> {
+    /// Name of the cluster entry.
+    pub cluster: &'a str,
+    /// URL of the API server.
+    pub server: &'a str,
+    /// CA certificates, PEM.
+    pub ca: &'a str,
+    /// Name of the user entry.
+    pub user: &'a str,
+    /// Client certificate, PEM.
+    pub certificate: &'a str,
+    /// Client key, PEM.
+    pub key: &'a str,
+}
+
+/// Why a kubeconfig is not usable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KubeconfigError {
+    /// The file has no bytes.
+    Empty,
+    /// The file is not YAML; the library's reason, with the line.
+    Yaml(String),
+    /// The field has another type, or names something that is not there.
+    Field {
+        /// Path of the field.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The certificates in `certificate-authority-data` cannot be read.
+    Ca(CertificateError),
+}
+
+impl Kubeconfig {
+    /// Makes a kubeconfig with one cluster, one user and one context, laid out as client-go writes it: keys in byte order.
+    pub fn new(new: &New<'_>) -> Kubeconfig {
+        let context = format!("{}@{}", new.user, new.cluster);
+        let document = json!({
+            "apiVersion": "v1",
+            "clusters": [{
+                "cluster": {"certificate-authority-data": encode(new.ca.as_bytes()), "server": new.server},
+                "name": new.cluster,
+            }],
+            "contexts": [{"context": {"cluster": new.cluster, "user": new.user}, "name": context}],
+            "current-context": context,
+            "kind": "Config",
+            "users": [{
+                "name": new.user,
+                "user": {
+                    "client-certificate-data": encode(new.certificate.as_bytes()),
+                    "client-key-data": encode(new.key.as_bytes()),
+                },
+            }],
+        });
+        Kubeconfig {
+            document,
+            cluster: 0,
+            user: 0,
+        }
+    }
+
+    /// Reads a kubeconfig.
+    pub fn parse(text: &[u8]) -> Result<Kubeconfig, KubeconfigError> {
+        if text.is_empty() {
+            return Err(KubeconfigError::Empty);
+        }
+        // What is not meant as a number must not be rewritten as one; client-go reads names such as `007` as text.
+        let options = serde_saphyr::options! {
+            leading_zero_numbers_as_strings: true,
+            underscored_numbers_as_strings: true,
+            with_snippet: false,
+        };
+        let document: Value = serde_saphyr::from_slice_with_options(text, options)
+            .map_err(|error| KubeconfigError::Yaml(error.to_string()))?;
+        expect(&document, "apiVersion", "v1")?;
+        expect(&document, "kind", "Config")?;
+        let current = string(&document, "current-context")?;
+        let contexts = list(&document, "contexts")?;
+        let (index, context) = named(contexts, "contexts", current, "current-context")?;
+        let path = format!("contexts[{index}].context");
+        let context = context
+            .get("context")
+            .ok_or_else(|| field(&path, "it is missing"))?;
+        let cluster_name = string_at(context, "cluster", &path)?;
+        let user_name = string_at(context, "user", &path)?;
+        let (cluster, _) = named(
+            list(&document, "clusters")?,
+            "clusters",
+            cluster_name,
+            &format!("{path}.cluster"),
+        )?;
+        let (user, _) = named(
+            list(&document, "users")?,
+            "users",
+            user_name,
+            &format!("{path}.user"),
+        )?;
+        let kubeconfig = Kubeconfig {
+            cluster,
+            user,
+            document,
+        };
+        if !kubeconfig.cluster().is_some_and(Value::is_object) {
+            return Err(field(
+                &format!("clusters[{cluster}].cluster"),
+                "it is missing",
+            ));
+        }
+        Ok(kubeconfig)
+    }
+
+    /// Returns the file's text.
+    pub fn to_yaml(&self) -> Result<Zeroizing<String>, KubeconfigError> {
+        // Certificates are single long words that no reader expects to be folded.
+        let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+        serde_saphyr::to_string_with_options(&self.document, options)
+            .map(Zeroizing::new)
+            .map_err(|error| KubeconfigError::Yaml(error.to_string()))
+    }
+
+    /// Returns the URL of the current context's cluster.
+    pub fn server(&self) -> Option<&str> {
+        self.cluster()?.get("server")?.as_str()
+    }
+
+    /// Returns the CA certificates of the current context's cluster; none if they are not embedded.
+    pub fn ca(&self) -> Result<Option<Vec<Certificate>>, KubeconfigError> {
+        let path = format!("clusters[{}].cluster", self.cluster);
+        let Some(cluster) = self.cluster() else {
+            return Ok(None);
+        };
+        match decoded(cluster, "certificate-authority-data", &path)? {
+            Some(pem) => Certificate::chain_from_pem(&pem)
+                .map(Some)
+                .map_err(KubeconfigError::Ca),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the path in `certificate-authority`, if the CA is a file of its own.
+    pub fn ca_file(&self) -> Option<&str> {
+        self.cluster()?.get("certificate-authority")?.as_str()
+    }
+
+    /// Returns the credentials of the current context's user.
+    pub fn client(&self) -> Result<Client, KubeconfigError> {
+        let path = format!("users[{}].user", self.user);
+        let Some(user) = self
+            .document
+            .get("users")
+            .and_then(|users| users.get(self.user)?.get("user"))
+        else {
+            return Ok(Client::Other);
+        };
+        let certificate = decoded(user, "client-certificate-data", &path)?;
+        let key = decoded(user, "client-key-data", &path)?;
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => Ok(Client::Embedded {
+                certificate,
+                key: Zeroizing::new(key),
+            }),
+            (Some(_), None) => Err(field(
+                &format!("{path}.client-key-data"),
+                "it is missing beside client-certificate-data",
+            )),
+            (None, Some(_)) if user.get("client-certificate").is_none() => Err(field(
+                &format!("{path}.client-certificate-data"),
+                "it is missing beside client-key-data",
+            )),
+            (None, _) => Ok(
+                match user.get("client-certificate").and_then(Value::as_str) {
+                    Some(certificate) => Client::Files {
+                        certificate: certificate.to_owned(),
+                    },
+                    None => Client::Other,
+                },
+            ),
+        }
+    }
+
+    /// Puts another client certificate and key into the current context's user.
+    pub fn set_client(&mut self, certificate: &str, key: Option<&str>) {
+        let user = self.user;
+        if let Some(user) = self.entry("users", user, "user") {
+            user.insert(
+                "client-certificate-data".to_owned(),
+                encode(certificate.as_bytes()).into(),
+            );
+            if let Some(key) = key {
+                user.insert("client-key-data".to_owned(), encode(key.as_bytes()).into());
+            }
+        }
+    }
+
+    /// Puts other CA certificates into the current context's cluster.
+    pub fn set_ca(&mut self, ca: &str) {
+        let cluster = self.cluster;
+        if let Some(cluster) = self.entry("clusters", cluster, "cluster") {
+            cluster.insert(
+                "certificate-authority-data".to_owned(),
+                encode(ca.as_bytes()).into(),
+            );
+        }
+    }
+
+    fn cluster(&self) -> Option<&Value> {
+        self.document
+            .get("clusters")?
+            .get(self.cluster)?
+            .get("cluster")
+    }
+
+    fn entry(&mut self, list: &str, index: usize, key: &str) -> Option<&mut Map<String, Value>> {
+        self.document
+            .get_mut(list)?
+            .get_mut(index)?
+            .get_mut(key)?
+            .as_object_mut()
+    }
+}
+
+impl fmt::Debug for Kubeconfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Kubeconfig({}, elided)",
+            self.server().unwrap_or("no server")
+        )
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Client::Embedded { .. } => f.write_str("Embedded(elided)"),
+            Client::Files { certificate } => write!(f, "Files({certificate})"),
+            Client::Other => f.write_str("Other"),
+        }
+    }
+}
+
+impl fmt::Display for KubeconfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KubeconfigError::Empty => f.write_str("the file is empty"),
+            KubeconfigError::Yaml(reason) => write!(f, "malformed YAML: {reason}"),
+            KubeconfigError::Field { path, problem } => write!(f, "{path}: {problem}"),
+            KubeconfigError::Ca(error) => write!(f, "certificate-authority-data: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for KubeconfigError {}
+
+fn encode(bytes: &[u8]) -> String {
+    BASE64_STANDARD.encode(bytes)
+}
+
+fn field(path: &str, problem: impl Into<String>) -> KubeconfigError {
+    KubeconfigError::Field {
+        path: path.to_owned(),
+        problem: problem.into(),
+    }
+}
+
+fn expect(document: &Value, key: &str, wanted: &str) -> Result<(), KubeconfigError> {
+    let found = string(document, key)?;
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(field(
+            key,
+            format!("it is `{}`, want `{wanted}`", found.escape_debug()),
+        ))
+    }
+}
+
+fn string<'a>(document: &'a Value, key: &str) -> Result<&'a str, KubeconfigError> {
+    match document.get(key) {
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(field(key, "it is not a string")),
+        None => Err(field(key, "it is missing")),
+    }
+}
+
+fn string_at<'a>(parent: &'a Value, key: &str, path: &str) -> Result<&'a str, KubeconfigError> {
+    match parent.get(key) {
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(field(&format!("{path}.{key}"), "it is not a string")),
+        None => Err(field(&format!("{path}.{key}"), "it is missing")),
+    }
+}
+
+fn list<'a>(document: &'a Value, key: &str) -> Result<&'a [Value], KubeconfigError> {
+    match document.get(key) {
+        Some(Value::Array(items)) => Ok(items),
+        Some(_) => Err(field(key, "it is not a list")),
+        None => Err(field(key, "it is missing")),
+    }
+}
+
+/// Finds the one entry of a list that has a name. client-go refuses two of the same name, and so does this.
+fn named<'a>(
+    items: &'a [Value],
+    list: &str,
+    name: &str,
+    wanted_by: &str,
+) -> Result<(usize, &'a Value), KubeconfigError> {
+    let mut found = items
+        .iter()
+        .enumerate()
+        .filter(|(_, item)| item.get("name").and_then(Value::as_str) == Some(name));
+    match (found.next(), found.next()) {
+        (Some(entry), None) => Ok(entry),
+        (Some(_), Some(_)) => Err(field(
+            list,
+            format!("there are several entries named `{}`", name.escape_debug()),
+        )),
+        (None, _) => Err(field(
+            wanted_by,
+            format!("there is no `{}` in {list}", name.escape_debug()),
+        )),
+    }
+}
+
+fn decoded(parent: &Value, key: &str, path: &str) -> Result<Option<Vec<u8>>, KubeconfigError> {
+    match parent.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => {
+            // Folded scalars and hand-wrapped values carry white space that base64 decoders other than Go's refuse.
+            let packed: Zeroizing<String> = Zeroizing::new(text.split_ascii_whitespace().collect());
+            BASE64_STANDARD
+                .decode(packed.as_bytes())
+                .map(Some)
+                .map_err(|error| {
+                    field(
+                        &format!("{path}.{key}"),
+                        format!("it is not base64: {error}"),
+                    )
+                })
+        }
+        Some(_) => Err(field(&format!("{path}.{key}"), "it is not a string")),
+    }
+}
