@@ -3,4 +3,5 @@
 pub mod catalog;
 pub mod config;
 pub mod kubeconfig;
+pub mod store;
 pub mod x509;

@@ -1,0 +1,298 @@
+//! An open directory in which files are made, renamed and removed by name.
+//!
+//! Every name is one path component and is resolved relative to the open descriptor, so nothing that happens to the path
+//! meanwhile can lead a write elsewhere. The directory itself is judged when it is opened.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use super::files::{Attributes, Contents, FileError, LARGEST_FILE, attributes, kind};
+
+/// An open directory that only its owner can write in.
+pub(super) struct Directory {
+    descriptor: OwnedFd,
+    path: PathBuf,
+}
+
+/// What lies under a name in a directory.
+pub(super) enum Entry {
+    Absent,
+    File(Box<Contents>),
+    Link,
+}
+
+impl Directory {
+    /// Opens a directory, and refuses one that others can write in: they could exchange any file of the tree.
+    pub(super) fn open(path: &Path) -> Result<Directory, FileError> {
+        let directory = Directory::open_any(path)?;
+        directory.check_owner()?;
+        Ok(directory)
+    }
+
+    /// Opens a directory that the tree lies below, to make the next one in it.
+    pub(super) fn open_any(path: &Path) -> Result<Directory, FileError> {
+        let descriptor = rustix::io::retry_on_intr(|| {
+            rustix::fs::openat(
+                CWD,
+                path,
+                OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+                Mode::empty(),
+            )
+        })
+        .map_err(|error| match error {
+            Errno::NOTDIR => FileError::unexpected(
+                "opening the directory",
+                path,
+                "it is a file, want a directory",
+            ),
+            error => FileError::io("opening the directory", path)(error.into()),
+        })?;
+        Ok(Directory {
+            descriptor,
+            path: path.to_path_buf(),
+        })
+    }
+
+    fn check_owner(&self) -> Result<(), FileError> {
+        let refuse = |path: &Path, what: String| {
+            Err(FileError::unexpected("opening the directory", path, what))
+        };
+        let status = rustix::fs::fstat(&self.descriptor)
+            .map_err(|error| self.error("opening the directory", "")(error.into()))?;
+        let trusted = |uid: u32| uid == 0 || uid == rustix::process::geteuid().as_raw();
+        if !trusted(status.st_uid) {
+            return refuse(
+                &self.path,
+                format!(
+                    "it belongs to user {}, who could exchange any file in it",
+                    status.st_uid
+                ),
+            );
+        }
+        if status.st_mode & 0o022 != 0 {
+            let what = format!(
+                "others can write in it: mode {:04o}, want 0755 or stricter",
+                status.st_mode & 0o7777
+            );
+            return refuse(&self.path, what);
+        }
+        // Someone who can rename a directory above can put another tree in place of this one.
+        let real = self
+            .path
+            .canonicalize()
+            .map_err(FileError::io("opening the directory", &self.path))?;
+        for above in real.ancestors().skip(1) {
+            let metadata = above
+                .metadata()
+                .map_err(FileError::io("opening the directory", above))?;
+            if metadata.mode() & 0o1002 == 0o0002 {
+                let what = format!(
+                    "everybody can write in it: mode {:04o}; a tree below it is not safe",
+                    metadata.mode() & 0o7777
+                );
+                return refuse(above, what);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the path that the directory was opened by.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns what lies under a name, with its bytes if it is a file. A file with several names is refused: writing to a
+    /// name that someone else planted would leave the other one behind.
+    pub(super) fn entry(&self, name: &str) -> Result<Entry, FileError> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = rustix::io::retry_on_intr(|| {
+            rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())
+        });
+        let mut file = match opened {
+            Ok(descriptor) => File::from(descriptor),
+            Err(Errno::NOENT) => return Ok(Entry::Absent),
+            Err(Errno::LOOP) => return Ok(Entry::Link),
+            Err(error) => return Err(self.error("reading", name)(error.into())),
+        };
+        let metadata = file.metadata().map_err(self.error("reading", name))?;
+        if !metadata.is_file() {
+            let what = format!("{}, want a file", kind(&metadata));
+            return Err(FileError::unexpected("reading", self.path.join(name), what));
+        }
+        if metadata.nlink() > 1 {
+            let what = format!(
+                "the file has {} names (hard links); remove the others first",
+                metadata.nlink()
+            );
+            return Err(FileError::unexpected("reading", self.path.join(name), what));
+        }
+        if metadata.len() > LARGEST_FILE {
+            let what = format!(
+                "it has {} bytes, more than the {LARGEST_FILE} that are accepted",
+                metadata.len()
+            );
+            return Err(FileError::unexpected("reading", self.path.join(name), what));
+        }
+        let mut bytes = Zeroizing::new(Vec::with_capacity(
+            usize::try_from(metadata.len()).unwrap_or(0) + 1,
+        ));
+        (&mut file)
+            .take(LARGEST_FILE)
+            .read_to_end(&mut bytes)
+            .map_err(self.error("reading", name))?;
+        Ok(Entry::File(Box::new(Contents {
+            bytes,
+            attributes: attributes(&metadata),
+        })))
+    }
+
+    /// Makes a file that nobody else can open until it has its final mode, writes all of it, and returns it unsynced.
+    ///
+    /// # Errors
+    /// If anything of that name exists.
+    pub(super) fn create(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        wanted: Attributes,
+    ) -> Result<File, FileError> {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let descriptor = rustix::io::retry_on_intr(|| {
+            rustix::fs::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR)
+        })
+        .map_err(|error| self.error("creating", name)(error.into()))?;
+        let mut file = File::from(descriptor);
+        file.write_all(bytes).map_err(self.error("writing", name))?;
+        let metadata = file.metadata().map_err(self.error("writing", name))?;
+        if metadata.len() != bytes.len() as u64 {
+            let what = format!("only {} of {} bytes arrived", metadata.len(), bytes.len());
+            return Err(FileError::unexpected("writing", self.path.join(name), what));
+        }
+        if (metadata.uid(), metadata.gid()) != (wanted.uid, wanted.gid) {
+            let (uid, gid) = (Uid::from_raw(wanted.uid), Gid::from_raw(wanted.gid));
+            rustix::fs::fchown(&file, Some(uid), Some(gid))
+                .map_err(|error| self.error("setting the owner of", name)(error.into()))?;
+        }
+        if metadata.mode() & 0o7777 != wanted.mode {
+            rustix::fs::fchmod(&file, Mode::from_raw_mode(wanted.mode))
+                .map_err(|error| self.error("setting the mode of", name)(error.into()))?;
+        }
+        Ok(file)
+    }
+
+    /// Opens or makes a private file for locking, its contents kept.
+    pub(super) fn open_lock(&self, name: &str) -> Result<File, FileError> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::io::retry_on_intr(|| {
+            rustix::fs::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR)
+        })
+        .map(File::from)
+        .map_err(|error| self.error("opening the lock", name)(error.into()))
+    }
+
+    /// Makes a directory with this mode, whatever the umask; an existing one is left as it is. Returns whether it was made.
+    pub(super) fn create_directory(&self, name: &str, mode: u32) -> Result<bool, FileError> {
+        match rustix::fs::mkdirat(&self.descriptor, name, Mode::from_raw_mode(mode)) {
+            Ok(()) => {
+                let made = Directory::open_below(self, name)?;
+                rustix::fs::fchmod(&made, Mode::from_raw_mode(mode))
+                    .map_err(|error| self.error("setting the mode of", name)(error.into()))?;
+                Ok(true)
+            }
+            Err(Errno::EXIST) => Ok(false),
+            Err(error) => Err(self.error("creating the directory", name)(error.into())),
+        }
+    }
+
+    fn open_below(&self, name: &str) -> Result<OwnedFd, FileError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::io::retry_on_intr(|| {
+            rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())
+        })
+        .map_err(|error| self.error("opening the directory", name)(error.into()))
+    }
+
+    /// Gives a file a second name.
+    pub(super) fn link(&self, from: &str, to: &str) -> Result<(), FileError> {
+        rustix::fs::linkat(
+            &self.descriptor,
+            from,
+            &self.descriptor,
+            to,
+            AtFlags::empty(),
+        )
+        .map_err(|error| self.error("linking", from)(error.into()))
+    }
+
+    /// Renames a file or directory, in place of whatever file has the new name. Both are in this directory.
+    pub(super) fn rename(&self, from: &str, to: &str) -> Result<(), FileError> {
+        rustix::fs::renameat(&self.descriptor, from, &self.descriptor, to)
+            .map_err(|error| self.error("renaming into place", to)(error.into()))
+    }
+
+    /// Removes a file. Returns whether there was one.
+    pub(super) fn remove(&self, name: &str) -> Result<bool, FileError> {
+        self.unlink(name, AtFlags::empty())
+    }
+
+    /// Removes an empty directory. Returns whether there was one.
+    pub(super) fn remove_directory(&self, name: &str) -> Result<bool, FileError> {
+        self.unlink(name, AtFlags::REMOVEDIR)
+    }
+
+    fn unlink(&self, name: &str, flags: AtFlags) -> Result<bool, FileError> {
+        match rustix::fs::unlinkat(&self.descriptor, name, flags) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(self.error("removing", name)(error.into())),
+        }
+    }
+
+    /// Returns whether anything lies under a name.
+    pub(super) fn contains(&self, name: &str) -> Result<bool, FileError> {
+        match rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(self.error("reading", name)(error.into())),
+        }
+    }
+
+    /// Returns the names in this directory, in byte order.
+    pub(super) fn names(&self) -> Result<Vec<String>, FileError> {
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.descriptor)
+            .map_err(|error| self.error("listing", "")(error.into()))?
+        {
+            let entry = entry.map_err(|error| self.error("listing", "")(error.into()))?;
+            match entry.file_name().to_str() {
+                Ok("." | "..") | Err(_) => {}
+                Ok(name) => names.push(name.to_owned()),
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Makes the names in this directory durable.
+    pub(super) fn sync(&self) -> Result<(), FileError> {
+        rustix::io::retry_on_intr(|| rustix::fs::fsync(self.descriptor.as_fd()))
+            .map_err(|error| self.error("syncing the directory", "")(error.into()))
+    }
+
+    fn error(&self, doing: &'static str, name: &str) -> impl FnOnce(io::Error) -> FileError {
+        let path = if name.is_empty() {
+            self.path.clone()
+        } else {
+            self.path.join(name)
+        };
+        FileError::io(doing, path)
+    }
+}

@@ -1,0 +1,200 @@
+//! Opens and reads files without being led astray: no FIFO blocks, no link leaves the tree, no file is larger than expected.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use zeroize::Zeroizing;
+
+use super::layout::{Layout, Root, TreePath};
+
+/// No certificate, key or kubeconfig of a control plane comes near this size.
+pub const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// What is known of a file besides its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+/// A file's bytes, wiped when dropped, with its attributes.
+pub struct Contents {
+    /// The bytes.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// The attributes of the descriptor that they were read from.
+    pub attributes: Attributes,
+}
+
+/// A failed file operation: what was being done to which file, and why it failed.
+#[derive(Debug)]
+pub struct FileError {
+    /// What was being done: `reading`, `writing`.
+    pub doing: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// Why it failed.
+    pub reason: Reason,
+}
+
+/// Why a file operation failed.
+#[derive(Debug)]
+pub enum Reason {
+    /// The system refused.
+    Io(io::Error),
+    /// The file is not what is expected there.
+    Unexpected(String),
+}
+
+impl FileError {
+    pub(super) fn io(
+        doing: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> FileError {
+        let path = path.into();
+        move |error| FileError {
+            doing,
+            path,
+            reason: Reason::Io(error),
+        }
+    }
+
+    pub(super) fn unexpected(
+        doing: &'static str,
+        path: impl Into<PathBuf>,
+        what: impl Into<String>,
+    ) -> FileError {
+        FileError {
+            doing,
+            path: path.into(),
+            reason: Reason::Unexpected(what.into()),
+        }
+    }
+
+    /// Returns whether the file is simply not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(&self.reason, Reason::Io(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`: ", self.doing, self.path.display())?;
+        match &self.reason {
+            Reason::Io(error) => error.fmt(f),
+            Reason::Unexpected(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for FileError {}
+
+/// Reads a file of a tree; `None` if it does not exist.
+pub fn read(layout: &Layout, file: &TreePath) -> Result<Option<Contents>, FileError> {
+    let path = layout.path(file);
+    match follow(layout, &path).and_then(|path| read_regular(&path)) {
+        Ok(contents) => Ok(Some(contents)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns whether anything lies at a path of the tree.
+pub fn exists(layout: &Layout, file: &TreePath) -> bool {
+    layout.path(file).symlink_metadata().is_ok()
+}
+
+/// Reads a regular file that the command line names; links are followed.
+pub fn read_given(path: &Path) -> Result<Contents, FileError> {
+    let path = path
+        .canonicalize()
+        .map_err(FileError::io("reading", path))?;
+    read_regular(&path)
+}
+
+/// Follows a symbolic link at `path` as long as it stays in the named directories; other paths are returned as they are.
+pub(super) fn follow(layout: &Layout, path: &Path) -> Result<PathBuf, FileError> {
+    let metadata = path
+        .symlink_metadata()
+        .map_err(FileError::io("reading", path))?;
+    if !metadata.is_symlink() {
+        return Ok(path.to_path_buf());
+    }
+    let target = path
+        .canonicalize()
+        .map_err(FileError::io("following the link", path))?;
+    let inside = [Root::Certificates, Root::Kubeconfigs, Root::Kubelet]
+        .into_iter()
+        .filter_map(|root| layout.directory(root).canonicalize().ok())
+        .any(|directory| target.starts_with(directory));
+    if inside {
+        Ok(target)
+    } else {
+        let what = format!(
+            "a symbolic link to `{}`, which is outside the tree",
+            target.display()
+        );
+        Err(FileError::unexpected("following the link", path, what))
+    }
+}
+
+fn read_regular(path: &Path) -> Result<Contents, FileError> {
+    // NONBLOCK: opening a FIFO that someone put there must not hang. The descriptor is judged, not the path.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let descriptor: OwnedFd = rustix::fs::openat(CWD, path, flags, Mode::empty())
+        .map_err(|error| FileError::io("reading", path)(error.into()))?;
+    let mut file = File::from(descriptor);
+    let metadata = file.metadata().map_err(FileError::io("reading", path))?;
+    if !metadata.is_file() {
+        return Err(FileError::unexpected(
+            "reading",
+            path,
+            format!("{}, want a file", kind(&metadata)),
+        ));
+    }
+    if metadata.len() > LARGEST_FILE {
+        let what = format!(
+            "it has {} bytes, more than the {LARGEST_FILE} that are accepted",
+            metadata.len()
+        );
+        return Err(FileError::unexpected("reading", path, what));
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(
+        usize::try_from(metadata.len()).unwrap_or(0) + 1,
+    ));
+    (&mut file)
+        .take(LARGEST_FILE)
+        .read_to_end(&mut bytes)
+        .map_err(FileError::io("reading", path))?;
+    Ok(Contents {
+        bytes,
+        attributes: attributes(&metadata),
+    })
+}
+
+pub(super) fn attributes(metadata: &std::fs::Metadata) -> Attributes {
+    Attributes {
+        mode: metadata.mode() & 0o7777,
+        uid: metadata.uid(),
+        gid: metadata.gid(),
+    }
+}
+
+/// Returns what lies there, for people.
+pub(super) fn kind(metadata: &std::fs::Metadata) -> &'static str {
+    if metadata.is_dir() {
+        "it is a directory"
+    } else if metadata.is_symlink() {
+        "it is a symbolic link"
+    } else {
+        "it is a FIFO, socket or device"
+    }
+}

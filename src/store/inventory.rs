@@ -1,0 +1,331 @@
+//! What a tree holds now, row by row. Reading never fails as a whole: what is wrong with a file is part of the answer.
+
+use std::path::Path;
+
+use super::files::Contents;
+use super::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
+use super::transaction::Tree;
+use crate::catalog::{CATALOG, Place, Row};
+use crate::kubeconfig::{Client, Kubeconfig};
+use crate::x509::certificate::Certificate;
+use crate::x509::key::{PrivateKey, PublicKey};
+
+/// The rows of a tree, in catalog order.
+#[derive(Debug)]
+pub struct Inventory {
+    entries: Vec<(&'static Row, Holding)>,
+}
+
+/// How much is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Certificates and kubeconfigs: what a check needs. Of private key files only whether they are there.
+    Certificates,
+    /// Private keys too.
+    Keys,
+}
+
+/// What there is of a row.
+#[derive(Debug)]
+pub enum Holding {
+    /// A CA or a leaf.
+    Pair {
+        /// The certificate, then its intermediates or further CAs.
+        certificate: Found<Vec<Certificate>>,
+        /// The private key.
+        key: Found<KeyFile>,
+    },
+    /// The service-account key pair.
+    PublicPair {
+        /// The public keys of `sa.pub`.
+        public: Found<Vec<PublicKey>>,
+        /// The private key.
+        key: Found<KeyFile>,
+    },
+    /// A kubeconfig.
+    Kubeconfig(Found<Box<KubeconfigFile>>),
+}
+
+/// A file, or what became of the attempt to read it.
+#[derive(Debug)]
+pub enum Found<T> {
+    /// There is no such file.
+    Absent,
+    /// It was read.
+    Present(T),
+    /// It is there and is not what it should be: the message names the file and says why.
+    Broken(String),
+}
+
+/// A private key file.
+#[derive(Debug)]
+pub enum KeyFile {
+    /// It is there; see [`Depth::Certificates`].
+    Unread,
+    /// It was read.
+    Read(PrivateKey),
+}
+
+/// A kubeconfig with what it embeds or points at.
+#[derive(Debug)]
+pub struct KubeconfigFile {
+    /// The file.
+    pub kubeconfig: Kubeconfig,
+    /// The embedded CA certificates; none if they lie in a file of their own.
+    pub ca: Option<Vec<Certificate>>,
+    /// How its user proves who it is.
+    pub client: ClientFile,
+}
+
+/// The client credentials of a kubeconfig.
+#[derive(Debug)]
+pub enum ClientFile {
+    /// In the file.
+    Embedded {
+        /// The certificate, then its intermediates.
+        chain: Vec<Certificate>,
+        /// The key.
+        key: KeyFile,
+    },
+    /// In the file that the kubelet renews by itself.
+    Rotating(Found<Vec<Certificate>>),
+    /// In some other file, which is not `pki`'s to read; its path.
+    Elsewhere(String),
+    /// A token, a password or a plugin.
+    Other,
+}
+
+impl Inventory {
+    /// Reads every row of a tree.
+    pub fn read(tree: &Tree, depth: Depth) -> Inventory {
+        let read = |row: &'static Row| (row, Reader { tree, depth }.holding(row));
+        Inventory {
+            entries: CATALOG.iter().copied().map(read).collect(),
+        }
+    }
+
+    /// Returns what there is of each row, in catalog order.
+    pub fn entries(&self) -> impl Iterator<Item = (&'static Row, &Holding)> {
+        self.entries.iter().map(|(row, holding)| (*row, holding))
+    }
+
+    /// Returns what there is of a row.
+    pub fn holding(&self, row: &Row) -> Option<&Holding> {
+        self.entries
+            .iter()
+            .find(|(entry, _)| *entry == row)
+            .map(|(_, holding)| holding)
+    }
+
+    /// Returns the certificates of a CA's file, the signer's first.
+    pub fn ca_certificates(&self, ca: &Row) -> Option<&[Certificate]> {
+        match self.holding(ca) {
+            Some(Holding::Pair {
+                certificate: Found::Present(chain),
+                ..
+            }) => Some(chain),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a CA's certificate is here and its key is not (kubeadm: externally managed).
+    pub fn is_external(&self, ca: &Row) -> bool {
+        matches!(
+            self.holding(ca),
+            Some(Holding::Pair {
+                certificate: Found::Present(_),
+                key: Found::Absent
+            })
+        )
+    }
+}
+
+impl Holding {
+    /// Returns whether there is no file of the row.
+    pub fn is_absent(&self) -> bool {
+        match self {
+            Holding::Pair { certificate, key } => certificate.is_absent() && key.is_absent(),
+            Holding::PublicPair { public, key } => public.is_absent() && key.is_absent(),
+            Holding::Kubeconfig(file) => file.is_absent(),
+        }
+    }
+
+    /// Returns the row's certificate with its intermediates, wherever it lies.
+    pub fn chain(&self) -> Option<&[Certificate]> {
+        match self {
+            Holding::Pair {
+                certificate: Found::Present(chain),
+                ..
+            } => Some(chain),
+            Holding::Kubeconfig(Found::Present(file)) => match &file.client {
+                ClientFile::Embedded { chain, .. }
+                | ClientFile::Rotating(Found::Present(chain)) => Some(chain),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Returns the row's certificate.
+    pub fn leaf(&self) -> Option<&Certificate> {
+        self.chain()?.first()
+    }
+
+    /// Returns the row's private key, if it was read.
+    pub fn key(&self) -> Option<&PrivateKey> {
+        match self {
+            Holding::Pair {
+                key: Found::Present(KeyFile::Read(key)),
+                ..
+            }
+            | Holding::PublicPair {
+                key: Found::Present(KeyFile::Read(key)),
+                ..
+            } => Some(key),
+            Holding::Kubeconfig(Found::Present(file)) => match &file.client {
+                ClientFile::Embedded {
+                    key: KeyFile::Read(key),
+                    ..
+                } => Some(key),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl<T> Found<T> {
+    /// Returns whether there is no such file.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Found::Absent)
+    }
+
+    fn and_then<U>(self, next: impl FnOnce(T) -> Found<U>) -> Found<U> {
+        match self {
+            Found::Present(value) => next(value),
+            Found::Absent => Found::Absent,
+            Found::Broken(message) => Found::Broken(message),
+        }
+    }
+}
+
+struct Reader<'a> {
+    tree: &'a Tree,
+    depth: Depth,
+}
+
+impl Reader<'_> {
+    fn holding(&self, row: &Row) -> Holding {
+        match row.place {
+            Place::Pair { .. } => Holding::Pair {
+                certificate: self.certificates(row),
+                key: self.key(row),
+            },
+            Place::PublicPair { .. } => Holding::PublicPair {
+                public: self.public_keys(row),
+                key: self.key(row),
+            },
+            Place::Kubeconfig { .. } => Holding::Kubeconfig(self.kubeconfig(row)),
+        }
+    }
+
+    fn certificates(&self, row: &Row) -> Found<Vec<Certificate>> {
+        self.parse(layout::certificate_file(row), Certificate::chain_from_pem)
+    }
+
+    fn public_keys(&self, row: &Row) -> Found<Vec<PublicKey>> {
+        self.parse(layout::certificate_file(row), PublicKey::from_pem)
+    }
+
+    fn key(&self, row: &Row) -> Found<KeyFile> {
+        let file = layout::key_file(row);
+        match self.depth {
+            Depth::Keys => self.parse(file, |bytes| PrivateKey::from_pem(bytes).map(KeyFile::Read)),
+            Depth::Certificates if file.is_some_and(|file| self.tree.exists(&file)) => {
+                Found::Present(KeyFile::Unread)
+            }
+            Depth::Certificates => Found::Absent,
+        }
+    }
+
+    fn kubeconfig(&self, row: &Row) -> Found<Box<KubeconfigFile>> {
+        let Some(file) = layout::kubeconfig_file(row) else {
+            return Found::Absent;
+        };
+        let broken = |error: &dyn std::fmt::Display| self.broken(&file, error);
+        self.parse(Some(file.clone()), Kubeconfig::parse)
+            .and_then(|kubeconfig| {
+                let ca = match kubeconfig.ca() {
+                    Ok(ca) => ca,
+                    Err(error) => return Found::Broken(broken(&error)),
+                };
+                let client = match kubeconfig.client() {
+                    Ok(Client::Embedded { certificate, key }) => {
+                        let chain = match Certificate::chain_from_pem(&certificate) {
+                            Ok(chain) => chain,
+                            Err(error) => {
+                                return Found::Broken(broken(&format!(
+                                    "client-certificate-data: {error}"
+                                )));
+                            }
+                        };
+                        let key = match self.depth {
+                            Depth::Certificates => KeyFile::Unread,
+                            Depth::Keys => match PrivateKey::from_pem(&key) {
+                                Ok(key) => KeyFile::Read(key),
+                                Err(error) => {
+                                    return Found::Broken(broken(&format!(
+                                        "client-key-data: {error}"
+                                    )));
+                                }
+                            },
+                        };
+                        ClientFile::Embedded { chain, key }
+                    }
+                    Ok(Client::Files { certificate }) => self.referenced(certificate),
+                    Ok(Client::Other) => ClientFile::Other,
+                    Err(error) => return Found::Broken(broken(&error)),
+                };
+                Found::Present(Box::new(KubeconfigFile {
+                    kubeconfig,
+                    ca,
+                    client,
+                }))
+            })
+    }
+
+    /// Only the kubelet's own file is known to be a certificate of this node; any other path may lead anywhere.
+    fn referenced(&self, path: String) -> ClientFile {
+        if Path::new(&path)
+            .file_name()
+            .is_some_and(|name| name == KUBELET_CLIENT_CURRENT)
+        {
+            let file = TreePath::new(Root::Kubelet, KUBELET_CLIENT_CURRENT);
+            ClientFile::Rotating(self.parse(Some(file), Certificate::chain_beside_key))
+        } else {
+            ClientFile::Elsewhere(path)
+        }
+    }
+
+    fn parse<T, E: std::fmt::Display>(
+        &self,
+        file: Option<TreePath>,
+        parse: impl FnOnce(&[u8]) -> Result<T, E>,
+    ) -> Found<T> {
+        let Some(file) = file else {
+            return Found::Absent;
+        };
+        match self.tree.read(&file) {
+            Ok(None) => Found::Absent,
+            Err(error) => Found::Broken(error.to_string()),
+            Ok(Some(Contents { bytes, .. })) => match parse(&bytes) {
+                Ok(value) => Found::Present(value),
+                Err(error) => Found::Broken(self.broken(&file, &error)),
+            },
+        }
+    }
+
+    fn broken(&self, file: &TreePath, error: &dyn std::fmt::Display) -> String {
+        format!("`{}`: {error}", self.tree.layout.path(file).display())
+    }
+}

@@ -1,0 +1,184 @@
+//! What a transaction has promised, in a file whose presence is the promise.
+//!
+//! `journal.commit` means: the new files are all written and durable, put them in place. `journal.undo` means: a rename
+//! failed and the old files come back. Turning one into the other is a single rename. Neither means that nothing was
+//! promised, and what lies around under [`staged_name`] or [`kept_name`] is litter.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::directory::{Directory, Entry};
+use super::files::{Attributes, FileError};
+use super::layout::{Root, TreePath};
+
+const COMMIT: &str = "journal.commit";
+const UNDO: &str = "journal.undo";
+const VERSION: u32 = 1;
+
+/// The direction in which a pending transaction is finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// The new files go into place.
+    Commit,
+    /// The old files come back.
+    Undo,
+}
+
+/// The files of a transaction whose renames have begun or are about to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Journal {
+    version: u32,
+    /// What wrote it, for people: `renew all`.
+    pub(super) command: String,
+    /// The certificates directory that the paths belong to.
+    pub(super) certificates: String,
+    /// The generation that keeps the old files, if there were any.
+    pub(super) generation: Option<String>,
+    /// In the order of the renames.
+    pub(super) files: Vec<JournalFile>,
+}
+
+/// One file of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JournalFile {
+    root: JournalRoot,
+    path: String,
+    /// Whether there was a file before.
+    pub(super) existed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum JournalRoot {
+    Certificates,
+    Kubeconfigs,
+    State,
+}
+
+/// Returns the name under which the new file waits beside its target.
+pub(super) fn staged_name(name: &str) -> String {
+    format!(".{name}.pki-new")
+}
+
+/// Returns the name under which the old file waits beside its target until the transaction is over.
+pub(super) fn kept_name(name: &str) -> String {
+    format!(".{name}.pki-old")
+}
+
+/// Returns whether a name is one that [`staged_name`] or [`kept_name`] makes.
+pub(super) fn is_litter(name: &str) -> bool {
+    name.starts_with('.') && (name.ends_with(".pki-new") || name.ends_with(".pki-old"))
+}
+
+impl Journal {
+    pub(super) fn new(
+        command: &str,
+        certificates: String,
+        generation: Option<String>,
+        files: Vec<JournalFile>,
+    ) -> Journal {
+        Journal {
+            version: VERSION,
+            command: command.to_owned(),
+            certificates,
+            generation,
+            files,
+        }
+    }
+
+    /// Reads the pending journal, if there is one.
+    pub(super) fn read(state: &Directory) -> Result<Option<(Direction, Journal)>, FileError> {
+        for (direction, name) in [(Direction::Commit, COMMIT), (Direction::Undo, UNDO)] {
+            match state.entry(name)? {
+                Entry::Absent => {}
+                Entry::Link => {
+                    return Err(FileError::unexpected(
+                        "reading",
+                        state.path().join(name),
+                        "it is a symbolic link",
+                    ));
+                }
+                Entry::File(contents) => {
+                    let journal: Journal =
+                        serde_json::from_slice(&contents.bytes).map_err(|error| {
+                            let what =
+                                format!("it is not a journal of this version of `pki`: {error}");
+                            FileError::unexpected("reading", state.path().join(name), what)
+                        })?;
+                    if journal.version != VERSION {
+                        let what = format!("it has version {}, want {VERSION}", journal.version);
+                        return Err(FileError::unexpected(
+                            "reading",
+                            state.path().join(name),
+                            what,
+                        ));
+                    }
+                    return Ok(Some((direction, journal)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes the promise: durable when this returns.
+    pub(super) fn write(&self, state: &Directory, owner: Attributes) -> Result<(), FileError> {
+        let staged = staged_name(COMMIT);
+        let bytes = serde_json::to_vec_pretty(self)
+            .map(Zeroizing::new)
+            .map_err(|error| {
+                FileError::unexpected("writing", state.path().join(COMMIT), error.to_string())
+            })?;
+        let file = state.create(
+            &staged,
+            &bytes,
+            Attributes {
+                mode: 0o600,
+                ..owner
+            },
+        )?;
+        file.sync_all()
+            .map_err(FileError::io("syncing", state.path().join(&staged)))?;
+        state.rename(&staged, COMMIT)?;
+        state.sync()
+    }
+
+    /// Turns the promise round: from now on the old files come back.
+    pub(super) fn turn_round(state: &Directory) -> Result<(), FileError> {
+        state.rename(COMMIT, UNDO)?;
+        state.sync()
+    }
+
+    /// Ends the promise.
+    pub(super) fn remove(state: &Directory) -> Result<(), FileError> {
+        state.remove(COMMIT)?;
+        state.remove(UNDO)?;
+        state.sync()
+    }
+}
+
+impl JournalFile {
+    pub(super) fn new(file: &TreePath, existed: bool) -> Option<JournalFile> {
+        let root = match file.root {
+            Root::Certificates => JournalRoot::Certificates,
+            Root::Kubeconfigs => JournalRoot::Kubeconfigs,
+            Root::State => JournalRoot::State,
+            Root::Kubelet => return None,
+        };
+        Some(JournalFile {
+            root,
+            path: file.relative.clone(),
+            existed,
+        })
+    }
+
+    pub(super) fn tree_path(&self) -> TreePath {
+        let root = match self.root {
+            JournalRoot::Certificates => Root::Certificates,
+            JournalRoot::Kubeconfigs => Root::Kubeconfigs,
+            JournalRoot::State => Root::State,
+        };
+        TreePath::new(root, self.path.clone())
+    }
+}

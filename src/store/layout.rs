@@ -1,0 +1,175 @@
+//! Where everything lies: directories, file names and modes.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::catalog::{Place, Row};
+
+/// The directories of one tree, absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// kubeadm's `certificatesDir`.
+    pub certificates: PathBuf,
+    /// Where the kubeconfigs lie; `.pki` lies here too.
+    pub kubeconfigs: PathBuf,
+    /// The kubelet's own certificate directory; only ever read.
+    pub kubelet: PathBuf,
+}
+
+/// A directory of a [`Layout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Root {
+    /// [`Layout::certificates`].
+    Certificates,
+    /// [`Layout::kubeconfigs`].
+    Kubeconfigs,
+    /// `.pki` in [`Layout::kubeconfigs`].
+    State,
+    /// [`Layout::kubelet`].
+    Kubelet,
+}
+
+/// A file of a tree: a directory and a path below it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TreePath {
+    /// The directory.
+    pub root: Root,
+    /// Path below it, with `/`.
+    pub relative: String,
+}
+
+/// How private a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// 0600: it holds a private key, or kubeadm treats it as if it did (`sa.pub`).
+    Private,
+    /// 0644.
+    Public,
+}
+
+/// The name of the kubelet's rotating client certificate; kubelet.conf points at it after bootstrap.
+pub const KUBELET_CLIENT_CURRENT: &str = "kubelet-client-current.pem";
+
+/// The directory of `pki`'s own state, in the kubeconfig directory.
+pub const STATE_DIRECTORY: &str = ".pki";
+
+impl Layout {
+    /// Returns the directory of a root.
+    pub fn directory(&self, root: Root) -> PathBuf {
+        match root {
+            Root::Certificates => self.certificates.clone(),
+            Root::Kubeconfigs => self.kubeconfigs.clone(),
+            Root::State => self.kubeconfigs.join(STATE_DIRECTORY),
+            Root::Kubelet => self.kubelet.clone(),
+        }
+    }
+
+    /// Returns the absolute path of a file.
+    pub fn path(&self, file: &TreePath) -> PathBuf {
+        self.directory(file.root).join(&file.relative)
+    }
+}
+
+impl TreePath {
+    /// Returns the file `relative` in the directory `root`.
+    pub fn new(root: Root, relative: impl Into<String>) -> TreePath {
+        TreePath {
+            root,
+            relative: relative.into(),
+        }
+    }
+
+    /// Returns the path of the directory the file lies in, below its root; empty for the root itself.
+    pub fn parent(&self) -> &str {
+        self.relative
+            .rsplit_once('/')
+            .map_or("", |(parent, _)| parent)
+    }
+
+    /// Returns the file's name in its directory.
+    pub fn file_name(&self) -> &str {
+        self.relative
+            .rsplit_once('/')
+            .map_or(self.relative.as_str(), |(_, name)| name)
+    }
+
+    /// Returns the file of another name in the same directory.
+    pub fn sibling(&self, name: &str) -> TreePath {
+        match self.parent() {
+            "" => TreePath::new(self.root, name),
+            parent => TreePath::new(self.root, format!("{parent}/{name}")),
+        }
+    }
+}
+
+impl fmt::Display for TreePath {
+    /// Writes the path as an operator knows it: below the directory the row belongs to.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.relative)
+    }
+}
+
+impl Access {
+    /// Returns the loosest mode that a file of this kind may have: kubeadm's.
+    pub fn mode(self) -> u32 {
+        match self {
+            Access::Private => 0o600,
+            Access::Public => 0o644,
+        }
+    }
+}
+
+/// Returns the certificate file of a row; `sa.pub` for the service-account row, none for a kubeconfig.
+pub fn certificate_file(row: &Row) -> Option<TreePath> {
+    match row.place {
+        Place::Pair { base } => Some(TreePath::new(Root::Certificates, format!("{base}.crt"))),
+        Place::PublicPair { base } => {
+            Some(TreePath::new(Root::Certificates, format!("{base}.pub")))
+        }
+        Place::Kubeconfig { .. } => None,
+    }
+}
+
+/// Returns the private key file of a row; none for a kubeconfig.
+pub fn key_file(row: &Row) -> Option<TreePath> {
+    match row.place {
+        Place::Pair { base } | Place::PublicPair { base } => {
+            Some(TreePath::new(Root::Certificates, format!("{base}.key")))
+        }
+        Place::Kubeconfig { .. } => None,
+    }
+}
+
+/// Returns the kubeconfig file of a row, if it is one.
+pub fn kubeconfig_file(row: &Row) -> Option<TreePath> {
+    match row.place {
+        Place::Kubeconfig { file } => Some(TreePath::new(Root::Kubeconfigs, file)),
+        Place::Pair { .. } | Place::PublicPair { .. } => None,
+    }
+}
+
+/// Returns the files of a row with how private each is: the certificate or public key first.
+pub fn files(row: &Row) -> Vec<(TreePath, Access)> {
+    let public = match row.place {
+        // kubeadm's init writes sa.pub through its private-key writer, hence 0600 (kubeadm `util/pkiutil/pki_helpers.go`).
+        Place::PublicPair { .. } => Access::Private,
+        Place::Pair { .. } | Place::Kubeconfig { .. } => Access::Public,
+    };
+    let certificate = certificate_file(row).map(|file| (file, public));
+    let private = key_file(row)
+        .or_else(|| kubeconfig_file(row))
+        .map(|file| (file, Access::Private));
+    certificate.into_iter().chain(private).collect()
+}
+
+/// Returns the file that the resolved cluster configuration is recorded in.
+pub fn recorded_configuration() -> TreePath {
+    TreePath::new(Root::State, "cluster.yaml")
+}
+
+/// Returns the directory that kubeconfigs lie in by default: the parent of the certificates directory.
+pub fn default_kubeconfigs(certificates: &Path) -> PathBuf {
+    certificates
+        .parent()
+        .map_or_else(|| certificates.to_path_buf(), Path::to_path_buf)
+}

@@ -1,0 +1,72 @@
+//! One writer at a time: an OS lock on an open file, which dies with the process that holds it.
+
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+
+use super::directory::Directory;
+use super::files::FileError;
+
+const NAME: &str = "lock";
+
+/// The held lock of a tree.
+pub(super) struct Lock {
+    /// Closing it releases the lock.
+    _file: File,
+}
+
+/// Another run holds the lock.
+#[derive(Debug)]
+pub struct Busy {
+    /// What that run wrote about itself; empty if it had not come that far.
+    pub holder: String,
+}
+
+/// Why the lock was not taken.
+#[derive(Debug)]
+pub(super) enum LockError {
+    Busy(Busy),
+    File(FileError),
+}
+
+impl Lock {
+    /// Takes the lock at once or not at all, and writes `holder` into it for whoever comes next.
+    pub(super) fn take(state: &Directory, holder: &str) -> Result<Lock, LockError> {
+        let path = state.path().join(NAME);
+        let mut file = state.open_lock(NAME).map_err(LockError::File)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Only a courtesy: what cannot be read is not named.
+                let _read = Read::take(&mut file, 200).read_to_string(&mut holder);
+                return Err(LockError::Busy(Busy {
+                    holder: holder.trim_end().to_owned(),
+                }));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(LockError::File(FileError::io("locking", path)(error)));
+            }
+        }
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{holder}"))
+            .and_then(|()| file.sync_all())
+            .map_err(FileError::io("writing", path))
+            .map_err(LockError::File)?;
+        Ok(Lock { _file: file })
+    }
+}
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another `pki` run holds the lock of this tree")?;
+        if self.holder.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.holder)
+        }
+    }
+}
+
+impl std::error::Error for Busy {}
