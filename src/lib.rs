@@ -2,6 +2,8 @@
 
 pub mod catalog;
 pub mod config;
+pub mod issue;
 pub mod kubeconfig;
+pub mod plan;
 pub mod store;
 pub mod x509;

@@ -1,0 +1,459 @@
+//! Carries out a plan in memory: generates the keys on all cores, signs, lays out the files, and checks every one of them
+//! as if it had just been read from disk. Nothing is written here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use crate::catalog::Row;
+use crate::kubeconfig::{self, Client, Kubeconfig};
+use crate::plan::{KeySource, Leaf, Make, Plan};
+use crate::store::inventory::{Found, Holding, Inventory};
+use crate::store::layout::{self, Access, TreePath};
+use crate::x509::algorithm::Algorithm;
+use crate::x509::certificate::Certificate;
+use crate::x509::issue::{Issuer, check_ca, self_signed_ca};
+use crate::x509::key::{KeyError, PrivateKey, PublicKey};
+use crate::x509::verify::verify;
+
+/// Everything a plan makes, ready to be written.
+#[derive(Default)]
+pub struct Issued {
+    /// In catalog order.
+    pub rows: Vec<IssuedRow>,
+}
+
+/// What a plan makes of one row.
+pub struct IssuedRow {
+    /// The row.
+    pub row: &'static Row,
+    /// The new certificate, if it has one.
+    pub certificate: Option<Certificate>,
+    /// The files, in the order in which they have to come into place.
+    pub files: Vec<IssuedFile>,
+}
+
+/// A file ready to be written.
+pub struct IssuedFile {
+    /// Where it goes.
+    pub file: TreePath,
+    /// Its bytes.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// How private it is.
+    pub access: Access,
+}
+
+/// How the work is told about and stopped; the work itself knows neither terminals nor signals.
+pub trait Progress {
+    /// `done` of `total` keys are generated.
+    fn keys(&self, done: usize, total: usize);
+    /// Returns whether to stop.
+    fn is_interrupted(&self) -> bool;
+}
+
+/// The run was asked to stop while it made keys.
+#[derive(Debug)]
+pub struct Interrupted;
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("interrupted by a signal\nnote: no file was changed")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// Makes everything that `plan` asks for, and checks it.
+///
+/// # Errors
+/// [`Interrupted`]; a failure of the cryptography library; or a result that does not pass its own check.
+pub fn issue(
+    plan: &Plan,
+    inventory: &Inventory,
+    now: OffsetDateTime,
+    progress: &dyn Progress,
+) -> Result<Issued> {
+    let made: Vec<_> = plan.made().collect();
+    let algorithms: Vec<_> = made.iter().map(|(_, make, _)| make.new_key()).collect();
+    let keys = generate(&algorithms, progress)?;
+    let mut workshop = Workshop {
+        inventory,
+        now,
+        new_cas: Vec::new(),
+    };
+    let mut issued = Issued::default();
+    for ((row, make, _), key) in made.into_iter().zip(keys) {
+        let row = workshop
+            .make(row, make, key)
+            .with_context(|| format!("issuing `{}`", row.name))?;
+        issued.rows.push(row);
+    }
+    Ok(issued)
+}
+
+/// Generates a key for each `Some`, on all cores, in whatever order they come.
+fn generate(
+    algorithms: &[Option<Algorithm>],
+    progress: &dyn Progress,
+) -> Result<Vec<Option<PrivateKey>>> {
+    let jobs: Arc<Vec<(usize, Algorithm)>> = Arc::new(
+        algorithms
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, algorithm)| Some((slot, (*algorithm)?)))
+            .collect(),
+    );
+    let mut keys: Vec<Option<PrivateKey>> = Vec::new();
+    keys.resize_with(algorithms.len(), || None);
+    // An elliptic-curve key takes microseconds, less than starting a thread.
+    let threads = match jobs.iter().any(|(_, algorithm)| algorithm.is_rsa()) {
+        true => std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(jobs.len()),
+        false => 0,
+    };
+    progress.keys(0, jobs.len());
+    let (sender, receiver) = channel::<(usize, Result<PrivateKey, KeyError>)>();
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut running = 0;
+    for _ in 0..threads {
+        let (jobs, next, sender) = (Arc::clone(&jobs), Arc::clone(&next), sender.clone());
+        // Not scoped: an interrupted run leaves without waiting for the keys that are being made.
+        let started = std::thread::Builder::new().spawn(move || {
+            while let Some((slot, algorithm)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if sender
+                    .send((*slot, PrivateKey::generate(*algorithm)))
+                    .is_err()
+                {
+                    return;
+                }
+            }
+        });
+        running += usize::from(started.is_ok());
+    }
+    if running == 0 {
+        for (slot, algorithm) in jobs.iter() {
+            // The receiver lives until the end of this function.
+            let _sent = sender.send((*slot, PrivateKey::generate(*algorithm)));
+        }
+    }
+    drop(sender);
+    let mut done = 0;
+    while done < jobs.len() {
+        if progress.is_interrupted() {
+            bail!(Interrupted);
+        }
+        match receiver.recv_timeout(Duration::from_millis(50)) {
+            Ok((slot, key)) => {
+                let key = key.context("generating a key")?;
+                if let Some(place) = keys.get_mut(slot) {
+                    *place = Some(key);
+                }
+                done += 1;
+                progress.keys(done, jobs.len());
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => bail!("generating keys: a thread ended early"),
+        }
+    }
+    Ok(keys)
+}
+
+struct Workshop<'a> {
+    inventory: &'a Inventory,
+    now: OffsetDateTime,
+    /// CAs made by this plan; they sign what comes after them.
+    new_cas: Vec<(&'static Row, Certificate, PrivateKey)>,
+}
+
+impl Workshop<'_> {
+    fn make(
+        &mut self,
+        row: &'static Row,
+        make: &Make,
+        key: Option<PrivateKey>,
+    ) -> Result<IssuedRow> {
+        match make {
+            Make::Ca {
+                common_name, dates, ..
+            } => {
+                let key = key.context("there is no key")?;
+                let certificate = self_signed_ca(common_name, &key, *dates)?;
+                check_ca(&certificate, self.now)?;
+                ensure!(
+                    certificate.public_key() == key.public_key()?,
+                    "the certificate is not for the key"
+                );
+                let files = pair(row, certificate.to_pem(), Some(key.to_pem()?));
+                check_pair(&files, &certificate, Some(&key))?;
+                self.new_cas.push((row, certificate.clone(), key));
+                Ok(IssuedRow {
+                    row,
+                    certificate: Some(certificate),
+                    files,
+                })
+            }
+            Make::Leaf(leaf) => {
+                let (certificate, new_key) = self.leaf(row, leaf, key)?;
+                let pem = new_key.as_ref().map(PrivateKey::to_pem).transpose()?;
+                let files = pair(row, certificate.to_pem(), pem);
+                check_pair(&files, &certificate, new_key.as_ref())?;
+                Ok(IssuedRow {
+                    row,
+                    certificate: Some(certificate),
+                    files,
+                })
+            }
+            Make::NewKubeconfig {
+                leaf,
+                cluster,
+                server,
+                user,
+            } => {
+                let (certificate, key) = self.leaf(row, leaf, key)?;
+                let key = key.context("there is no key")?.to_pem()?;
+                let kubeconfig = Kubeconfig::new(&kubeconfig::New {
+                    cluster,
+                    server,
+                    ca: &self.trust_bundle(leaf.signer)?,
+                    user,
+                    certificate: &certificate.to_pem(),
+                    key: &key,
+                });
+                self.kubeconfig(row, leaf.signer, kubeconfig, certificate)
+            }
+            Make::RenewedKubeconfig { leaf, replace_ca } => {
+                let Some(Holding::Kubeconfig(Found::Present(old))) = self.inventory.holding(row)
+                else {
+                    bail!("the kubeconfig is gone");
+                };
+                let mut kubeconfig = old.kubeconfig.clone();
+                let (certificate, key) = self.leaf(row, leaf, key)?;
+                let key = key.as_ref().map(PrivateKey::to_pem).transpose()?;
+                kubeconfig.set_client(&certificate.to_pem(), key.as_ref().map(|key| key.as_str()));
+                if *replace_ca {
+                    kubeconfig.set_ca(&self.trust_bundle(leaf.signer)?);
+                }
+                self.kubeconfig(row, leaf.signer, kubeconfig, certificate)
+            }
+            Make::ServiceAccount { .. } => {
+                let key = key.context("there is no key")?;
+                let files = pair(row, key.public_key()?.to_pem(), Some(key.to_pem()?));
+                check_public_pair(&files, &key)?;
+                Ok(IssuedRow {
+                    row,
+                    certificate: None,
+                    files,
+                })
+            }
+            Make::ServiceAccountPublic => {
+                let key = self
+                    .inventory
+                    .holding(row)
+                    .and_then(Holding::key)
+                    .context("sa.key is gone")?;
+                let files = pair(row, key.public_key()?.to_pem(), None);
+                check_public_pair(&files, key)?;
+                Ok(IssuedRow {
+                    row,
+                    certificate: None,
+                    files,
+                })
+            }
+        }
+    }
+
+    /// Signs a leaf and checks it: chain, usage, dates and key. Returns the new key, if there is one.
+    fn leaf(
+        &self,
+        row: &Row,
+        leaf: &Leaf,
+        key: Option<PrivateKey>,
+    ) -> Result<(Certificate, Option<PrivateKey>)> {
+        let public = match (&leaf.key, &key) {
+            (KeySource::New(_), Some(key)) => key.public_key()?,
+            (KeySource::New(_), None) => bail!("there is no key"),
+            (KeySource::Reuse(_), _) => self
+                .inventory
+                .holding(row)
+                .and_then(Holding::key)
+                .context("the key is gone")?
+                .public_key()?,
+        };
+        let issuer = self.issuer(leaf.signer)?;
+        let certificate =
+            issuer.issue(&leaf.contents, &public, leaf.key.algorithm(), leaf.dates)?;
+        for usage in row.usages() {
+            verify(
+                std::slice::from_ref(&certificate),
+                std::slice::from_ref(issuer.certificate()),
+                *usage,
+                self.now,
+            )?;
+        }
+        ensure!(
+            certificate.public_key() == public,
+            "the certificate is not for the key"
+        );
+        ensure!(
+            certificate.san_texts() == leaf.contents.san_texts(),
+            "the certificate has other names than planned"
+        );
+        ensure!(
+            certificate.not_after() == leaf.dates.not_after,
+            "the certificate has other dates than planned"
+        );
+        Ok((certificate, key))
+    }
+
+    fn issuer(&self, row: &Row) -> Result<Issuer<'_>> {
+        let made = self
+            .new_cas
+            .iter()
+            .find(|(ca, ..)| *ca == row)
+            .map(|(_, certificate, key)| (certificate, key));
+        let there = || {
+            let holding = self.inventory.holding(row)?;
+            Some((holding.leaf()?, holding.key()?))
+        };
+        let (certificate, key) = made
+            .or_else(there)
+            .with_context(|| format!("CA `{}` is gone", row.name))?;
+        Issuer::new(certificate, key, self.now).with_context(|| format!("CA `{}`", row.name))
+    }
+
+    /// Returns the PEM of every CA that a kubeconfig of this tree has to trust.
+    fn trust_bundle(&self, row: &Row) -> Result<String> {
+        if let Some((_, certificate, _)) = self.new_cas.iter().find(|(ca, ..)| *ca == row) {
+            return Ok(certificate.to_pem());
+        }
+        let certificates = self
+            .inventory
+            .ca_certificates(row)
+            .with_context(|| format!("CA `{}` is gone", row.name))?;
+        Ok(certificates.iter().map(Certificate::to_pem).collect())
+    }
+
+    fn kubeconfig(
+        &self,
+        row: &'static Row,
+        signer: &Row,
+        kubeconfig: Kubeconfig,
+        certificate: Certificate,
+    ) -> Result<IssuedRow> {
+        let file = layout::kubeconfig_file(row).context("it is not a kubeconfig")?;
+        let bytes = Zeroizing::new(kubeconfig.to_yaml()?.as_bytes().to_vec());
+        let again = Kubeconfig::parse(&bytes).context("reading it back")?;
+        ensure!(again == kubeconfig, "it reads back differently");
+        let Client::Embedded {
+            certificate: pem,
+            key,
+        } = again.client()?
+        else {
+            bail!("it has no client certificate")
+        };
+        let chain = Certificate::chain_from_pem(&pem)?;
+        ensure!(
+            chain.first() == Some(&certificate),
+            "it holds another certificate"
+        );
+        ensure!(
+            PrivateKey::from_pem(&key)?.public_key()? == certificate.public_key(),
+            "its key is not its certificate's"
+        );
+        if let Some(ca) = again.ca()? {
+            ensure!(
+                ca.contains(self.issuer(signer)?.certificate()),
+                "it does not trust its own CA"
+            );
+        }
+        let files = vec![IssuedFile {
+            file,
+            bytes,
+            access: Access::Private,
+        }];
+        Ok(IssuedRow {
+            row,
+            certificate: Some(certificate),
+            files,
+        })
+    }
+}
+
+/// Lays out a pair, the key first: a certificate without its key is worse than a key without its certificate.
+fn pair(row: &Row, public: String, key: Option<Zeroizing<String>>) -> Vec<IssuedFile> {
+    let mut files = Vec::new();
+    for (file, access) in layout::files(row).into_iter().rev() {
+        let is_key = layout::key_file(row).is_some_and(|key| key == file);
+        let bytes = match (is_key, &key) {
+            (true, Some(key)) => Zeroizing::new(key.as_bytes().to_vec()),
+            (true, None) => continue,
+            (false, _) => Zeroizing::new(public.clone().into_bytes()),
+        };
+        files.push(IssuedFile {
+            file,
+            bytes,
+            access,
+        });
+    }
+    files
+}
+
+/// Reads the laid-out files back.
+fn check_pair(
+    files: &[IssuedFile],
+    certificate: &Certificate,
+    key: Option<&PrivateKey>,
+) -> Result<()> {
+    let public = certificate.public_key();
+    for file in files {
+        match file.access {
+            Access::Public => {
+                let chain = Certificate::chain_from_pem(&file.bytes)?;
+                ensure!(
+                    chain.first() == Some(certificate) && chain.len() == 1,
+                    "`{}` reads back differently",
+                    file.file
+                );
+            }
+            Access::Private => {
+                let read = PrivateKey::from_pem(&file.bytes)?.public_key()?;
+                ensure!(
+                    read == public,
+                    "`{}` is not the certificate's key",
+                    file.file
+                );
+            }
+        }
+    }
+    ensure!(
+        files.len() == 1 + usize::from(key.is_some()),
+        "a file is missing"
+    );
+    Ok(())
+}
+
+fn check_public_pair(files: &[IssuedFile], key: &PrivateKey) -> Result<()> {
+    let own = key.public_key()?;
+    for file in files {
+        if file.file.file_name().ends_with(".pub") {
+            ensure!(
+                PublicKey::from_pem(&file.bytes)? == [own.clone()],
+                "`{}` is not the key's public half",
+                file.file
+            );
+        } else {
+            ensure!(
+                PrivateKey::from_pem(&file.bytes)?.public_key()? == own,
+                "`{}` reads back differently",
+                file.file
+            );
+        }
+    }
+    Ok(())
+}

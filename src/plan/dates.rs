@@ -1,0 +1,103 @@
+//! Validity: kubeadm's five minutes of backdating, and never beyond the CA's own end.
+
+use time::{Duration, OffsetDateTime};
+
+use crate::x509::certificate::Certificate;
+use crate::x509::issue::Dates;
+
+/// How far before now a certificate begins, for clocks that are behind (kubernetes/kubernetes#118922).
+const BACKDATE: Duration = Duration::minutes(5);
+
+/// 9999-12-31T23:59:59Z, the last time that a certificate can express (RFC 5280 section 4.1.2.5).
+const LAST: OffsetDateTime = time::macros::datetime!(9999-12-31 23:59:59 UTC);
+
+/// Returns the validity of a CA made at `now`: from five minutes before, and for `validity` from now on.
+pub fn ca(now: OffsetDateTime, validity: std::time::Duration) -> Dates {
+    let validity = Duration::try_from(validity).unwrap_or(Duration::MAX);
+    Dates {
+        not_before: now - BACKDATE,
+        not_after: now.checked_add(validity).map_or(LAST, |end| end.min(LAST)),
+    }
+}
+
+/// Returns the validity of a leaf made at `now`, inside the CA's, and whether it had to be cut short.
+pub fn leaf(now: OffsetDateTime, validity: std::time::Duration, issuer: Dates) -> (Dates, bool) {
+    let wanted = ca(now, validity);
+    let dates = Dates {
+        not_before: wanted.not_before.max(issuer.not_before),
+        not_after: wanted.not_after.min(issuer.not_after),
+    };
+    (dates, dates.not_after < wanted.not_after)
+}
+
+/// Returns the validity of an existing certificate.
+pub fn of(certificate: &Certificate) -> Dates {
+    Dates {
+        not_before: certificate.not_before(),
+        not_after: certificate.not_after(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
+    const NOW: OffsetDateTime = datetime!(2026-11-22 00:00:00 UTC);
+
+    #[test]
+    fn validity_counts_from_now_and_not_from_the_backdated_start() {
+        let dates = ca(NOW, HOUR * 24);
+        assert_eq!(dates.not_before, datetime!(2026-11-21 23:55:00 UTC));
+        assert_eq!(dates.not_after, datetime!(2026-11-23 00:00:00 UTC));
+    }
+
+    #[test]
+    fn a_leaf_ends_with_its_ca_at_the_latest() {
+        let issuer = Dates {
+            not_before: NOW - Duration::DAY,
+            not_after: NOW + Duration::HOUR,
+        };
+        assert_eq!(
+            leaf(NOW, HOUR * 2, issuer),
+            (
+                Dates {
+                    not_before: NOW - BACKDATE,
+                    not_after: issuer.not_after
+                },
+                true
+            )
+        );
+        assert!(
+            !leaf(NOW, HOUR, issuer).1,
+            "ending together is not cutting short"
+        );
+    }
+
+    #[test]
+    fn a_leaf_does_not_begin_before_its_ca() {
+        let issuer = Dates {
+            not_before: NOW - Duration::MINUTE,
+            not_after: NOW + Duration::DAY,
+        };
+        assert_eq!(leaf(NOW, HOUR, issuer).0.not_before, issuer.not_before);
+    }
+
+    #[test]
+    fn no_date_lies_beyond_what_a_certificate_can_express() {
+        assert_eq!(
+            ca(datetime!(9999-12-31 12:00:00 UTC), HOUR * 24).not_after,
+            LAST
+        );
+    }
+
+    #[test]
+    fn a_leap_day_has_a_year_after_it() {
+        assert_eq!(
+            ca(datetime!(2028-02-29 00:00:00 UTC), HOUR * 8760).not_after,
+            datetime!(2029-02-28 00:00:00 UTC)
+        );
+    }
+}

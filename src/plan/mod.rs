@@ -1,0 +1,265 @@
+//! Decides: what is wanted and what is there, at a given time, make a list of steps. No files, no keys are made here.
+//!
+//! `init` and `renew` are two ways to make a [`Plan`]; `crate::issue` carries either out. `wanted` resolves the catalog's
+//! rules, `dates` the validity, `expiry` says what is due.
+
+pub mod dates;
+pub mod expiry;
+pub mod init;
+pub mod renew;
+pub mod wanted;
+
+use std::fmt;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::catalog::Row;
+use crate::x509::algorithm::Algorithm;
+use crate::x509::issue::{Contents, Dates};
+
+/// What a command is going to do, in catalog order.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// One step for each row that the command looked at.
+    pub steps: Vec<Step>,
+    /// What is worth knowing and stops nothing.
+    pub warnings: Vec<String>,
+}
+
+/// What happens to one row.
+#[derive(Debug)]
+pub struct Step {
+    /// The row.
+    pub row: &'static Row,
+    /// What happens to it.
+    pub action: Action,
+}
+
+/// What happens to a row.
+#[derive(Debug)]
+pub enum Action {
+    /// It is there and stays as it is.
+    Keep,
+    /// Something is made; `changes` says what differs from what was there.
+    Make {
+        /// What is made.
+        make: Box<Make>,
+        /// Field by field; empty where nothing was there.
+        changes: Vec<Change>,
+    },
+    /// It is left alone although it was asked for.
+    Skip {
+        /// Why, for people.
+        reason: String,
+        /// Whether it should have been done; what is not `pki`'s to do has not failed.
+        failed: bool,
+    },
+}
+
+/// Something to be made.
+#[derive(Debug)]
+pub enum Make {
+    /// A self-signed CA.
+    Ca {
+        /// Subject common name.
+        common_name: &'static str,
+        /// Algorithm of the new key.
+        algorithm: Algorithm,
+        /// Validity.
+        dates: Dates,
+    },
+    /// A leaf certificate in a file of its own.
+    Leaf(Leaf),
+    /// A kubeconfig that is not there yet.
+    NewKubeconfig {
+        /// Its client certificate.
+        leaf: Leaf,
+        /// Name of the cluster entry.
+        cluster: String,
+        /// URL of the API server.
+        server: String,
+        /// Name of the user entry.
+        user: String,
+    },
+    /// The client certificate of an existing kubeconfig.
+    RenewedKubeconfig {
+        /// Its client certificate.
+        leaf: Leaf,
+        /// Whether the CA data is replaced by the CA's file.
+        replace_ca: bool,
+    },
+    /// The service-account key pair.
+    ServiceAccount {
+        /// Algorithm of the new key.
+        algorithm: Algorithm,
+    },
+    /// `sa.pub`, from the `sa.key` that is there.
+    ServiceAccountPublic,
+}
+
+/// A leaf certificate to be signed.
+#[derive(Debug)]
+pub struct Leaf {
+    /// The CA's row.
+    pub signer: &'static Row,
+    /// Subject, usages, names.
+    pub contents: Contents,
+    /// Where the key comes from.
+    pub key: KeySource,
+    /// Validity.
+    pub dates: Dates,
+}
+
+/// Where the key of a leaf comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// A new one is generated.
+    New(Algorithm),
+    /// The one that is there.
+    Reuse(Algorithm),
+}
+
+/// One field that changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The field: `not after`, `subject`, `SANs`.
+    pub field: &'static str,
+    /// What it was.
+    pub from: String,
+    /// What it becomes.
+    pub to: String,
+    /// Whether the change follows from a difference between the old certificate and the declared configuration, and not
+    /// from the renewal as such.
+    pub drift: bool,
+}
+
+/// A plan cannot be made: everything that stands in the way.
+#[derive(Debug, Default)]
+pub struct Refusal {
+    /// The obstacles, in catalog order.
+    pub problems: Vec<Obstacle>,
+}
+
+/// Something that stands in the way of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What was found and what was wanted.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Plan {
+    /// Returns the rows for which something is made.
+    pub fn made(&self) -> impl Iterator<Item = (&'static Row, &Make, &[Change])> {
+        self.steps.iter().filter_map(|step| match &step.action {
+            Action::Make { make, changes } => Some((step.row, make.as_ref(), changes.as_slice())),
+            Action::Keep | Action::Skip { .. } => None,
+        })
+    }
+
+    /// Returns whether nothing is made.
+    pub fn is_empty(&self) -> bool {
+        self.made().next().is_none()
+    }
+}
+
+impl Make {
+    /// Returns the leaf certificate that is part of it.
+    pub fn leaf(&self) -> Option<&Leaf> {
+        match self {
+            Make::Leaf(leaf)
+            | Make::NewKubeconfig { leaf, .. }
+            | Make::RenewedKubeconfig { leaf, .. } => Some(leaf),
+            Make::Ca { .. } | Make::ServiceAccount { .. } | Make::ServiceAccountPublic => None,
+        }
+    }
+
+    /// Returns the algorithm of the key that has to be generated.
+    pub fn new_key(&self) -> Option<Algorithm> {
+        match self {
+            Make::Ca { algorithm, .. } | Make::ServiceAccount { algorithm } => Some(*algorithm),
+            Make::ServiceAccountPublic => None,
+            Make::Leaf(leaf)
+            | Make::NewKubeconfig { leaf, .. }
+            | Make::RenewedKubeconfig { leaf, .. } => match leaf.key {
+                KeySource::New(algorithm) => Some(algorithm),
+                KeySource::Reuse(_) => None,
+            },
+        }
+    }
+
+    /// Returns the validity of the certificate that is made.
+    pub fn dates(&self) -> Option<Dates> {
+        match self {
+            Make::Ca { dates, .. } => Some(*dates),
+            _ => self.leaf().map(|leaf| leaf.dates),
+        }
+    }
+}
+
+impl KeySource {
+    /// Returns the key's algorithm.
+    pub fn algorithm(self) -> Algorithm {
+        match self {
+            KeySource::New(algorithm) | KeySource::Reuse(algorithm) => algorithm,
+        }
+    }
+}
+
+impl Refusal {
+    fn add(&mut self, message: impl Into<String>, hint: impl Into<Option<String>>) {
+        let obstacle = Obstacle {
+            message: message.into(),
+            hint: hint.into(),
+        };
+        // Every leaf of a bad CA would repeat it.
+        if !self.problems.contains(&obstacle) {
+            self.problems.push(obstacle);
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            f.write_str(&problem.message)?;
+            if let Some(hint) = &problem.hint {
+                write!(f, "\nhint: {hint}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Returns how a message names a row.
+pub(crate) fn title(row: &Row) -> String {
+    if row.is_ca() {
+        format!("CA `{}`", row.name)
+    } else {
+        format!("`{}`", row.name)
+    }
+}
+
+/// Returns a time as reports give it: RFC 3339, UTC.
+pub(crate) fn time_text(time: OffsetDateTime) -> String {
+    // Every time that a certificate can express has an RFC 3339 form.
+    time.to_offset(time::UtcOffset::UTC)
+        .format(&Rfc3339)
+        .unwrap_or_else(|_| time.to_string())
+}
+
+fn cut_short(row: &Row, signer: &Row, dates: Dates) -> String {
+    format!(
+        "`{}`: valid only until {}, when its CA `{}` expires",
+        row.name,
+        dates.not_after.date(),
+        signer.name
+    )
+}

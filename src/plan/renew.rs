@@ -1,0 +1,491 @@
+//! Plans `renew`: the same CA signs each certificate again, with what the configuration declares or else with what the old
+//! certificate says.
+
+use time::{Duration, OffsetDateTime};
+
+use super::{Action, Change, KeySource, Leaf, Make, Plan, Refusal, Step, dates, expiry, wanted};
+use crate::catalog::Row;
+use crate::config::cluster::Cluster;
+use crate::store::inventory::{ClientFile, Found, Holding, Inventory, KeyFile, KubeconfigFile};
+use crate::x509::algorithm::Algorithm;
+use crate::x509::certificate::Certificate;
+use crate::x509::issue::{Contents, Issuer};
+use crate::x509::key::PrivateKey;
+
+/// kubeadm's default for `certificateValidityPeriod`.
+const DEFAULT_VALIDITY: std::time::Duration = std::time::Duration::from_secs(8760 * 3600);
+
+/// What to renew, and how.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// Which rows.
+    pub selection: Selection,
+    /// The declared configuration, if one is known.
+    pub declared: Option<&'a Cluster>,
+    /// Keep each key instead of making a new one.
+    pub reuse_key: bool,
+}
+
+/// Which rows are renewed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// All that are there.
+    All,
+    /// These; each must be renewable.
+    Rows(Vec<&'static Row>),
+    /// Those that expire within this time.
+    Due(Duration),
+}
+
+/// Plans a renewal at `now`.
+///
+/// # Errors
+/// A CA that must not issue, and a row asked for by name that cannot be renewed here. A broken row that was not asked for by
+/// name does not stop the others.
+pub fn plan(
+    request: &Request<'_>,
+    inventory: &Inventory,
+    now: OffsetDateTime,
+) -> Result<Plan, Refusal> {
+    let mut planner = Planner {
+        request,
+        inventory,
+        now,
+        plan: Plan::default(),
+        refusal: Refusal::default(),
+    };
+    let rows = match &request.selection {
+        Selection::Rows(rows) => rows.clone(),
+        Selection::All | Selection::Due(_) => expiry::rows(request.declared, inventory),
+    };
+    for row in rows {
+        let Some(signer) = row.signer() else { continue };
+        if planner.is_selected(row)
+            && let Some(action) = planner
+                .action(row, signer)
+                .unwrap_or_else(|instead| instead)
+        {
+            planner.plan.steps.push(Step { row, action });
+        }
+    }
+    if planner.refusal.problems.is_empty() {
+        Ok(planner.plan)
+    } else {
+        Err(planner.refusal)
+    }
+}
+
+struct Planner<'a> {
+    request: &'a Request<'a>,
+    inventory: &'a Inventory,
+    now: OffsetDateTime,
+    plan: Plan,
+    refusal: Refusal,
+}
+
+/// What happens to a row that is not renewed: it is left out, or it is an obstacle that was noted.
+type Instead = Option<Action>;
+
+/// What is there of a row that is to be renewed.
+struct Old<'a> {
+    leaf: Option<&'a Certificate>,
+    key: Option<&'a PrivateKey>,
+    /// Why the certificate cannot be read, where it cannot.
+    broken: Option<&'a str>,
+}
+
+impl<'a> Planner<'a> {
+    fn is_selected(&self, row: &Row) -> bool {
+        match &self.request.selection {
+            Selection::All | Selection::Rows(_) => true,
+            Selection::Due(within) => match self.inventory.holding(row) {
+                Some(holding) => match holding.leaf() {
+                    Some(leaf) => leaf.not_after() - self.now <= *within,
+                    None => !holding.is_absent(),
+                },
+                None => false,
+            },
+        }
+    }
+
+    fn action(
+        &mut self,
+        row: &'static Row,
+        signer: &'static Row,
+    ) -> Result<Option<Action>, Instead> {
+        let inventory = self.inventory;
+        match inventory.holding(row).ok_or(None)? {
+            holding if holding.is_absent() => {
+                Err(self.leave_out(row, "there is none", "`pki init` makes what is missing"))
+            }
+            Holding::Pair { certificate, key } => {
+                let (leaf, changes) = self.leaf(row, signer, &old_pair(certificate, key))?;
+                Ok(Some(make(Make::Leaf(leaf), changes)))
+            }
+            Holding::Kubeconfig(Found::Present(file)) => self.kubeconfig(row, signer, file),
+            Holding::Kubeconfig(Found::Broken(message)) => Err(self.fail(
+                row,
+                message,
+                "put the file back from a backup, or move it away and run `pki init`",
+            )),
+            Holding::Kubeconfig(Found::Absent) | Holding::PublicPair { .. } => Ok(None),
+        }
+    }
+
+    fn kubeconfig(
+        &mut self,
+        row: &'static Row,
+        signer: &'static Row,
+        file: &'a KubeconfigFile,
+    ) -> Result<Option<Action>, Instead> {
+        let old = match &file.client {
+            ClientFile::Embedded { chain, key } => Old {
+                leaf: chain.first(),
+                key: read_key(key),
+                broken: None,
+            },
+            ClientFile::Rotating(_) => {
+                return Err(self.leave_out(
+                    row,
+                    "it points at a certificate that the kubelet renews by itself",
+                    None,
+                ));
+            }
+            ClientFile::Elsewhere(path) => {
+                let what = format!(
+                    "its client certificate lies outside the tree, in `{}`",
+                    path.escape_debug()
+                );
+                return Err(self.leave_out(row, &what, None));
+            }
+            ClientFile::Other => {
+                return Err(self.leave_out(row, "its user has no client certificate", None));
+            }
+        };
+        let (leaf, mut changes) = self.leaf(row, signer, &old)?;
+        let replace_ca = self.ca_change(signer, file, &mut changes);
+        Ok(Some(make(
+            Make::RenewedKubeconfig { leaf, replace_ca },
+            changes,
+        )))
+    }
+
+    /// The CA data stays as it is as long as it trusts every CA of the tree; a bundle of two stays two.
+    fn ca_change(&self, signer: &Row, file: &KubeconfigFile, changes: &mut Vec<Change>) -> bool {
+        let (Some(embedded), Some(wanted)) = (&file.ca, self.inventory.ca_certificates(signer))
+        else {
+            return false;
+        };
+        // kubeadm compares the first one only, so that has to be the signer's.
+        if wanted.iter().all(|ca| embedded.contains(ca)) && embedded.first() == wanted.first() {
+            return false;
+        }
+        let describe = |cas: &[Certificate]| {
+            let cas: Vec<_> = cas
+                .iter()
+                .map(|ca| format!("{} (serial {})", ca.subject(), ca.serial()))
+                .collect();
+            cas.join(", ")
+        };
+        changes.push(Change {
+            field: "CA data",
+            from: describe(embedded),
+            to: describe(wanted),
+            drift: true,
+        });
+        true
+    }
+
+    fn leaf(
+        &mut self,
+        row: &'static Row,
+        signer: &'static Row,
+        old: &Old<'_>,
+    ) -> Result<(Leaf, Vec<Change>), Instead> {
+        let issuer = self.issuer(row, signer)?;
+        if old.leaf.is_some_and(Certificate::claims_ca) {
+            return Err(self.fail(row, "it is a CA certificate, want a leaf", None));
+        }
+        let Some(contents) = self.contents(row, old) else {
+            let what = old
+                .broken
+                .unwrap_or("its certificate cannot be read")
+                .to_owned();
+            let hint =
+                "give `--config`: without a configuration nothing says which names it should have";
+            return Err(self.fail(row, &what, hint));
+        };
+        let usages = contents.usage_names();
+        if let Some(usage) = row
+            .usages()
+            .iter()
+            .map(|usage| usage.name())
+            .find(|usage| !usages.iter().any(|found| found == usage))
+        {
+            let what = format!("its extended key usage lacks {usage}, so nothing would accept it");
+            return Err(self.fail(
+                row,
+                &what,
+                "give `--config` to have it issued as it should be",
+            ));
+        }
+        let key = self.key(row, old)?;
+        let validity = self
+            .request
+            .declared
+            .map_or(DEFAULT_VALIDITY, |cluster| cluster.certificate_validity);
+        let (dates, cut) = dates::leaf(self.now, validity, dates::of(issuer.certificate()));
+        if cut {
+            self.plan
+                .warnings
+                .push(super::cut_short(row, signer, dates));
+        }
+        let leaf = Leaf {
+            signer,
+            contents,
+            key,
+            dates,
+        };
+        let changes = changes(old, &leaf);
+        Ok((leaf, changes))
+    }
+
+    fn issuer(&mut self, row: &'static Row, signer: &'static Row) -> Result<Issuer<'a>, Instead> {
+        let inventory = self.inventory;
+        let Some(Holding::Pair { certificate, key }) = inventory.holding(signer) else {
+            return Err(None);
+        };
+        let (message, hint) = match (certificate, key) {
+            (Found::Present(_), Found::Absent) => {
+                let what = format!(
+                    "its CA `{}` is external: there is no key to sign with",
+                    signer.name
+                );
+                return Err(self.leave_out(
+                    row,
+                    &what,
+                    "have that CA sign it, and put key and certificate in place",
+                ));
+            }
+            (Found::Present(chain), Found::Present(KeyFile::Read(key))) => {
+                let certificate = chain.first().ok_or(None)?;
+                match Issuer::new(certificate, key, self.now) {
+                    Ok(issuer) => return Ok(issuer),
+                    Err(error) => (
+                        format!("{}: {error}", super::title(signer)),
+                        "mend the CA first",
+                    ),
+                }
+            }
+            (Found::Broken(message), _) | (_, Found::Broken(message)) => {
+                (message.clone(), "put the file back from a backup")
+            }
+            (Found::Absent, _) | (_, Found::Present(KeyFile::Unread)) => (
+                format!("{}: its certificate is missing", super::title(signer)),
+                "put it back from a backup",
+            ),
+        };
+        self.refusal.add(
+            message,
+            format!("{hint}; nothing is renewed while a CA cannot be relied on"),
+        );
+        Err(None)
+    }
+
+    fn contents(&self, row: &Row, old: &Old<'_>) -> Option<Contents> {
+        let of_old = old.leaf.map(Contents::of);
+        let declared = match self.request.declared {
+            Some(cluster) => wanted::contents(row, cluster)?.ok(),
+            // Most client certificates say the same in every cluster.
+            None if old.leaf.is_none() => wanted::constant_contents(row)?.ok(),
+            None => None,
+        };
+        match (of_old, declared) {
+            (Some(old), Some(declared)) => Some(old.declared_as(declared)),
+            (old, declared) => declared.or(old),
+        }
+    }
+
+    fn key(&mut self, row: &'static Row, old: &Old<'_>) -> Result<KeySource, Instead> {
+        let declared = self.request.declared.and_then(|cluster| cluster.algorithm);
+        if !self.request.reuse_key {
+            let of_leaf = || old.leaf.and_then(|leaf| leaf.public_key().algorithm());
+            let found = old.key.map(PrivateKey::algorithm).or_else(of_leaf);
+            return Ok(KeySource::New(
+                declared.or(found).unwrap_or(Algorithm::Rsa2048),
+            ));
+        }
+        let Some(key) = old.key else {
+            return Err(self.fail(
+                row,
+                "its key cannot be read, so it cannot be kept",
+                "renew it without `--reuse-key`",
+            ));
+        };
+        if old.leaf.is_some_and(|leaf| {
+            key.public_key()
+                .is_ok_and(|public| public != leaf.public_key())
+        }) {
+            let what =
+                "its key does not belong to it (the public keys differ), so it cannot be kept";
+            return Err(self.fail(row, what, "renew it without `--reuse-key`"));
+        }
+        let found = key.algorithm();
+        if let Some(declared) = declared.filter(|declared| *declared != found) {
+            let name = row.name;
+            self.plan.warnings.push(format!("`{name}`: the configuration says {declared}; with `--reuse-key` the key stays {found}"));
+        }
+        Ok(KeySource::Reuse(found))
+    }
+
+    /// Leaves out a row that is not `pki`'s to renew.
+    fn leave_out<'h>(
+        &mut self,
+        row: &Row,
+        what: &str,
+        hint: impl Into<Option<&'h str>>,
+    ) -> Instead {
+        self.instead(row, what, hint.into(), false)
+    }
+
+    /// Leaves out a row that should have been renewed and could not be.
+    fn fail<'h>(&mut self, row: &Row, what: &str, hint: impl Into<Option<&'h str>>) -> Instead {
+        self.instead(row, what, hint.into(), true)
+    }
+
+    /// A row that was asked for by name and cannot be renewed stops the command; another one is left out and named.
+    fn instead(&mut self, row: &Row, what: &str, hint: Option<&str>, failed: bool) -> Instead {
+        match self.request.selection {
+            Selection::Rows(_) => {
+                self.refusal.add(
+                    format!("cannot renew `{}`: {what}", row.name),
+                    hint.map(str::to_owned),
+                );
+                None
+            }
+            Selection::All | Selection::Due(_) => {
+                let reason = hint
+                    .filter(|_| failed)
+                    .map_or_else(|| what.to_owned(), |hint| format!("{what}; {hint}"));
+                Some(Action::Skip { reason, failed })
+            }
+        }
+    }
+}
+
+fn make(make: Make, changes: Vec<Change>) -> Action {
+    Action::Make {
+        make: Box::new(make),
+        changes,
+    }
+}
+
+fn old_pair<'a>(certificate: &'a Found<Vec<Certificate>>, key: &'a Found<KeyFile>) -> Old<'a> {
+    let key = match key {
+        Found::Present(key) => read_key(key),
+        Found::Absent | Found::Broken(_) => None,
+    };
+    match certificate {
+        Found::Present(chain) => Old {
+            leaf: chain.first(),
+            key,
+            broken: None,
+        },
+        Found::Broken(message) => Old {
+            leaf: None,
+            key,
+            broken: Some(message),
+        },
+        Found::Absent => Old {
+            leaf: None,
+            key,
+            broken: None,
+        },
+    }
+}
+
+fn read_key(key: &KeyFile) -> Option<&PrivateKey> {
+    match key {
+        KeyFile::Read(key) => Some(key),
+        KeyFile::Unread => None,
+    }
+}
+
+/// Returns what differs between the old certificate and the new one, field by field.
+fn changes(old: &Old<'_>, new: &Leaf) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut note = |field, from: String, to: String, drift| {
+        if from != to {
+            changes.push(Change {
+                field,
+                from,
+                to,
+                drift,
+            });
+        }
+    };
+    let old_key = old.leaf.and_then(|leaf| leaf.public_key().algorithm());
+    let old_key = old_key.map_or_else(|| "unknown".to_owned(), |algorithm| algorithm.to_string());
+    let new_key = match new.key {
+        KeySource::New(algorithm) => format!("new {algorithm}"),
+        KeySource::Reuse(algorithm) => algorithm.to_string(),
+    };
+    let algorithm_drift = old_key != new.key.algorithm().to_string();
+    let Some(leaf) = old.leaf else {
+        note(
+            "certificate",
+            "unreadable".to_owned(),
+            new.contents.subject_text(),
+            false,
+        );
+        note("key", old_key, new_key, false);
+        return changes;
+    };
+    note(
+        "not before",
+        super::time_text(leaf.not_before()),
+        super::time_text(new.dates.not_before),
+        false,
+    );
+    note(
+        "not after",
+        super::time_text(leaf.not_after()),
+        super::time_text(new.dates.not_after),
+        false,
+    );
+    note("key", old_key, new_key, algorithm_drift);
+    note(
+        "subject",
+        leaf.subject().to_string(),
+        new.contents.subject_text(),
+        true,
+    );
+    note(
+        "usages",
+        leaf.usage_names().join(", "),
+        new.contents.usage_names().join(", "),
+        true,
+    );
+    let (old_names, new_names) = (leaf.san_texts(), new.contents.san_texts());
+    let without = |names: &[String], others: &[String]| -> String {
+        let left: Vec<_> = names
+            .iter()
+            .filter(|name| !others.contains(name))
+            .map(String::as_str)
+            .collect();
+        left.join(", ")
+    };
+    note(
+        "SANs removed",
+        without(&old_names, &new_names),
+        String::new(),
+        true,
+    );
+    note(
+        "SANs added",
+        String::new(),
+        without(&new_names, &old_names),
+        true,
+    );
+    changes
+}

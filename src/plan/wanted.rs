@@ -1,0 +1,66 @@
+//! What a catalog row means in a given cluster.
+
+use crate::catalog::{CommonName, Profile, Row, SanRule};
+use crate::config::cluster::{Cluster, Etcd};
+use crate::x509::issue::{Contents, IssueError};
+use crate::x509::san::San;
+
+/// Returns the subject common name of a row in this cluster.
+pub fn common_name(rule: CommonName, cluster: &Cluster) -> String {
+    match rule {
+        CommonName::Fixed(name) => name.to_owned(),
+        CommonName::Node => cluster.node_name.clone(),
+        CommonName::NodeUser => format!("system:node:{}", cluster.node_name),
+    }
+}
+
+/// Returns the subject alternative names of a row in this cluster.
+pub fn sans(row: &Row, cluster: &Cluster) -> Vec<San> {
+    match row.profile {
+        Profile::Leaf { sans, .. } => cluster.sans(sans),
+        Profile::Ca { common_name } => vec![San::Dns(common_name.to_owned())],
+        Profile::Client { .. } | Profile::ServiceAccount => Vec::new(),
+    }
+}
+
+/// Returns what a row's leaf certificate has to say in this cluster; none for a row without a leaf certificate.
+pub fn contents(row: &Row, cluster: &Cluster) -> Option<Result<Contents, IssueError>> {
+    let (rule, organization) = match row.profile {
+        Profile::Leaf { common_name, .. } => (common_name, None),
+        Profile::Client {
+            common_name,
+            organization,
+            ..
+        } => (common_name, organization),
+        Profile::Ca { .. } | Profile::ServiceAccount => return None,
+    };
+    Some(Contents::new(
+        &common_name(rule, cluster),
+        organization,
+        row.usages(),
+        &sans(row, cluster),
+    ))
+}
+
+/// Returns what a row's leaf certificate has to say in every cluster; none for a row that depends on the cluster.
+pub fn constant_contents(row: &Row) -> Option<Result<Contents, IssueError>> {
+    let (common_name, organization) = match row.profile {
+        Profile::Leaf {
+            common_name: CommonName::Fixed(name),
+            sans: SanRule::Empty,
+            ..
+        } => (name, None),
+        Profile::Client {
+            common_name: CommonName::Fixed(name),
+            organization,
+            ..
+        } => (name, organization),
+        _ => return None,
+    };
+    Some(Contents::new(common_name, organization, row.usages(), &[]))
+}
+
+/// Returns whether the row exists in a cluster of this configuration.
+pub fn is_wanted(row: &Row, cluster: &Cluster) -> bool {
+    !row.needs_local_etcd() || matches!(cluster.etcd, Etcd::Local)
+}
