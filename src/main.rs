@@ -1,3 +1,23 @@
-//! The `pki` command.
+//! The `pki` command: parses, calls the library, prints the error, chooses the exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use time::OffsetDateTime;
+
+use pki::cli::Cli;
+use pki::cmd::{self, Env};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // One run has one time, in whole seconds as certificates count.
+    let now = cli
+        .now
+        .unwrap_or_else(OffsetDateTime::now_utc)
+        .truncate_to_second();
+    let env = Env::new(now);
+    match cmd::run(cli, &env) {
+        Ok(exit) => exit.into(),
+        Err(error) => env.report(&error).into(),
+    }
+}

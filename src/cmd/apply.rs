@@ -1,0 +1,90 @@
+//! Carries a plan out: lock, plan again, issue, commit. The same for every command that writes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use zeroize::Zeroizing;
+
+use super::Env;
+use super::progress::Bar;
+use crate::issue::{Issued, issue};
+use crate::plan::{Plan, Refusal};
+use crate::store::inventory::{Depth, Inventory};
+use crate::store::layout::{self, Access, Layout};
+use crate::store::transaction::{Committed, Transaction, Tree};
+
+/// What is to be carried out.
+pub(super) struct Work<'a> {
+    pub(super) layout: &'a Layout,
+    /// The command as an operator would type it, for the lock, the journal and the history.
+    pub(super) command: &'a str,
+    /// Makes the plan from what the tree holds once the lock is held.
+    pub(super) plan: &'a dyn Fn(&Inventory) -> Result<Plan, Refusal>,
+    /// The resolved configuration to be recorded, if one is declared.
+    pub(super) record: Option<String>,
+}
+
+/// What was carried out.
+pub(super) struct Applied {
+    pub(super) plan: Plan,
+    pub(super) issued: Issued,
+    pub(super) committed: Committed,
+}
+
+/// Plans and carries out, all or nothing.
+pub(super) fn apply(work: &Work<'_>, env: &Env) -> Result<Applied> {
+    let interrupted = interrupts()?;
+    // A core dump would hold the keys.
+    setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    )
+    .context("turning core dumps off")?;
+    let mut transaction = Transaction::begin(work.layout, work.command, env.now)?;
+    if let Some(command) = transaction.recovered() {
+        env.warn(&format!(
+            "an earlier `pki {command}` had been cut off after its commit; it is finished now"
+        ));
+    }
+    // Another run may have changed the tree before this one got the lock.
+    let inventory = Inventory::read(&Tree::open(work.layout)?, Depth::Keys);
+    let plan = (work.plan)(&inventory)?;
+    let bar = Bar::new(Arc::clone(&interrupted));
+    let mut issued = issue(&plan, &inventory, env.now, &bar)?;
+    bar.finish();
+    for file in issued.rows.iter_mut().flat_map(|row| &mut row.files) {
+        transaction.write(
+            file.file.clone(),
+            std::mem::take(&mut file.bytes),
+            file.access,
+        );
+    }
+    if let Some(text) = &work.record {
+        transaction.write(
+            layout::recorded_configuration(),
+            Zeroizing::new(text.clone().into_bytes()),
+            Access::Private,
+        );
+    }
+    let committed = transaction.commit(&|| interrupted.load(Ordering::Relaxed))?;
+    Ok(Applied {
+        plan,
+        issued,
+        committed,
+    })
+}
+
+/// Lets signals that ask to stop be noticed between two steps instead of ending the process in the middle of one.
+fn interrupts() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&flag)).context("preparing for signals")?;
+    }
+    Ok(flag)
+}

@@ -1,0 +1,78 @@
+//! `pki check-expiration`.
+
+use anyhow::Result;
+
+use super::target::{Source, Target, detect_host, host_of};
+use super::{Env, Exit};
+use crate::cli::{CheckExpirationArgs, ClusterArgs, OutputFormat};
+use crate::config::{Cluster, Host, Settings};
+use crate::plan::expiry::{self, Thresholds, Urgency};
+use crate::report::{json, text};
+use crate::store::inventory::{Depth, Inventory};
+use crate::store::transaction::Tree;
+
+pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
+    let target = Target::find(&args.tree, &args.config, &ClusterArgs::default())?;
+    let tree = Tree::open(&target.layout)?;
+    let inventory = Inventory::read(&tree, Depth::Certificates);
+    let cluster = target
+        .declared()
+        .map(|settings| cluster(settings, &inventory))
+        .transpose()?;
+    let rows = expiry::rows(cluster.as_ref(), &inventory);
+    let expiry = expiry::check(&rows, &inventory, env.now);
+    let thresholds = Thresholds {
+        warn: args.warn,
+        critical: args.critical,
+    };
+    let urgency = expiry.urgency(thresholds);
+    if !(args.quiet && urgency == Urgency::Healthy) {
+        if !args.quiet {
+            for warning in &target.warnings {
+                env.warn(&warning.to_string());
+            }
+            if target.source == Source::Nothing {
+                env.note(&format!("no configuration is recorded for `{}`: the rows are inferred from what is there", target.layout.certificates.display()));
+            }
+        }
+        if let Some(command) = tree.pending_command() {
+            env.warn(&format!("`pki {command}` was cut off after its commit; this is the tree as the next run that writes will finish it"));
+        }
+        env.print(&match (args.output, args.quiet) {
+            (OutputFormat::Text, false) => text::expiration(&expiry),
+            (OutputFormat::Text, true) => text::attention(&expiry, thresholds),
+            (OutputFormat::Json, quiet) => json::expiration(&expiry, quiet.then_some(thresholds))?,
+            (OutputFormat::Yaml, quiet) => {
+                json::expiration_yaml(&expiry, quiet.then_some(thresholds))?
+            }
+        })?;
+        for line in text::verdicts(&expiry, thresholds) {
+            env.warn(&line);
+        }
+    }
+    Ok(urgency.into())
+}
+
+/// Resolves the configuration for the sake of the rows it has; the node's name and address do not matter to these.
+fn cluster(settings: Settings, inventory: &Inventory) -> Result<Cluster> {
+    let of_tree = host_of(inventory);
+    let host = match of_tree {
+        Host {
+            node_name: Some(_),
+            advertise_address: Some(_),
+        } => of_tree,
+        Host {
+            node_name,
+            advertise_address,
+        } => {
+            let detected = detect_host();
+            Host {
+                node_name: node_name.or(detected.node_name),
+                advertise_address: advertise_address
+                    .or(detected.advertise_address)
+                    .or(Some(std::net::Ipv4Addr::LOCALHOST.into())),
+            }
+        }
+    };
+    Ok(Cluster::resolve(settings, &host)?.cluster)
+}

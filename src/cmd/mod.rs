@@ -1,0 +1,191 @@
+//! The commands: each resolves its arguments, calls the library and hands the result to a renderer.
+//!
+//! Only this module chooses a stream; `main` alone turns an error into an exit code, through [`Env::report`].
+
+mod apply;
+mod check_expiration;
+mod init;
+mod progress;
+mod renew;
+mod target;
+mod template;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use anyhow::Result;
+use time::OffsetDateTime;
+
+use crate::cli::{Cli, Command};
+use crate::config::Problems;
+use crate::plan::Refusal;
+use crate::plan::expiry::Urgency;
+use crate::store::files::FileError;
+use crate::store::transaction::TransactionError;
+
+/// What a command gets from the process it runs in.
+#[derive(Debug)]
+pub struct Env {
+    /// The one time of this run, whole seconds.
+    pub now: OffsetDateTime,
+}
+
+/// The exit codes, the same for every command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done; or checked, and nothing needs attention.
+    Done = 0,
+    /// Failed; the message says in what state the tree is.
+    Failed = 1,
+    /// Invalid configuration or input; nothing was touched.
+    Invalid = 3,
+    /// Something expires within the warning time.
+    Due = 4,
+    /// Something is expired, missing or broken.
+    Critical = 5,
+    /// Another run holds the lock.
+    Busy = 6,
+}
+
+/// Lines of an error's text that begin so say what to do, or in what state the tree is.
+const HINT: &str = "hint: ";
+const NOTE: &str = "note: ";
+
+/// What the command line or standard input asks for is not possible; nothing was touched.
+#[derive(Debug)]
+struct Invalid(String);
+
+/// Standard output was closed by whoever reads it: not an error.
+#[derive(Debug)]
+struct ClosedPipe;
+
+/// Runs a command.
+///
+/// # Errors
+/// Whatever went wrong, for [`Env::report`].
+pub fn run(cli: Cli, env: &Env) -> Result<Exit> {
+    match cli.command {
+        Command::Init(args) => init::run(&args, env),
+        Command::CheckExpiration(args) => check_expiration::run(&args, env),
+        Command::Renew(args) => renew::run(&args, env),
+        Command::Template(args) => template::run(&args, env),
+    }
+}
+
+impl Env {
+    /// Returns the environment of a run at `now`.
+    pub fn new(now: OffsetDateTime) -> Env {
+        Env { now }
+    }
+
+    /// Prints an error with its chain on standard error, and returns its exit code.
+    pub fn report(&self, error: &anyhow::Error) -> Exit {
+        if error.is::<ClosedPipe>() {
+            return Exit::Failed;
+        }
+        let text = format!("{error:#}");
+        let mut after = Vec::new();
+        for line in text.lines() {
+            if line.starts_with(HINT) || line.starts_with(NOTE) {
+                // Several problems may have the same remedy.
+                if !after.contains(&line) {
+                    after.push(line);
+                }
+            } else {
+                self.talk(AnsiColor::Red.on_default().bold(), "error", line);
+            }
+        }
+        for line in after {
+            match line.strip_prefix(HINT) {
+                Some(hint) => self.talk(AnsiColor::Cyan.on_default().bold(), "hint", hint),
+                None => self.note(line),
+            }
+        }
+        exit_of(error)
+    }
+
+    /// Writes a warning to standard error.
+    fn warn(&self, text: &str) {
+        self.talk(AnsiColor::Yellow.on_default().bold(), "warning", text);
+    }
+
+    /// Writes a plain line to standard error.
+    fn note(&self, text: &str) {
+        let mut stream = anstream::stderr().lock();
+        // There is nobody left to tell if standard error is closed.
+        let _closed = writeln!(stream, "{text}");
+    }
+
+    fn talk(&self, style: Style, label: &str, text: &str) {
+        self.note(&format!("{style}{label}:{style:#} {text}"));
+    }
+
+    /// Writes a finished report to standard output.
+    ///
+    /// # Errors
+    /// If it could not be written.
+    fn print(&self, text: &str) -> Result<()> {
+        let mut stream = io::stdout().lock();
+        stream
+            .write_all(text.as_bytes())
+            .and_then(|()| stream.flush())
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::BrokenPipe => anyhow::Error::new(ClosedPipe),
+                _ => anyhow::Error::new(error).context("writing to standard output"),
+            })
+    }
+}
+
+impl std::fmt::Display for Invalid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+impl std::fmt::Display for ClosedPipe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("standard output is closed")
+    }
+}
+
+impl std::error::Error for ClosedPipe {}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+impl From<Urgency> for Exit {
+    fn from(urgency: Urgency) -> Self {
+        match urgency {
+            Urgency::Healthy => Exit::Done,
+            Urgency::Due => Exit::Due,
+            Urgency::Critical => Exit::Critical,
+        }
+    }
+}
+
+fn exit_of(error: &anyhow::Error) -> Exit {
+    match error.downcast_ref::<TransactionError>() {
+        Some(TransactionError::Busy(_)) => return Exit::Busy,
+        Some(TransactionError::Refused(_)) => return Exit::Invalid,
+        Some(TransactionError::Interrupted | TransactionError::Failed { .. }) => {
+            return Exit::Failed;
+        }
+        None => {}
+    }
+    // A file that cannot be read is input like any other: nothing has been written when that is found out.
+    let is_input = error.is::<Problems>()
+        || error.is::<Refusal>()
+        || error.is::<FileError>()
+        || error.is::<Invalid>();
+    if is_input {
+        Exit::Invalid
+    } else {
+        Exit::Failed
+    }
+}

@@ -1,0 +1,131 @@
+//! `pki renew`.
+
+use anyhow::Result;
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+
+use super::apply::{Work, apply};
+use super::target::{Source, Target, host_of};
+use super::{Env, Exit};
+use crate::catalog;
+use crate::cli::{ALL, Cli, ClusterArgs, RenewArgs};
+use crate::config::Cluster;
+use crate::plan::expiry::{self, Thresholds};
+use crate::plan::renew::{self, Request, Selection};
+use crate::plan::{Action, Plan};
+use crate::report::text;
+use crate::store::inventory::{Depth, Inventory};
+use crate::store::transaction::Tree;
+
+/// What a check over the result takes for due.
+const WARN: time::Duration = time::Duration::days(30);
+
+pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
+    let selection = selection(args);
+    let target = Target::find(&args.tree, &args.config, &ClusterArgs::default())?;
+    let tree = Tree::open(&target.layout)?;
+    let inventory = Inventory::read(&tree, Depth::Keys);
+    let declared = match target.declared() {
+        Some(settings) => {
+            let resolved = Cluster::resolve(settings, &host_of(&inventory))?;
+            for warning in target.warnings.iter().chain(
+                resolved
+                    .warnings
+                    .iter()
+                    .filter(|_| target.source == Source::File),
+            ) {
+                env.warn(&warning.to_string());
+            }
+            Some(resolved.cluster)
+        }
+        None => {
+            env.note("no configuration is recorded or given: each certificate is reissued with what the old one says");
+            None
+        }
+    };
+    let request = Request {
+        selection,
+        declared: declared.as_ref(),
+        reuse_key: args.reuse_key,
+    };
+    let plan = renew::plan(&request, &inventory, env.now)?;
+    for warning in &plan.warnings {
+        env.warn(warning);
+    }
+    if args.dry_run {
+        env.print(&text::dry_run(&plan, &target.layout))?;
+        return Ok(exit(&plan, &inventory, declared.as_ref(), env));
+    }
+    if plan.is_empty() {
+        env.print(&text::nothing_renewed(&plan, &target.layout))?;
+        return Ok(exit(&plan, &inventory, declared.as_ref(), env));
+    }
+    let record = declared
+        .as_ref()
+        .filter(|_| target.source == Source::File)
+        .map(Cluster::to_yaml);
+    let command = command(args);
+    let work = Work {
+        layout: &target.layout,
+        command: &command,
+        plan: &|inventory| renew::plan(&request, inventory, env.now),
+        record,
+    };
+    let applied = apply(&work, env)?;
+    env.print(&text::renew(
+        &applied.plan,
+        &applied.issued,
+        &applied.committed,
+        &target.layout,
+    ))?;
+    let inventory = Inventory::read(&Tree::open(&target.layout)?, Depth::Certificates);
+    Ok(exit(&applied.plan, &inventory, declared.as_ref(), env))
+}
+
+fn selection(args: &RenewArgs) -> Selection {
+    if let Some(within) = args.due {
+        return Selection::Due(within);
+    }
+    let all = args.names.iter().any(|name| name == ALL);
+    if all && args.names.len() > 1 {
+        let message = "`all` stands alone: it includes every other name";
+        Cli::command()
+            .error(ErrorKind::ArgumentConflict, message)
+            .exit();
+    }
+    if all {
+        return Selection::All;
+    }
+    // In catalog order and each once, however they were typed.
+    Selection::Rows(
+        catalog::renewable()
+            .filter(|row| args.names.iter().any(|name| name == row.name))
+            .collect(),
+    )
+}
+
+fn command(args: &RenewArgs) -> String {
+    match args.due {
+        Some(within) => format!("renew --due {}h", within.whole_hours()),
+        None => format!("renew {}", args.names.join(" ")),
+    }
+}
+
+/// The code of a check over the result; a row that should have been renewed and was not counts as critical.
+fn exit(plan: &Plan, inventory: &Inventory, declared: Option<&Cluster>, env: &Env) -> Exit {
+    let failed = plan
+        .steps
+        .iter()
+        .any(|step| matches!(step.action, Action::Skip { failed: true, .. }));
+    if failed {
+        return Exit::Critical;
+    }
+    let rows = expiry::rows(declared, inventory);
+    let thresholds = Thresholds {
+        warn: WARN,
+        critical: time::Duration::ZERO,
+    };
+    expiry::check(&rows, inventory, env.now)
+        .urgency(thresholds)
+        .into()
+}

@@ -1,0 +1,425 @@
+//! Reports for people, as text.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use tabwriter::TabWriter;
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use super::residual::human;
+use crate::catalog::{Reload, Row};
+use crate::issue::Issued;
+use crate::plan::expiry::{Expiry, Item, State, Thresholds, Urgency};
+use crate::plan::{Action, Change, Make, Plan, time_text};
+use crate::store::layout::{Access, Layout};
+use crate::store::transaction::Committed;
+
+/// Returns kubeadm's two tables: certificates, then CAs.
+pub fn expiration(expiry: &Expiry) -> String {
+    let mut certificates = vec![HEADER.map(str::to_owned).to_vec()];
+    certificates.extend(expiry.certificates.iter().map(row));
+    let mut authorities = vec![AUTHORITY_HEADER.map(str::to_owned).to_vec()];
+    authorities.extend(expiry.authorities.iter().map(authority_row));
+    format!("{}\n{}", table(&certificates), table(&authorities))
+}
+
+/// Returns one table of what needs attention, the most urgent last.
+pub fn attention(expiry: &Expiry, thresholds: Thresholds) -> String {
+    let mut items: Vec<_> = expiry
+        .items()
+        .filter(|item| item.urgency(thresholds) > Urgency::Healthy)
+        .collect();
+    items.sort_by_key(|item| std::cmp::Reverse(item.residual()));
+    let mut rows = vec![HEADER.map(str::to_owned).to_vec()];
+    rows.extend(items.into_iter().map(row));
+    table(&rows)
+}
+
+/// Returns a line for each thing that needs attention: what is wrong and what to do.
+pub fn verdicts(expiry: &Expiry, thresholds: Thresholds) -> Vec<String> {
+    expiry
+        .items()
+        .filter(|item| item.urgency(thresholds) > Urgency::Healthy)
+        .map(verdict)
+        .collect()
+}
+
+/// Returns what a plan would do, field by field.
+pub fn dry_run(plan: &Plan, layout: &Layout) -> String {
+    let mut text = place(layout);
+    for step in &plan.steps {
+        let name = step.row.name;
+        match &step.action {
+            Action::Keep => _ = writeln!(text, "keep {name}"),
+            Action::Skip { reason, .. } => _ = writeln!(text, "skip {name}: {reason}"),
+            Action::Make { make, changes } if changes.is_empty() => {
+                _ = writeln!(text, "make {name}");
+                text.push_str(&contents(step.row, make, layout));
+            }
+            Action::Make { changes, .. } => {
+                _ = writeln!(text, "renew {name}");
+                for change in changes {
+                    _ = writeln!(text, "    {}", change_text(change));
+                }
+            }
+        }
+    }
+    text.push_str("dry run: nothing was written\n");
+    text
+}
+
+/// Returns the report of an `init` that found everything in place; at most it recorded another configuration.
+pub fn nothing_to_make(plan: &Plan, layout: &Layout, recorded: bool) -> String {
+    let written = if recorded {
+        "only the configuration was recorded"
+    } else {
+        "nothing was written"
+    };
+    format!(
+        "{}all {} are there and usable; {written}\n",
+        place(layout),
+        plan.steps.len()
+    )
+}
+
+/// Returns the report of an `init` that made something.
+pub fn init(plan: &Plan, issued: &Issued, layout: &Layout) -> String {
+    let mut text = place(layout);
+    let mut rows = vec![["", "NAME", "KEY", "EXPIRES"].map(str::to_owned).to_vec()];
+    for step in &plan.steps {
+        match &step.action {
+            Action::Make { make, .. } => {
+                let expires = certificate(issued, step.row)
+                    .map_or_else(String::new, |certificate| date(certificate.not_after()));
+                let key = make
+                    .new_key()
+                    .map_or_else(String::new, |algorithm| algorithm.to_string());
+                rows.push(vec![
+                    "made".to_owned(),
+                    step.row.name.to_owned(),
+                    key,
+                    expires,
+                ]);
+            }
+            _ => rows.push(vec![
+                "kept".to_owned(),
+                step.row.name.to_owned(),
+                String::new(),
+                String::new(),
+            ]),
+        }
+    }
+    text.push_str(&table(&rows));
+    text.push_str(
+        "\nnext: once the API server is up, give the identities in this tree their rights:\n    \
+         pki template rbac | kubectl --kubeconfig ",
+    );
+    _ = writeln!(
+        text,
+        "{} apply -f -",
+        layout.kubeconfigs.join("super-admin.conf").display()
+    );
+    text
+}
+
+/// Returns the report of a `renew` that had nothing to do.
+pub fn nothing_renewed(plan: &Plan, layout: &Layout) -> String {
+    let mut text = place(layout);
+    skipped(plan, &mut text);
+    text.push_str("nothing is due; nothing was written\n");
+    text
+}
+
+/// Returns the report of a `renew`: what changed, what differs from before, what has to be restarted.
+pub fn renew(plan: &Plan, issued: &Issued, committed: &Committed, layout: &Layout) -> String {
+    let mut text = place(layout);
+    let mut rows = vec![
+        ["RENEWED", "OLD EXPIRY", "NEW EXPIRY", "KEY"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for (row, _, changes) in plan.made() {
+        let find = |field: &str| changes.iter().find(|change| change.field == field);
+        let old = find("not after").map_or_else(String::new, |change| change.from.clone());
+        let new = certificate(issued, row).map_or_else(String::new, |certificate| {
+            time_text(certificate.not_after())
+        });
+        let key = find("key").map_or_else(|| "kept".to_owned(), |change| change.to.clone());
+        rows.push(vec![row.name.to_owned(), old.clone(), new, key]);
+    }
+    text.push_str(&table(&rows));
+    skipped(plan, &mut text);
+    drifted(plan, &mut text);
+    for (file, mode) in &committed.tightened {
+        _ = writeln!(
+            text,
+            "\n{file}: others could read it (mode {mode:04o}); now only its owner can"
+        );
+    }
+    restarts(plan, layout, &mut text);
+    if let Some(generation) = &committed.generation {
+        _ = writeln!(text, "\nthe old files are kept as generation {generation}");
+    }
+    text
+}
+
+const HEADER: [&str; 5] = [
+    "CERTIFICATE",
+    "EXPIRES",
+    "RESIDUAL TIME",
+    "CERTIFICATE AUTHORITY",
+    "EXTERNALLY MANAGED",
+];
+const AUTHORITY_HEADER: [&str; 4] = [
+    "CERTIFICATE AUTHORITY",
+    "EXPIRES",
+    "RESIDUAL TIME",
+    "EXTERNALLY MANAGED",
+];
+
+fn row(item: &Item) -> Vec<String> {
+    let mut cells = authority_row(item);
+    cells.insert(3.min(cells.len()), item.ca.unwrap_or_default().to_owned());
+    cells
+}
+
+fn authority_row(item: &Item) -> Vec<String> {
+    match &item.state {
+        // kubeadm pads the last word to eight characters, and leaves it out where there is nothing.
+        State::Dated {
+            not_after,
+            residual,
+            ..
+        } => {
+            let external = if item.external { "yes" } else { "no" };
+            vec![
+                item.name.to_owned(),
+                kubeadm_date(*not_after),
+                human(*residual),
+                format!("{external:<8}"),
+            ]
+        }
+        State::Missing => vec![
+            format!("!MISSING! {}", item.name),
+            String::new(),
+            String::new(),
+            String::new(),
+        ],
+        State::Broken(_) => vec![
+            format!("!BROKEN! {}", item.name),
+            String::new(),
+            String::new(),
+            String::new(),
+        ],
+    }
+}
+
+fn verdict(item: &Item) -> String {
+    let Item { name, external, .. } = item;
+    let is_ca = item.ca.is_none() && matches!(item.state, State::Dated { .. });
+    let remedy = if is_ca {
+        "the CA has to be replaced, and everything it signed with it".to_owned()
+    } else if *external {
+        "its CA is external: have that CA sign it again".to_owned()
+    } else {
+        format!("run `pki renew {name}`")
+    };
+    match &item.state {
+        State::Dated {
+            residual,
+            not_after,
+            ..
+        } if residual.is_negative() => {
+            format!("`{name}` expired on {}; {remedy}", date(*not_after))
+        }
+        State::Dated {
+            residual,
+            not_after,
+            not_before,
+        } if *not_before > *not_after - *residual => {
+            format!(
+                "`{name}` is not valid before {} (is the clock right?)",
+                date(*not_before)
+            )
+        }
+        State::Dated {
+            residual,
+            not_after,
+            ..
+        } => {
+            format!(
+                "`{name}` expires in {}, on {}; {remedy}",
+                human(*residual),
+                date(*not_after)
+            )
+        }
+        State::Missing => format!("`{name}` is missing; `pki init` makes what is missing"),
+        State::Broken(message) => format!("`{name}`: {message}"),
+    }
+}
+
+/// Returns what a row that is made from nothing consists of.
+fn contents(row: &Row, make: &Make, layout: &Layout) -> String {
+    let mut text = String::new();
+    for (file, access) in crate::store::layout::files(row) {
+        if matches!(make, Make::ServiceAccountPublic) && file.file_name().ends_with(".key") {
+            continue;
+        }
+        let mode = match access {
+            Access::Private => "0600",
+            Access::Public => "0644",
+        };
+        _ = writeln!(text, "    file: {} ({mode})", layout.path(&file).display());
+    }
+    let mut line = |field: &str, value: String| {
+        if !value.is_empty() {
+            _ = writeln!(text, "    {field}: {value}");
+        }
+    };
+    if let Some(algorithm) = make.new_key() {
+        line("key", format!("new {algorithm}"));
+    }
+    if let Make::Ca { common_name, .. } = make {
+        line("subject", format!("CN={common_name}"));
+    }
+    if let Some(leaf) = make.leaf() {
+        line("subject", leaf.contents.subject_text());
+        line("CA", leaf.signer.name.to_owned());
+        line("usages", leaf.contents.usage_names().join(", "));
+        line("SANs", leaf.contents.san_texts().join(", "));
+    }
+    if let Make::NewKubeconfig { server, .. } = make {
+        line("server", server.clone());
+    }
+    if let Some(dates) = make.dates() {
+        line("not after", time_text(dates.not_after));
+    }
+    text
+}
+
+fn change_text(change: &Change) -> String {
+    let Change {
+        field,
+        from,
+        to,
+        drift,
+    } = change;
+    let note = if *drift { " (not as configured)" } else { "" };
+    match (from.is_empty(), to.is_empty()) {
+        (true, _) => format!("{field}: {to}{note}"),
+        (_, true) => format!("{field}: {from}{note}"),
+        _ => format!("{field}: {from} -> {to}{note}"),
+    }
+}
+
+fn skipped(plan: &Plan, text: &mut String) {
+    for step in &plan.steps {
+        if let Action::Skip { reason, .. } = &step.action {
+            _ = writeln!(text, "not renewed: {}: {reason}", step.row.name);
+        }
+    }
+}
+
+fn drifted(plan: &Plan, text: &mut String) {
+    let mut lost_group = false;
+    for (row, _, changes) in plan.made() {
+        for change in changes.iter().filter(|change| change.drift) {
+            _ = writeln!(
+                text,
+                "\n{}: the old certificate differed from the configuration, which now applies\n    {}",
+                row.name,
+                change_text(change)
+            );
+            lost_group |= change.field == "subject" && change.from.contains("O=");
+        }
+    }
+    if lost_group {
+        text.push_str("\na subject changed: the rights that its old group had must come from RBAC, see `pki template rbac`\n");
+    }
+}
+
+/// Names what does not read its files again by itself.
+fn restarts(plan: &Plan, layout: &Layout, text: &mut String) {
+    let mut lines = Vec::new();
+    for (row, ..) in plan.made() {
+        let line = match row.reload {
+            Reload::Automatic => continue,
+            Reload::Copies => {
+                format!(
+                    "{}: distribute it again to wherever copies are kept",
+                    row.name
+                )
+            }
+            Reload::StaticPod(component) => {
+                let manifest = layout
+                    .kubeconfigs
+                    .join("manifests")
+                    .join(format!("{component}.yaml"));
+                format!(
+                    "{component}: move `{}` away, wait until its container is gone (about 20 s), and move it back",
+                    manifest.display()
+                )
+            }
+            Reload::Kubelet => "kubelet: systemctl restart kubelet".to_owned(),
+        };
+        lines.push(line);
+    }
+    if lines.is_empty() {
+        text.push_str(
+            "\nnothing has to be restarted: the components read these files again by themselves\n",
+        );
+        return;
+    }
+    text.push_str("\nto be done, the rest is read again without a restart:\n");
+    for line in lines {
+        _ = writeln!(text, "    {line}");
+    }
+}
+
+fn certificate<'a>(
+    issued: &'a Issued,
+    row: &Row,
+) -> Option<&'a crate::x509::certificate::Certificate> {
+    issued
+        .rows
+        .iter()
+        .find(|issued| issued.row == row)?
+        .certificate
+        .as_ref()
+}
+
+fn place(layout: &Layout) -> String {
+    format!(
+        "certificates in {}, kubeconfigs in {}\n",
+        layout.certificates.display(),
+        layout.kubeconfigs.display()
+    )
+}
+
+fn date(time: OffsetDateTime) -> String {
+    time.date().to_string()
+}
+
+fn kubeadm_date(time: OffsetDateTime) -> String {
+    let format = format_description!("[month repr:short] [day], [year] [hour]:[minute] UTC");
+    // Every component is one that a UTC time has.
+    time.to_offset(time::UtcOffset::UTC)
+        .format(format)
+        .unwrap_or_else(|_| time.to_string())
+}
+
+/// Aligns cells as kubeadm's tabwriter does: at least ten columns wide, three apart, the last cell left alone.
+fn table(rows: &[Vec<String>]) -> String {
+    let mut writer = TabWriter::new(Vec::new()).minwidth(10).padding(3);
+    for row in rows {
+        // Writing to memory cannot fail.
+        _ = writeln!(writer, "{}", row.join("\t"));
+    }
+    _ = writer.flush();
+    writer
+        .into_inner()
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .unwrap_or_default()
+}
