@@ -1,1 +1,12 @@
-fn main() {}
+//! The one integration test target: runs the binary, and lets other projects' programs judge what it wrote.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
+
+mod peers;
+mod support;

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::Env;
 use super::progress::Bar;
+use crate::catalog::Row;
 use crate::issue::{Issued, issue};
 use crate::plan::{Plan, Refusal};
 use crate::store::inventory::{Depth, Inventory};
@@ -21,6 +22,8 @@ pub(super) struct Work<'a> {
     pub(super) layout: &'a Layout,
     /// The command as an operator would type it, for the lock, the journal and the history.
     pub(super) command: &'a str,
+    /// How much of each row the plan needs to know.
+    pub(super) depth: &'a dyn Fn(&Row) -> Depth,
     /// Makes the plan from what the tree holds once the lock is held.
     pub(super) plan: &'a dyn Fn(&Inventory) -> Result<Plan, Refusal>,
     /// The resolved configuration to be recorded, if one is declared.
@@ -53,7 +56,7 @@ pub(super) fn apply(work: &Work<'_>, env: &Env) -> Result<Applied> {
         ));
     }
     // Another run may have changed the tree before this one got the lock.
-    let inventory = Inventory::read(&Tree::open(work.layout)?, Depth::Keys);
+    let inventory = Inventory::read(&Tree::open(work.layout)?, work.depth);
     let plan = (work.plan)(&inventory)?;
     let bar = Bar::new(Arc::clone(&interrupted));
     let mut issued = issue(&plan, &inventory, env.now, &bar)?;

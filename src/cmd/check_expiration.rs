@@ -14,7 +14,7 @@ use crate::store::transaction::Tree;
 pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
     let target = Target::find(&args.tree, &args.config, &ClusterArgs::default())?;
     let tree = Tree::open(&target.layout)?;
-    let inventory = Inventory::read(&tree, Depth::Certificates);
+    let inventory = Inventory::read(&tree, |_| Depth::Certificates);
     let cluster = target
         .declared()
         .map(|settings| cluster(settings, &inventory))

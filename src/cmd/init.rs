@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::apply::{Work, apply};
 use super::target::{Source, Target, detect_host};
 use super::{Env, Exit};
+use crate::catalog::Row;
 use crate::cli::InitArgs;
 use crate::config::{Cluster, Host, Settings};
 use crate::plan::init;
@@ -25,7 +26,9 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
         env.warn(&warning.to_string());
     }
     let cluster = resolved.cluster;
-    let inventory = Inventory::read(&Tree::open(&target.layout)?, Depth::Keys);
+    // Every key that is there has to be the one of its certificate.
+    let depth = |_: &Row| Depth::Keys;
+    let inventory = Inventory::read(&Tree::open(&target.layout)?, depth);
     let plan = init::plan(&cluster, &inventory, env.now)?;
     for warning in &plan.warnings {
         env.warn(warning);
@@ -45,6 +48,7 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let work = Work {
+        depth: &depth,
         layout: &target.layout,
         command: "init",
         plan: &|inventory| init::plan(&cluster, inventory, env.now),

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use super::apply::{Work, apply};
 use super::target::{Source, Target, host_of};
 use super::{Env, Exit};
-use crate::catalog;
+use crate::catalog::{self, Row};
 use crate::cli::{ALL, Cli, ClusterArgs, RenewArgs};
 use crate::config::Cluster;
 use crate::plan::expiry::{self, Thresholds};
@@ -24,7 +24,15 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
     let selection = selection(args);
     let target = Target::find(&args.tree, &args.config, &ClusterArgs::default())?;
     let tree = Tree::open(&target.layout)?;
-    let inventory = Inventory::read(&tree, Depth::Keys);
+    // A key that is not asked for is not even read.
+    let depth = |row: &Row| {
+        if selection.concerns(row) {
+            Depth::Keys
+        } else {
+            Depth::Certificates
+        }
+    };
+    let inventory = Inventory::read(&tree, depth);
     let declared = match target.declared() {
         Some(settings) => {
             let resolved = Cluster::resolve(settings, &host_of(&inventory))?;
@@ -44,7 +52,7 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         }
     };
     let request = Request {
-        selection,
+        selection: selection.clone(),
         declared: declared.as_ref(),
         reuse_key: args.reuse_key,
     };
@@ -66,6 +74,7 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         .map(Cluster::to_yaml);
     let command = command(args);
     let work = Work {
+        depth: &depth,
         layout: &target.layout,
         command: &command,
         plan: &|inventory| renew::plan(&request, inventory, env.now),
@@ -78,7 +87,7 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         &applied.committed,
         &target.layout,
     ))?;
-    let inventory = Inventory::read(&Tree::open(&target.layout)?, Depth::Certificates);
+    let inventory = Inventory::read(&Tree::open(&target.layout)?, |_| Depth::Certificates);
     Ok(exit(&applied.plan, &inventory, declared.as_ref(), env))
 }
 

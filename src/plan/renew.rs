@@ -37,6 +37,18 @@ pub enum Selection {
     Due(Duration),
 }
 
+impl Selection {
+    /// Returns whether a row may be renewed, or may have to sign one that is.
+    pub fn concerns(&self, row: &Row) -> bool {
+        match self {
+            Selection::All | Selection::Due(_) => true,
+            Selection::Rows(rows) => rows
+                .iter()
+                .any(|selected| *selected == row || selected.signer() == Some(row)),
+        }
+    }
+}
+
 /// Plans a renewal at `now`.
 ///
 /// # Errors

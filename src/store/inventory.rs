@@ -96,9 +96,18 @@ pub enum ClientFile {
 }
 
 impl Inventory {
-    /// Reads every row of a tree.
-    pub fn read(tree: &Tree, depth: Depth) -> Inventory {
-        let read = |row: &'static Row| (row, Reader { tree, depth }.holding(row));
+    /// Reads every row of a tree, each to the depth that `depth` says.
+    pub fn read(tree: &Tree, depth: impl Fn(&Row) -> Depth) -> Inventory {
+        let read = |row: &'static Row| {
+            (
+                row,
+                Reader {
+                    tree,
+                    depth: depth(row),
+                }
+                .holding(row),
+            )
+        };
         Inventory {
             entries: CATALOG.iter().copied().map(read).collect(),
         }

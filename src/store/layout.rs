@@ -64,6 +64,16 @@ impl Layout {
         }
     }
 
+    /// Returns the certificates directory as the journal names it: relative to the kubeconfigs where it lies below them, so
+    /// that a tree can be moved or restored elsewhere with a transaction pending.
+    pub(super) fn certificates_name(&self) -> String {
+        self.certificates
+            .strip_prefix(&self.kubeconfigs)
+            .unwrap_or(&self.certificates)
+            .display()
+            .to_string()
+    }
+
     /// Returns the absolute path of a file.
     pub fn path(&self, file: &TreePath) -> PathBuf {
         self.directory(file.root).join(&file.relative)

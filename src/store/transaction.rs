@@ -317,7 +317,7 @@ impl Transaction {
             .iter()
             .filter_map(|staged| JournalFile::new(&staged.file, staged.old.is_some()))
             .collect();
-        let certificates = self.layout.certificates.display().to_string();
+        let certificates = self.layout.certificates_name();
         Journal::new(
             &self.command,
             certificates,
@@ -551,7 +551,7 @@ fn recover(layout: &Layout, state: &Directory) -> Result<Option<String>, Transac
         remove_litter(layout, state).map_err(refused_or(TreeState::Unchanged))?;
         return Ok(None);
     };
-    if Path::new(&journal.certificates) != layout.certificates {
+    if journal.certificates != layout.certificates_name() {
         let what = format!(
             "it is pending for the certificates directory `{}`: run again with that one",
             journal.certificates

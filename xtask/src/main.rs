@@ -1,1 +1,72 @@
-fn main() {}
+//! The project's tasks: `cargo xtask TASK`. One file each; `command` runs programs for them.
+
+// A task's results are what it prints.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod bench;
+mod ci;
+mod command;
+mod dist;
+mod generate;
+mod peers;
+mod test;
+
+use std::{env, process::ExitCode};
+
+use anyhow::Result;
+
+const USAGE: &str = "\
+cargo xtask TASK
+
+  test [--no-install] [-- ARGS]  install missing peers and run every test; ARGS go to the test programs
+  peers [--no-install]           install missing peers and print the version of each
+  ci                             what has to pass before a change lands: format, lints, generated text, tests
+  gen [--check]                  write the generated parts of README.md, or fail if they are stale
+  bench [ROUNDS]                 time the release binary, beside openssl doing the same
+  dist                           build the release binary and its checksum in target/dist
+
+Peers are the programs of other projects that judge our output. They are installed with apt-get if this runs as root,
+and with pip in target/peers. Tests whose peer is missing are skipped; with CI=true or PKI_REQUIRE_PEERS=1 they fail.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<ExitCode> {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["test", rest @ ..] => {
+            let (own, passed_on) = test::split(rest);
+            match own {
+                [] => test::run(true, passed_on),
+                ["--no-install"] => test::run(false, passed_on),
+                _ => Ok(usage()),
+            }
+        }
+        ["peers"] => peers::run(true),
+        ["peers", "--no-install"] => peers::run(false),
+        ["ci"] => ci::run(),
+        ["gen"] => generate::run(generate::Mode::Write),
+        ["gen", "--check"] => generate::run(generate::Mode::Check),
+        ["bench"] => bench::run(5),
+        ["bench", rounds] => bench::run(rounds.parse()?),
+        ["dist"] => dist::run(),
+        ["help" | "-h" | "--help"] => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Ok(usage()),
+    }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(2)
+}
