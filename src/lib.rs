@@ -1,4 +1,39 @@
 //! Bootstraps, checks and renews the PKI of a Kubernetes cluster.
+//!
+//! Every command runs down the same spine, and each part of it only knows the ones before it:
+//!
+//! ```text
+//! config -> plan -> issue -> commit -> report
+//! ```
+//!
+//! A command reads what the cluster should be (`config`) and what the tree holds (`store::inventory`), decides a list of
+//! steps (`plan`), makes all keys, certificates and files in memory and checks them (`issue`), writes them all or none
+//! (`store::transaction`), and says what it did (`report`). Commands differ only in how the plan is made, so a dry run is
+//! the plan, printed.
+//!
+//! Modules, in reading order:
+//!
+//! - [`catalog`]: the table of everything a tree holds. Start here.
+//! - [`config`]: kubeadm's YAML and flags, into a [`config::Cluster`] that cannot be wrong.
+//! - [`x509`]: keys, certificates, signing and verification. No files, no clock.
+//! - [`kubeconfig`]: the few fields of a kubeconfig that matter here, the rest kept.
+//! - [`store`]: the only file access: layout, inventory, transaction.
+//! - [`plan`]: decides, without doing: [`plan::init`], [`plan::renew`], [`plan::expiry`].
+//! - [`issue`]: carries a plan out in memory.
+//! - [`report`]: formats results, as strings.
+//! - [`cli`] and [`cmd`]: what was typed, and one thin handler for each command.
+//!
+//! Invariants:
+//!
+//! 1. The catalog is constant. What depends on the cluster is a rule there, resolved by a pure function in `plan::wanted`.
+//! 2. The time is read once, in `main`, and passed down. Order is catalog order; no map's order reaches output or disk.
+//! 3. `x509` and `plan` touch no files. Only `x509::key` and `x509::verify` name AWS-LC, only `x509::certificate` and
+//!    `x509::issue` name x509-cert. What `issue` makes is judged by webpki, which shares no code with it.
+//! 4. Everything is checked in memory before the first byte is written, and every write goes through one
+//!    [`store::transaction::Transaction`].
+//! 5. A file is judged by its open descriptor, not by its path; directories are held open while they are written in.
+//! 6. Only `report` formats, only `cmd` chooses a stream, only `main` turns an error into an exit code.
+//! 7. Private keys are elided in `Debug`, wiped when dropped where the libraries allow it, and reach no output.
 
 pub mod catalog;
 pub mod cli;
