@@ -135,6 +135,10 @@ pub struct ClusterArgs {
 /// `pki init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
+    /// Print what would be made, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub config: ConfigArgs,
@@ -144,10 +148,6 @@ pub struct InitArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub tree: TreeArgs,
-
-    /// Print what would be made, and write nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// `pki check-expiration`.
@@ -189,6 +189,10 @@ pub struct RenewArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub due: Option<time::Duration>,
 
+    /// Print what would change, field by field, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
     /// Keep each key instead of making a new one
     #[arg(long)]
     pub reuse_key: bool,
@@ -199,10 +203,6 @@ pub struct RenewArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub tree: TreeArgs,
-
-    /// Print what would change, field by field, and write nothing
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// `pki template`.
