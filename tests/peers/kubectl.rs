@@ -1,0 +1,154 @@
+//! kubectl: reads every kubeconfig, and gets in with it where a client certificate is demanded.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+
+use super::{ALGORITHMS, KUBECONFIGS};
+use crate::support::{Server, Tree, free_port, peer, peers, run};
+
+#[test]
+fn kubectl_reads_every_kubeconfig() {
+    let Some(kubectl) = peer("kubectl") else {
+        return;
+    };
+    let home = TempDir::new().unwrap();
+    for algorithm in ALGORITHMS {
+        let port = free_port();
+        let tree = fresh_tree(algorithm, port);
+        let [endpoint, local] =
+            ["localhost", "127.0.0.1"].map(|host| format!("https://{host}:{port}"));
+        for (kubeconfig, user, server) in [
+            ("admin.conf", "kubernetes-admin", &endpoint),
+            ("super-admin.conf", "kubernetes-super-admin", &endpoint),
+            ("kubelet.conf", "system:node:cp-1", &local),
+            (
+                "controller-manager.conf",
+                "system:kube-controller-manager",
+                &local,
+            ),
+            ("scheduler.conf", "system:kube-scheduler", &local),
+        ] {
+            let fields = "jsonpath={.current-context} {.users[*].name} {.contexts[*].context.user} {.clusters[*].cluster.server}";
+            let mut command =
+                kubectl_command(&kubectl, &home, &tree.kubeconfigs().join(kubeconfig));
+            let view = run(command.args(["config", "view", "--minify", "--output", fields])).ok();
+            assert_eq!(
+                view.stdout,
+                format!("{user}@kubernetes {user} {user} {server}"),
+                "{kubeconfig}"
+            );
+        }
+    }
+}
+
+#[test]
+fn kubectl_gets_in_with_every_kubeconfig_and_not_without_a_client_certificate() {
+    let Some([kubectl, openssl]) = peers(["kubectl", "openssl"]) else {
+        return;
+    };
+    let home = TempDir::new().unwrap();
+    for algorithm in ALGORITHMS {
+        let port = free_port();
+        let tree = fresh_tree(algorithm, port);
+        for (kubeconfig, subject) in KUBECONFIGS.iter().zip([
+            "O = kubeadm:cluster-admins, CN = kubernetes-admin",
+            "O = system:masters, CN = kubernetes-super-admin",
+            "O = system:nodes, CN = system:node:cp-1",
+            "CN = system:kube-controller-manager",
+            "CN = system:kube-scheduler",
+        ]) {
+            let server = apiserver_stand_in(&openssl, &tree, port, &home);
+            let mut command =
+                kubectl_command(&kubectl, &home, &tree.kubeconfigs().join(kubeconfig));
+            run(command.args(["get", "--raw", "/"])).ok();
+            let log = server.log();
+            assert!(
+                log.contains(&format!("depth=0 {subject}\nverify return:1")),
+                "{kubeconfig} is not {subject}:\n{log}"
+            );
+        }
+
+        let server = apiserver_stand_in(&openssl, &tree, port, &home);
+        let mut command = kubectl_command(&kubectl, &home, Path::new("/dev/null"));
+        // With a token, since kubectl would ask for a user name otherwise.
+        command
+            .args([
+                "--token",
+                "none",
+                "--server",
+                &format!("https://127.0.0.1:{port}"),
+                "--certificate-authority",
+            ])
+            .arg(tree.pki("ca.crt"));
+        run(command.args(["get", "--raw", "/"])).refused("certificate required");
+        assert!(
+            server.log().contains("peer did not return a certificate"),
+            "{}",
+            server.log()
+        );
+    }
+}
+
+/// Makes a tree whose kubeconfigs all point at this machine: even `config view` of some distributions' wrapper asks the server.
+fn fresh_tree(algorithm: &str, port: u16) -> Tree {
+    let (port, endpoint) = (port.to_string(), format!("localhost:{port}"));
+    let address = [
+        "--apiserver-advertise-address",
+        "127.0.0.1",
+        "--apiserver-bind-port",
+        &port,
+        "--control-plane-endpoint",
+        &endpoint,
+    ];
+    Tree::fresh(
+        &[
+            &address[..],
+            &["--node-name", "cp-1", "--encryption-algorithm", algorithm],
+        ]
+        .concat(),
+    )
+}
+
+fn kubectl_command(kubectl: &Path, home: &TempDir, kubeconfig: &Path) -> Command {
+    let mut command = Command::new(kubectl);
+    // PATH: some distributions install a wrapper that looks for the real one.
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home.path());
+    command
+        .args(["--request-timeout", "20s", "--kubeconfig"])
+        .arg(kubeconfig);
+    command
+}
+
+/// Starts a TLS server with the API server's pair that demands a client certificate of the cluster CA.
+fn apiserver_stand_in(openssl: &Path, tree: &Tree, port: u16, folder: &TempDir) -> Server {
+    let log: PathBuf = folder.path().join("s_server.log");
+    let mut command = Command::new(openssl);
+    command.args([
+        "s_server",
+        "-accept",
+        &format!("127.0.0.1:{port}"),
+        "-www",
+        "-Verify",
+        "1",
+        "-verify_return_error",
+        "-x509_strict",
+    ]);
+    command
+        .arg("-cert")
+        .arg(tree.pki("apiserver.crt"))
+        .arg("-key")
+        .arg(tree.pki("apiserver.key"));
+    command
+        .args(["-no-CApath", "-no-CAstore", "-CAfile"])
+        .arg(tree.pki("ca.crt"));
+    let mut server = Server::start(&mut command, &log);
+    server.wait_for("ACCEPT");
+    server
+}
