@@ -1,0 +1,206 @@
+//! `cargo xtask bench`: medians of whole commands, release build, rounds interleaved so that a busy moment hits all alike.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::command::{cargo, find, run as execute, top};
+
+/// What is timed, in a folder of its own.
+#[derive(Clone, Copy)]
+enum Action {
+    Init,
+    /// An existing tree, and this command on it.
+    OnTree(&'static [&'static str]),
+    Openssl,
+}
+
+struct Case {
+    algorithm: &'static str,
+    action: Action,
+    folder: PathBuf,
+    times: Vec<Duration>,
+}
+
+const ALGORITHMS: [&str; 2] = ["RSA-2048", "ECDSA-P256"];
+
+const ACTIONS: [Action; 5] = [
+    Action::Init,
+    Action::Openssl,
+    Action::OnTree(&["check-expiration"]),
+    Action::OnTree(&["renew", "all"]),
+    Action::OnTree(&["renew", "all", "--reuse-key"]),
+];
+
+/// Times every case `rounds` times, and prints one row for each.
+pub(crate) fn run(rounds: usize) -> Result<ExitCode> {
+    ensure!(rounds > 0, "at least one round is needed");
+    execute(&mut cargo(&["build", "--release", "--package", "pki"])?)?;
+    let pki = top()?.join("target/release/pki");
+    let folder = top()?
+        .join("target/bench")
+        .join(std::process::id().to_string());
+    let mut cases = cases(&folder);
+    for _ in 0..rounds {
+        for case in &mut cases {
+            fs::create_dir_all(&case.folder)?;
+            let time = case.time(&pki).with_context(|| case.name())?;
+            case.times.push(time);
+            fs::remove_dir_all(&case.folder)?;
+        }
+    }
+    fs::remove_dir_all(&folder)?;
+
+    println!(
+        "{:<44} {:>9} {:>9} {:>9}",
+        format!("milliseconds, {rounds} rounds"),
+        "median",
+        "fastest",
+        "slowest"
+    );
+    for case in &mut cases {
+        case.times.sort();
+        let time = |index: usize| {
+            case.times
+                .get(index)
+                .map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
+        };
+        println!(
+            "{:<44} {:>9.1} {:>9.1} {:>9.1}",
+            case.name(),
+            time(rounds / 2),
+            time(0),
+            time(rounds - 1)
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cases(folder: &Path) -> Vec<Case> {
+    let mut cases = vec![];
+    for algorithm in ALGORITHMS {
+        for action in ACTIONS {
+            if matches!(action, Action::Openssl) && find("openssl").is_none() {
+                continue;
+            }
+            let folder = folder.join(cases.len().to_string());
+            cases.push(Case {
+                algorithm,
+                action,
+                folder,
+                times: vec![],
+            });
+        }
+    }
+    cases
+}
+
+impl Case {
+    fn name(&self) -> String {
+        let what = match self.action {
+            Action::Init => "pki init".to_owned(),
+            Action::OnTree(arguments) => format!("pki {}", arguments.join(" ")),
+            Action::Openssl => "openssl, as many pairs".to_owned(),
+        };
+        format!("{what}, {}", self.algorithm)
+    }
+
+    /// Returns how long one round took, without its preparation.
+    fn time(&self, pki: &Path) -> Result<Duration> {
+        if let Action::OnTree(_) = self.action {
+            self.init(pki)?;
+        }
+        let start = Instant::now();
+        match self.action {
+            Action::Init => self.init(pki)?,
+            Action::OnTree(arguments) => quietly(
+                Command::new(pki)
+                    .args(arguments)
+                    .arg("--rootfs")
+                    .arg(&self.folder),
+            )?,
+            Action::Openssl => openssl(&self.folder, self.algorithm)?,
+        }
+        Ok(start.elapsed())
+    }
+
+    fn init(&self, pki: &Path) -> Result<()> {
+        let flags = [
+            "--node-name",
+            "cp-1",
+            "--apiserver-advertise-address",
+            "192.0.2.11",
+        ];
+        let mut command = Command::new(pki);
+        command
+            .args(["init", "--encryption-algorithm", self.algorithm])
+            .args(flags);
+        quietly(command.arg("--rootfs").arg(&self.folder))
+    }
+}
+
+/// Makes as many keys and certificates as a tree has, one openssl process for each pair: 3 CAs, 12 leaves, one bare key.
+fn openssl(folder: &Path, algorithm: &str) -> Result<()> {
+    let new_key: &[&str] = match algorithm.strip_prefix("RSA-") {
+        Some(bits) => &["-newkey", &format!("rsa:{bits}")],
+        None => &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    };
+    let request = |name: &str, ca: Option<&str>| -> Result<()> {
+        let file =
+            |name: &str, extension: &str| -> PathBuf { folder.join(format!("{name}.{extension}")) };
+        let mut command = Command::new("openssl");
+        command
+            .args([
+                "req",
+                "-x509",
+                "-nodes",
+                "-sha256",
+                "-days",
+                "365",
+                "-subj",
+                &format!("/CN={name}"),
+            ])
+            .args(new_key);
+        command
+            .arg("-keyout")
+            .arg(file(name, "key"))
+            .arg("-out")
+            .arg(file(name, "crt"));
+        if let Some(ca) = ca {
+            command
+                .arg("-CA")
+                .arg(file(ca, "crt"))
+                .arg("-CAkey")
+                .arg(file(ca, "key"));
+        }
+        quietly(&mut command)
+    };
+    for (ca, leaves) in [("ca", 7), ("front-proxy-ca", 1), ("etcd-ca", 4)] {
+        request(ca, None)?;
+        for leaf in 0..leaves {
+            request(&format!("{ca}-leaf-{leaf}"), Some(ca))?;
+        }
+    }
+    // The service-account pair, whose certificate is not needed but costs next to nothing.
+    request("sa", None)
+}
+
+fn quietly(command: &mut Command) -> Result<()> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run {command:?}"))?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "{command:?} failed: {}\n{}",
+        output.status,
+        complaint.trim()
+    );
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! `cargo xtask ci`: what has to pass before a change lands. The tests come last, since their closing line is what is read.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::{
+    command::{cargo, run as execute},
+    generate, test,
+};
+
+/// Runs every check, and stops at the first that fails.
+pub(crate) fn run() -> Result<ExitCode> {
+    step("format", &["fmt", "--all", "--check"])?;
+    step(
+        "lints",
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny",
+            "warnings",
+        ],
+    )?;
+    println!("== generated text");
+    generate::run(generate::Mode::Check)?;
+    println!("== dependencies");
+    if cargo(&["deny", "--version"])?.output()?.status.success() {
+        execute(&mut cargo(&[
+            "deny",
+            "check",
+            "--config",
+            "xtask/deny.toml",
+        ])?)?;
+    } else {
+        println!(
+            "skipped: cargo-deny is not installed, so advisories and licences were not checked"
+        );
+    }
+    println!("== tests");
+    test::run(true, &[])
+}
+
+fn step(name: &str, arguments: &[&str]) -> Result<()> {
+    println!("== {name}");
+    execute(&mut cargo(arguments)?)
+}

@@ -1,0 +1,201 @@
+//! `cargo xtask peers`: the programs of other projects that tests let judge our output.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::PathBuf,
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, Result};
+
+use crate::command::{command, find, output, run as execute, top};
+
+/// A peer that comes with the operating system.
+struct Peer {
+    program: &'static str,
+    /// Debian's package.
+    package: &'static str,
+    /// Makes it print its version.
+    version: &'static [&'static str],
+}
+
+const PEERS: [Peer; 6] = [
+    Peer {
+        program: "openssl",
+        package: "openssl",
+        version: &["version"],
+    },
+    Peer {
+        program: "certtool",
+        package: "gnutls-bin",
+        version: &["--version"],
+    },
+    Peer {
+        program: "kubectl",
+        package: "kubernetes-client",
+        version: &["version", "--client"],
+    },
+    Peer {
+        program: "etcd",
+        package: "etcd-server",
+        version: &["--version"],
+    },
+    Peer {
+        program: "etcdctl",
+        package: "etcd-client",
+        version: &["version"],
+    },
+    Peer {
+        program: "curl",
+        package: "curl",
+        version: &["--version"],
+    },
+];
+
+/// The Python packages that tests use, pinned.
+const REQUIREMENTS: &str = "tests/peers/requirements.txt";
+
+/// Installs what is missing, and prints the version of each peer.
+pub(crate) fn run(install: bool) -> Result<ExitCode> {
+    prepare(install)?;
+    for Peer {
+        program,
+        package,
+        version,
+    } in &PEERS
+    {
+        match find(program) {
+            Some(_) => println!(
+                "{program}: {}",
+                first_line(Command::new(program).args(*version))?
+            ),
+            None => println!("{program}: not installed (Debian package {package})"),
+        }
+    }
+    let python = folder()?.join("venv/bin/python");
+    if python.exists() {
+        println!(
+            "python: {}",
+            first_line(Command::new(&python).arg("--version"))?
+        );
+        let packages = output(Command::new(&python).args([
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "freeze",
+        ]))?;
+        for package in packages.lines() {
+            println!("python package: {package}");
+        }
+    } else {
+        println!("python: no virtual environment in {}", folder()?.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Installs what is missing, or says what it is.
+///
+/// A failure is printed and not returned: the tests know whether they need the peer.
+pub(crate) fn prepare(install: bool) -> Result<()> {
+    fs::create_dir_all(folder()?)?;
+    let mut missing: Vec<_> = PEERS
+        .iter()
+        .filter(|peer| find(peer.program).is_none())
+        .map(|peer| peer.package)
+        .collect();
+    if find("python3").is_none() {
+        missing.push("python3");
+    }
+    if install && !can_create_environments() {
+        missing.push("python3-venv");
+    }
+    if !missing.is_empty() {
+        let packages = missing.join(" ");
+        if install && may_install()? {
+            println!("installing the peers {packages}");
+            complain(install_packages(&missing));
+        } else {
+            println!("peers that are not installed, as Debian names them: {packages}");
+        }
+    }
+    if install {
+        complain(create_environment());
+    }
+    Ok(())
+}
+
+fn complain(result: Result<()>) {
+    if let Err(error) = result {
+        eprintln!("warning: {error:#}");
+    }
+}
+
+/// Returns the folder for peers that are not of the operating system; tests look there too.
+fn folder() -> Result<PathBuf> {
+    Ok(top()?.join("target/peers"))
+}
+
+fn may_install() -> Result<bool> {
+    let root = fs::metadata("/proc/self")
+        .context("cannot look up the user in /proc/self")?
+        .uid()
+        == 0;
+    Ok(root && find("apt-get").is_some())
+}
+
+fn install_packages(packages: &[&str]) -> Result<()> {
+    let apt_get = |arguments: &[&str]| -> Result<()> {
+        let mut command = command("apt-get", &["--quiet", "--quiet"])?;
+        execute(
+            command
+                .args(arguments)
+                .env("DEBIAN_FRONTEND", "noninteractive"),
+        )
+    };
+    apt_get(&["update"])?;
+    apt_get(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
+}
+
+/// Debian's Python comes without the module that a virtual environment gets its pip from.
+fn can_create_environments() -> bool {
+    Command::new("python3")
+        .args(["-c", "import ensurepip, venv"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+/// Makes the virtual environment, unless it is there with these very requirements.
+fn create_environment() -> Result<()> {
+    let environment = folder()?.join("venv");
+    let stamp = environment.join("requirements.txt");
+    let requirements = fs::read_to_string(top()?.join(REQUIREMENTS))
+        .with_context(|| format!("cannot read {REQUIREMENTS}"))?;
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) {
+        return Ok(());
+    }
+    println!(
+        "installing the Python packages of {REQUIREMENTS} in {}",
+        environment.display()
+    );
+    execute(command("python3", &["-m", "venv", "--clear"])?.arg(&environment))?;
+    let mut pip = Command::new(environment.join("bin/python"));
+    pip.current_dir(top()?).args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--requirement",
+        REQUIREMENTS,
+    ]);
+    execute(&mut pip)?;
+    fs::write(&stamp, requirements)?;
+    Ok(())
+}
+
+fn first_line(command: &mut Command) -> Result<String> {
+    let text = output(command)?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
