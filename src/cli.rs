@@ -50,6 +50,16 @@ pub enum Command {
     /// Renews whatever it is asked to, however long it is still valid; `--due` leaves out what is not due.
     #[command(after_help = EXIT_CODES)]
     Renew(RenewArgs),
+    /// List the kept generations: what each transaction replaced
+    History(HistoryArgs),
+    /// Put the files of a kept generation back, all or nothing
+    ///
+    /// Without a name, undoes the last transaction. Files that a later transaction replaced come back as well, so that the
+    /// tree is as it was before. A rollback can itself be rolled back.
+    #[command(after_help = EXIT_CODES)]
+    Rollback(RollbackArgs),
+    /// List every certificate ever issued for this tree
+    Ledger(LedgerArgs),
     /// Print a manifest or another text that goes with the tree
     Template(TemplateArgs),
 }
@@ -73,6 +83,18 @@ pub struct TreeArgs {
     /// Put this before every path that is not given on the command line
     #[arg(long, value_name = "DIR", value_parser = parse_path)]
     pub rootfs: Option<PathBuf>,
+}
+
+/// What every command that writes takes.
+#[derive(Clone, Debug, Args)]
+pub struct WriteArgs {
+    /// Print what would be done, field by field, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Keep the files that this many transactions replaced
+    #[arg(long, value_name = "N", default_value_t = crate::store::transaction::DEFAULT_GENERATIONS)]
+    pub keep: usize,
 }
 
 /// Where the configuration comes from.
@@ -135,9 +157,9 @@ pub struct ClusterArgs {
 /// `pki init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// Print what would be made, and write nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would print it as the command's help")]
+    pub write: WriteArgs,
 
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would print it as the command's help")]
@@ -160,7 +182,7 @@ pub struct CheckExpirationArgs {
     #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub tree: TreeArgs,
 
-    /// Format of the output
+    /// Format of the output; json and yaml are kubeadm's CertificateExpirationInfo
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
 
@@ -189,9 +211,9 @@ pub struct RenewArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub due: Option<time::Duration>,
 
-    /// Print what would change, field by field, and write nothing
-    #[arg(long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would print it as the command's help")]
+    pub write: WriteArgs,
 
     /// Keep each key instead of making a new one
     #[arg(long)]
@@ -200,6 +222,47 @@ pub struct RenewArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub config: ConfigArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would print it as the command's help")]
+    pub tree: TreeArgs,
+}
+
+/// `pki history`.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Format of the output
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would print it as the command's help")]
+    pub tree: TreeArgs,
+}
+
+/// `pki rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The generation, by its name in `pki history` [default: the last one]
+    #[arg(value_name = "GENERATION")]
+    pub generation: Option<String>,
+
+    /// Put it back even if it has expired or its CA is another one by now
+    #[arg(long)]
+    pub allow_invalid: bool,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would print it as the command's help")]
+    pub write: WriteArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would print it as the command's help")]
+    pub tree: TreeArgs,
+}
+
+/// `pki ledger`.
+#[derive(Debug, Args)]
+pub struct LedgerArgs {
+    /// Format of the output
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub tree: TreeArgs,
@@ -225,7 +288,7 @@ pub enum Template {
 pub enum OutputFormat {
     /// Tables for people
     Text,
-    /// kubeadm's CertificateExpirationInfo
+    /// JSON for programs
     Json,
     /// The same in YAML
     Yaml,

@@ -12,9 +12,10 @@ use zeroize::Zeroizing;
 
 use crate::catalog::Row;
 use crate::kubeconfig::{self, Client, Kubeconfig};
-use crate::plan::{KeySource, Leaf, Make, Plan};
+use crate::plan::{KeySource, Leaf, Make, Plan, time_text};
 use crate::store::inventory::{Found, Holding, Inventory};
 use crate::store::layout::{self, Access, TreePath};
+use crate::store::ledger;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::issue::{Issuer, check_ca, self_signed_ca};
@@ -67,6 +68,42 @@ impl std::fmt::Display for Interrupted {
 }
 
 impl std::error::Error for Interrupted {}
+
+impl Issued {
+    /// Returns the ledger's lines for what was issued; what only came back was issued before.
+    pub fn ledger_entries(
+        &self,
+        before: &Inventory,
+        command: &str,
+        now: OffsetDateTime,
+    ) -> Vec<ledger::Entry> {
+        let entry = |issued: &IssuedRow| {
+            let certificate = issued.certificate.as_ref()?;
+            Some(ledger::Entry {
+                time: time_text(now),
+                command: command.to_owned(),
+                name: issued.row.name.to_owned(),
+                serial: certificate.serial(),
+                subject: certificate.subject().to_string(),
+                sans: certificate.san_texts(),
+                usages: certificate.usage_names(),
+                not_before: time_text(certificate.not_before()),
+                not_after: time_text(certificate.not_after()),
+                issuer_key_id: certificate.authority_key_id().map(|id| hex(&id)),
+                fingerprint: hex(&certificate.fingerprint()),
+                replaces: before
+                    .holding(issued.row)
+                    .and_then(Holding::leaf)
+                    .map(Certificate::serial),
+            })
+        };
+        self.rows.iter().filter_map(entry).collect()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Makes everything that `plan` asks for, and checks it.
 ///
@@ -251,6 +288,7 @@ impl Workshop<'_> {
                     files,
                 })
             }
+            Make::Restore { files } => restored(row, files),
             Make::ServiceAccountPublic => {
                 let key = self
                     .inventory
@@ -402,6 +440,32 @@ fn pair(row: &Row, public: String, key: Option<Zeroizing<String>>) -> Vec<Issued
         });
     }
     files
+}
+
+/// Lays out old files; whether the tree is sound with them has been judged by the plan.
+fn restored(row: &'static Row, files: &[(TreePath, Zeroizing<Vec<u8>>)]) -> Result<IssuedRow> {
+    // The key first, as in a new pair.
+    let laid_out = layout::files(row)
+        .into_iter()
+        .rev()
+        .filter_map(|(file, access)| {
+            let (_, bytes) = files.iter().find(|(old, _)| *old == file)?;
+            Some(IssuedFile {
+                file,
+                bytes: bytes.clone(),
+                access,
+            })
+        });
+    let laid_out: Vec<_> = laid_out.collect();
+    ensure!(
+        laid_out.len() == files.len(),
+        "a file does not belong to it"
+    );
+    Ok(IssuedRow {
+        row,
+        certificate: None,
+        files: laid_out,
+    })
 }
 
 /// Reads the laid-out files back.

@@ -12,7 +12,7 @@ use super::Env;
 use super::progress::Bar;
 use crate::catalog::Row;
 use crate::issue::{Issued, issue};
-use crate::plan::{Plan, Refusal};
+use crate::plan::Plan;
 use crate::store::inventory::{Depth, Inventory};
 use crate::store::layout::{self, Access, Layout};
 use crate::store::transaction::{Committed, Transaction, Tree};
@@ -25,9 +25,9 @@ pub(super) struct Work<'a> {
     /// How much of each row the plan needs to know.
     pub(super) depth: &'a dyn Fn(&Row) -> Depth,
     /// Makes the plan from what the tree holds once the lock is held.
-    pub(super) plan: &'a dyn Fn(&Inventory) -> Result<Plan, Refusal>,
-    /// The resolved configuration to be recorded, if one is declared.
-    pub(super) record: Option<String>,
+    pub(super) plan: &'a dyn Fn(&Inventory) -> Result<Plan>,
+    /// How many generations are kept.
+    pub(super) keep: usize,
 }
 
 /// What was carried out.
@@ -61,6 +61,7 @@ pub(super) fn apply(work: &Work<'_>, env: &Env) -> Result<Applied> {
     let bar = Bar::new(Arc::clone(&interrupted));
     let mut issued = issue(&plan, &inventory, env.now, &bar)?;
     bar.finish();
+    let ledger = issued.ledger_entries(&inventory, work.command, env.now);
     for file in issued.rows.iter_mut().flat_map(|row| &mut row.files) {
         transaction.write(
             file.file.clone(),
@@ -68,13 +69,17 @@ pub(super) fn apply(work: &Work<'_>, env: &Env) -> Result<Applied> {
             file.access,
         );
     }
-    if let Some(text) = &work.record {
+    if let Some(text) = &plan.record {
         transaction.write(
             layout::recorded_configuration(),
             Zeroizing::new(text.clone().into_bytes()),
             Access::Private,
         );
     }
+    if !ledger.is_empty() {
+        transaction.append_to_ledger(&ledger)?;
+    }
+    transaction.keep_generations(work.keep);
     let committed = transaction.commit(&|| interrupted.load(Ordering::Relaxed))?;
     Ok(Applied {
         plan,

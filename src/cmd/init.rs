@@ -8,7 +8,7 @@ use super::{Env, Exit};
 use crate::catalog::Row;
 use crate::cli::InitArgs;
 use crate::config::{Cluster, Host, Settings};
-use crate::plan::init;
+use crate::plan::{Plan, init};
 use crate::report::text;
 use crate::store::inventory::{Depth, Inventory};
 use crate::store::transaction::Tree;
@@ -29,21 +29,28 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
     // Every key that is there has to be the one of its certificate.
     let depth = |_: &Row| Depth::Keys;
     let inventory = Inventory::read(&Tree::open(&target.layout)?, depth);
-    let plan = init::plan(&cluster, &inventory, env.now)?;
-    for warning in &plan.warnings {
-        env.warn(warning);
-    }
-    if args.dry_run {
-        env.print(&text::dry_run(&plan, &target.layout))?;
-        return Ok(Exit::Done);
-    }
     let text = cluster.to_yaml();
     let record = target
         .recorded
         .as_ref()
         .is_none_or(|recorded| recorded.text != text.as_bytes())
         .then_some(text);
-    if plan.is_empty() && record.is_none() {
+    let decide = |inventory: &Inventory| -> Result<Plan> {
+        let plan = init::plan(&cluster, inventory, env.now)?;
+        Ok(Plan {
+            record: record.clone(),
+            ..plan
+        })
+    };
+    let plan = decide(&inventory)?;
+    for warning in &plan.warnings {
+        env.warn(warning);
+    }
+    if args.write.dry_run {
+        env.print(&text::dry_run(&plan, &target.layout))?;
+        return Ok(Exit::Done);
+    }
+    if plan.is_empty() {
         env.print(&text::nothing_to_make(&plan, &target.layout, false))?;
         return Ok(Exit::Done);
     }
@@ -51,14 +58,14 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
         depth: &depth,
         layout: &target.layout,
         command: "init",
-        plan: &|inventory| init::plan(&cluster, inventory, env.now),
-        record,
+        plan: &decide,
+        keep: args.write.keep,
     };
     let applied = apply(&work, env)?;
-    if applied.plan.is_empty() {
-        env.print(&text::nothing_to_make(&applied.plan, &target.layout, true))?;
+    if applied.plan.makes_nothing() {
+        env.print_done(&text::nothing_to_make(&applied.plan, &target.layout, true))?;
     } else {
-        env.print(&text::init(&applied.plan, &applied.issued, &target.layout))?;
+        env.print_done(&text::init(&applied.plan, &applied.issued, &target.layout))?;
     }
     Ok(Exit::Done)
 }

@@ -4,9 +4,12 @@
 
 mod apply;
 mod check_expiration;
+mod history;
 mod init;
+mod ledger;
 mod progress;
 mod renew;
+mod rollback;
 mod target;
 mod template;
 
@@ -69,6 +72,9 @@ pub fn run(cli: Cli, env: &Env) -> Result<Exit> {
         Command::Init(args) => init::run(&args, env),
         Command::CheckExpiration(args) => check_expiration::run(&args, env),
         Command::Renew(args) => renew::run(&args, env),
+        Command::History(args) => history::run(&args, env),
+        Command::Rollback(args) => rollback::run(&args, env),
+        Command::Ledger(args) => ledger::run(&args, env),
         Command::Template(args) => template::run(&args, env),
     }
 }
@@ -121,20 +127,33 @@ impl Env {
         self.note(&format!("{style}{label}:{style:#} {text}"));
     }
 
-    /// Writes a finished report to standard output.
+    /// Writes a report to standard output.
     ///
     /// # Errors
-    /// If it could not be written.
+    /// If it could not be written; a reader that has closed the pipe knows why, and is told nothing.
     fn print(&self, text: &str) -> Result<()> {
-        let mut stream = io::stdout().lock();
-        stream
-            .write_all(text.as_bytes())
-            .and_then(|()| stream.flush())
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::BrokenPipe => anyhow::Error::new(ClosedPipe),
-                _ => anyhow::Error::new(error).context("writing to standard output"),
-            })
+        write_out(text).map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => anyhow::Error::new(ClosedPipe),
+            _ => anyhow::Error::new(error).context("writing to standard output"),
+        })
     }
+
+    /// Writes the report of a command that has changed the tree.
+    ///
+    /// # Errors
+    /// If it could not be written, which must not look as if the change had failed.
+    fn print_done(&self, text: &str) -> Result<()> {
+        write_out(text).map_err(|error| {
+            anyhow::anyhow!("writing the report to standard output: {error}\n{NOTE}the new files are all in place")
+        })
+    }
+}
+
+fn write_out(text: &str) -> io::Result<()> {
+    let mut stream = io::stdout().lock();
+    stream
+        .write_all(text.as_bytes())
+        .and_then(|()| stream.flush())
 }
 
 impl std::fmt::Display for Invalid {

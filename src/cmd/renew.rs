@@ -56,32 +56,39 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         declared: declared.as_ref(),
         reuse_key: args.reuse_key,
     };
-    let plan = renew::plan(&request, &inventory, env.now)?;
-    for warning in &plan.warnings {
-        env.warn(warning);
-    }
-    if args.dry_run {
-        env.print(&text::dry_run(&plan, &target.layout))?;
-        return Ok(exit(&plan, &inventory, declared.as_ref(), env));
-    }
-    if plan.is_empty() {
-        env.print(&text::nothing_renewed(&plan, &target.layout))?;
-        return Ok(exit(&plan, &inventory, declared.as_ref(), env));
-    }
     let record = declared
         .as_ref()
         .filter(|_| target.source == Source::File)
         .map(Cluster::to_yaml);
+    let decide = |inventory: &Inventory| -> Result<Plan> {
+        let plan = renew::plan(&request, inventory, env.now)?;
+        Ok(Plan {
+            record: record.clone(),
+            ..plan
+        })
+    };
+    let plan = decide(&inventory)?;
+    for warning in &plan.warnings {
+        env.warn(warning);
+    }
+    if args.write.dry_run {
+        env.print(&text::dry_run(&plan, &target.layout))?;
+        return Ok(exit(&plan, &inventory, declared.as_ref(), env));
+    }
+    if plan.makes_nothing() {
+        env.print(&text::nothing_renewed(&plan, &target.layout))?;
+        return Ok(exit(&plan, &inventory, declared.as_ref(), env));
+    }
     let command = command(args);
     let work = Work {
         depth: &depth,
         layout: &target.layout,
         command: &command,
-        plan: &|inventory| renew::plan(&request, inventory, env.now),
-        record,
+        plan: &decide,
+        keep: args.write.keep,
     };
     let applied = apply(&work, env)?;
-    env.print(&text::renew(
+    env.print_done(&text::renew(
         &applied.plan,
         &applied.issued,
         &applied.committed,

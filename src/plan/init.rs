@@ -5,6 +5,7 @@
 
 use time::OffsetDateTime;
 
+use super::soundness::{Unsound, belongs, judge};
 use super::{Action, KeySource, Leaf, Make, Plan, Refusal, Step, dates, wanted};
 use crate::catalog::{CATALOG, Place, Profile, Row};
 use crate::config::cluster::Cluster;
@@ -12,9 +13,8 @@ use crate::store::inventory::{ClientFile, Found, Holding, Inventory, KeyFile, Ku
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::issue::{Dates, IssuerError, check_ca};
-use crate::x509::key::PrivateKey;
 use crate::x509::san::San;
-use crate::x509::verify::{VerifyError, verify};
+use crate::x509::verify::VerifyError;
 
 /// Plans what is missing for this cluster at `now`.
 ///
@@ -177,26 +177,21 @@ impl Planner<'_> {
             // The CA's own row says what is wrong with it.
             return Some(());
         };
-        for usage in row.usages() {
-            if let Err(error) = verify(chain, anchors, *usage, self.now) {
-                let hint = match error {
-                    VerifyError::Expired(_) => format!("run `pki renew {}`", row.name),
-                    _ => format!(
-                        "run `pki renew {}`, or move it away to have it made again",
-                        row.name
-                    ),
-                };
-                return self.refuse(row, &error.to_string(), hint);
-            }
-        }
-        if let KeyFile::Read(key) = key
-            && !belongs(key, leaf)
-        {
-            return self.refuse(
-                row,
-                "its key does not belong to it (the public keys differ)",
-                format!("run `pki renew {}` to replace both", row.name),
-            );
+        let key = match key {
+            KeyFile::Read(key) => Some(key),
+            KeyFile::Unread => None,
+        };
+        if let Err(unsound) = judge(row, chain, key, anchors, self.now) {
+            let hint = match unsound {
+                Unsound::Chain(VerifyError::Expired(_)) | Unsound::KeyMismatch => {
+                    format!("run `pki renew {}`", row.name)
+                }
+                Unsound::Chain(_) => format!(
+                    "run `pki renew {}`, or move it away to have it made again",
+                    row.name
+                ),
+            };
+            return self.refuse(row, &unsound.to_string(), hint);
         }
         let present = leaf.sans();
         let missing: Vec<_> = wanted::sans(row, self.cluster)
@@ -411,11 +406,6 @@ fn made(make: Make) -> Action {
         make: Box::new(make),
         changes: Vec::new(),
     }
-}
-
-fn belongs(key: &PrivateKey, certificate: &Certificate) -> bool {
-    key.public_key()
-        .is_ok_and(|public| public == certificate.public_key())
 }
 
 /// Returns whether a certificate's name serves for a wanted one: the same, or its wildcard (RFC 6125 section 6.4.3).

@@ -7,14 +7,18 @@ pub mod dates;
 pub mod expiry;
 pub mod init;
 pub mod renew;
+pub mod rollback;
+pub mod soundness;
 pub mod wanted;
 
 use std::fmt;
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use zeroize::Zeroizing;
 
 use crate::catalog::Row;
+use crate::store::layout::TreePath;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::issue::{Contents, Dates};
 
@@ -25,6 +29,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What is worth knowing and stops nothing.
     pub warnings: Vec<String>,
+    /// The configuration to be recorded, in kubeadm's YAML; none where it stays as it is.
+    pub record: Option<String>,
 }
 
 /// What happens to one row.
@@ -96,6 +102,11 @@ pub enum Make {
     },
     /// `sa.pub`, from the `sa.key` that is there.
     ServiceAccountPublic,
+    /// Old files that come back.
+    Restore {
+        /// The files with their bytes.
+        files: Vec<(TreePath, Zeroizing<Vec<u8>>)>,
+    },
 }
 
 /// A leaf certificate to be signed.
@@ -159,9 +170,14 @@ impl Plan {
         })
     }
 
-    /// Returns whether nothing is made.
-    pub fn is_empty(&self) -> bool {
+    /// Returns whether nothing is made; the configuration may be recorded all the same.
+    pub fn makes_nothing(&self) -> bool {
         self.made().next().is_none()
+    }
+
+    /// Returns whether there is nothing to write at all.
+    pub fn is_empty(&self) -> bool {
+        self.makes_nothing() && self.record.is_none()
     }
 }
 
@@ -172,7 +188,10 @@ impl Make {
             Make::Leaf(leaf)
             | Make::NewKubeconfig { leaf, .. }
             | Make::RenewedKubeconfig { leaf, .. } => Some(leaf),
-            Make::Ca { .. } | Make::ServiceAccount { .. } | Make::ServiceAccountPublic => None,
+            Make::Ca { .. }
+            | Make::ServiceAccount { .. }
+            | Make::ServiceAccountPublic
+            | Make::Restore { .. } => None,
         }
     }
 
@@ -180,7 +199,7 @@ impl Make {
     pub fn new_key(&self) -> Option<Algorithm> {
         match self {
             Make::Ca { algorithm, .. } | Make::ServiceAccount { algorithm } => Some(*algorithm),
-            Make::ServiceAccountPublic => None,
+            Make::ServiceAccountPublic | Make::Restore { .. } => None,
             Make::Leaf(leaf)
             | Make::NewKubeconfig { leaf, .. }
             | Make::RenewedKubeconfig { leaf, .. } => match leaf.key {

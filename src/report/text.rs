@@ -57,8 +57,13 @@ pub fn dry_run(plan: &Plan, layout: &Layout) -> String {
                 _ = writeln!(text, "make {name}");
                 text.push_str(&contents(step.row, make, layout));
             }
-            Action::Make { changes, .. } => {
-                _ = writeln!(text, "renew {name}");
+            Action::Make { make, changes } => {
+                let verb = if matches!(**make, Make::Restore { .. }) {
+                    "put back"
+                } else {
+                    "renew"
+                };
+                _ = writeln!(text, "{verb} {name}");
                 for change in changes {
                     _ = writeln!(text, "    {}", change_text(change));
                 }
@@ -160,6 +165,47 @@ pub fn renew(plan: &Plan, issued: &Issued, committed: &Committed, layout: &Layou
     restarts(plan, layout, &mut text);
     if let Some(generation) = &committed.generation {
         _ = writeln!(text, "\nthe old files are kept as generation {generation}");
+    }
+    text
+}
+
+/// Returns the report of a rollback to what is there already.
+pub fn nothing_to_put_back(generation: &str, layout: &Layout) -> String {
+    format!(
+        "{}the files of generation {generation} are in place already; nothing was written\n",
+        place(layout)
+    )
+}
+
+/// Returns the report of a rollback.
+pub fn rollback(generation: &str, plan: &Plan, committed: &Committed, layout: &Layout) -> String {
+    let mut text = place(layout);
+    _ = writeln!(text, "as before generation {generation}:");
+    let mut rows = vec![
+        ["PUT BACK", "SERIAL", "EXPIRES"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for (row, _, changes) in plan.made() {
+        let find = |field: &str| {
+            changes
+                .iter()
+                .find(|change| change.field == field)
+                .map(|change| change.to.clone())
+        };
+        rows.push(vec![
+            row.name.to_owned(),
+            find("serial").unwrap_or_default(),
+            find("not after").unwrap_or_default(),
+        ]);
+    }
+    text.push_str(&table(&rows));
+    if plan.record.is_some() {
+        text.push_str("\nthe recorded configuration is the old one again\n");
+    }
+    restarts(plan, layout, &mut text);
+    if let Some(generation) = &committed.generation {
+        _ = writeln!(text, "\nwhat was there is kept as generation {generation}");
     }
     text
 }
@@ -410,7 +456,7 @@ fn kubeadm_date(time: OffsetDateTime) -> String {
 }
 
 /// Aligns cells as kubeadm's tabwriter does: at least ten columns wide, three apart, the last cell left alone.
-fn table(rows: &[Vec<String>]) -> String {
+pub(super) fn table(rows: &[Vec<String>]) -> String {
     let mut writer = TabWriter::new(Vec::new()).minwidth(10).padding(3);
     for row in rows {
         // Writing to memory cannot fail.

@@ -4,16 +4,15 @@
 //! meanwhile can lead a write elsewhere. The directory itself is judged when it is opened.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
-use zeroize::Zeroizing;
 
-use super::files::{Attributes, Contents, FileError, LARGEST_FILE, attributes, kind};
+use super::files::{Attributes, Contents, FileError, LARGEST_LEDGER, read_open};
 
 /// An open directory that only its owner can write in.
 pub(super) struct Directory {
@@ -115,42 +114,21 @@ impl Directory {
         let opened = rustix::io::retry_on_intr(|| {
             rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())
         });
-        let mut file = match opened {
+        let file = match opened {
             Ok(descriptor) => File::from(descriptor),
             Err(Errno::NOENT) => return Ok(Entry::Absent),
             Err(Errno::LOOP) => return Ok(Entry::Link),
             Err(error) => return Err(self.error("reading", name)(error.into())),
         };
-        let metadata = file.metadata().map_err(self.error("reading", name))?;
-        if !metadata.is_file() {
-            let what = format!("{}, want a file", kind(&metadata));
-            return Err(FileError::unexpected("reading", self.path.join(name), what));
-        }
-        if metadata.nlink() > 1 {
+        let contents = read_open(file, &self.path.join(name), LARGEST_LEDGER)?;
+        if contents.links > 1 {
             let what = format!(
                 "the file has {} names (hard links); remove the others first",
-                metadata.nlink()
+                contents.links
             );
             return Err(FileError::unexpected("reading", self.path.join(name), what));
         }
-        if metadata.len() > LARGEST_FILE {
-            let what = format!(
-                "it has {} bytes, more than the {LARGEST_FILE} that are accepted",
-                metadata.len()
-            );
-            return Err(FileError::unexpected("reading", self.path.join(name), what));
-        }
-        let mut bytes = Zeroizing::new(Vec::with_capacity(
-            usize::try_from(metadata.len()).unwrap_or(0) + 1,
-        ));
-        (&mut file)
-            .take(LARGEST_FILE)
-            .read_to_end(&mut bytes)
-            .map_err(self.error("reading", name))?;
-        Ok(Entry::File(Box::new(Contents {
-            bytes,
-            attributes: attributes(&metadata),
-        })))
+        Ok(Entry::File(Box::new(contents)))
     }
 
     /// Makes a file that nobody else can open until it has its final mode, writes all of it, and returns it unsynced.

@@ -15,6 +15,9 @@ use super::layout::{Layout, Root, TreePath};
 /// No certificate, key or kubeconfig of a control plane comes near this size.
 pub const LARGEST_FILE: u64 = 1024 * 1024;
 
+/// The ledger of a node that renews everything daily grows by about 3 MiB in a year.
+pub(super) const LARGEST_LEDGER: u64 = 64 * 1024 * 1024;
+
 /// What is known of a file besides its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes {
@@ -32,6 +35,23 @@ pub struct Contents {
     pub bytes: Zeroizing<Vec<u8>>,
     /// The attributes of the descriptor that they were read from.
     pub attributes: Attributes,
+    /// How many names the file has.
+    pub(super) links: u64,
+}
+
+impl Contents {
+    /// Returns bytes that come from no file.
+    pub(super) fn in_memory(bytes: Zeroizing<Vec<u8>>) -> Contents {
+        Contents {
+            bytes,
+            attributes: Attributes {
+                mode: 0o600,
+                uid: 0,
+                gid: 0,
+            },
+            links: 1,
+        }
+    }
 }
 
 /// A failed file operation: what was being done to which file, and why it failed.
@@ -99,8 +119,17 @@ impl std::error::Error for FileError {}
 
 /// Reads a file of a tree; `None` if it does not exist.
 pub fn read(layout: &Layout, file: &TreePath) -> Result<Option<Contents>, FileError> {
+    read_up_to(layout, file, LARGEST_FILE)
+}
+
+/// Reads a file of a tree that grows with time; `None` if it does not exist.
+pub(super) fn read_large(layout: &Layout, file: &TreePath) -> Result<Option<Contents>, FileError> {
+    read_up_to(layout, file, LARGEST_LEDGER)
+}
+
+fn read_up_to(layout: &Layout, file: &TreePath, limit: u64) -> Result<Option<Contents>, FileError> {
     let path = layout.path(file);
-    match follow(layout, &path).and_then(|path| read_regular(&path)) {
+    match follow(layout, &path).and_then(|path| read_regular(&path, limit)) {
         Ok(contents) => Ok(Some(contents)),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
@@ -117,7 +146,7 @@ pub fn read_given(path: &Path) -> Result<Contents, FileError> {
     let path = path
         .canonicalize()
         .map_err(FileError::io("reading", path))?;
-    read_regular(&path)
+    read_regular(&path, LARGEST_FILE)
 }
 
 /// Follows a symbolic link at `path` as long as it stays in the named directories; other paths are returned as they are.
@@ -146,12 +175,17 @@ pub(super) fn follow(layout: &Layout, path: &Path) -> Result<PathBuf, FileError>
     }
 }
 
-fn read_regular(path: &Path) -> Result<Contents, FileError> {
+fn read_regular(path: &Path, limit: u64) -> Result<Contents, FileError> {
     // NONBLOCK: opening a FIFO that someone put there must not hang. The descriptor is judged, not the path.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let descriptor: OwnedFd = rustix::fs::openat(CWD, path, flags, Mode::empty())
-        .map_err(|error| FileError::io("reading", path)(error.into()))?;
-    let mut file = File::from(descriptor);
+    let descriptor: OwnedFd =
+        rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, path, flags, Mode::empty()))
+            .map_err(|error| FileError::io("reading", path)(error.into()))?;
+    read_open(File::from(descriptor), path, limit)
+}
+
+/// Reads an open file from its beginning, if it is one and not larger than `limit` bytes.
+pub(super) fn read_open(mut file: File, path: &Path, limit: u64) -> Result<Contents, FileError> {
     let metadata = file.metadata().map_err(FileError::io("reading", path))?;
     if !metadata.is_file() {
         return Err(FileError::unexpected(
@@ -160,9 +194,9 @@ fn read_regular(path: &Path) -> Result<Contents, FileError> {
             format!("{}, want a file", kind(&metadata)),
         ));
     }
-    if metadata.len() > LARGEST_FILE {
+    if metadata.len() > limit {
         let what = format!(
-            "it has {} bytes, more than the {LARGEST_FILE} that are accepted",
+            "it has {} bytes, more than the {limit} that are accepted",
             metadata.len()
         );
         return Err(FileError::unexpected("reading", path, what));
@@ -170,17 +204,17 @@ fn read_regular(path: &Path) -> Result<Contents, FileError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(
         usize::try_from(metadata.len()).unwrap_or(0) + 1,
     ));
-    (&mut file)
-        .take(LARGEST_FILE)
+    Read::take(&mut file, limit)
         .read_to_end(&mut bytes)
         .map_err(FileError::io("reading", path))?;
     Ok(Contents {
         bytes,
         attributes: attributes(&metadata),
+        links: metadata.nlink(),
     })
 }
 
-pub(super) fn attributes(metadata: &std::fs::Metadata) -> Attributes {
+fn attributes(metadata: &std::fs::Metadata) -> Attributes {
     Attributes {
         mode: metadata.mode() & 0o7777,
         uid: metadata.uid(),
@@ -189,7 +223,7 @@ pub(super) fn attributes(metadata: &std::fs::Metadata) -> Attributes {
 }
 
 /// Returns what lies there, for people.
-pub(super) fn kind(metadata: &std::fs::Metadata) -> &'static str {
+fn kind(metadata: &std::fs::Metadata) -> &'static str {
     if metadata.is_dir() {
         "it is a directory"
     } else if metadata.is_symlink() {

@@ -1,6 +1,6 @@
 //! The old files of the last transactions, each in a directory of its own below `.pki/generations`, 0700.
 //!
-//! A generation is written under [`UNFINISHED`] and gets its name when the transaction is over. Its manifest is written
+//! A generation is written under a hidden name and gets its name when the transaction is over. Its manifest is written
 //! last and removed first, so a directory without one is litter.
 
 use serde::{Deserialize, Serialize};
@@ -8,30 +8,146 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-use super::directory::Directory;
+use super::directory::{Directory, Entry};
 use super::files::{Attributes, Contents, FileError};
-use super::layout::TreePath;
+use super::layout::{Layout, Root, TreePath};
 
 const DIRECTORY: &str = "generations";
 const UNFINISHED: &str = ".new";
 const MANIFEST: &str = "manifest.json";
 
-/// What a generation holds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+const VERSION: u32 = 1;
+
+/// The files that one transaction replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generation {
+    /// Its name, which begins with its time.
+    pub name: String,
+    /// Its place in the order of all; the clock may jump, this does not.
+    sequence: u64,
+    /// The command that replaced the files.
+    pub command: String,
+    /// When, RFC 3339.
+    pub time: String,
+    /// The files, in the order in which they were replaced.
+    pub files: Vec<GenerationFile>,
+}
+
+/// One file of a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Manifest {
-    version: u32,
-    command: String,
-    time: String,
-    files: Vec<ManifestFile>,
+pub struct GenerationFile {
+    /// The file.
+    pub file: TreePath,
+    /// The name of its old bytes in the generation; none if there was no such file before.
+    stored: Option<String>,
+}
+
+impl GenerationFile {
+    /// Returns whether there was such a file before.
+    pub fn existed(&self) -> bool {
+        self.stored.is_some()
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ManifestFile {
-    path: String,
-    /// The name in the generation's directory; none if there was no file before.
-    stored: Option<String>,
+struct Manifest {
+    version: u32,
+    sequence: u64,
+    command: String,
+    time: String,
+    files: Vec<GenerationFile>,
+}
+
+/// Returns the kept generations, oldest first. Reading them takes no lock.
+///
+/// # Errors
+/// If one that is there cannot be read.
+pub fn list(layout: &Layout) -> Result<Vec<Generation>, FileError> {
+    let path = layout.directory(Root::State).join(DIRECTORY);
+    if path.symlink_metadata().is_err() {
+        return Ok(Vec::new());
+    }
+    let mut generations = manifests(&Directory::open(&path)?)?
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
+    generations.sort_by_key(|generation| generation.sequence);
+    Ok(generations)
+}
+
+/// Reads the manifest of every finished generation.
+fn manifests(generations: &Directory) -> Result<Vec<Result<Generation, FileError>>, FileError> {
+    let mut found = Vec::new();
+    for name in generations.names()? {
+        // One without a manifest is about to be removed.
+        if name != UNFINISHED && generations.contains(&format!("{name}/{MANIFEST}"))? {
+            found.push(manifest(generations, name));
+        }
+    }
+    Ok(found)
+}
+
+fn manifest(generations: &Directory, name: String) -> Result<Generation, FileError> {
+    let directory = Directory::open(&generations.path().join(&name))?;
+    let unreadable = |what| FileError::unexpected("reading", directory.path().join(MANIFEST), what);
+    let Entry::File(contents) = directory.entry(MANIFEST)? else {
+        return Err(unreadable("it is not a file".to_owned()));
+    };
+    let Manifest {
+        version,
+        sequence,
+        command,
+        time,
+        files,
+    } = serde_json::from_slice(&contents.bytes).map_err(|error| {
+        unreadable(format!(
+            "it is not a manifest of this version of `pki`: {error}"
+        ))
+    })?;
+    if version != VERSION {
+        return Err(unreadable(format!(
+            "it has version {version}, want {VERSION}"
+        )));
+    }
+    Ok(Generation {
+        name,
+        sequence,
+        command,
+        time,
+        files,
+    })
+}
+
+/// Reads the old bytes of a file of a generation; `None` if there was no such file before.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn read(
+    layout: &Layout,
+    generation: &Generation,
+    file: &GenerationFile,
+) -> Result<Option<Contents>, FileError> {
+    let Some(stored) = &file.stored else {
+        return Ok(None);
+    };
+    let directory = Directory::open(
+        &layout
+            .directory(Root::State)
+            .join(DIRECTORY)
+            .join(&generation.name),
+    )?;
+    match directory.entry(stored)? {
+        Entry::File(contents) => Ok(Some(*contents)),
+        Entry::Absent | Entry::Link => {
+            let path = directory.path().join(stored);
+            Err(FileError::unexpected(
+                "reading",
+                path,
+                "the manifest names it, and it is not there",
+            ))
+        }
+    }
 }
 
 /// One file that a transaction is about to replace or to make.
@@ -40,30 +156,23 @@ pub(super) struct Replaced<'a> {
     pub(super) old: Option<&'a Contents>,
 }
 
-/// Returns the name of the generation that a command at `now` leaves behind, such as `20261122T014500Z-renew`.
-pub(super) fn name(command: &str, now: OffsetDateTime) -> String {
-    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
-    // The fixed format has no component that a UTC time lacks.
-    let time = now
-        .to_offset(time::UtcOffset::UTC)
-        .format(format)
-        .unwrap_or_default();
-    format!(
-        "{time}-{}",
-        command.split_whitespace().next().unwrap_or("unknown")
-    )
-}
-
-/// Writes the old files under the unfinished name, durable when this returns.
+/// Writes the old files under the unfinished name, durable when this returns. Returns the name that [`finish`] gives it, such
+/// as `20261122T014500Z-renew`.
 pub(super) fn keep(
     state: &Directory,
     command: &str,
     now: OffsetDateTime,
     replaced: &[Replaced<'_>],
     owner: Attributes,
-) -> Result<(), FileError> {
+) -> Result<String, FileError> {
     state.create_directory(DIRECTORY, 0o700)?;
     let generations = Directory::open(&state.path().join(DIRECTORY))?;
+    let name = free_name(&generations, command, now)?;
+    let last = manifests(&generations)?
+        .iter()
+        .flatten()
+        .map(|generation| generation.sequence)
+        .max();
     generations.create_directory(UNFINISHED, 0o700)?;
     let directory = Directory::open(&generations.path().join(UNFINISHED))?;
     let mut open = Vec::new();
@@ -83,14 +192,15 @@ pub(super) fn keep(
                 directory.path().join(stored),
             ));
         }
-        files.push(ManifestFile {
-            path: file.relative.clone(),
+        files.push(GenerationFile {
+            file: (*file).clone(),
             stored,
         });
     }
     let time = now.format(&Rfc3339).unwrap_or_default();
     let manifest = Manifest {
-        version: 1,
+        version: VERSION,
+        sequence: last.unwrap_or(0) + 1,
         command: command.to_owned(),
         time,
         files,
@@ -116,10 +226,36 @@ pub(super) fn keep(
     super::transaction::sync_all(&open)?;
     directory.sync()?;
     generations.sync()?;
-    state.sync()
+    state.sync()?;
+    Ok(name)
 }
 
-/// Gives the unfinished generation its name, if it is there. A name that is taken gets a number.
+/// Returns the name of the generation that a command at `now` leaves behind; one that is taken gets a number.
+fn free_name(
+    generations: &Directory,
+    command: &str,
+    now: OffsetDateTime,
+) -> Result<String, FileError> {
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+    // The fixed format has no component that a UTC time lacks.
+    let time = now
+        .to_offset(time::UtcOffset::UTC)
+        .format(format)
+        .unwrap_or_default();
+    let name = format!(
+        "{time}-{}",
+        command.split_whitespace().next().unwrap_or("unknown")
+    );
+    let mut free = name.clone();
+    let mut number = 1;
+    while generations.contains(&free)? {
+        number += 1;
+        free = format!("{name}-{number}");
+    }
+    Ok(free)
+}
+
+/// Gives the unfinished generation its name, if it is there.
 pub(super) fn finish(state: &Directory, name: &str) -> Result<(), FileError> {
     let Some(generations) = open(state)? else {
         return Ok(());
@@ -127,13 +263,7 @@ pub(super) fn finish(state: &Directory, name: &str) -> Result<(), FileError> {
     if !generations.contains(UNFINISHED)? {
         return Ok(());
     }
-    let mut free = name.to_owned();
-    let mut number = 1;
-    while generations.contains(&free)? {
-        number += 1;
-        free = format!("{name}-{number}");
-    }
-    generations.rename(UNFINISHED, &free)?;
+    generations.rename(UNFINISHED, name)?;
     generations.sync()
 }
 
@@ -150,17 +280,17 @@ pub(super) fn prune(state: &Directory, keep: usize) -> Result<(), FileError> {
     let Some(generations) = open(state)? else {
         return Ok(());
     };
-    let mut whole = Vec::new();
     for name in generations.names()? {
-        if generations.contains(&format!("{name}/{MANIFEST}"))? {
-            whole.push(name);
-        } else {
+        if name != UNFINISHED && !generations.contains(&format!("{name}/{MANIFEST}"))? {
             remove(&generations, &name)?;
         }
     }
-    let surplus = whole.len().saturating_sub(keep);
-    for name in whole.iter().take(surplus) {
-        remove(&generations, name)?;
+    // One that cannot be read is left for an operator to look at.
+    let mut kept: Vec<_> = manifests(&generations)?.into_iter().flatten().collect();
+    kept.sort_by_key(|generation| generation.sequence);
+    let surplus = kept.len().saturating_sub(keep);
+    for generation in kept.iter().take(surplus) {
+        remove(&generations, &generation.name)?;
     }
     generations.sync()
 }

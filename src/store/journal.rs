@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::directory::{Directory, Entry};
 use super::files::{Attributes, FileError};
-use super::layout::{Root, TreePath};
+use super::layout::TreePath;
 
 const COMMIT: &str = "journal.commit";
 const UNDO: &str = "journal.undo";
@@ -43,18 +43,9 @@ pub(super) struct Journal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct JournalFile {
-    root: JournalRoot,
-    path: String,
+    pub(super) file: TreePath,
     /// Whether there was a file before.
     pub(super) existed: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum JournalRoot {
-    Certificates,
-    Kubeconfigs,
-    State,
 }
 
 /// Returns the name under which the new file waits beside its target.
@@ -155,30 +146,5 @@ impl Journal {
         state.remove(COMMIT)?;
         state.remove(UNDO)?;
         state.sync()
-    }
-}
-
-impl JournalFile {
-    pub(super) fn new(file: &TreePath, existed: bool) -> Option<JournalFile> {
-        let root = match file.root {
-            Root::Certificates => JournalRoot::Certificates,
-            Root::Kubeconfigs => JournalRoot::Kubeconfigs,
-            Root::State => JournalRoot::State,
-            Root::Kubelet => return None,
-        };
-        Some(JournalFile {
-            root,
-            path: file.relative.clone(),
-            existed,
-        })
-    }
-
-    pub(super) fn tree_path(&self) -> TreePath {
-        let root = match self.root {
-            JournalRoot::Certificates => Root::Certificates,
-            JournalRoot::Kubeconfigs => Root::Kubeconfigs,
-            JournalRoot::State => Root::State,
-        };
-        TreePath::new(root, self.path.clone())
     }
 }

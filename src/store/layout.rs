@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::catalog::{Place, Row};
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{CATALOG, Place, Row};
 
 /// The directories of one tree, absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +19,8 @@ pub struct Layout {
 }
 
 /// A directory of a [`Layout`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Root {
     /// [`Layout::certificates`].
     Certificates,
@@ -30,11 +33,13 @@ pub enum Root {
 }
 
 /// A file of a tree: a directory and a path below it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TreePath {
     /// The directory.
     pub root: Root,
     /// Path below it, with `/`.
+    #[serde(rename = "path")]
     pub relative: String,
 }
 
@@ -175,6 +180,21 @@ pub fn files(row: &Row) -> Vec<(TreePath, Access)> {
 /// Returns the file that the resolved cluster configuration is recorded in.
 pub fn recorded_configuration() -> TreePath {
     TreePath::new(Root::State, "cluster.yaml")
+}
+
+/// Returns the file that lists every certificate ever issued for this tree.
+pub fn ledger() -> TreePath {
+    TreePath::new(Root::State, "ledger.jsonl")
+}
+
+/// Returns the row that a file belongs to, and how private the file is.
+pub fn row_of(file: &TreePath) -> Option<(&'static Row, Access)> {
+    CATALOG.iter().find_map(|row| {
+        let (_, access) = files(row)
+            .into_iter()
+            .find(|(candidate, _)| candidate == file)?;
+        Some((*row, access))
+    })
 }
 
 /// Returns the directory that kubeconfigs lie in by default: the parent of the certificates directory.

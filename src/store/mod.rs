@@ -9,5 +9,6 @@ pub mod generations;
 pub mod inventory;
 mod journal;
 pub mod layout;
+pub mod ledger;
 pub mod lock;
 pub mod transaction;

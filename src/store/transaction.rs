@@ -26,7 +26,8 @@ use super::directory::{Directory, Entry};
 use super::files::{self, Attributes, Contents, FileError, Reason};
 use super::generations::{self, Replaced};
 use super::journal::{Direction, Journal, JournalFile, is_litter, kept_name, staged_name};
-use super::layout::{Access, Layout, Root, TreePath};
+use super::layout::{self, Access, Layout, Root, TreePath};
+use super::ledger;
 use super::lock::{Busy, Lock, LockError};
 
 /// Generations that are kept unless told otherwise.
@@ -37,6 +38,8 @@ pub struct Tree {
     /// Where it lies.
     pub layout: Layout,
     pending: Option<(Direction, Journal)>,
+    /// Files that are read instead of those on disk.
+    instead: Vec<(TreePath, Zeroizing<Vec<u8>>)>,
 }
 
 /// An open transaction; dropping it releases the lock and changes nothing.
@@ -109,7 +112,17 @@ impl Tree {
         Ok(Tree {
             layout: layout.clone(),
             pending,
+            instead: Vec::new(),
         })
+    }
+
+    /// Returns the tree as it would be with these files.
+    pub fn with_files(self, files: &[(TreePath, &[u8])]) -> Tree {
+        let instead = files
+            .iter()
+            .map(|(file, bytes)| (file.clone(), Zeroizing::new(bytes.to_vec())))
+            .collect();
+        Tree { instead, ..self }
     }
 
     /// Returns the command whose transaction is pending.
@@ -121,11 +134,11 @@ impl Tree {
 
     /// Reads a file as it will be once the pending transaction is finished; `None` if it does not exist.
     pub fn read(&self, file: &TreePath) -> Result<Option<Contents>, FileError> {
+        if let Some((_, bytes)) = self.instead.iter().find(|(instead, _)| instead == file) {
+            return Ok(Some(Contents::in_memory(bytes.clone())));
+        }
         if let Some((direction, journal)) = &self.pending
-            && journal
-                .files
-                .iter()
-                .any(|pending| pending.tree_path() == *file)
+            && journal.files.iter().any(|pending| pending.file == *file)
         {
             let waiting = match direction {
                 Direction::Commit => file.sibling(&staged_name(file.file_name())),
@@ -143,7 +156,7 @@ impl Tree {
         let staged = file.sibling(&staged_name(file.file_name()));
         files::exists(&self.layout, file)
             || matches!(&self.pending, Some((Direction::Commit, journal))
-                if journal.files.iter().any(|pending| pending.tree_path() == *file) && files::exists(&self.layout, &staged))
+                if journal.files.iter().any(|pending| pending.file == *file) && files::exists(&self.layout, &staged))
     }
 }
 
@@ -163,7 +176,7 @@ impl Transaction {
             .directory(&layout.kubeconfigs)
             .map_err(refused_or(TreeState::Unchanged))?;
         kubeconfigs
-            .create_directory(super::layout::STATE_DIRECTORY, 0o700)
+            .create_directory(layout::STATE_DIRECTORY, 0o700)
             .map_err(unchanged)?;
         let state = Directory::open(&layout.directory(Root::State))
             .map_err(refused_or(TreeState::Unchanged))?;
@@ -194,6 +207,44 @@ impl Transaction {
     /// Returns the command of a killed run whose transaction this one has finished.
     pub fn recovered(&self) -> Option<&str> {
         self.recovered.as_deref()
+    }
+
+    /// Sets how many generations are kept.
+    pub fn keep_generations(&mut self, count: usize) {
+        self.generations = count;
+    }
+
+    /// Adds lines to the ledger. Old lines are never lost, and no generation takes the ledger back.
+    ///
+    /// # Errors
+    /// If the ledger that is there cannot be read.
+    pub fn append_to_ledger(&mut self, entries: &[ledger::Entry]) -> Result<(), TransactionError> {
+        let file = layout::ledger();
+        let mut bytes = match self
+            .state
+            .entry(file.file_name())
+            .map_err(refused_or(TreeState::Unchanged))?
+        {
+            Entry::File(contents) => contents.bytes,
+            Entry::Absent => Zeroizing::default(),
+            Entry::Link => {
+                let error = FileError::unexpected(
+                    "reading",
+                    self.layout.path(&file),
+                    "it is a symbolic link",
+                );
+                return Err(TransactionError::Refused(error));
+            }
+        };
+        for entry in entries {
+            let path = self.layout.path(&file);
+            serde_json::to_writer(&mut *bytes, entry).map_err(|error| {
+                TransactionError::Refused(FileError::unexpected("writing", path, error.to_string()))
+            })?;
+            bytes.push(b'\n');
+        }
+        self.write(file, bytes, Access::Private);
+        Ok(())
     }
 
     /// Adds a file. Files come into place in the order in which they are added, so a key and its certificate belong together.
@@ -285,16 +336,18 @@ impl Transaction {
             return Ok(committed);
         }
         sync_all(&staging.open).map_err(&failed)?;
+        let ledger = layout::ledger();
         let replaced: Vec<_> = staging
             .files
             .iter()
+            .filter(|staged| staged.file != ledger)
             .map(|staged| Replaced {
                 file: &staged.file,
                 old: staged.old.as_deref(),
             })
             .collect();
         if replaced.iter().any(|replaced| replaced.old.is_some()) {
-            generations::keep(
+            let name = generations::keep(
                 &self.state,
                 &self.command,
                 self.now,
@@ -302,7 +355,7 @@ impl Transaction {
                 staging.owner(),
             )
             .map_err(&failed)?;
-            committed.generation = Some(generations::name(&self.command, self.now));
+            committed.generation = Some(name);
         }
         staging.made.sync().map_err(&failed)?;
         if interrupted() {
@@ -315,7 +368,10 @@ impl Transaction {
         let files = staging
             .files
             .iter()
-            .filter_map(|staged| JournalFile::new(&staged.file, staged.old.is_some()))
+            .map(|staged| JournalFile {
+                file: staged.file.clone(),
+                existed: staged.old.is_some(),
+            })
             .collect();
         let certificates = self.layout.certificates_name();
         Journal::new(
@@ -564,7 +620,7 @@ fn recover(layout: &Layout, state: &Directory) -> Result<Option<String>, Transac
     }
     let mut staging = Staging::default();
     for file in &journal.files {
-        let (directory, name) = staging.locate(layout, &file.tree_path()).map_err(pending)?;
+        let (directory, name) = staging.locate(layout, &file.file).map_err(pending)?;
         let opened = staging.made.open(&directory).map_err(pending)?;
         match direction {
             Direction::Commit if opened.contains(&staged_name(&name)).map_err(pending)? => {

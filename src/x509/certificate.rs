@@ -15,7 +15,7 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::name::Name;
 
-use super::key::{PublicKey, unix_lines};
+use super::key::{PublicKey, sha256, unix_lines};
 use super::san::San;
 use crate::catalog::Usage;
 
@@ -128,6 +128,11 @@ impl Certificate {
     /// Returns the DER encoding.
     pub fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    /// Returns the SHA-256 of the DER encoding.
+    pub fn fingerprint(&self) -> Vec<u8> {
+        sha256(&self.der)
     }
 
     /// Returns the subject, all RDNs as they are encoded.

@@ -290,11 +290,10 @@ impl PublicKey {
     pub fn key_id(&self) -> Result<Vec<u8>, KeyError> {
         let info = SubjectPublicKeyInfoRef::try_from(self.spki.as_slice())
             .map_err(|error| KeyError::Malformed(error.to_string()))?;
-        let digest = aws_lc_rs::digest::digest(
-            &aws_lc_rs::digest::SHA256,
-            info.subject_public_key.raw_bytes(),
-        );
-        Ok(digest.as_ref().iter().copied().take(20).collect())
+        Ok(sha256(info.subject_public_key.raw_bytes())
+            .into_iter()
+            .take(20)
+            .collect())
     }
 
     /// Returns the DER SubjectPublicKeyInfo.
@@ -341,6 +340,13 @@ fn encode_pem(label: &str, der: &[u8]) -> Zeroizing<String> {
 
 pub(super) fn unix_lines() -> pem::EncodeConfig {
     pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF)
+}
+
+/// Returns the SHA-256 of some bytes.
+pub(super) fn sha256(bytes: &[u8]) -> Vec<u8> {
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes)
+        .as_ref()
+        .to_vec()
 }
 
 /// Returns random bytes from the cryptography library's generator.

@@ -1,0 +1,162 @@
+//! `pki rollback`.
+
+use anyhow::Result;
+use zeroize::Zeroizing;
+
+use super::apply::{Work, apply};
+use super::target::Target;
+use super::{Env, Exit, Invalid};
+use crate::cli::{ClusterArgs, ConfigArgs, RollbackArgs};
+use crate::plan::expiry::{self, Thresholds};
+use crate::plan::rollback::{self, Request};
+use crate::plan::{Plan, Refusal};
+use crate::report::text;
+use crate::store::generations::{self, Generation};
+use crate::store::inventory::{Depth, Inventory};
+use crate::store::layout::{self, Layout, TreePath};
+use crate::store::transaction::Tree;
+
+/// What a check over the result takes for due.
+const WARN: time::Duration = time::Duration::days(30);
+
+/// Files with the bytes that they had.
+type OldFiles = Vec<(TreePath, Zeroizing<Vec<u8>>)>;
+
+pub(super) fn run(args: &RollbackArgs, env: &Env) -> Result<Exit> {
+    let layout = Target::find(&args.tree, &ConfigArgs::default(), &ClusterArgs::default())?.layout;
+    // Decided before the lock is taken, so that another run in between does not change which one is the last.
+    let generation = choose(&layout, args.generation.as_deref())?;
+    let decide =
+        |present: &Inventory| decide(&layout, &generation, args.allow_invalid, present, env);
+    let inventory = Inventory::read(&Tree::open(&layout)?, |_| Depth::Keys);
+    let plan = decide(&inventory)?;
+    for warning in &plan.warnings {
+        env.warn(warning);
+    }
+    if args.write.dry_run {
+        env.print(&text::dry_run(&plan, &layout))?;
+        return Ok(Exit::Done);
+    }
+    if plan.is_empty() {
+        env.print(&text::nothing_to_put_back(&generation, &layout))?;
+        return Ok(Exit::Done);
+    }
+    let command = format!("rollback {generation}");
+    let work = Work {
+        depth: &|_| Depth::Keys,
+        layout: &layout,
+        command: &command,
+        plan: &decide,
+        keep: args.write.keep,
+    };
+    let applied = apply(&work, env)?;
+    env.print_done(&text::rollback(
+        &generation,
+        &applied.plan,
+        &applied.committed,
+        &layout,
+    ))?;
+    let inventory = Inventory::read(&Tree::open(&layout)?, |_| Depth::Certificates);
+    let thresholds = Thresholds {
+        warn: WARN,
+        critical: time::Duration::ZERO,
+    };
+    Ok(
+        expiry::check(&expiry::rows(None, &inventory), &inventory, env.now)
+            .urgency(thresholds)
+            .into(),
+    )
+}
+
+/// Returns the name of the generation that is meant.
+fn choose(layout: &Layout, wanted: Option<&str>) -> Result<String> {
+    let generations = generations::list(layout)?;
+    let found = match wanted {
+        Some(name) => generations
+            .iter()
+            .find(|generation| generation.name == name),
+        None => generations.last(),
+    };
+    if let Some(generation) = found {
+        return Ok(generation.name.clone());
+    }
+    let names: Vec<_> = generations
+        .iter()
+        .map(|generation| format!("`{}`", generation.name))
+        .collect();
+    let place = layout.kubeconfigs.display();
+    Err(Invalid(match (wanted, names.is_empty()) {
+        (_, true) => format!("no generation is kept for `{place}`: there is nothing to put back"),
+        (Some(name), false) => format!(
+            "there is no generation `{}`; kept are {}",
+            name.escape_debug(),
+            names.join(", ")
+        ),
+        (None, false) => format!("no generation of `{place}` can be read"),
+    })
+    .into())
+}
+
+fn decide(
+    layout: &Layout,
+    generation: &str,
+    allow_invalid: bool,
+    present: &Inventory,
+    env: &Env,
+) -> Result<Plan> {
+    let generations = generations::list(layout)?;
+    let Some(first) = generations.iter().position(|kept| kept.name == generation) else {
+        return Err(Invalid(format!("generation `{generation}` is gone")).into());
+    };
+    let mut files = before(layout, generations.get(first..).unwrap_or_default())?;
+    let tree = Tree::open(layout)?;
+    let mut unchanged = Vec::new();
+    for (file, bytes) in &files {
+        if tree.read(file)?.is_some_and(|now| now.bytes == *bytes) {
+            unchanged.push(file.clone());
+        }
+    }
+    files.retain(|(file, _)| !unchanged.contains(file));
+    let recorded = layout::recorded_configuration();
+    let record = files
+        .iter()
+        .find(|(file, _)| *file == recorded)
+        .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
+    files.retain(|(file, _)| *file != recorded);
+    if let Some((stranger, _)) = files
+        .iter()
+        .find(|(file, _)| layout::row_of(file).is_none())
+    {
+        return Err(Invalid(format!(
+            "generation `{generation}` has a file that belongs to nothing: `{stranger}`"
+        ))
+        .into());
+    }
+    let borrowed: Vec<_> = files
+        .iter()
+        .map(|(file, bytes)| (file.clone(), bytes.as_slice()))
+        .collect();
+    let restored = Inventory::read(&tree.with_files(&borrowed), |_| Depth::Keys);
+    let request = Request {
+        files: &borrowed,
+        restored: &restored,
+        allow_invalid,
+    };
+    let plan: Result<Plan, Refusal> = rollback::plan(&request, present, env.now);
+    Ok(Plan { record, ..plan? })
+}
+
+/// Returns the files as they were before the first of these generations: the oldest copy of each counts.
+fn before(layout: &Layout, generations: &[Generation]) -> Result<OldFiles> {
+    let mut files: OldFiles = Vec::new();
+    for generation in generations.iter().rev() {
+        for file in &generation.files {
+            files.retain(|(known, _)| *known != file.file);
+            // A file that was not there before is left alone: nothing is ever deleted.
+            if let Some(old) = generations::read(layout, generation, file)? {
+                files.push((file.file.clone(), old.bytes));
+            }
+        }
+    }
+    Ok(files)
+}
