@@ -471,3 +471,110 @@ pub static SCHEDULER_CONF: Row = Row {
     sharing: Sharing::Node,
     reload: Reload::StaticPod("kube-scheduler"),
 };
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_and_files_are_unique() {
+        let names: BTreeSet<_> = CATALOG.iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), CATALOG.len());
+        let files: Vec<_> = CATALOG
+            .iter()
+            .flat_map(|row| crate::store::layout::files(row))
+            .collect();
+        let unique: BTreeSet<_> = files.iter().map(|(file, _)| file).collect();
+        assert_eq!(unique.len(), files.len());
+    }
+
+    #[test]
+    fn every_leaf_follows_its_ca() {
+        for (index, row) in CATALOG.iter().enumerate() {
+            if let Some(signer) = row.signer() {
+                let position = CATALOG.iter().position(|candidate| *candidate == signer);
+                assert!(
+                    position.is_some_and(|position| position < index),
+                    "{}: {}",
+                    row.name,
+                    signer.name
+                );
+                assert!(signer.is_ca(), "{}: {} is no CA", row.name, signer.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_leaf_has_a_usage_and_every_server_has_names() {
+        for row in CATALOG {
+            assert_eq!(
+                row.usages().is_empty(),
+                row.signer().is_none(),
+                "{}",
+                row.name
+            );
+            if let Profile::Leaf { usages, sans, .. } = row.profile {
+                assert_eq!(
+                    usages.contains(&Usage::ServerAuth),
+                    sans != SanRule::Empty,
+                    "{}",
+                    row.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_etcd_family_is_what_the_etcd_ca_signs() {
+        let family: Vec<_> = CATALOG
+            .iter()
+            .filter(|row| row.needs_local_etcd())
+            .map(|row| row.name)
+            .collect();
+        assert_eq!(
+            family,
+            [
+                "etcd-ca",
+                "etcd-server",
+                "etcd-peer",
+                "etcd-healthcheck-client",
+                "apiserver-etcd-client"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_all_control_plane_nodes_share_is_what_kubeadm_copies() {
+        let shared: Vec<_> = CATALOG
+            .iter()
+            .filter(|row| row.sharing == Sharing::Cluster)
+            .map(|row| row.name)
+            .collect();
+        assert_eq!(shared, ["ca", "front-proxy-ca", "etcd-ca", "sa"]);
+    }
+
+    #[test]
+    fn renew_takes_kubeadms_names_and_kubelet_conf() {
+        let mut names: Vec<_> = renewable().map(|row| row.name).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "admin.conf",
+                "apiserver",
+                "apiserver-etcd-client",
+                "apiserver-kubelet-client",
+                "controller-manager.conf",
+                "etcd-healthcheck-client",
+                "etcd-peer",
+                "etcd-server",
+                "front-proxy-client",
+                "kubelet.conf",
+                "scheduler.conf",
+                "super-admin.conf",
+            ]
+        );
+    }
+}

@@ -385,3 +385,227 @@ fn decoded(parent: &Value, key: &str, path: &str) -> Result<Option<Vec<u8>>, Kub
         Some(_) => Err(field(&format!("{path}.{key}"), "it is not a string")),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A kubeconfig with everything that client-go accepts and `pki` does not know, in an order of its own.
+    const RICH: &str = "\
+kind: Config
+apiVersion: v1
+preferences: {colors: true}
+users:
+- name: other
+  user:
+    exec: {apiVersion: client.authentication.k8s.io/v1, command: get-token, args: [a, '007', 'no'], interactiveMode: Never}
+- name: node
+  user:
+    client-key-data: b2xkIGtleQ==
+    client-certificate-data: b2xk
+    as: someone
+current-context: main
+contexts:
+- name: main
+  context: {user: node, cluster: here, namespace: kube-system}
+- context: {cluster: there, user: other}
+  name: second
+clusters:
+- name: there
+  cluster: {server: 'https://[2001:db8::1]:6443', insecure-skip-tls-verify: true}
+- cluster:
+    proxy-url: http://proxy.example:3128
+    tls-server-name: api.example
+    certificate-authority-data: b2xk
+    server: https://10.0.0.1:6443
+  name: here
+extensions:
+- name: note
+  extension: {version: 1.10, build: 0755, size: 1_000}
+";
+
+    fn value(text: &str) -> Value {
+        serde_saphyr::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn renewing_changes_two_fields_and_keeps_the_order_of_all() {
+        let mut kubeconfig = Kubeconfig::parse(RICH.as_bytes()).unwrap();
+        kubeconfig.set_client("new", Some("new key"));
+        let after = kubeconfig.to_yaml().unwrap();
+        let expected = RICH
+            .replace("b2xkIGtleQ==", "bmV3IGtleQ==")
+            .replacen("b2xk", "bmV3", 1);
+        assert_eq!(value(&after)["users"], value(&expected)["users"]);
+        assert_eq!(value(&after)["clusters"], value(RICH)["clusters"]);
+        let keys = |text: &str| {
+            value(text)
+                .as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&after), keys(RICH));
+    }
+
+    #[test]
+    fn text_that_looks_like_a_number_or_a_boolean_stays_text() {
+        let text = Kubeconfig::parse(RICH.as_bytes())
+            .unwrap()
+            .to_yaml()
+            .unwrap();
+        for word in ["\"007\"", "\"no\"", "0755", "1_000"] {
+            let plain = word.trim_matches('"');
+            assert!(text.contains(plain), "{word} is gone: {}", text.as_str());
+        }
+        let args = &value(&text)["users"][0]["user"]["exec"]["args"];
+        assert_eq!(*args, json!(["a", "007", "no"]));
+    }
+
+    #[test]
+    fn only_the_current_contexts_cluster_is_given_another_ca() {
+        let mut kubeconfig = Kubeconfig::parse(RICH.as_bytes()).unwrap();
+        kubeconfig.set_ca("ca");
+        let after = value(&kubeconfig.to_yaml().unwrap());
+        assert_eq!(
+            after["clusters"][1]["cluster"]["certificate-authority-data"],
+            "Y2E="
+        );
+        assert_eq!(after["clusters"][0], value(RICH)["clusters"][0]);
+        assert_eq!(kubeconfig.server(), Some("https://10.0.0.1:6443"));
+    }
+
+    #[test]
+    fn a_new_one_is_laid_out_as_client_go_writes_it() {
+        let new = New {
+            cluster: "prod",
+            server: "https://10.0.0.1:6443",
+            ca: "ca",
+            user: "kubernetes-admin",
+            certificate: "certificate",
+            key: "key",
+        };
+        insta::assert_snapshot!(Kubeconfig::new(&new).to_yaml().unwrap().as_str(), @r"
+        apiVersion: v1
+        clusters:
+        - cluster:
+            certificate-authority-data: Y2E=
+            server: https://10.0.0.1:6443
+          name: prod
+        contexts:
+        - context:
+            cluster: prod
+            user: kubernetes-admin
+          name: kubernetes-admin@prod
+        current-context: kubernetes-admin@prod
+        kind: Config
+        users:
+        - name: kubernetes-admin
+          user:
+            client-certificate-data: Y2VydGlmaWNhdGU=
+            client-key-data: a2V5
+        ");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_path() {
+        let cases = [
+            ("", "the file is empty"),
+            ("kind: Config\n", "apiVersion: it is missing"),
+            (
+                "apiVersion: v2\nkind: Config\n",
+                "apiVersion: it is `v2`, want `v1`",
+            ),
+            (
+                "apiVersion: v1\nkind: Config\n",
+                "current-context: it is missing",
+            ),
+            (
+                "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: {}\n",
+                "contexts: it is not a list",
+            ),
+            (
+                "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: []\n",
+                "current-context: there is no `a` in contexts",
+            ),
+            (
+                "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a}]\n",
+                "contexts[0].context: it is missing",
+            ),
+            (
+                "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {}}, {name: c, cluster: {}}]\n",
+                "clusters: there are several entries named `c`",
+            ),
+        ];
+        for (text, expected) in cases {
+            let error = Kubeconfig::parse(text.as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), expected, "{text}");
+        }
+        let twice = RICH.replace("kind: Config", "kind: Config\nkind: Config");
+        let error = Kubeconfig::parse(twice.as_bytes()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("malformed YAML: ") && error.contains("duplicate"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn half_a_pair_and_bad_base64_are_errors_and_a_token_is_not() {
+        let client = |user: &str| {
+            let text = RICH.replace(
+                "    client-key-data: b2xkIGtleQ==\n    client-certificate-data: b2xk\n",
+                user,
+            );
+            Kubeconfig::parse(text.as_bytes()).unwrap().client()
+        };
+        let path = "users[1].user";
+        let error = client("    client-certificate-data: b2xk\n")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            format!("{path}.client-key-data: it is missing beside client-certificate-data")
+        );
+        let error = client("    client-certificate-data: '%'\n    client-key-data: b2xk\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with(&format!("{path}.client-certificate-data: it is not base64")),
+            "{error}"
+        );
+        assert!(matches!(client("    token: abc\n").unwrap(), Client::Other));
+        let files = client("    client-certificate: /a/b.pem\n    client-key: /a/b.pem\n").unwrap();
+        assert!(matches!(files, Client::Files { certificate } if certificate == "/a/b.pem"));
+        let wrapped = client(
+            "    client-certificate-data: |\n      b2\n      xk\n    client-key-data: b2xk\n",
+        )
+        .unwrap();
+        assert!(matches!(wrapped, Client::Embedded { certificate, .. } if certificate == b"old"));
+    }
+
+    #[test]
+    fn debug_output_shows_no_key() {
+        let kubeconfig = Kubeconfig::parse(RICH.as_bytes()).unwrap();
+        let text = format!("{kubeconfig:?} {:?}", kubeconfig.client().unwrap());
+        assert_eq!(
+            text,
+            "Kubeconfig(https://10.0.0.1:6443, elided) Embedded(elided)"
+        );
+    }
+
+    proptest! {
+        /// Whatever a field we do not know holds, writing and reading gives it back.
+        #[test]
+        fn an_unknown_field_survives_whatever_it_holds(text in any::<String>(), number in any::<i64>(), flag in any::<bool>()) {
+            let mut document = value(RICH);
+            document["extensions"] = json!([{"name": text, "extension": [text, number, flag, null, {text.clone(): text}]}]);
+            let kubeconfig = Kubeconfig { document: document.clone(), cluster: 1, user: 1 };
+            let again = Kubeconfig::parse(kubeconfig.to_yaml().unwrap().as_bytes()).unwrap();
+            prop_assert_eq!(again.document, document);
+        }
+    }
+}

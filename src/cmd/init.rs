@@ -26,9 +26,10 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
         env.warn(&warning.to_string());
     }
     let cluster = resolved.cluster;
+    let tree = Tree::open(&target.layout)?;
     // Every key that is there has to be the one of its certificate.
     let depth = |_: &Row| Depth::Keys;
-    let inventory = Inventory::read(&Tree::open(&target.layout)?, depth);
+    let inventory = Inventory::read(&tree, depth);
     let text = cluster.to_yaml();
     let record = target
         .recorded
@@ -50,7 +51,7 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
         env.print(&text::dry_run(&plan, &target.layout))?;
         return Ok(Exit::Done);
     }
-    if plan.is_empty() {
+    if plan.is_empty() && tree.is_settled()? {
         env.print(&text::nothing_to_make(&plan, &target.layout, false))?;
         return Ok(Exit::Done);
     }
@@ -63,7 +64,11 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
     };
     let applied = apply(&work, env)?;
     if applied.plan.makes_nothing() {
-        env.print_done(&text::nothing_to_make(&applied.plan, &target.layout, true))?;
+        env.print_done(&text::nothing_to_make(
+            &applied.plan,
+            &target.layout,
+            applied.plan.record.is_some(),
+        ))?;
     } else {
         env.print_done(&text::init(&applied.plan, &applied.issued, &target.layout))?;
     }

@@ -18,13 +18,14 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::cli::{Cli, Command};
-use crate::config::Problems;
+use crate::config::{Cluster, Problems};
 use crate::plan::Refusal;
-use crate::plan::expiry::Urgency;
+use crate::plan::expiry::{self, Thresholds, Urgency};
 use crate::store::files::FileError;
+use crate::store::inventory::Inventory;
 use crate::store::transaction::TransactionError;
 
 /// What a command gets from the process it runs in.
@@ -186,6 +187,18 @@ impl From<Urgency> for Exit {
             Urgency::Critical => Exit::Critical,
         }
     }
+}
+
+/// Returns the code of a check over what a command has left.
+fn verdict(inventory: &Inventory, declared: Option<&Cluster>, env: &Env) -> Exit {
+    let thresholds = Thresholds {
+        warn: Duration::days(30),
+        critical: Duration::ZERO,
+    };
+    let rows = expiry::rows(declared, inventory);
+    expiry::check(&rows, inventory, env.now)
+        .urgency(thresholds)
+        .into()
 }
 
 fn exit_of(error: &anyhow::Error) -> Exit {

@@ -4,21 +4,17 @@ use anyhow::Result;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 
-use super::apply::{Work, apply};
+use super::apply::{Applied, Work, apply};
 use super::target::{Source, Target, host_of};
-use super::{Env, Exit};
+use super::{Env, Exit, verdict};
 use crate::catalog::{self, Row};
 use crate::cli::{ALL, Cli, ClusterArgs, RenewArgs};
 use crate::config::Cluster;
-use crate::plan::expiry::{self, Thresholds};
 use crate::plan::renew::{self, Request, Selection};
 use crate::plan::{Action, Plan};
 use crate::report::text;
 use crate::store::inventory::{Depth, Inventory};
 use crate::store::transaction::Tree;
-
-/// What a check over the result takes for due.
-const WARN: time::Duration = time::Duration::days(30);
 
 pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
     let selection = selection(args);
@@ -62,10 +58,8 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         .map(Cluster::to_yaml);
     let decide = |inventory: &Inventory| -> Result<Plan> {
         let plan = renew::plan(&request, inventory, env.now)?;
-        Ok(Plan {
-            record: record.clone(),
-            ..plan
-        })
+        let record = record.clone().filter(|_| !plan.makes_nothing());
+        Ok(Plan { record, ..plan })
     };
     let plan = decide(&inventory)?;
     for warning in &plan.warnings {
@@ -75,7 +69,7 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         env.print(&text::dry_run(&plan, &target.layout))?;
         return Ok(exit(&plan, &inventory, declared.as_ref(), env));
     }
-    if plan.makes_nothing() {
+    if plan.makes_nothing() && tree.is_settled()? {
         env.print(&text::nothing_renewed(&plan, &target.layout))?;
         return Ok(exit(&plan, &inventory, declared.as_ref(), env));
     }
@@ -88,14 +82,17 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         keep: args.write.keep,
     };
     let applied = apply(&work, env)?;
-    env.print_done(&text::renew(
-        &applied.plan,
-        &applied.issued,
-        &applied.committed,
-        &target.layout,
-    ))?;
+    let Applied {
+        plan,
+        issued,
+        committed,
+    } = applied;
+    env.print_done(&match plan.makes_nothing() {
+        true => text::nothing_renewed(&plan, &target.layout),
+        false => text::renew(&plan, &issued, &committed, &target.layout),
+    })?;
     let inventory = Inventory::read(&Tree::open(&target.layout)?, |_| Depth::Certificates);
-    Ok(exit(&applied.plan, &inventory, declared.as_ref(), env))
+    Ok(exit(&plan, &inventory, declared.as_ref(), env))
 }
 
 fn selection(args: &RenewArgs) -> Selection {
@@ -136,12 +133,5 @@ fn exit(plan: &Plan, inventory: &Inventory, declared: Option<&Cluster>, env: &En
     if failed {
         return Exit::Critical;
     }
-    let rows = expiry::rows(declared, inventory);
-    let thresholds = Thresholds {
-        warn: WARN,
-        critical: time::Duration::ZERO,
-    };
-    expiry::check(&rows, inventory, env.now)
-        .urgency(thresholds)
-        .into()
+    verdict(inventory, declared, env)
 }

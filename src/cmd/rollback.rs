@@ -5,9 +5,8 @@ use zeroize::Zeroizing;
 
 use super::apply::{Work, apply};
 use super::target::Target;
-use super::{Env, Exit, Invalid};
+use super::{Env, Exit, Invalid, verdict};
 use crate::cli::{ClusterArgs, ConfigArgs, RollbackArgs};
-use crate::plan::expiry::{self, Thresholds};
 use crate::plan::rollback::{self, Request};
 use crate::plan::{Plan, Refusal};
 use crate::report::text;
@@ -15,9 +14,6 @@ use crate::store::generations::{self, Generation};
 use crate::store::inventory::{Depth, Inventory};
 use crate::store::layout::{self, Layout, TreePath};
 use crate::store::transaction::Tree;
-
-/// What a check over the result takes for due.
-const WARN: time::Duration = time::Duration::days(30);
 
 /// Files with the bytes that they had.
 type OldFiles = Vec<(TreePath, Zeroizing<Vec<u8>>)>;
@@ -28,7 +24,8 @@ pub(super) fn run(args: &RollbackArgs, env: &Env) -> Result<Exit> {
     let generation = choose(&layout, args.generation.as_deref())?;
     let decide =
         |present: &Inventory| decide(&layout, &generation, args.allow_invalid, present, env);
-    let inventory = Inventory::read(&Tree::open(&layout)?, |_| Depth::Keys);
+    let tree = Tree::open(&layout)?;
+    let inventory = Inventory::read(&tree, |_| Depth::Keys);
     let plan = decide(&inventory)?;
     for warning in &plan.warnings {
         env.warn(warning);
@@ -37,7 +34,7 @@ pub(super) fn run(args: &RollbackArgs, env: &Env) -> Result<Exit> {
         env.print(&text::dry_run(&plan, &layout))?;
         return Ok(Exit::Done);
     }
-    if plan.is_empty() {
+    if plan.is_empty() && tree.is_settled()? {
         env.print(&text::nothing_to_put_back(&generation, &layout))?;
         return Ok(Exit::Done);
     }
@@ -57,15 +54,7 @@ pub(super) fn run(args: &RollbackArgs, env: &Env) -> Result<Exit> {
         &layout,
     ))?;
     let inventory = Inventory::read(&Tree::open(&layout)?, |_| Depth::Certificates);
-    let thresholds = Thresholds {
-        warn: WARN,
-        critical: time::Duration::ZERO,
-    };
-    Ok(
-        expiry::check(&expiry::rows(None, &inventory), &inventory, env.now)
-            .urgency(thresholds)
-            .into(),
-    )
+    Ok(verdict(&inventory, None, env))
 }
 
 /// Returns the name of the generation that is meant.

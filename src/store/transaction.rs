@@ -132,6 +132,22 @@ impl Tree {
             .map(|(_, journal)| journal.command.as_str())
     }
 
+    /// Returns whether no run before left anything to finish or to remove.
+    ///
+    /// # Errors
+    /// If a directory of the tree cannot be read, or others can write in it.
+    pub fn is_settled(&self) -> Result<bool, FileError> {
+        if self.pending.is_some() {
+            return Ok(false);
+        }
+        for directory in directories(&self.layout)? {
+            if directory.names()?.iter().any(|name| is_litter(name)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Reads a file as it will be once the pending transaction is finished; `None` if it does not exist.
     pub fn read(&self, file: &TreePath) -> Result<Option<Contents>, FileError> {
         if let Some((_, bytes)) = self.instead.iter().find(|(instead, _)| instead == file) {
@@ -664,18 +680,23 @@ fn undo_one(directory: &Directory, name: &str, existed: bool) -> Result<(), File
     Ok(())
 }
 
-fn remove_litter(layout: &Layout, state: &Directory) -> Result<(), FileError> {
+/// Returns the directories of a tree in which a transaction makes files, as far as they exist.
+fn directories(layout: &Layout) -> Result<Vec<Directory>, FileError> {
     let etcd = layout.certificates.join("etcd");
-    for path in [
+    [
         layout.kubeconfigs.clone(),
         layout.certificates.clone(),
         etcd,
         layout.directory(Root::State),
-    ] {
-        if !path.is_dir() {
-            continue;
-        }
-        let directory = Directory::open(&path)?;
+    ]
+    .iter()
+    .filter(|path| path.is_dir())
+    .map(|path| Directory::open(path))
+    .collect()
+}
+
+fn remove_litter(layout: &Layout, state: &Directory) -> Result<(), FileError> {
+    for directory in directories(layout)? {
         let mut removed = false;
         for name in directory.names()?.iter().filter(|name| is_litter(name)) {
             removed |= directory.remove(name)?;
@@ -767,3 +788,6 @@ impl fmt::Display for TreeState {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
