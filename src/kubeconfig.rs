@@ -387,7 +387,7 @@ fn decoded(parent: &Value, key: &str, path: &str) -> Result<Option<Vec<u8>>, Kub
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use proptest::prelude::*;
 
