@@ -12,9 +12,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::duration;
-use super::kubeadm::{ExternalEtcdSettings, Settings};
 use super::problem::{Declared, Origin, Problem, Problems, quote};
 use super::san::{parse_san, unreachable_kind};
+use super::settings::{ExternalEtcdSettings, Settings};
 use super::values::{
     SERVICE_PREFIX, absolute_path, algorithm, boolean, cluster_name, dns_domain, endpoint,
     etcd_url, node_name, port, service_subnets, validity,

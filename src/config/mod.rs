@@ -11,10 +11,12 @@ pub mod duration;
 pub mod kubeadm;
 pub mod problem;
 pub mod san;
+pub mod settings;
 mod values;
 mod yaml;
 
 pub use cluster::{Cluster, Endpoint, Etcd, ExternalEtcd, Host, Resolved};
-pub use kubeadm::{Reading, Settings, read};
+pub use kubeadm::{Reading, read};
 pub use problem::{Declared, Origin, Problem, Problems};
 pub use san::parse_san;
+pub use settings::Settings;

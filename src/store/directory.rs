@@ -274,3 +274,35 @@ impl Directory {
         FileError::io(doing, path)
     }
 }
+
+/// Makes files durable, several at a time: concurrent calls share one commit of the file system's journal.
+pub(super) fn sync_all(files: &[(File, PathBuf)]) -> Result<(), FileError> {
+    const THREADS: usize = 8;
+    let sync = |part: &[(File, PathBuf)]| {
+        part.iter()
+            .try_for_each(|(file, path)| file.sync_all().map_err(FileError::io("syncing", path)))
+    };
+    let size = files.len().div_ceil(THREADS).max(1);
+    std::thread::scope(|scope| {
+        let mut threads = Vec::new();
+        let mut result = Ok(());
+        for part in files.chunks(size) {
+            match std::thread::Builder::new().spawn_scoped(scope, move || sync(part)) {
+                Ok(thread) => threads.push(thread),
+                // No thread to be had (RLIMIT_NPROC): do it here.
+                Err(_) => result = result.and(sync(part)),
+            }
+        }
+        for thread in threads {
+            let joined = thread.join().unwrap_or_else(|_| {
+                Err(FileError::unexpected(
+                    "syncing",
+                    ".",
+                    "the thread that did it ended early",
+                ))
+            });
+            result = result.and(joined);
+        }
+        result
+    })
+}

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-use super::directory::{Directory, Entry};
+use super::directory::{Directory, Entry, sync_all};
 use super::files::{Attributes, Contents, FileError};
 use super::layout::{Layout, Root, TreePath};
 
@@ -223,7 +223,7 @@ pub(super) fn keep(
         )?,
         directory.path().join(MANIFEST),
     ));
-    super::transaction::sync_all(&open)?;
+    sync_all(&open)?;
     directory.sync()?;
     generations.sync()?;
     state.sync()?;

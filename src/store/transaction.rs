@@ -22,7 +22,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
-use super::directory::{Directory, Entry};
+use super::directory::{Directory, Entry, sync_all};
 use super::files::{self, Attributes, Contents, FileError, Reason};
 use super::generations::{self, Replaced};
 use super::journal::{Direction, Journal, JournalFile, is_litter, kept_name, staged_name};
@@ -728,38 +728,6 @@ fn refused_or(state: TreeState) -> impl Fn(FileError) -> TransactionError {
         Reason::Unexpected(_) if state == TreeState::Unchanged => TransactionError::Refused(error),
         _ => TransactionError::Failed { error, state },
     }
-}
-
-/// Makes files durable, several at a time: concurrent calls share one commit of the file system's journal.
-pub(super) fn sync_all(files: &[(File, PathBuf)]) -> Result<(), FileError> {
-    const THREADS: usize = 8;
-    let sync = |part: &[(File, PathBuf)]| {
-        part.iter()
-            .try_for_each(|(file, path)| file.sync_all().map_err(FileError::io("syncing", path)))
-    };
-    let size = files.len().div_ceil(THREADS).max(1);
-    std::thread::scope(|scope| {
-        let mut threads = Vec::new();
-        let mut result = Ok(());
-        for part in files.chunks(size) {
-            match std::thread::Builder::new().spawn_scoped(scope, move || sync(part)) {
-                Ok(thread) => threads.push(thread),
-                // No thread to be had (RLIMIT_NPROC): do it here.
-                Err(_) => result = result.and(sync(part)),
-            }
-        }
-        for thread in threads {
-            let joined = thread.join().unwrap_or_else(|_| {
-                Err(FileError::unexpected(
-                    "syncing",
-                    ".",
-                    "the thread that did it ended early",
-                ))
-            });
-            result = result.and(joined);
-        }
-        result
-    })
 }
 
 impl fmt::Display for TransactionError {
