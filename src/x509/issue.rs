@@ -509,3 +509,6 @@ impl fmt::Display for IssuerError {
 }
 
 impl std::error::Error for IssuerError {}
+
+#[cfg(test)]
+mod tests;

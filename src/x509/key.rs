@@ -355,3 +355,6 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], KeyError> {
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| KeyError::Library)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests;
