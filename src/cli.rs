@@ -1,5 +1,10 @@
 //! The command line as it is typed: clap types only, nothing looked up.
 
+#![allow(
+    missing_docs,
+    reason = "clap would print what documents a flattened group as the help of the command"
+)]
+
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -158,17 +163,13 @@ pub struct ClusterArgs {
 #[derive(Debug, Args)]
 pub struct InitArgs {
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub write: WriteArgs,
 
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub config: ConfigArgs,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub cluster: ClusterArgs,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub tree: TreeArgs,
 }
 
@@ -176,10 +177,8 @@ pub struct InitArgs {
 #[derive(Debug, Args)]
 pub struct CheckExpirationArgs {
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub config: ConfigArgs,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub tree: TreeArgs,
 
     /// Format of the output; json and yaml are kubeadm's CertificateExpirationInfo
@@ -212,7 +211,6 @@ pub struct RenewArgs {
     pub due: Option<time::Duration>,
 
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub write: WriteArgs,
 
     /// Keep each key instead of making a new one
@@ -220,10 +218,8 @@ pub struct RenewArgs {
     pub reuse_key: bool,
 
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub config: ConfigArgs,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub tree: TreeArgs,
 }
 
@@ -234,7 +230,6 @@ pub struct HistoryArgs {
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub tree: TreeArgs,
 }
 
@@ -250,10 +245,8 @@ pub struct RollbackArgs {
     pub allow_invalid: bool,
 
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub write: WriteArgs,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub tree: TreeArgs,
 }
 
@@ -264,7 +257,6 @@ pub struct LedgerArgs {
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would print it as the command's help")]
     pub tree: TreeArgs,
 }
 
