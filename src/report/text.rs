@@ -36,13 +36,33 @@ pub fn attention(expiry: &Expiry, thresholds: Thresholds) -> String {
     table(&rows)
 }
 
-/// Returns a line for each thing that needs attention: what is wrong and what to do.
+/// Returns what needs attention in words: what is wrong with which, and what to do.
 pub fn verdicts(expiry: &Expiry, thresholds: Thresholds) -> Vec<String> {
-    expiry
+    let mut groups: Vec<(String, Vec<&str>, &str)> = Vec::new();
+    let mut lines = Vec::new();
+    for item in expiry
         .items()
         .filter(|item| item.urgency(thresholds) > Urgency::Healthy)
-        .map(verdict)
-        .collect()
+    {
+        match verdict(item) {
+            Verdict::Alone(line) => lines.push(line),
+            Verdict::Shared(what, remedy) => match groups
+                .iter_mut()
+                .find(|(group, _, known)| *group == what && *known == remedy)
+            {
+                Some((_, names, _)) => names.push(item.name),
+                None => groups.push((what, vec![item.name], remedy)),
+            },
+        }
+    }
+    let grouped = groups.into_iter().map(|(what, names, remedy)| {
+        format!(
+            "{what}: {}; {}",
+            names.join(", "),
+            remedy.replace("NAMES", &names.join(" "))
+        )
+    });
+    grouped.chain(lines).collect()
 }
 
 /// Returns what a plan would do, field by field.
@@ -261,47 +281,37 @@ fn authority_row(item: &Item) -> Vec<String> {
     }
 }
 
-fn verdict(item: &Item) -> String {
-    let Item { name, external, .. } = item;
-    let is_ca = item.ca.is_none() && matches!(item.state, State::Dated { .. });
-    let remedy = if is_ca {
-        "the CA has to be replaced, and everything it signed with it".to_owned()
-    } else if *external {
-        "its CA is external: have that CA sign it again".to_owned()
-    } else {
-        format!("run `pki renew {name}`")
+/// What is said of an item: together with others of its kind, or alone.
+enum Verdict {
+    /// What is wrong, and the remedy, in which `NAMES` stands for all of them.
+    Shared(String, &'static str),
+    Alone(String),
+}
+
+fn verdict(item: &Item) -> Verdict {
+    let remedy = match (item.ca, item.external) {
+        (None, _) => "a CA has to be replaced, and everything it signed with it",
+        (Some(_), true) => "the CA is external: have it sign them again",
+        (Some(_), false) => "run `pki renew NAMES`",
     };
     match &item.state {
-        State::Dated {
-            residual,
-            not_after,
-            ..
-        } if residual.is_negative() => {
-            format!("`{name}` expired on {}; {remedy}", date(*not_after))
+        State::Dated { residual, .. } if residual.is_negative() => {
+            Verdict::Shared("expired".to_owned(), remedy)
         }
         State::Dated {
             residual,
             not_after,
             not_before,
-        } if *not_before > *not_after - *residual => {
-            format!(
-                "`{name}` is not valid before {} (is the clock right?)",
-                date(*not_before)
-            )
+        } if *not_before > *not_after - *residual => Verdict::Alone(format!(
+            "`{}` is not valid before {} (is the clock right?)",
+            item.name,
+            date(*not_before)
+        )),
+        State::Dated { not_after, .. } => {
+            Verdict::Shared(format!("expires on {}", date(*not_after)), remedy)
         }
-        State::Dated {
-            residual,
-            not_after,
-            ..
-        } => {
-            format!(
-                "`{name}` expires in {}, on {}; {remedy}",
-                human(*residual),
-                date(*not_after)
-            )
-        }
-        State::Missing => format!("`{name}` is missing; `pki init` makes what is missing"),
-        State::Broken(message) => format!("`{name}`: {message}"),
+        State::Missing => Verdict::Shared("missing".to_owned(), "`pki init` makes what is missing"),
+        State::Broken(message) => Verdict::Alone(format!("`{}`: {message}", item.name)),
     }
 }
 
