@@ -151,7 +151,7 @@ impl Planner<'_> {
             (Found::Absent, Found::Present(_)) => self.refuse(
                 row,
                 "its key is there and its certificate is not",
-                "have the certificate signed for that key, or remove the key",
+                "have a certificate signed for that key, or reissue both with `pki renew`",
             ),
             (Found::Present(_), Found::Absent) => self.refuse(
                 row,

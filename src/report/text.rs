@@ -59,7 +59,7 @@ pub fn verdicts(expiry: &Expiry, thresholds: Thresholds) -> Vec<String> {
         format!(
             "{what}: {}; {}",
             names.join(", "),
-            remedy.replace("NAMES", &names.join(" "))
+            remedy.replace("WARN", &in_days(thresholds.warn))
         )
     });
     grouped.chain(lines).collect()
@@ -283,7 +283,7 @@ fn authority_row(item: &Item) -> Vec<String> {
 
 /// What is said of an item: together with others of its kind, or alone.
 enum Verdict {
-    /// What is wrong, and the remedy, in which `NAMES` stands for all of them.
+    /// What is wrong, and the remedy, in which `WARN` stands for the warning time.
     Shared(String, &'static str),
     Alone(String),
 }
@@ -292,7 +292,7 @@ fn verdict(item: &Item) -> Verdict {
     let remedy = match (item.ca, item.external) {
         (None, _) => "a CA has to be replaced, and everything it signed with it",
         (Some(_), true) => "the CA is external: have it sign them again",
-        (Some(_), false) => "run `pki renew NAMES`",
+        (Some(_), false) => "`pki renew --due WARN` renews what is due",
     };
     match &item.state {
         State::Dated { residual, .. } if residual.is_negative() => {
@@ -443,6 +443,14 @@ fn certificate<'a>(
         .find(|issued| issued.row == row)?
         .certificate
         .as_ref()
+}
+
+/// Returns a time as `--warn` and `--due` take it.
+fn in_days(time: time::Duration) -> String {
+    match time.whole_hours() {
+        hours if hours % 24 == 0 => format!("{}d", hours / 24),
+        hours => format!("{hours}h"),
+    }
 }
 
 fn place(layout: &Layout) -> String {
