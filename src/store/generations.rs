@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 use super::directory::{Directory, Entry, sync_all};
-use super::files::{Attributes, Contents, FileError};
+use super::files::{Attributes, Contents, FileError, Reason};
 use super::layout::{Layout, Root, TreePath};
 
 const DIRECTORY: &str = "generations";
@@ -86,6 +86,23 @@ fn manifests(generations: &Directory) -> Result<Vec<Result<Generation, FileError
         }
     }
     Ok(found)
+}
+
+/// Reads every manifest that is one. Another one is left for an operator to look at, but a failing disk is not passed over.
+fn readable(generations: &Directory) -> Result<Vec<Generation>, FileError> {
+    let is_foreign = |read: &Result<Generation, FileError>| {
+        matches!(
+            read,
+            Err(FileError {
+                reason: Reason::Unexpected(_),
+                ..
+            })
+        )
+    };
+    manifests(generations)?
+        .into_iter()
+        .filter(|read| !is_foreign(read))
+        .collect()
 }
 
 fn manifest(generations: &Directory, name: String) -> Result<Generation, FileError> {
@@ -168,9 +185,8 @@ pub(super) fn keep(
     state.create_directory(DIRECTORY, 0o700)?;
     let generations = Directory::open(&state.path().join(DIRECTORY))?;
     let name = free_name(&generations, command, now)?;
-    let last = manifests(&generations)?
+    let last = readable(&generations)?
         .iter()
-        .flatten()
         .map(|generation| generation.sequence)
         .max();
     generations.create_directory(UNFINISHED, 0o700)?;
@@ -285,8 +301,7 @@ pub(super) fn prune(state: &Directory, keep: usize) -> Result<(), FileError> {
             remove(&generations, &name)?;
         }
     }
-    // One that cannot be read is left for an operator to look at.
-    let mut kept: Vec<_> = manifests(&generations)?.into_iter().flatten().collect();
+    let mut kept = readable(&generations)?;
     kept.sort_by_key(|generation| generation.sequence);
     let surplus = kept.len().saturating_sub(keep);
     for generation in kept.iter().take(surplus) {
