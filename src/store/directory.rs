@@ -238,7 +238,7 @@ impl Directory {
     pub(super) fn contains(&self, name: &str) -> Result<bool, FileError> {
         match rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
             Err(error) => Err(self.error("reading", name)(error.into())),
         }
     }

@@ -322,7 +322,15 @@ fn remove(generations: &Directory, name: &str) -> Result<(), FileError> {
     if !generations.contains(name)? {
         return Ok(());
     }
-    let directory = Directory::open(&generations.path().join(name))?;
+    let directory = match Directory::open(&generations.path().join(name)) {
+        Ok(directory) => directory,
+        // What is no directory, or somebody else's, is not ours to remove.
+        Err(FileError {
+            reason: Reason::Unexpected(_),
+            ..
+        }) => return Ok(()),
+        Err(error) => return Err(error),
+    };
     directory.remove(MANIFEST)?;
     for file in directory.names()? {
         directory.remove(&file)?;

@@ -459,6 +459,21 @@ fn generations_are_pruned_oldest_first_even_if_the_clock_jumps_back() {
 }
 
 #[test]
+fn what_does_not_belong_among_the_generations_is_left_alone() {
+    let fixture = Fixture::new();
+    fixture.transaction().commit(&|| false).unwrap();
+    let generations = fixture.layout.directory(Root::State).join("generations");
+    fs::write(generations.join("notes.txt"), "mine").unwrap();
+    fs::create_dir(generations.join("half-removed")).unwrap();
+    let mut transaction = fixture.begin();
+    transaction.write(files()[0].0.clone(), bytes("newer"), Access::Private);
+    transaction.commit(&|| false).unwrap();
+    assert!(generations.join("notes.txt").exists());
+    assert!(!generations.join("half-removed").exists());
+    assert_eq!(generations::list(&fixture.layout).unwrap().len(), 2);
+}
+
+#[test]
 fn the_ledger_only_grows_and_is_in_no_generation() {
     let fixture = Fixture::new();
     let entry = |serial: &str| ledger::Entry {
