@@ -29,6 +29,8 @@ pub struct Item {
     pub external: bool,
     /// Whether the tree is healthy without it.
     pub optional: bool,
+    /// Whether the kubelet renews it by itself.
+    pub rotating: bool,
 }
 
 /// What was found of a thing that can expire.
@@ -133,8 +135,13 @@ fn item(row: &'static Row, inventory: &Inventory, now: OffsetDateTime) -> Item {
         ca: row.signer().filter(|_| !missing).map(|signer| signer.name),
         external: !missing && authority.is_some_and(|ca| inventory.is_external(ca)),
         optional: row.is_optional(),
+        rotating: inventory.holding(row).is_some_and(is_rotating),
         state,
     }
+}
+
+fn is_rotating(holding: &Holding) -> bool {
+    matches!(holding, Holding::Kubeconfig(Found::Present(file)) if matches!(file.client, ClientFile::Rotating(_)))
 }
 
 fn state(holding: &Holding, now: OffsetDateTime) -> State {

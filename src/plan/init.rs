@@ -339,8 +339,18 @@ impl Planner<'_> {
                 .first()
                 .is_some_and(|first| anchors.contains(first)),
             Some(embedded) => embedded.first() == anchors.first(),
-            // A CA in a file of its own is that file's row, or none of ours.
-            None => file.kubeconfig.ca_file().is_some(),
+            None => match (file.ca_row, file.kubeconfig.ca_file()) {
+                (Some(named), _) => named == signer,
+                (None, Some(path)) => {
+                    let path = path.escape_debug();
+                    self.plan.warnings.push(format!(
+                        "{}: it trusts the CA in `{path}`, which was not read",
+                        row.name
+                    ));
+                    true
+                }
+                (None, None) => false,
+            },
         };
         if !trusted {
             return self.refuse(

@@ -290,6 +290,9 @@ enum Verdict {
 
 fn verdict(item: &Item) -> Verdict {
     let remedy = match (item.ca, item.external) {
+        _ if item.rotating => {
+            "the kubelet renews its certificate by itself: does it run, and reach the API server?"
+        }
         (None, _) => "a CA has to be replaced, and everything it signed with it",
         (Some(_), true) => "the CA is external: have it sign them again",
         (Some(_), false) => "`pki renew --due WARN` renews what is due",
@@ -310,6 +313,7 @@ fn verdict(item: &Item) -> Verdict {
         State::Dated { not_after, .. } => {
             Verdict::Shared(format!("expires on {}", date(*not_after)), remedy)
         }
+        State::Missing if item.rotating => Verdict::Shared("missing".to_owned(), remedy),
         State::Missing => Verdict::Shared("missing".to_owned(), "`pki init` makes what is missing"),
         State::Broken(message) => Verdict::Alone(format!("`{}`: {message}", item.name)),
     }

@@ -73,6 +73,8 @@ pub struct KubeconfigFile {
     pub kubeconfig: Kubeconfig,
     /// The embedded CA certificates; none if they lie in a file of their own.
     pub ca: Option<Vec<Certificate>>,
+    /// The CA of this tree whose file it names instead.
+    pub ca_row: Option<&'static Row>,
     /// How its user proves who it is.
     pub client: ClientFile,
 }
@@ -295,12 +297,23 @@ impl Reader<'_> {
                     Ok(Client::Other) => ClientFile::Other,
                     Err(error) => return Found::Broken(broken(&error)),
                 };
+                let ca_row = self.ca_row(&kubeconfig);
                 Found::Present(Box::new(KubeconfigFile {
                     kubeconfig,
                     ca,
+                    ca_row,
                     client,
                 }))
             })
+    }
+
+    fn ca_row(&self, kubeconfig: &Kubeconfig) -> Option<&'static Row> {
+        let named = Path::new(kubeconfig.ca_file()?);
+        let is_named = |row: &&&'static Row| {
+            let file = layout::certificate_file(row).filter(|_| row.is_ca());
+            file.is_some_and(|file| self.tree.layout.path(&file) == named)
+        };
+        CATALOG.iter().find(is_named).copied()
     }
 
     /// Only the kubelet's own file is known to be a certificate of this node; any other path may lead anywhere.
