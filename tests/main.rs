@@ -8,6 +8,8 @@
     clippy::print_stdout
 )]
 
+mod cases;
 mod peers;
 mod readme;
 mod support;
+mod trees;

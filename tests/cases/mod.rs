@@ -1,0 +1,29 @@
+//! kubeadm's own test cases, each with a test of ours that is as strict or stricter; `tests/README.md` has the table.
+
+mod certlist;
+mod certs;
+mod commands;
+mod kubeconfig;
+mod pkiutil;
+mod renewal;
+mod table;
+
+use pki::config::{self, Cluster, Host};
+
+/// The configuration of a cluster whose etcd runs elsewhere.
+const EXTERNAL_ETCD: &str = "\
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+etcd:
+  external: {endpoints: [https://192.0.2.31:2379], caFile: /e/ca.crt, certFile: /e/c.crt, keyFile: /e/c.key}
+";
+
+/// Returns the cluster that a configuration describes, on a node called cp1.
+fn cluster(yaml: &str) -> Cluster {
+    let host = Host {
+        node_name: Some("cp1".to_owned()),
+        advertise_address: Some([192, 0, 2, 11].into()),
+    };
+    let settings = config::read("test", yaml.as_bytes()).unwrap().settings;
+    Cluster::resolve(settings, &host).unwrap().cluster
+}
