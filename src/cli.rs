@@ -56,6 +56,7 @@ pub enum Command {
     #[command(after_help = EXIT_CODES)]
     Renew(RenewArgs),
     /// List the kept generations: what each transaction replaced
+    #[command(after_help = EXIT_CODES)]
     History(HistoryArgs),
     /// Put the files of a kept generation back, all or nothing
     ///
@@ -64,8 +65,10 @@ pub enum Command {
     #[command(after_help = EXIT_CODES)]
     Rollback(RollbackArgs),
     /// List every certificate ever issued for this tree
+    #[command(after_help = EXIT_CODES)]
     Ledger(LedgerArgs),
     /// Print a manifest or another text that goes with the tree
+    #[command(after_help = EXIT_CODES)]
     Template(TemplateArgs),
 }
 

@@ -113,7 +113,7 @@ impl Kubeconfig {
             with_snippet: false,
         };
         let document: Value = serde_saphyr::from_slice_with_options(text, options)
-            .map_err(|error| KubeconfigError::Yaml(error.to_string()))?;
+            .map_err(|error| KubeconfigError::Yaml(yaml_reason(&error)))?;
         expect(&document, "apiVersion", "v1")?;
         expect(&document, "kind", "Config")?;
         let current = string(&document, "current-context")?;
@@ -293,6 +293,16 @@ impl fmt::Display for KubeconfigError {
 }
 
 impl std::error::Error for KubeconfigError {}
+
+/// Returns the library's reason with the line, without its advice to programmers.
+fn yaml_reason(error: &serde_saphyr::Error) -> String {
+    let text = error.to_string();
+    let reason = text
+        .split(", set DuplicateKeyPolicy")
+        .next()
+        .unwrap_or(&text);
+    reason.lines().next().unwrap_or(reason).to_owned()
+}
 
 fn encode(bytes: &[u8]) -> String {
     BASE64_STANDARD.encode(bytes)

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use rustix::process::{Resource, Rlimit, setrlimit};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use zeroize::Zeroizing;
 
-use super::Env;
 use super::progress::Bar;
+use super::{Env, NOTE};
 use crate::catalog::Row;
 use crate::issue::{Issued, issue};
 use crate::plan::Plan;
@@ -59,7 +59,8 @@ pub(super) fn apply(work: &Work<'_>, env: &Env) -> Result<Applied> {
     let inventory = Inventory::read(&Tree::open(work.layout)?, work.depth);
     let plan = (work.plan)(&inventory)?;
     let bar = Bar::new(Arc::clone(&interrupted));
-    let mut issued = issue(&plan, &inventory, env.now, &bar)?;
+    let mut issued = issue(&plan, &inventory, env.now, &bar)
+        .with_context(|| format!("{NOTE}no file was changed"))?;
     bar.finish();
     let ledger = issued.ledger_entries(&inventory, work.command, env.now);
     for file in issued.rows.iter_mut().flat_map(|row| &mut row.files) {
@@ -91,6 +92,9 @@ pub(super) fn apply(work: &Work<'_>, env: &Env) -> Result<Applied> {
 /// Lets signals that ask to stop be noticed between two steps instead of ending the process in the middle of one.
 fn interrupts() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
+    // A file over the size limit (RLIMIT_FSIZE) is then an error like any other and not the end of the process.
+    signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
+        .context("preparing for signals")?;
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&flag)).context("preparing for signals")?;
     }

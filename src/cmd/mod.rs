@@ -27,6 +27,7 @@ use crate::plan::expiry::{self, Thresholds, Urgency};
 use crate::store::files::FileError;
 use crate::store::inventory::Inventory;
 use crate::store::transaction::TransactionError;
+use crate::x509::verify::VerifyError;
 
 /// What a command gets from the process it runs in.
 #[derive(Debug)]
@@ -69,6 +70,14 @@ struct ClosedPipe;
 /// # Errors
 /// Whatever went wrong, for [`Env::report`].
 pub fn run(cli: Cli, env: &Env) -> Result<Exit> {
+    // Certificates express 1950 to 9999; whoever is near either end has no working clock.
+    if !(1971..9900).contains(&env.now.year()) {
+        let what = format!(
+            "the clock says {}: is it right?\n{NOTE}no file was changed",
+            env.now.date()
+        );
+        return Err(Invalid(what).into());
+    }
     match cli.command {
         Command::Init(args) => init::run(&args, env),
         Command::CheckExpiration(args) => check_expiration::run(&args, env),
@@ -211,7 +220,10 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         None => {}
     }
     // A file that cannot be read is input like any other: nothing has been written when that is found out.
-    let is_input = error.is::<Problems>()
+    // A CA that cannot sign what is wanted is input too: that is found out before anything is written.
+    let is_unverifiable = error.chain().any(|cause| cause.is::<VerifyError>());
+    let is_input = is_unverifiable
+        || error.is::<Problems>()
         || error.is::<Refusal>()
         || error.is::<FileError>()
         || error.is::<Invalid>();

@@ -102,7 +102,7 @@ fn selection(args: &RenewArgs) -> Selection {
     let all = args.names.iter().any(|name| name == ALL);
     if all && args.names.len() > 1 {
         let message = "`all` stands alone: it includes every other name";
-        Cli::command()
+        renew_command()
             .error(ErrorKind::ArgumentConflict, message)
             .exit();
     }
@@ -115,6 +115,13 @@ fn selection(args: &RenewArgs) -> Selection {
             .filter(|row| args.names.iter().any(|name| name == row.name))
             .collect(),
     )
+}
+
+/// Returns clap's `renew`, so that its usage is the one that an error shows.
+fn renew_command() -> clap::Command {
+    let mut cli = Cli::command();
+    cli.build();
+    cli.find_subcommand("renew").cloned().unwrap_or(cli)
 }
 
 fn command(args: &RenewArgs) -> String {

@@ -25,12 +25,16 @@ pub struct Item {
     pub state: State,
     /// The row name of the CA that signs it; none for a CA.
     pub ca: Option<&'static str>,
+    /// Whether it is a CA.
+    pub is_ca: bool,
     /// Whether only an external CA can renew it.
     pub external: bool,
     /// Whether the tree is healthy without it.
     pub optional: bool,
     /// Whether the kubelet renews it by itself.
     pub rotating: bool,
+    /// What is wrong besides its dates, and makes it useless.
+    pub problem: Option<&'static str>,
 }
 
 /// What was found of a thing that can expire.
@@ -132,11 +136,31 @@ fn item(row: &'static Row, inventory: &Inventory, now: OffsetDateTime) -> Item {
     let authority = if row.is_ca() { Some(row) } else { row.signer() };
     Item {
         name: row.name,
+        is_ca: row.is_ca(),
         ca: row.signer().filter(|_| !missing).map(|signer| signer.name),
         external: !missing && authority.is_some_and(|ca| inventory.is_external(ca)),
         optional: row.is_optional(),
         rotating: inventory.holding(row).is_some_and(is_rotating),
+        problem: inventory
+            .holding(row)
+            .filter(|_| !row.is_ca())
+            .and_then(problem),
         state,
+    }
+}
+
+/// kubeadm does not look at a leaf's key; without it the certificate is of no use to the component that has to show it.
+fn problem(holding: &Holding) -> Option<&'static str> {
+    match holding {
+        Holding::Pair {
+            certificate: Found::Present(_),
+            key: Found::Absent,
+        } => Some("its key is missing"),
+        Holding::Pair {
+            certificate: Found::Absent,
+            key: Found::Present(_),
+        } => Some("its key is there without it"),
+        _ => None,
     }
 }
 
@@ -158,9 +182,9 @@ fn state(holding: &Holding, now: OffsetDateTime) -> State {
             certificate: Found::Broken(message),
             ..
         }
-        | Holding::Kubeconfig(Found::Broken(message)) => State::Broken(message.clone()),
+        | Holding::Kubeconfig(Found::Broken(message)) => State::Broken(message.to_string()),
         Holding::Kubeconfig(Found::Present(file)) => match &file.client {
-            ClientFile::Rotating(Found::Broken(message)) => State::Broken(message.clone()),
+            ClientFile::Rotating(Found::Broken(message)) => State::Broken(message.to_string()),
             ClientFile::Rotating(_) => State::Missing,
             ClientFile::Elsewhere(path) => State::Broken(format!(
                 "its client certificate lies in `{}`, which is not read",
@@ -190,6 +214,9 @@ impl Expiry {
 impl Item {
     /// Returns how urgent this item is.
     pub fn urgency(&self, thresholds: Thresholds) -> Urgency {
+        if self.problem.is_some() {
+            return Urgency::Critical;
+        }
         match &self.state {
             State::Dated {
                 residual,

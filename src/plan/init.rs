@@ -9,7 +9,9 @@ use super::soundness::{Unsound, belongs, judge};
 use super::{Action, KeySource, Leaf, Make, Plan, Refusal, Step, dates, wanted};
 use crate::catalog::{CATALOG, Place, Profile, Row};
 use crate::config::cluster::Cluster;
-use crate::store::inventory::{ClientFile, Found, Holding, Inventory, KeyFile, KubeconfigFile};
+use crate::store::inventory::{
+    Broken, ClientFile, Fault, Found, Holding, Inventory, KeyFile, KubeconfigFile,
+};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::issue::{Dates, IssuerError, check_ca};
@@ -84,9 +86,14 @@ impl Planner<'_> {
                 "its key is there and its certificate is not",
                 "put the certificate back; a new CA would not match what the old one signed",
             ),
-            (Found::Broken(message), _) | (_, Found::Broken(message)) => self.broken(message),
+            (Found::Broken(broken), _) | (_, Found::Broken(broken)) => self.broken(row, broken),
             (Found::Present(chain), key) => {
                 let certificate = chain.first()?;
+                if let Some(other) = super::other_ca(row, certificate) {
+                    let what =
+                        format!("it is the CA `{other}`: are the files of the two exchanged?");
+                    return self.refuse(row, &what, "put each into its place");
+                }
                 if let Err(error) = check_ca(certificate, self.now) {
                     return self.refuse(row, &error.to_string(), ca_hint(&error));
                 }
@@ -143,7 +150,7 @@ impl Planner<'_> {
         key: &Found<KeyFile>,
     ) -> Option<Action> {
         match (certificate, key) {
-            (Found::Broken(message), _) | (_, Found::Broken(message)) => self.broken(message),
+            (Found::Broken(broken), _) | (_, Found::Broken(broken)) => self.broken(row, broken),
             (Found::Absent, Found::Absent) => {
                 let leaf = self.new_leaf(row)?;
                 Some(made(Make::Leaf(leaf)))
@@ -156,7 +163,10 @@ impl Planner<'_> {
             (Found::Present(_), Found::Absent) => self.refuse(
                 row,
                 "its certificate is there and its key is not",
-                "put the key back, or remove the certificate",
+                format!(
+                    "put the key back, or run `pki renew {}`, which makes both anew",
+                    row.name
+                ),
             ),
             (Found::Present(chain), Found::Present(key)) => {
                 self.existing_leaf(row, chain, key)?;
@@ -183,13 +193,10 @@ impl Planner<'_> {
         };
         if let Err(unsound) = judge(row, chain, key, anchors, self.now) {
             let hint = match unsound {
-                Unsound::Chain(VerifyError::Expired(_)) | Unsound::KeyMismatch => {
-                    format!("run `pki renew {}`", row.name)
+                Unsound::Chain(VerifyError::LeafIsCa) => {
+                    "move it away to have it made again".to_owned()
                 }
-                Unsound::Chain(_) => format!(
-                    "run `pki renew {}`, or move it away to have it made again",
-                    row.name
-                ),
+                _ => format!("run `pki renew {}`", row.name),
             };
             return self.refuse(row, &unsound.to_string(), hint);
         }
@@ -270,7 +277,7 @@ impl Planner<'_> {
         key: &Found<KeyFile>,
     ) -> Option<Action> {
         match (public, key) {
-            (Found::Broken(message), _) | (_, Found::Broken(message)) => self.broken(message),
+            (Found::Broken(broken), _) | (_, Found::Broken(broken)) => self.broken(row, broken),
             (Found::Absent, Found::Absent) => Some(made(Make::ServiceAccount {
                 algorithm: self.algorithm(),
             })),
@@ -300,7 +307,7 @@ impl Planner<'_> {
         file: &Found<Box<KubeconfigFile>>,
     ) -> Option<Action> {
         match file {
-            Found::Broken(message) => self.broken(message),
+            Found::Broken(broken) => self.broken(row, broken),
             Found::Present(file) => {
                 self.existing_kubeconfig(row, file)?;
                 Some(Action::Keep)
@@ -352,6 +359,10 @@ impl Planner<'_> {
                 (None, None) => false,
             },
         };
+        if file.ca.is_none() && file.kubeconfig.ca_file().is_none() {
+            let what = "it names no CA, so nothing that it connects to can be trusted";
+            return self.refuse(row, what, "move it away to have it made again");
+        }
         if !trusted {
             return self.refuse(
                 row,
@@ -370,16 +381,29 @@ impl Planner<'_> {
         }
         match &file.client {
             ClientFile::Embedded { chain, key } => self.existing_leaf(row, chain, key),
-            ClientFile::Rotating(Found::Broken(message)) => self.broken(message),
+            ClientFile::Rotating(Found::Broken(broken)) => self.broken(row, broken),
             ClientFile::Rotating(_) | ClientFile::Elsewhere(_) | ClientFile::Other => Some(()),
         }
     }
 
-    fn broken<T>(&mut self, message: &str) -> Option<T> {
-        self.refusal.add(
-            message,
-            "put the file back from a backup, or move it away to have it made again".to_owned(),
-        );
+    fn broken<T>(&mut self, row: &Row, broken: &Broken) -> Option<T> {
+        let hint = match row.profile {
+            // Another one would void everything that the old one signed.
+            Profile::Ca { .. } | Profile::ServiceAccount => {
+                "put the file back from a backup".to_owned()
+            }
+            Profile::Leaf { .. } if broken.fault == Fault::Unreadable => {
+                "see what it is doing there, and move it away".to_owned()
+            }
+            Profile::Leaf { .. } => format!(
+                "run `pki renew {}`, which reissues key and certificate",
+                row.name
+            ),
+            Profile::Client { .. } => {
+                "put the file back from a backup, or move it away to have it made again".to_owned()
+            }
+        };
+        self.refusal.add(broken.message.clone(), hint);
         None
     }
 
@@ -437,6 +461,9 @@ fn ca_hint(error: &IssuerError) -> &'static str {
     match error {
         IssuerError::Expired(_) => "the CA has to be replaced, and everything it signed with it",
         IssuerError::NotYetValid(_) => "set the clock",
+        IssuerError::WeakSignature | IssuerError::UnknownCritical(_) => {
+            "replace the CA by one that Kubernetes components accept"
+        }
         IssuerError::NotCa | IssuerError::KeyMismatch | IssuerError::Damaged => {
             "put the file back from a backup"
         }

@@ -17,9 +17,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
-use crate::catalog::Row;
+use crate::catalog::{CATALOG, Profile, Row};
 use crate::store::layout::TreePath;
 use crate::x509::algorithm::Algorithm;
+use crate::x509::certificate::Certificate;
 use crate::x509::issue::{Contents, Dates};
 
 /// What a command is going to do, in catalog order.
@@ -256,6 +257,16 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// Returns the name of another CA of the catalog, if a certificate is that one's: its files may have been exchanged.
+fn other_ca(row: &Row, certificate: &Certificate) -> Option<&'static str> {
+    let common_name = certificate.common_name()?;
+    let is_other = |other: &&&'static Row| {
+        matches!(other.profile, Profile::Ca { common_name: name } if name == common_name)
+            && **other != row
+    };
+    CATALOG.iter().find(is_other).map(|other| other.name)
+}
 
 /// Returns how a message names a row.
 pub(crate) fn title(row: &Row) -> String {

@@ -3,10 +3,13 @@
 
 use time::{Duration, OffsetDateTime};
 
+use super::soundness::belongs;
 use super::{Action, Change, KeySource, Leaf, Make, Plan, Refusal, Step, dates, expiry, wanted};
 use crate::catalog::Row;
 use crate::config::cluster::Cluster;
-use crate::store::inventory::{ClientFile, Found, Holding, Inventory, KeyFile, KubeconfigFile};
+use crate::store::inventory::{
+    Broken, ClientFile, Fault, Found, Holding, Inventory, KeyFile, KubeconfigFile,
+};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::issue::{Contents, Issuer};
@@ -102,8 +105,12 @@ type Instead = Option<Action>;
 struct Old<'a> {
     leaf: Option<&'a Certificate>,
     key: Option<&'a PrivateKey>,
-    /// Why the certificate cannot be read, where it cannot.
-    broken: Option<&'a str>,
+    /// What is wrong with the certificate's file, where something is.
+    broken: Option<&'a Broken>,
+    /// What is wrong with the key's file, where something is.
+    broken_key: Option<&'a Broken>,
+    /// How many certificates stand behind the leaf.
+    behind: usize,
 }
 
 impl<'a> Planner<'a> {
@@ -131,13 +138,15 @@ impl<'a> Planner<'a> {
                 Err(self.leave_out(row, "there is none", "`pki init` makes what is missing"))
             }
             Holding::Pair { certificate, key } => {
-                let (leaf, changes) = self.leaf(row, signer, &old_pair(certificate, key))?;
+                let old = old_pair(certificate, key);
+                let (leaf, changes) = self.leaf(row, signer, &old)?;
+                self.say_what_was_wrong(row, &old, key.is_absent());
                 Ok(Some(make(Make::Leaf(leaf), changes)))
             }
             Holding::Kubeconfig(Found::Present(file)) => self.kubeconfig(row, signer, file),
-            Holding::Kubeconfig(Found::Broken(message)) => Err(self.fail(
+            Holding::Kubeconfig(Found::Broken(broken)) => Err(self.fail(
                 row,
-                message,
+                &broken.message,
                 "put the file back from a backup, or move it away and run `pki init`",
             )),
             Holding::Kubeconfig(Found::Absent) | Holding::PublicPair { .. } => Ok(None),
@@ -155,6 +164,8 @@ impl<'a> Planner<'a> {
                 leaf: chain.first(),
                 key: read_key(key),
                 broken: None,
+                broken_key: None,
+                behind: chain.len().saturating_sub(1),
             },
             ClientFile::Rotating(_) => {
                 return Err(self.leave_out(
@@ -175,6 +186,7 @@ impl<'a> Planner<'a> {
             }
         };
         let (leaf, mut changes) = self.leaf(row, signer, &old)?;
+        self.say_what_was_wrong(row, &old, false);
         let replace_ca = self.ca_change(signer, file, &mut changes);
         Ok(Some(make(
             Make::RenewedKubeconfig { leaf, replace_ca },
@@ -215,13 +227,27 @@ impl<'a> Planner<'a> {
         old: &Old<'_>,
     ) -> Result<(Leaf, Vec<Change>), Instead> {
         let issuer = self.issuer(row, signer)?;
+        let unreadable = [old.broken, old.broken_key]
+            .into_iter()
+            .flatten()
+            .find(|broken| broken.fault == Fault::Unreadable);
+        if let Some(broken) = unreadable {
+            return Err(self.fail(
+                row,
+                &broken.message,
+                "it is left as it is; see what it is doing there",
+            ));
+        }
         if old.leaf.is_some_and(Certificate::claims_ca) {
-            return Err(self.fail(row, "it is a CA certificate, want a leaf", None));
+            let hint = "move it away and run `pki init`";
+            return Err(self.fail(row, "it is a CA certificate, want a leaf", hint));
         }
         let Some(contents) = self.contents(row, old) else {
             let what = old
                 .broken
-                .unwrap_or("its certificate cannot be read")
+                .map_or("its certificate is missing", |broken| {
+                    broken.message.as_str()
+                })
                 .to_owned();
             let hint =
                 "give `--config`: without a configuration nothing says which names it should have";
@@ -239,6 +265,16 @@ impl<'a> Planner<'a> {
                 row,
                 &what,
                 "give `--config` to have it issued as it should be",
+            ));
+        }
+        if let Some(oid) = contents.unknown_critical() {
+            let what = format!(
+                "it has a critical extension that is not known here, {oid}, so it cannot be checked"
+            );
+            return Err(self.fail(
+                row,
+                &what,
+                "have it signed by hand, or move it away and run `pki init`",
             ));
         }
         let key = self.key(row, old)?;
@@ -281,16 +317,26 @@ impl<'a> Planner<'a> {
             }
             (Found::Present(chain), Found::Present(KeyFile::Read(key))) => {
                 let certificate = chain.first().ok_or(None)?;
-                match Issuer::new(certificate, key, self.now) {
-                    Ok(issuer) => return Ok(issuer),
-                    Err(error) => (
+                match (
+                    super::other_ca(signer, certificate),
+                    Issuer::new(certificate, key, self.now),
+                ) {
+                    (None, Ok(issuer)) => return Ok(issuer),
+                    (Some(other), _) => (
+                        format!(
+                            "{}: it is the CA `{other}`: are the files of the two exchanged?",
+                            super::title(signer)
+                        ),
+                        "put each into its place",
+                    ),
+                    (None, Err(error)) => (
                         format!("{}: {error}", super::title(signer)),
                         "mend the CA first",
                     ),
                 }
             }
-            (Found::Broken(message), _) | (_, Found::Broken(message)) => {
-                (message.clone(), "put the file back from a backup")
+            (Found::Broken(broken), _) | (_, Found::Broken(broken)) => {
+                (broken.message.clone(), "put the file back from a backup")
             }
             (Found::Absent, _) | (_, Found::Present(KeyFile::Unread)) => (
                 format!("{}: its certificate is missing", super::title(signer)),
@@ -327,6 +373,13 @@ impl<'a> Planner<'a> {
                 declared.or(found).unwrap_or(Algorithm::Rsa2048),
             ));
         }
+        if old
+            .broken
+            .is_some_and(|broken| broken.fault == Fault::LeakedKey)
+        {
+            let what = "there is a private key in its certificate file, where everybody can read it, so the key must not be kept";
+            return Err(self.fail(row, what, "renew it without `--reuse-key`"));
+        }
         let Some(key) = old.key else {
             return Err(self.fail(
                 row,
@@ -348,6 +401,40 @@ impl<'a> Planner<'a> {
             self.plan.warnings.push(format!("`{name}`: the configuration says {declared}; with `--reuse-key` the key stays {found}"));
         }
         Ok(KeySource::Reuse(found))
+    }
+
+    /// A renewal mends more than dates; an operator has to know what had been wrong, and since when nobody had noticed.
+    fn say_what_was_wrong(&mut self, row: &Row, old: &Old<'_>, key_is_absent: bool) {
+        let mut wrong = Vec::new();
+        wrong.extend(
+            [old.broken, old.broken_key]
+                .into_iter()
+                .flatten()
+                .map(|broken| broken.message.clone()),
+        );
+        if let (Some(leaf), Some(key)) = (old.leaf, old.key)
+            && !belongs(key, leaf)
+        {
+            wrong.push(format!("`{}`: its key did not belong to it", row.name));
+        }
+        if old.leaf.is_none() && old.broken.is_none() {
+            wrong.push(format!("`{}`: its certificate was missing", row.name));
+        }
+        if key_is_absent {
+            wrong.push(format!("`{}`: its key was missing", row.name));
+        }
+        self.plan.warnings.extend(
+            wrong
+                .into_iter()
+                .map(|what| format!("{what}; it is made anew")),
+        );
+        if old.behind > 0 {
+            let what = format!(
+                "`{}`: its CA signs it directly, so the {} certificates behind it are dropped",
+                row.name, old.behind
+            );
+            self.plan.warnings.push(what);
+        }
     }
 
     /// Leaves out a row that is not `pki`'s to renew.
@@ -393,26 +480,19 @@ fn make(make: Make, changes: Vec<Change>) -> Action {
 }
 
 fn old_pair<'a>(certificate: &'a Found<Vec<Certificate>>, key: &'a Found<KeyFile>) -> Old<'a> {
-    let key = match key {
-        Found::Present(key) => read_key(key),
-        Found::Absent | Found::Broken(_) => None,
+    let chain = match certificate {
+        Found::Present(chain) => chain.as_slice(),
+        Found::Absent | Found::Broken(_) => &[],
     };
-    match certificate {
-        Found::Present(chain) => Old {
-            leaf: chain.first(),
-            key,
-            broken: None,
+    Old {
+        leaf: chain.first(),
+        key: match key {
+            Found::Present(key) => read_key(key),
+            Found::Absent | Found::Broken(_) => None,
         },
-        Found::Broken(message) => Old {
-            leaf: None,
-            key,
-            broken: Some(message),
-        },
-        Found::Absent => Old {
-            leaf: None,
-            key,
-            broken: None,
-        },
+        broken: certificate.broken(),
+        broken_key: key.broken(),
+        behind: chain.len().saturating_sub(1),
     }
 }
 
@@ -427,7 +507,7 @@ fn read_key(key: &KeyFile) -> Option<&PrivateKey> {
 fn changes(old: &Old<'_>, new: &Leaf) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut note = |field, from: String, to: String, drift| {
-        if from != to {
+        if from != to || field == "not after" {
             changes.push(Change {
                 field,
                 from,

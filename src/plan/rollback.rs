@@ -94,7 +94,7 @@ fn problem(row: &Row, restored: &Inventory, now: OffsetDateTime) -> Option<Strin
             key: Found::Broken(message),
             ..
         }
-        | Holding::Kubeconfig(Found::Broken(message)) => return Some(message.clone()),
+        | Holding::Kubeconfig(Found::Broken(message)) => return Some(message.to_string()),
         _ => {}
     }
     let (chain, signer) = (holding.chain()?, row.signer()?);

@@ -14,6 +14,10 @@ use crate::x509::verify::{VerifyError, verify};
 pub enum Unsound {
     /// It does not verify.
     Chain(VerifyError),
+    /// Its serial number is none that RFC 5280 section 4.1.2.2 allows.
+    Serial,
+    /// There is another leaf behind it.
+    SeveralLeaves,
     /// Its key is another certificate's.
     KeyMismatch,
 }
@@ -29,6 +33,14 @@ pub fn judge(
     anchors: &[Certificate],
     now: OffsetDateTime,
 ) -> Result<(), Unsound> {
+    if let Some((leaf, behind)) = chain.split_first() {
+        if !leaf.has_valid_serial() {
+            return Err(Unsound::Serial);
+        }
+        if !behind.iter().all(Certificate::claims_ca) {
+            return Err(Unsound::SeveralLeaves);
+        }
+    }
     for usage in row.usages() {
         verify(chain, anchors, *usage, now).map_err(Unsound::Chain)?;
     }
@@ -48,6 +60,12 @@ impl fmt::Display for Unsound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unsound::Chain(error) => error.fmt(f),
+            Unsound::Serial => {
+                f.write_str("its serial number is zero, negative, or longer than 20 octets")
+            }
+            Unsound::SeveralLeaves => {
+                f.write_str("there is another certificate behind it that is no CA's")
+            }
             Unsound::KeyMismatch => {
                 f.write_str("its key does not belong to it (the public keys differ)")
             }

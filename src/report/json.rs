@@ -93,7 +93,7 @@ fn entry(item: &Item) -> Entry<'_> {
         missing: item.state == State::Missing,
         error: match &item.state {
             State::Broken(message) => Some(message),
-            _ => None,
+            _ => item.problem,
         },
     }
 }

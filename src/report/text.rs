@@ -30,7 +30,7 @@ pub fn attention(expiry: &Expiry, thresholds: Thresholds) -> String {
         .items()
         .filter(|item| item.urgency(thresholds) > Urgency::Healthy)
         .collect();
-    items.sort_by_key(|item| std::cmp::Reverse(item.residual()));
+    items.sort_by_key(|item| (item.urgency(thresholds), std::cmp::Reverse(item.residual())));
     let mut rows = vec![HEADER.map(str::to_owned).to_vec()];
     rows.extend(items.into_iter().map(row));
     table(&rows)
@@ -152,7 +152,12 @@ pub fn init(plan: &Plan, issued: &Issued, layout: &Layout) -> String {
 pub fn nothing_renewed(plan: &Plan, layout: &Layout) -> String {
     let mut text = place(layout);
     skipped(plan, &mut text);
-    text.push_str("nothing is due; nothing was written\n");
+    let nothing = if plan.steps.is_empty() {
+        "nothing is due"
+    } else {
+        "nothing can be renewed"
+    };
+    _ = writeln!(text, "{nothing}; nothing was written");
     text
 }
 
@@ -289,14 +294,20 @@ enum Verdict {
 }
 
 fn verdict(item: &Item) -> Verdict {
-    let remedy = match (item.ca, item.external) {
+    let remedy = match item.external {
         _ if item.rotating => {
             "the kubelet renews its certificate by itself: does it run, and reach the API server?"
         }
-        (None, _) => "a CA has to be replaced, and everything it signed with it",
-        (Some(_), true) => "the CA is external: have it sign them again",
-        (Some(_), false) => "`pki renew --due WARN` renews what is due",
+        _ if item.is_ca => "a CA has to be replaced, and everything it signed with it",
+        true => "the CA is external: have it sign them again",
+        false => "`pki renew --due WARN` renews what is due",
     };
+    if let Some(problem) = item.problem {
+        return Verdict::Alone(format!(
+            "`{}`: {problem}; `pki renew {}` makes both anew",
+            item.name, item.name
+        ));
+    }
     match &item.state {
         State::Dated { residual, .. } if residual.is_negative() => {
             Verdict::Shared("expired".to_owned(), remedy)
@@ -314,6 +325,10 @@ fn verdict(item: &Item) -> Verdict {
             Verdict::Shared(format!("expires on {}", date(*not_after)), remedy)
         }
         State::Missing if item.rotating => Verdict::Shared("missing".to_owned(), remedy),
+        State::Missing if item.is_ca => Verdict::Shared(
+            "missing".to_owned(),
+            "put it back from a backup; `pki init` makes one only where nothing is signed yet",
+        ),
         State::Missing => Verdict::Shared("missing".to_owned(), "`pki init` makes what is missing"),
         State::Broken(message) => Verdict::Alone(format!("`{}`: {message}", item.name)),
     }

@@ -1,13 +1,14 @@
 //! Opens and reads files without being led astray: no FIFO blocks, no link leaves the tree, no file is larger than expected.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::layout::{Layout, Root, TreePath};
@@ -149,39 +150,100 @@ pub fn read_given(path: &Path) -> Result<Contents, FileError> {
     read_regular(&path, LARGEST_FILE)
 }
 
-/// Follows a symbolic link at `path` as long as it stays in the named directories; other paths are returned as they are.
+/// Returns where a path of the tree really leads: links are followed as long as they stay in the named directories.
 pub(super) fn follow(layout: &Layout, path: &Path) -> Result<PathBuf, FileError> {
-    let metadata = path
-        .symlink_metadata()
-        .map_err(FileError::io("reading", path))?;
-    if !metadata.is_symlink() {
-        return Ok(path.to_path_buf());
-    }
-    let target = path
-        .canonicalize()
-        .map_err(FileError::io("following the link", path))?;
-    let inside = [Root::Certificates, Root::Kubeconfigs, Root::Kubelet]
-        .into_iter()
-        .filter_map(|root| layout.directory(root).canonicalize().ok())
-        .any(|directory| target.starts_with(directory));
-    if inside {
+    let target = match path.canonicalize() {
+        Ok(target) => target,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
+            return Err(FileError::unexpected(
+                "following the link",
+                path,
+                "a symbolic link that leads nowhere",
+            ));
+        }
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            return Err(FileError::unexpected(
+                "following the link",
+                path,
+                "symbolic links lead round in a circle",
+            ));
+        }
+        Err(error) => return Err(FileError::io("reading", path)(error)),
+    };
+    if is_inside(layout, &target) {
         Ok(target)
     } else {
         let what = format!(
-            "a symbolic link to `{}`, which is outside the tree",
+            "a symbolic link leads from it to `{}`, which is outside the tree",
             target.display()
         );
         Err(FileError::unexpected("following the link", path, what))
     }
 }
 
+/// Returns whether a canonical path lies in one of the named directories.
+pub(super) fn is_inside(layout: &Layout, target: &Path) -> bool {
+    [Root::Certificates, Root::Kubeconfigs, Root::Kubelet]
+        .into_iter()
+        .filter_map(|root| layout.directory(root).canonicalize().ok())
+        .any(|directory| target.starts_with(directory))
+}
+
+/// Returns the attributes of a file of the tree, from its descriptor; `None` if it does not exist.
+pub(super) fn attributes_of(
+    layout: &Layout,
+    file: &TreePath,
+) -> Result<Option<Attributes>, FileError> {
+    let path = layout.path(file);
+    match follow(layout, &path).and_then(|path| open_regular(&path)) {
+        Ok((_, metadata)) => Ok(Some(attributes(&metadata))),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives a file of the tree this mode, and makes that durable.
+pub(super) fn restrict(layout: &Layout, file: &TreePath, mode: u32) -> Result<(), FileError> {
+    let path = follow(layout, &layout.path(file))?;
+    let (open, _) = open_regular(&path)?;
+    rustix::fs::fchmod(&open, Mode::from_raw_mode(mode))
+        .map_err(|error| FileError::io("setting the mode of", &path)(error.into()))?;
+    open.sync_all().map_err(FileError::io("syncing", &path))
+}
+
 fn read_regular(path: &Path, limit: u64) -> Result<Contents, FileError> {
+    let (file, _) = open_regular(path)?;
+    read_open(file, path, limit)
+}
+
+fn open_regular(path: &Path) -> Result<(File, Metadata), FileError> {
     // NONBLOCK: opening a FIFO that someone put there must not hang. The descriptor is judged, not the path.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let descriptor: OwnedFd =
-        rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, path, flags, Mode::empty()))
-            .map_err(|error| FileError::io("reading", path)(error.into()))?;
-    read_open(File::from(descriptor), path, limit)
+        rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, path, flags, Mode::empty())).map_err(
+            |error| match error {
+                Errno::NXIO => {
+                    FileError::unexpected("reading", path, "it is a socket, want a file")
+                }
+                Errno::LOOP => FileError::unexpected(
+                    "following the link",
+                    path,
+                    "symbolic links lead round in a circle",
+                ),
+                error => FileError::io("reading", path)(error.into()),
+            },
+        )?;
+    let file = File::from(descriptor);
+    let metadata = file.metadata().map_err(FileError::io("reading", path))?;
+    if metadata.is_file() {
+        Ok((file, metadata))
+    } else {
+        Err(FileError::unexpected(
+            "reading",
+            path,
+            format!("{}, want a file", kind(&metadata)),
+        ))
+    }
 }
 
 /// Reads an open file from its beginning, if it is one and not larger than `limit` bytes.

@@ -1,5 +1,7 @@
 //! What a tree holds now, row by row. Reading never fails as a whole: what is wrong with a file is part of the answer.
 
+use std::any::Any;
+use std::fmt;
 use std::path::Path;
 
 use super::files::Contents;
@@ -7,7 +9,7 @@ use super::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
 use super::transaction::Tree;
 use crate::catalog::{CATALOG, Place, Row};
 use crate::kubeconfig::{Client, Kubeconfig};
-use crate::x509::certificate::Certificate;
+use crate::x509::certificate::{Certificate, CertificateError};
 use crate::x509::key::{PrivateKey, PublicKey};
 
 /// The rows of a tree, in catalog order.
@@ -53,8 +55,34 @@ pub enum Found<T> {
     Absent,
     /// It was read.
     Present(T),
-    /// It is there and is not what it should be: the message names the file and says why.
-    Broken(String),
+    /// It is there and is not what it should be.
+    Broken(Broken),
+}
+
+/// A file that is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Names the file and says why.
+    pub message: String,
+    /// What that means for replacing it.
+    pub fault: Fault,
+}
+
+/// What is wrong with a broken file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// What is in it: it can be replaced.
+    Contents,
+    /// There is a private key in it, where everybody can read it: that key must not be used any more.
+    LeakedKey,
+    /// It could not be read, or it is no plain file with one name: it must not be replaced.
+    Unreadable,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
 }
 
 /// A private key file.
@@ -211,11 +239,19 @@ impl<T> Found<T> {
         matches!(self, Found::Absent)
     }
 
+    /// Returns what is wrong with the file, if something is.
+    pub fn broken(&self) -> Option<&Broken> {
+        match self {
+            Found::Broken(broken) => Some(broken),
+            Found::Absent | Found::Present(_) => None,
+        }
+    }
+
     fn and_then<U>(self, next: impl FnOnce(T) -> Found<U>) -> Found<U> {
         match self {
             Found::Present(value) => next(value),
             Found::Absent => Found::Absent,
-            Found::Broken(message) => Found::Broken(message),
+            Found::Broken(broken) => Found::Broken(broken),
         }
     }
 }
@@ -263,7 +299,7 @@ impl Reader<'_> {
         let Some(file) = layout::kubeconfig_file(row) else {
             return Found::Absent;
         };
-        let broken = |error: &dyn std::fmt::Display| self.broken(&file, error);
+        let broken = |error: &dyn fmt::Display| self.broken(&file, error);
         self.parse(Some(file.clone()), Kubeconfig::parse)
             .and_then(|kubeconfig| {
                 let ca = match kubeconfig.ca() {
@@ -329,7 +365,7 @@ impl Reader<'_> {
         }
     }
 
-    fn parse<T, E: std::fmt::Display>(
+    fn parse<T, E: fmt::Display + 'static>(
         &self,
         file: Option<TreePath>,
         parse: impl FnOnce(&[u8]) -> Result<T, E>,
@@ -337,17 +373,50 @@ impl Reader<'_> {
         let Some(file) = file else {
             return Found::Absent;
         };
+        let unreadable = |message| {
+            Found::Broken(Broken {
+                message,
+                fault: Fault::Unreadable,
+            })
+        };
         match self.tree.read(&file) {
             Ok(None) => Found::Absent,
-            Err(error) => Found::Broken(error.to_string()),
+            Err(error) => unreadable(error.to_string()),
+            // Whoever replaces one of its names leaves the others behind.
+            Ok(Some(contents)) if contents.links > 1 && self.depth == Depth::Keys => unreadable(
+                self.broken(
+                    &file,
+                    &format!(
+                        "the file has {} names (hard links); remove the others first",
+                        contents.links
+                    ),
+                )
+                .message,
+            ),
             Ok(Some(Contents { bytes, .. })) => match parse(&bytes) {
                 Ok(value) => Found::Present(value),
-                Err(error) => Found::Broken(self.broken(&file, &error)),
+                Err(error) => {
+                    let leaked =
+                        (&error as &dyn Any).downcast_ref() == Some(&CertificateError::PrivateKey);
+                    let fault = if leaked {
+                        Fault::LeakedKey
+                    } else {
+                        Fault::Contents
+                    };
+                    Found::Broken(Broken {
+                        fault,
+                        ..self.broken(&file, &error)
+                    })
+                }
             },
         }
     }
 
-    fn broken(&self, file: &TreePath, error: &dyn std::fmt::Display) -> String {
-        format!("`{}`: {error}", self.tree.layout.path(file).display())
+    fn broken(&self, file: &TreePath, error: &dyn fmt::Display) -> Broken {
+        let message = format!("`{}`: {error}", self.tree.layout.path(file).display());
+        Broken {
+            message,
+            fault: Fault::Contents,
+        }
     }
 }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::directory::{Directory, Entry};
 use super::files::{Attributes, FileError};
-use super::layout::TreePath;
+use super::layout::{self, TreePath};
 
 const COMMIT: &str = "journal.commit";
 const UNDO: &str = "journal.undo";
@@ -100,6 +100,22 @@ impl Journal {
                         })?;
                     if journal.version != VERSION {
                         let what = format!("it has version {}, want {VERSION}", journal.version);
+                        return Err(FileError::unexpected(
+                            "reading",
+                            state.path().join(name),
+                            what,
+                        ));
+                    }
+                    // A restored or tampered journal must not lead a rename anywhere else.
+                    if let Some(stranger) = journal
+                        .files
+                        .iter()
+                        .find(|file| !layout::is_known(&file.file))
+                    {
+                        let what = format!(
+                            "it names `{}`, which is no file of a tree",
+                            stranger.file.relative.escape_debug()
+                        );
                         return Err(FileError::unexpected(
                             "reading",
                             state.path().join(name),

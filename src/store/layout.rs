@@ -197,6 +197,11 @@ pub fn row_of(file: &TreePath) -> Option<(&'static Row, Access)> {
     })
 }
 
+/// Returns whether a transaction may write a file: one of a row's, the recorded configuration, or the ledger.
+pub(super) fn is_known(file: &TreePath) -> bool {
+    row_of(file).is_some() || *file == recorded_configuration() || *file == ledger()
+}
+
 /// Returns the directory that kubeconfigs lie in by default: the parent of the certificates directory.
 pub fn default_kubeconfigs(certificates: &Path) -> PathBuf {
     certificates

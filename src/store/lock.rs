@@ -12,7 +12,14 @@ const NAME: &str = "lock";
 /// The held lock of a tree.
 pub(super) struct Lock {
     /// Closing it releases the lock.
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Takes the name of this run out, so that the next one is never announced by it.
+    fn drop(&mut self) {
+        let _courtesy = self.file.set_len(0);
+    }
 }
 
 /// Another run holds the lock.
@@ -54,7 +61,7 @@ impl Lock {
             .and_then(|()| file.sync_all())
             .map_err(FileError::io("writing", path))
             .map_err(LockError::File)?;
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
     }
 }
 

@@ -29,6 +29,7 @@ use super::journal::{Direction, Journal, JournalFile, is_litter, kept_name, stag
 use super::layout::{self, Access, Layout, Root, TreePath};
 use super::ledger;
 use super::lock::{Busy, Lock, LockError};
+use crate::catalog::CATALOG;
 
 /// Generations that are kept unless told otherwise.
 pub const DEFAULT_GENERATIONS: usize = 5;
@@ -104,6 +105,15 @@ pub enum TreeState {
 impl Tree {
     /// Looks for a pending transaction of the tree.
     pub fn open(layout: &Layout) -> Result<Tree, FileError> {
+        for path in [&layout.kubeconfigs, &layout.certificates] {
+            if path.exists() && !path.is_dir() {
+                return Err(FileError::unexpected(
+                    "opening the directory",
+                    path,
+                    "it is a file, want a directory",
+                ));
+            }
+        }
         let state = layout.directory(Root::State);
         let pending = match state.symlink_metadata() {
             Ok(_) => Journal::read(&Directory::open(&state)?)?,
@@ -132,7 +142,7 @@ impl Tree {
             .map(|(_, journal)| journal.command.as_str())
     }
 
-    /// Returns whether no run before left anything to finish or to remove.
+    /// Returns whether there is nothing to finish, to remove or to tighten.
     ///
     /// # Errors
     /// If a directory of the tree cannot be read, or others can write in it.
@@ -145,7 +155,7 @@ impl Tree {
                 return Ok(false);
             }
         }
-        Ok(true)
+        Ok(loose(&self.layout)?.is_empty())
     }
 
     /// Reads a file as it will be once the pending transaction is finished; `None` if it does not exist.
@@ -183,20 +193,32 @@ impl Transaction {
         command: &str,
         now: OffsetDateTime,
     ) -> Result<Transaction, TransactionError> {
-        let unchanged = |error| TransactionError::Failed {
-            error,
-            state: TreeState::Unchanged,
-        };
+        // What is there is judged before anything is made.
+        directories(layout).map_err(refused_or(TreeState::Unchanged))?;
         let mut made = Made::default();
-        let kubeconfigs = made
-            .directory(&layout.kubeconfigs)
-            .map_err(refused_or(TreeState::Unchanged))?;
-        kubeconfigs
-            .create_directory(layout::STATE_DIRECTORY, 0o700)
-            .map_err(unchanged)?;
-        let state = Directory::open(&layout.directory(Root::State))
-            .map_err(refused_or(TreeState::Unchanged))?;
-        kubeconfigs.sync().map_err(unchanged)?;
+        Transaction::take(layout, command, now, &mut made)
+            .inspect_err(|_| made.remove_directories())
+    }
+
+    fn take(
+        layout: &Layout,
+        command: &str,
+        now: OffsetDateTime,
+        made: &mut Made,
+    ) -> Result<Transaction, TransactionError> {
+        let failed = refused_or(TreeState::Unchanged);
+        made.directory(&layout.kubeconfigs).map_err(&failed)?;
+        let path = layout.directory(Root::State);
+        if path.is_symlink() {
+            let error = FileError::unexpected(
+                "opening the directory",
+                path,
+                "it is a symbolic link, want a directory",
+            );
+            return Err(TransactionError::Refused(error));
+        }
+        made.create(&path, 0o700).map_err(&failed)?;
+        let state = Directory::open(&path).map_err(&failed)?;
         let since = now.format(&Rfc3339).unwrap_or_default();
         let holder = format!(
             "`pki {command}`, process {}, since {since}",
@@ -204,9 +226,9 @@ impl Transaction {
         );
         let lock = Lock::take(&state, &holder).map_err(|error| match error {
             LockError::Busy(busy) => TransactionError::Busy(busy),
-            LockError::File(error) => unchanged(error),
+            LockError::File(error) => failed(error),
         })?;
-        state.sync().map_err(unchanged)?;
+        state.sync().map_err(&failed)?;
         let recovered = recover(layout, &state)?;
         Ok(Transaction {
             layout: layout.clone(),
@@ -305,7 +327,10 @@ impl Transaction {
         interrupted: &dyn Fn() -> bool,
     ) -> Result<Committed, TransactionError> {
         let failed = refused_or(TreeState::Unchanged);
-        let mut committed = Committed::default();
+        let mut committed = Committed {
+            tightened: tighten(&self.layout).map_err(&failed)?,
+            ..Committed::default()
+        };
         for write in &self.writes {
             if interrupted() {
                 return Err(TransactionError::Interrupted);
@@ -332,13 +357,6 @@ impl Transaction {
             };
             let attributes = wanted_attributes(write.access, old.as_deref(), staging.owner());
             if let Some(old) = &old {
-                if old.attributes.mode & 0o7777 & !write.access.mode() != 0
-                    && write.access == Access::Private
-                {
-                    committed
-                        .tightened
-                        .push((write.file.clone(), old.attributes.mode));
-                }
                 if old.bytes == write.bytes && old.attributes == attributes {
                     continue;
                 }
@@ -467,6 +485,16 @@ impl Staging {
         let path = layout.path(file);
         let parent = path.parent().unwrap_or(Path::new("/")).to_path_buf();
         self.made.directory(&parent)?;
+        let real_parent = parent
+            .canonicalize()
+            .map_err(FileError::io("opening the directory", &parent))?;
+        if !files::is_inside(layout, &real_parent) {
+            let what = format!(
+                "a symbolic link leads from it to `{}`, which is outside the tree",
+                real_parent.display()
+            );
+            return Err(FileError::unexpected("opening the directory", parent, what));
+        }
         let real = match files::follow(layout, &path) {
             Ok(real) => real,
             Err(error) if error.is_not_found() => path.clone(),
@@ -565,13 +593,14 @@ impl Made {
     /// Opens a directory of the tree, making it and what is missing above it with mode 0755, as kubeadm does.
     fn directory(&mut self, path: &Path) -> Result<&Directory, FileError> {
         if !self.open.contains_key(path) {
-            self.create(path)?;
+            self.create(path, 0o755)?;
             self.open.insert(path.to_path_buf(), Directory::open(path)?);
         }
         self.open(path)
     }
 
-    fn create(&mut self, path: &Path) -> Result<(), FileError> {
+    /// Makes a directory with this mode, and what is missing above it with mode 0755.
+    fn create(&mut self, path: &Path, mode: u32) -> Result<(), FileError> {
         let (Some(parent), Some(name)) = (
             path.parent(),
             path.file_name().and_then(|name| name.to_str()),
@@ -582,9 +611,9 @@ impl Made {
             .symlink_metadata()
             .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
         if missing {
-            self.create(parent)?;
+            self.create(parent, 0o755)?;
             let parent = Directory::open_any(parent)?;
-            if parent.create_directory(name, 0o755)? {
+            if parent.create_directory(name, mode)? {
                 parent.sync()?;
                 self.created.push((parent, name.to_owned()));
             }
@@ -706,6 +735,39 @@ fn remove_litter(layout: &Layout, state: &Directory) -> Result<(), FileError> {
         }
     }
     generations::discard(state)
+}
+
+/// Returns the private files that others can open, with their modes.
+fn loose(layout: &Layout) -> Result<Vec<(TreePath, u32)>, FileError> {
+    let private = CATALOG
+        .iter()
+        .flat_map(|row| layout::files(row))
+        .filter(|(_, access)| *access == Access::Private);
+    let mut loose = Vec::new();
+    for (file, access) in private {
+        match files::attributes_of(layout, &file) {
+            Ok(Some(Attributes { mode, .. })) if mode & 0o7777 & !access.mode() & 0o077 != 0 => {
+                loose.push((file, mode))
+            }
+            Ok(_) => {}
+            // Whoever wants to use it finds out what is wrong with it.
+            Err(FileError {
+                reason: Reason::Unexpected(_),
+                ..
+            }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(loose)
+}
+
+/// Takes the private files that others can open away from them, whether or not they are replaced: a CA's key is not.
+fn tighten(layout: &Layout) -> Result<Vec<(TreePath, u32)>, FileError> {
+    let loose = loose(layout)?;
+    for (file, mode) in &loose {
+        files::restrict(layout, file, mode & Access::Private.mode())?;
+    }
+    Ok(loose)
 }
 
 /// An existing file keeps its owner, and its mode as far as that is not looser than it may be.

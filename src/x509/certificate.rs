@@ -164,6 +164,14 @@ impl Certificate {
         self.parsed.tbs_certificate().serial_number().to_string()
     }
 
+    /// Returns whether the serial number is positive and has at most 20 octets (RFC 5280 section 4.1.2.2).
+    pub fn has_valid_serial(&self) -> bool {
+        let octets = self.parsed.tbs_certificate().serial_number().as_bytes();
+        let is_negative = octets.first().is_some_and(|first| first & 0x80 != 0);
+        let is_zero = octets.iter().all(|octet| *octet == 0);
+        octets.len() <= 20 && !is_negative && !is_zero
+    }
+
     /// Returns the first second at which the certificate is valid.
     pub fn not_before(&self) -> OffsetDateTime {
         to_offset(self.parsed.tbs_certificate().validity().not_before)

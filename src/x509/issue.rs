@@ -85,6 +85,10 @@ pub enum IssuerError {
     KeyMismatch,
     /// A self-signed CA certificate whose signature does not verify.
     Damaged,
+    /// A signature algorithm that nothing accepts any more, such as SHA-1.
+    WeakSignature,
+    /// A critical extension that is not known here; its identifier.
+    UnknownCritical(String),
 }
 
 /// Why a certificate could not be made.
@@ -156,6 +160,14 @@ impl Contents {
     /// Returns the subject alternative names as text, in their order.
     pub fn san_texts(&self) -> Vec<String> {
         self.names.iter().map(general_name_text).collect()
+    }
+
+    /// Returns an extension that is critical and that nothing here, nor in most verifiers, can judge.
+    pub fn unknown_critical(&self) -> Option<String> {
+        self.further_extensions
+            .iter()
+            .find(|extension| is_unknown_critical(extension))
+            .map(|extension| extension.extn_id.to_string())
     }
 
     /// Returns these contents with subject, usages and alternative names as `declared`; the rest stays.
@@ -251,6 +263,16 @@ pub fn check_ca(certificate: &Certificate, now: OffsetDateTime) -> Result<(), Is
     if !certificate.is_ca() {
         return Err(IssuerError::NotCa);
     }
+    if let Some(extension) = certificate
+        .extensions()
+        .iter()
+        .find(|extension| is_unknown_critical(extension))
+    {
+        return Err(IssuerError::UnknownCritical(extension.extn_id.to_string()));
+    }
+    if !super::verify::can_judge(certificate) {
+        return Err(IssuerError::WeakSignature);
+    }
     if certificate.is_self_issued() && !super::verify::is_signed_by(certificate, certificate) {
         return Err(IssuerError::Damaged);
     }
@@ -307,6 +329,24 @@ fn sign(
         .map_err(|error| IssueError::Encoding(error.to_string()))?;
     Certificate::from_der(certificate.to_der()?)
         .map_err(|error| IssueError::Encoding(error.to_string()))
+}
+
+/// RFC 5280 section 4.2: a verifier refuses a certificate with a critical extension that it does not know.
+fn is_unknown_critical(extension: &Extension) -> bool {
+    /// What Go's `crypto/x509` handles: names, key identifiers, usages and constraints.
+    const KNOWN: [&str; 10] = [
+        "2.5.29.14",
+        "2.5.29.15",
+        "2.5.29.17",
+        "2.5.29.18",
+        "2.5.29.19",
+        "2.5.29.30",
+        "2.5.29.31",
+        "2.5.29.32",
+        "2.5.29.35",
+        "2.5.29.37",
+    ];
+    extension.critical && !KNOWN.contains(&extension.extn_id.to_string().as_str())
 }
 
 /// RFC 8813 section 3: an ECDSA key cannot encipher keys, so only RSA leaves carry keyEncipherment.
@@ -503,6 +543,12 @@ impl fmt::Display for IssuerError {
             IssuerError::Expired(at) => write!(f, "it expired on {}; nothing it signs would be accepted", at.date()),
             IssuerError::NotYetValid(at) => write!(f, "it is not valid before {} (is the clock right?)", at.date()),
             IssuerError::KeyMismatch => f.write_str("its key does not belong to it (the public keys differ)"),
+            IssuerError::WeakSignature => {
+                f.write_str("it is signed with an algorithm that is not accepted any more, such as SHA-1")
+            }
+            IssuerError::UnknownCritical(oid) => {
+                write!(f, "it has a critical extension that is not known here, {oid}; most verifiers refuse it")
+            }
             IssuerError::Damaged => f.write_str("its own signature does not verify: the file is damaged"),
         }
     }

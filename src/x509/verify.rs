@@ -25,6 +25,10 @@ pub enum VerifyError {
     BadSignature,
     /// The extended key usage lacks what is asked for.
     Usage(Usage),
+    /// A signature algorithm that is not accepted any more, such as SHA-1.
+    WeakSignature,
+    /// The CA may not sign for one of its names.
+    NameConstraints,
     /// The leaf is a CA certificate.
     LeafIsCa,
     /// Anything else; the library's name of it.
@@ -84,6 +88,11 @@ pub fn verify(
             webpki::Error::InvalidSignatureForPublicKey => VerifyError::BadSignature,
             webpki::Error::RequiredEkuNotFoundContext(_) => VerifyError::Usage(usage),
             webpki::Error::CaUsedAsEndEntity => VerifyError::LeafIsCa,
+            webpki::Error::NameConstraintViolation => VerifyError::NameConstraints,
+            webpki::Error::UnsupportedSignatureAlgorithmContext(_)
+            | webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+                VerifyError::WeakSignature
+            }
             error => VerifyError::Other(error.to_string()),
         })
 }
@@ -102,6 +111,15 @@ pub fn is_signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
         .iter()
         .filter(|candidate| is_body_of(candidate.signature_alg_id().as_ref(), &algorithm))
         .any(|candidate| candidate.verify_signature(key, &signed, signature).is_ok())
+}
+
+/// Returns whether the signature on a certificate is of a kind that is still accepted.
+pub fn can_judge(certificate: &Certificate) -> bool {
+    certificate.signed_parts().is_some_and(|(_, algorithm, _)| {
+        webpki::ALL_VERIFICATION_ALGS
+            .iter()
+            .any(|candidate| is_body_of(candidate.signature_alg_id().as_ref(), &algorithm))
+    })
 }
 
 /// Returns whether `sequence` is a DER SEQUENCE with this body: webpki keeps algorithm identifiers without the header.
@@ -129,6 +147,12 @@ impl fmt::Display for VerifyError {
                 "its signature is wrong: it is damaged, or another CA of that name made it",
             ),
             VerifyError::Usage(usage) => write!(f, "its extended key usage lacks {}", usage.name()),
+            VerifyError::WeakSignature => f.write_str(
+                "it is signed with an algorithm that is not accepted any more, such as SHA-1",
+            ),
+            VerifyError::NameConstraints => {
+                f.write_str("its CA has name constraints that exclude one of its names")
+            }
             VerifyError::LeafIsCa => f.write_str("it is a CA certificate, want a leaf"),
             VerifyError::Other(reason) => write!(f, "it does not verify: {reason}"),
         }
