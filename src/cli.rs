@@ -74,22 +74,21 @@ pub enum Command {
 
 /// Where the tree lies.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Tree")]
 pub struct TreeArgs {
     /// Directory of the certificates [default: the configuration's, /etc/kubernetes/pki]
-    #[arg(long, value_name = "DIR", value_parser = parse_path)]
+    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
     pub cert_dir: Option<PathBuf>,
 
     /// Directory of the kubeconfigs and of pki's own state [default: the parent of --cert-dir]
-    #[arg(long, value_name = "DIR", value_parser = parse_path)]
+    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
     pub kubeconfig_dir: Option<PathBuf>,
 
     /// Directory of the kubelet's own certificate, only read [default: /var/lib/kubelet/pki]
-    #[arg(long, value_name = "DIR", value_parser = parse_path)]
+    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
     pub kubelet_cert_dir: Option<PathBuf>,
 
     /// Put this before every path that is not given on the command line
-    #[arg(long, value_name = "DIR", value_parser = parse_path)]
+    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
     pub rootfs: Option<PathBuf>,
 }
 
@@ -115,50 +114,54 @@ pub struct ConfigArgs {
 
 /// kubeadm's flags for single fields of the configuration; they override the file.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Cluster")]
 pub struct ClusterArgs {
     /// Address that the API server advertises [default: that of the default route]
-    #[arg(long, value_name = "IP")]
+    #[arg(long, help_heading = "Cluster", value_name = "IP")]
     pub apiserver_advertise_address: Option<String>,
 
     /// Port that the API server listens on [default: 6443]
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, help_heading = "Cluster", value_name = "PORT")]
     pub apiserver_bind_port: Option<String>,
 
     /// Further names and addresses of the API server, separated by commas
-    #[arg(long, value_name = "SANS", value_delimiter = ',')]
+    #[arg(
+        long,
+        help_heading = "Cluster",
+        value_name = "SANS",
+        value_delimiter = ','
+    )]
     pub apiserver_cert_extra_sans: Option<Vec<String>>,
 
     /// Stable address of the control plane: host, or host:port
-    #[arg(long, value_name = "ENDPOINT")]
+    #[arg(long, help_heading = "Cluster", value_name = "ENDPOINT")]
     pub control_plane_endpoint: Option<String>,
 
     /// Addresses of services: one network, or two of different families, separated by a comma [default: 10.96.0.0/12]
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, help_heading = "Cluster", value_name = "CIDR")]
     pub service_cidr: Option<String>,
 
     /// DNS domain of services [default: cluster.local]
-    #[arg(long, value_name = "DOMAIN")]
+    #[arg(long, help_heading = "Cluster", value_name = "DOMAIN")]
     pub service_dns_domain: Option<String>,
 
     /// Name of this node [default: the host name]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, help_heading = "Cluster", value_name = "NAME")]
     pub node_name: Option<String>,
 
     /// Name of the cluster in kubeconfigs [default: kubernetes]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, help_heading = "Cluster", value_name = "NAME")]
     pub cluster_name: Option<String>,
 
     /// RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384 [default: RSA-2048]
-    #[arg(long, value_name = "ALGORITHM")]
+    #[arg(long, help_heading = "Cluster", value_name = "ALGORITHM")]
     pub encryption_algorithm: Option<String>,
 
     /// How long certificates are valid [default: 8760h]
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, help_heading = "Cluster", value_name = "DURATION")]
     pub certificate_validity_period: Option<String>,
 
     /// How long CAs are valid [default: 87600h]
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, help_heading = "Cluster", value_name = "DURATION")]
     pub ca_certificate_validity_period: Option<String>,
 }
 

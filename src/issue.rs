@@ -19,7 +19,7 @@ use crate::store::ledger;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::issue::{Issuer, check_ca, self_signed_ca};
-use crate::x509::key::{KeyError, PrivateKey, PublicKey};
+use crate::x509::key::{KeyError, PrivateKey, PublicKey, hex};
 use crate::x509::verify::verify;
 
 /// Everything a plan makes, ready to be written.
@@ -99,10 +99,6 @@ impl Issued {
         };
         self.rows.iter().filter_map(entry).collect()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Makes everything that `plan` asks for, and checks it.
@@ -264,7 +260,7 @@ impl Workshop<'_> {
                 });
                 self.kubeconfig(row, leaf.signer, kubeconfig, certificate)
             }
-            Make::RenewedKubeconfig { leaf, replace_ca } => {
+            Make::RenewedKubeconfig { leaf, ca } => {
                 let Some(Holding::Kubeconfig(Found::Present(old))) = self.inventory.holding(row)
                 else {
                     bail!("the kubeconfig is gone");
@@ -273,8 +269,8 @@ impl Workshop<'_> {
                 let (certificate, key) = self.leaf(row, leaf, key)?;
                 let key = key.as_ref().map(PrivateKey::to_pem).transpose()?;
                 kubeconfig.set_client(&certificate.to_pem(), key.as_ref().map(|key| key.as_str()));
-                if *replace_ca {
-                    kubeconfig.set_ca(&self.trust_bundle(leaf.signer)?);
+                if let Some(ca) = ca {
+                    kubeconfig.set_ca(&ca.iter().map(Certificate::to_pem).collect::<String>());
                 }
                 self.kubeconfig(row, leaf.signer, kubeconfig, certificate)
             }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use rustix::process::{Resource, Rlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use zeroize::Zeroizing;
 
@@ -12,10 +11,14 @@ use super::progress::Bar;
 use super::{Env, NOTE};
 use crate::catalog::Row;
 use crate::issue::{Issued, issue};
-use crate::plan::Plan;
+use crate::plan::{Plan, Refusal};
 use crate::store::inventory::{Depth, Inventory};
+use crate::store::journal::Direction;
 use crate::store::layout::{self, Access, Layout};
-use crate::store::transaction::{Committed, Transaction, Tree};
+use crate::store::outcome::Committed;
+use crate::store::outcome::TransactionError;
+use crate::store::transaction::{self, Transaction};
+use crate::store::tree::Tree;
 
 /// What is to be carried out.
 pub(super) struct Work<'a> {
@@ -40,20 +43,16 @@ pub(super) struct Applied {
 /// Plans and carries out, all or nothing.
 pub(super) fn apply(work: &Work<'_>, env: &Env) -> Result<Applied> {
     let interrupted = interrupts()?;
-    // A core dump would hold the keys.
-    setrlimit(
-        Resource::Core,
-        Rlimit {
-            current: Some(0),
-            maximum: Some(0),
-        },
-    )
-    .context("turning core dumps off")?;
     let mut transaction = Transaction::begin(work.layout, work.command, env.now)?;
-    if let Some(command) = transaction.recovered() {
-        env.warn(&format!(
-            "an earlier `pki {command}` had been cut off after its commit; it is finished now"
-        ));
+    if let Some((command, direction)) = transaction.recovered() {
+        env.warn(&match direction {
+            Direction::Commit => format!(
+                "an earlier `pki {command}` had been cut off after its commit; it is finished now"
+            ),
+            Direction::Undo => {
+                format!("an earlier `pki {command}` had failed and was cut off; it is undone now")
+            }
+        });
     }
     // Another run may have changed the tree before this one got the lock.
     let inventory = Inventory::read(&Tree::open(work.layout)?, work.depth);
@@ -87,6 +86,23 @@ pub(super) fn apply(work: &Work<'_>, env: &Env) -> Result<Applied> {
         issued,
         committed,
     })
+}
+
+/// Plans ahead of the lock, so that a refusal leaves no trace.
+///
+/// # Errors
+/// A refusal; but where another run is at work, what stood in the way may be its work in progress, and that it is busy counts.
+pub(super) fn preview(work: &Work<'_>, inventory: &Inventory) -> Result<Plan> {
+    let refused = match (work.plan)(inventory) {
+        Err(error) if error.is::<Refusal>() => error,
+        plan => return plan,
+    };
+    if let Some(busy) = transaction::busy(work.layout) {
+        return Err(TransactionError::Busy(busy).into());
+    }
+    // It may have ended in between. If not, this is the same refusal again.
+    let inventory = Inventory::read(&Tree::open(work.layout).map_err(|_| refused)?, work.depth);
+    (work.plan)(&inventory)
 }
 
 /// Lets signals that ask to stop be noticed between two steps instead of ending the process in the middle of one.

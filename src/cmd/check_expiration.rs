@@ -9,7 +9,8 @@ use crate::config::{Cluster, Host, Settings};
 use crate::plan::expiry::{self, Thresholds, Urgency};
 use crate::report::{json, text};
 use crate::store::inventory::{Depth, Inventory};
-use crate::store::transaction::Tree;
+use crate::store::journal::Direction;
+use crate::store::tree::Tree;
 
 pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
     let target = Target::find(&args.tree, &args.config, &ClusterArgs::default())?;
@@ -25,7 +26,11 @@ pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
         warn: args.warn,
         critical: args.critical,
     };
-    let urgency = expiry.urgency(thresholds);
+    // What a kill has cut off leaves half a pair on disk until somebody writes: cron has to hear of it.
+    let urgency = match tree.pending() {
+        Some(_) => expiry.urgency(thresholds).max(Urgency::Due),
+        None => expiry.urgency(thresholds),
+    };
     if !(args.quiet && urgency == Urgency::Healthy) {
         if !args.quiet {
             for warning in &target.warnings {
@@ -35,8 +40,19 @@ pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
                 env.note(&format!("no configuration is recorded for `{}`: the rows are inferred from what is there", target.layout.certificates.display()));
             }
         }
-        if let Some(command) = tree.pending_command() {
-            env.warn(&format!("`pki {command}` was cut off after its commit; this is the tree as the next run that writes will finish it"));
+        if let Some((command, direction)) = tree.pending() {
+            let what = match direction {
+                Direction::Commit => {
+                    "was cut off after its commit; this is the tree as it will be finished"
+                }
+                Direction::Undo => "failed and was cut off; this is the tree as it was before",
+            };
+            env.warn(&format!(
+                "`pki {command}` {what}: run any `pki` command that writes"
+            ));
+        }
+        if tree.is_state_hidden() {
+            env.warn("`.pki` cannot be read by this user: what is recorded or pending there is not known");
         }
         env.print(&match (args.output, args.quiet) {
             (OutputFormat::Text, false) => text::expiration(&expiry),
@@ -55,7 +71,11 @@ pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
 
 /// Resolves the configuration for the sake of the rows it has; the node's name and address do not matter to these.
 fn cluster(settings: Settings, inventory: &Inventory) -> Result<Cluster> {
-    let of_tree = host_of(inventory);
+    let endpoint = settings
+        .control_plane_endpoint
+        .as_ref()
+        .map(|endpoint| endpoint.value.clone());
+    let of_tree = host_of(inventory, endpoint.as_deref());
     let host = match of_tree {
         Host {
             node_name: Some(_),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::apply::{Work, apply};
+use super::apply::{Applied, Work, apply, preview};
 use super::target::{Source, Target, detect_host};
 use super::{Env, Exit};
 use crate::catalog::Row;
@@ -11,7 +11,7 @@ use crate::config::{Cluster, Host, Settings};
 use crate::plan::{Plan, init};
 use crate::report::text;
 use crate::store::inventory::{Depth, Inventory};
-use crate::store::transaction::Tree;
+use crate::store::tree::Tree;
 
 pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
     let target = Target::find(&args.tree, &args.config, &args.cluster)?;
@@ -43,18 +43,6 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
             ..plan
         })
     };
-    let plan = decide(&inventory)?;
-    for warning in &plan.warnings {
-        env.warn(warning);
-    }
-    if args.write.dry_run {
-        env.print(&text::dry_run(&plan, &target.layout))?;
-        return Ok(Exit::Done);
-    }
-    if plan.is_empty() && tree.is_settled()? {
-        env.print(&text::nothing_to_make(&plan, &target.layout, false))?;
-        return Ok(Exit::Done);
-    }
     let work = Work {
         depth: &depth,
         layout: &target.layout,
@@ -62,16 +50,29 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
         plan: &decide,
         keep: args.write.keep,
     };
-    let applied = apply(&work, env)?;
-    if applied.plan.makes_nothing() {
-        env.print_done(&text::nothing_to_make(
-            &applied.plan,
-            &target.layout,
-            applied.plan.record.is_some(),
-        ))?;
-    } else {
-        env.print_done(&text::init(&applied.plan, &applied.issued, &target.layout))?;
+    if args.write.dry_run {
+        let plan = decide(&inventory)?;
+        env.warn_of(&plan);
+        env.print(&text::dry_run(&plan, &target.layout))?;
+        return Ok(Exit::Done);
     }
+    let plan = preview(&work, &inventory)?;
+    env.warn_of(&plan);
+    if plan.is_empty() && tree.is_settled()? {
+        env.print(&text::nothing_to_make(&plan, &target.layout, false))?;
+        return Ok(Exit::Done);
+    }
+    let Applied {
+        plan,
+        issued,
+        committed,
+    } = apply(&work, env)?;
+    let mut report = match plan.makes_nothing() {
+        true => text::nothing_to_make(&plan, &target.layout, plan.record.is_some()),
+        false => text::init(&plan, &issued, &target.layout),
+    };
+    report.push_str(&text::tightened(&committed));
+    env.print_done(&report)?;
     Ok(Exit::Done)
 }
 

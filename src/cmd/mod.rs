@@ -17,16 +17,17 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use anyhow::Result;
+use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use time::{Duration, OffsetDateTime};
 
 use crate::cli::{Cli, Command};
 use crate::config::{Cluster, Problems};
-use crate::plan::Refusal;
 use crate::plan::expiry::{self, Thresholds, Urgency};
+use crate::plan::{Plan, Refusal};
 use crate::store::files::FileError;
 use crate::store::inventory::Inventory;
-use crate::store::transaction::TransactionError;
+use crate::store::outcome::TransactionError;
 use crate::x509::verify::VerifyError;
 
 /// What a command gets from the process it runs in.
@@ -71,13 +72,19 @@ struct ClosedPipe;
 /// Whatever went wrong, for [`Env::report`].
 pub fn run(cli: Cli, env: &Env) -> Result<Exit> {
     // Certificates express 1950 to 9999; whoever is near either end has no working clock.
-    if !(1971..9900).contains(&env.now.year()) {
+    if !(1971..9999).contains(&env.now.year()) {
         let what = format!(
             "the clock says {}: is it right?\n{NOTE}no file was changed",
             env.now.date()
         );
         return Err(Invalid(what).into());
     }
+    // A core dump would hold the keys.
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    setrlimit(Resource::Core, none).context("turning core dumps off")?;
     match cli.command {
         Command::Init(args) => init::run(&args, env),
         Command::CheckExpiration(args) => check_expiration::run(&args, env),
@@ -124,6 +131,13 @@ impl Env {
     /// Writes a warning to standard error.
     fn warn(&self, text: &str) {
         self.talk(AnsiColor::Yellow.on_default().bold(), "warning", text);
+    }
+
+    /// Writes the warnings of a plan to standard error.
+    fn warn_of(&self, plan: &Plan) {
+        for warning in &plan.warnings {
+            self.warn(warning);
+        }
     }
 
     /// Writes a plain line to standard error.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 
-use super::apply::{Applied, Work, apply};
+use super::apply::{Applied, Work, apply, preview};
 use super::target::{Source, Target, host_of};
 use super::{Env, Exit, verdict};
 use crate::catalog::{self, Row};
@@ -14,7 +14,7 @@ use crate::plan::renew::{self, Request, Selection};
 use crate::plan::{Action, Plan};
 use crate::report::text;
 use crate::store::inventory::{Depth, Inventory};
-use crate::store::transaction::Tree;
+use crate::store::tree::Tree;
 
 pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
     let selection = selection(args);
@@ -31,7 +31,11 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
     let inventory = Inventory::read(&tree, depth);
     let declared = match target.declared() {
         Some(settings) => {
-            let resolved = Cluster::resolve(settings, &host_of(&inventory))?;
+            let endpoint = settings
+                .control_plane_endpoint
+                .as_ref()
+                .map(|endpoint| endpoint.value.clone());
+            let resolved = Cluster::resolve(settings, &host_of(&inventory, endpoint.as_deref()))?;
             for warning in target.warnings.iter().chain(
                 resolved
                     .warnings
@@ -61,18 +65,6 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         let record = record.clone().filter(|_| !plan.makes_nothing());
         Ok(Plan { record, ..plan })
     };
-    let plan = decide(&inventory)?;
-    for warning in &plan.warnings {
-        env.warn(warning);
-    }
-    if args.write.dry_run {
-        env.print(&text::dry_run(&plan, &target.layout))?;
-        return Ok(exit(&plan, &inventory, declared.as_ref(), env));
-    }
-    if plan.makes_nothing() && tree.is_settled()? {
-        env.print(&text::nothing_renewed(&plan, &target.layout))?;
-        return Ok(exit(&plan, &inventory, declared.as_ref(), env));
-    }
     let command = command(args);
     let work = Work {
         depth: &depth,
@@ -81,12 +73,23 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         plan: &decide,
         keep: args.write.keep,
     };
-    let applied = apply(&work, env)?;
+    if args.write.dry_run {
+        let plan = decide(&inventory)?;
+        env.warn_of(&plan);
+        env.print(&text::dry_run(&plan, &target.layout))?;
+        return Ok(exit(&plan, &inventory, declared.as_ref(), env));
+    }
+    let plan = preview(&work, &inventory)?;
+    env.warn_of(&plan);
+    if plan.makes_nothing() && tree.is_settled()? {
+        env.print(&text::nothing_renewed(&plan, &target.layout))?;
+        return Ok(exit(&plan, &inventory, declared.as_ref(), env));
+    }
     let Applied {
         plan,
         issued,
         committed,
-    } = applied;
+    } = apply(&work, env)?;
     env.print_done(&match plan.makes_nothing() {
         true => text::nothing_renewed(&plan, &target.layout),
         false => text::renew(&plan, &issued, &committed, &target.layout),

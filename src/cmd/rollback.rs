@@ -3,7 +3,7 @@
 use anyhow::Result;
 use zeroize::Zeroizing;
 
-use super::apply::{Work, apply};
+use super::apply::{Work, apply, preview};
 use super::target::Target;
 use super::{Env, Exit, Invalid, verdict};
 use crate::cli::{ClusterArgs, ConfigArgs, RollbackArgs};
@@ -13,7 +13,7 @@ use crate::report::text;
 use crate::store::generations::{self, Generation};
 use crate::store::inventory::{Depth, Inventory};
 use crate::store::layout::{self, Layout, TreePath};
-use crate::store::transaction::Tree;
+use crate::store::tree::Tree;
 
 /// Files with the bytes that they had.
 type OldFiles = Vec<(TreePath, Zeroizing<Vec<u8>>)>;
@@ -26,18 +26,6 @@ pub(super) fn run(args: &RollbackArgs, env: &Env) -> Result<Exit> {
         |present: &Inventory| decide(&layout, &generation, args.allow_invalid, present, env);
     let tree = Tree::open(&layout)?;
     let inventory = Inventory::read(&tree, |_| Depth::Keys);
-    let plan = decide(&inventory)?;
-    for warning in &plan.warnings {
-        env.warn(warning);
-    }
-    if args.write.dry_run {
-        env.print(&text::dry_run(&plan, &layout))?;
-        return Ok(Exit::Done);
-    }
-    if plan.is_empty() && tree.is_settled()? {
-        env.print(&text::nothing_to_put_back(&generation, &layout))?;
-        return Ok(Exit::Done);
-    }
     let command = format!("rollback {generation}");
     let work = Work {
         depth: &|_| Depth::Keys,
@@ -46,6 +34,18 @@ pub(super) fn run(args: &RollbackArgs, env: &Env) -> Result<Exit> {
         plan: &decide,
         keep: args.write.keep,
     };
+    if args.write.dry_run {
+        let plan = decide(&inventory)?;
+        env.warn_of(&plan);
+        env.print(&text::dry_run(&plan, &layout))?;
+        return Ok(Exit::Done);
+    }
+    let plan = preview(&work, &inventory)?;
+    env.warn_of(&plan);
+    if plan.is_empty() && tree.is_settled()? {
+        env.print(&text::nothing_to_put_back(&generation, &layout))?;
+        return Ok(Exit::Done);
+    }
     let applied = apply(&work, env)?;
     env.print_done(&text::rollback(
         &generation,
@@ -97,7 +97,8 @@ fn decide(
     let Some(first) = generations.iter().position(|kept| kept.name == generation) else {
         return Err(Invalid(format!("generation `{generation}` is gone")).into());
     };
-    let mut files = before(layout, generations.get(first..).unwrap_or_default())?;
+    let generations = generations.get(first..).unwrap_or_default();
+    let mut files = before(layout, generations)?;
     let tree = Tree::open(layout)?;
     let mut unchanged = Vec::new();
     for (file, bytes) in &files {
@@ -107,10 +108,19 @@ fn decide(
     }
     files.retain(|(file, _)| !unchanged.contains(file));
     let recorded = layout::recorded_configuration();
-    let record = files
+    let old_record = files
         .iter()
         .find(|(file, _)| *file == recorded)
         .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
+    // Where nothing was recorded before, nothing is again: an empty record counts as none.
+    let was_first = generations
+        .iter()
+        .flat_map(|kept| &kept.files)
+        .any(|file| file.file == recorded && !file.existed());
+    let is_recorded = tree
+        .read(&recorded)?
+        .is_some_and(|now| !now.bytes.is_empty());
+    let record = old_record.or_else(|| (was_first && is_recorded).then(String::new));
     files.retain(|(file, _)| *file != recorded);
     if let Some((stranger, _)) = files
         .iter()

@@ -13,7 +13,9 @@ use crate::config::{self, Declared, Host, Problem, Settings};
 use crate::store::files;
 use crate::store::inventory::{Found, Holding, Inventory};
 use crate::store::layout::{self, Layout};
-use crate::store::transaction::Tree;
+use crate::store::tree::Tree;
+use crate::x509::certificate::Certificate;
+use crate::x509::san::San;
 
 const CERTIFICATES: &str = "/etc/kubernetes/pki";
 const KUBELET: &str = "/var/lib/kubelet/pki";
@@ -144,7 +146,12 @@ impl Target {
         }) = &recorded
             && !is_known
         {
-            layout.certificates = below(Path::new(&directory.value));
+            // A tree that was copied or moved goes before the place that it once had.
+            let beside = layout.kubeconfigs.join("pki");
+            layout.certificates = match tree.kubeconfig_dir.is_some() && beside.is_dir() {
+                true => beside,
+                false => below(Path::new(&directory.value)),
+            };
         }
         Ok((layout, recorded))
     }
@@ -175,31 +182,60 @@ pub(super) fn detect_host() -> Host {
 }
 
 /// Returns what the tree says of the node it belongs to: a renewal must not give it the name of the machine it runs on.
-pub(super) fn host_of(inventory: &Inventory) -> Host {
-    let common_name = |row| {
-        inventory
-            .holding(row)
-            .and_then(Holding::leaf)
-            .and_then(|leaf| leaf.common_name())
-    };
-    let node_name = common_name(&KUBELET_CONF)
-        .and_then(|name| name.strip_prefix("system:node:").map(str::to_owned))
-        .or_else(|| common_name(&ETCD_SERVER));
+///
+/// The address is the one that etcd's certificates are for, where the local kubeconfigs agree with it or there is only one. A
+/// kubeconfig alone may point at a load balancer, so it is not believed where that is the control-plane endpoint.
+pub(super) fn host_of(inventory: &Inventory, endpoint: Option<&str>) -> Host {
+    let leaf = |row| inventory.holding(row).and_then(Holding::leaf);
+    let node_name = leaf(&KUBELET_CONF)
+        .and_then(|leaf| {
+            leaf.common_name()?
+                .strip_prefix("system:node:")
+                .map(str::to_owned)
+        })
+        .or_else(|| leaf(&ETCD_SERVER)?.common_name());
     let server = match inventory.holding(&CONTROLLER_MANAGER_CONF) {
         Some(Holding::Kubeconfig(Found::Present(file))) => {
-            file.kubeconfig.server().map(str::to_owned)
+            file.kubeconfig.server().and_then(address_of)
         }
         _ => None,
     };
-    let advertise_address = server
-        .as_deref()
-        .and_then(|url| url.strip_prefix("https://"))
-        .and_then(|address| address.parse::<SocketAddr>().ok())
-        .map(|address| address.ip());
+    let etcd: Vec<IpAddr> = leaf(&ETCD_SERVER)
+        .into_iter()
+        .flat_map(Certificate::sans)
+        .filter_map(|san| match san {
+            San::Ip(address) if !address.is_loopback() => Some(address),
+            San::Ip(_) | San::Dns(_) => None,
+        })
+        .collect();
+    let advertise_address = match (server, etcd.as_slice()) {
+        (Some(server), []) => {
+            Some(server).filter(|server| endpoint.and_then(endpoint_address) != Some(*server))
+        }
+        (Some(server), candidates) if candidates.contains(&server) => Some(server),
+        (_, [only]) => Some(*only),
+        _ => None,
+    };
     Host {
         node_name,
         advertise_address,
     }
+}
+
+fn address_of(url: &str) -> Option<IpAddr> {
+    Some(
+        url.strip_prefix("https://")?
+            .parse::<SocketAddr>()
+            .ok()?
+            .ip(),
+    )
+}
+
+fn endpoint_address(endpoint: &str) -> Option<IpAddr> {
+    endpoint
+        .parse()
+        .ok()
+        .or_else(|| Some(endpoint.parse::<SocketAddr>().ok()?.ip()))
 }
 
 /// Returns the address that this machine would send from along its default route. Connecting a UDP socket only looks the
@@ -246,7 +282,13 @@ fn read_config(path: &Path) -> Result<config::Reading> {
 
 fn read_recorded(layout: &Layout) -> Result<Option<Recorded>> {
     let file = layout::recorded_configuration();
-    let Some(contents) = Tree::open(layout)?.read(&file)? else {
+    let tree = Tree::open(layout)?;
+    let contents = match tree.is_state_hidden() {
+        true => None,
+        false => tree.read(&file)?,
+    };
+    // Empty once a rollback has undone the first recording.
+    let Some(contents) = contents.filter(|contents| !contents.bytes.is_empty()) else {
         return Ok(None);
     };
     let settings =

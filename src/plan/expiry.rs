@@ -223,7 +223,7 @@ impl Item {
                 not_after,
                 not_before,
             } => {
-                // Valid through its last second, so expired only after it; begun before the time the residual counts from.
+                // Now is `not_after` less the residual time.
                 if residual.is_negative()
                     || *residual <= thresholds.critical
                     || *not_before > *not_after - *residual

@@ -200,6 +200,15 @@ impl Planner<'_> {
             };
             return self.refuse(row, &unsound.to_string(), hint);
         }
+        let wanted_subject = wanted::contents(row, self.cluster)?.ok()?.subject_text();
+        let subject = leaf.subject().to_string();
+        if subject != wanted_subject {
+            // Older releases of kubeadm gave other groups, so it is no error.
+            let name = row.name;
+            self.plan.warnings.push(format!(
+                "`{name}`: its subject is `{subject}`, kubeadm 1.36 makes it `{wanted_subject}`; it is kept, `pki renew {name}` applies the other"
+            ));
+        }
         let present = leaf.sans();
         let missing: Vec<_> = wanted::sans(row, self.cluster)
             .into_iter()

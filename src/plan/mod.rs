@@ -93,8 +93,8 @@ pub enum Make {
     RenewedKubeconfig {
         /// Its client certificate.
         leaf: Leaf,
-        /// Whether the CA data is replaced by the CA's file.
-        replace_ca: bool,
+        /// The CAs that it is to trust; none where its CA data stays as it is.
+        ca: Option<Vec<Certificate>>,
     },
     /// The service-account key pair.
     ServiceAccount {

@@ -187,23 +187,27 @@ impl<'a> Planner<'a> {
         };
         let (leaf, mut changes) = self.leaf(row, signer, &old)?;
         self.say_what_was_wrong(row, &old, false);
-        let replace_ca = self.ca_change(signer, file, &mut changes);
-        Ok(Some(make(
-            Make::RenewedKubeconfig { leaf, replace_ca },
-            changes,
-        )))
+        let ca = self.ca_change(signer, file, &mut changes);
+        Ok(Some(make(Make::RenewedKubeconfig { leaf, ca }, changes)))
     }
 
-    /// The CA data stays as it is as long as it trusts every CA of the tree; a bundle of two stays two.
-    fn ca_change(&self, signer: &Row, file: &KubeconfigFile, changes: &mut Vec<Change>) -> bool {
-        let (Some(embedded), Some(wanted)) = (&file.ca, self.inventory.ca_certificates(signer))
-        else {
-            return false;
-        };
-        // kubeadm compares the first one only, so that has to be the signer's.
-        if wanted.iter().all(|ca| embedded.contains(ca)) && embedded.first() == wanted.first() {
-            return false;
+    /// The CA data stays as it is as long as it trusts every CA of the tree, the signer's first. Otherwise the tree's CAs come
+    /// before the ones that are there, so that a bundle of two stays two.
+    fn ca_change(
+        &self,
+        signer: &Row,
+        file: &KubeconfigFile,
+        changes: &mut Vec<Change>,
+    ) -> Option<Vec<Certificate>> {
+        let (embedded, own) = (file.ca.as_ref()?, self.inventory.ca_certificates(signer)?);
+        // kubeadm compares the first one only.
+        if own.iter().all(|ca| embedded.contains(ca)) && embedded.first() == own.first() {
+            return None;
         }
+        let others = embedded
+            .iter()
+            .filter(|ca| !own.contains(ca) && ca.not_after() >= self.now);
+        let bundle: Vec<_> = own.iter().chain(others).cloned().collect();
         let describe = |cas: &[Certificate]| {
             let cas: Vec<_> = cas
                 .iter()
@@ -214,10 +218,10 @@ impl<'a> Planner<'a> {
         changes.push(Change {
             field: "CA data",
             from: describe(embedded),
-            to: describe(wanted),
+            to: describe(&bundle),
             drift: true,
         });
-        true
+        Some(bundle)
     }
 
     fn leaf(
@@ -415,13 +419,13 @@ impl<'a> Planner<'a> {
         if let (Some(leaf), Some(key)) = (old.leaf, old.key)
             && !belongs(key, leaf)
         {
-            wrong.push(format!("`{}`: its key did not belong to it", row.name));
+            wrong.push(format!("`{}`: its key does not belong to it", row.name));
         }
         if old.leaf.is_none() && old.broken.is_none() {
-            wrong.push(format!("`{}`: its certificate was missing", row.name));
+            wrong.push(format!("`{}`: its certificate is missing", row.name));
         }
         if key_is_absent {
-            wrong.push(format!("`{}`: its key was missing", row.name));
+            wrong.push(format!("`{}`: its key is missing", row.name));
         }
         self.plan.warnings.extend(
             wrong

@@ -93,7 +93,8 @@ fn entry(item: &Item) -> Entry<'_> {
         missing: item.state == State::Missing,
         error: match &item.state {
             State::Broken(message) => Some(message),
-            _ => item.problem,
+            State::Dated { .. } => item.problem,
+            State::Missing => None,
         },
     }
 }

@@ -12,8 +12,8 @@ use crate::catalog::{Reload, Row};
 use crate::issue::Issued;
 use crate::plan::expiry::{Expiry, Item, State, Thresholds, Urgency};
 use crate::plan::{Action, Change, Make, Plan, time_text};
-use crate::store::layout::{Access, Layout};
-use crate::store::transaction::Committed;
+use crate::store::layout::{Access, Layout, TreePath};
+use crate::store::outcome::Committed;
 
 /// Returns kubeadm's two tables: certificates, then CAs.
 pub fn expiration(expiry: &Expiry) -> String {
@@ -181,17 +181,23 @@ pub fn renew(plan: &Plan, issued: &Issued, committed: &Committed, layout: &Layou
     text.push_str(&table(&rows));
     skipped(plan, &mut text);
     drifted(plan, &mut text);
-    for (file, mode) in &committed.tightened {
-        _ = writeln!(
-            text,
-            "\n{file}: others could read it (mode {mode:04o}); now only its owner can"
-        );
-    }
+    text.push_str(&tightened(committed));
     restarts(plan, layout, &mut text);
     if let Some(generation) = &committed.generation {
         _ = writeln!(text, "\nthe old files are kept as generation {generation}");
     }
     text
+}
+
+/// Returns which files others could open until now.
+pub fn tightened(committed: &Committed) -> String {
+    let line = |(file, mode): &(TreePath, u32)| {
+        format!(
+            "{file}: others could open it (mode {:04o}); now only its owner can\n",
+            mode & 0o7777
+        )
+    };
+    committed.tightened.iter().map(line).collect()
 }
 
 /// Returns the report of a rollback to what is there already.
@@ -264,8 +270,13 @@ fn authority_row(item: &Item) -> Vec<String> {
             ..
         } => {
             let external = if item.external { "yes" } else { "no" };
+            let mark = if item.problem.is_some() {
+                "!BROKEN! "
+            } else {
+                ""
+            };
             vec![
-                item.name.to_owned(),
+                format!("{mark}{}", item.name),
                 kubeadm_date(*not_after),
                 human(*residual),
                 format!("{external:<8}"),
@@ -380,7 +391,7 @@ fn change_text(change: &Change) -> String {
         to,
         drift,
     } = change;
-    let note = if *drift { " (not as configured)" } else { "" };
+    let note = if *drift { " (as configured now)" } else { "" };
     match (from.is_empty(), to.is_empty()) {
         (true, _) => format!("{field}: {to}{note}"),
         (_, true) => format!("{field}: {from}{note}"),

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
 use super::files::{Attributes, Contents, FileError, LARGEST_LEDGER, read_open};
@@ -91,12 +91,22 @@ impl Directory {
             let metadata = above
                 .metadata()
                 .map_err(FileError::io("opening the directory", above))?;
-            if metadata.mode() & 0o1002 == 0o0002 {
+            if !trusted(metadata.uid()) {
                 let what = format!(
-                    "everybody can write in it: mode {:04o}; a tree below it is not safe",
-                    metadata.mode() & 0o7777
+                    "it belongs to user {}, who could put another tree in place of the one below it",
+                    metadata.uid()
                 );
                 return refuse(above, what);
+            }
+            // A group of one's own is no other; in a sticky directory nobody else can rename.
+            let own_group = [0, rustix::process::getegid().as_raw()].contains(&metadata.gid());
+            let others = if own_group { 0o002 } else { 0o022 };
+            if metadata.mode() & others != 0 && metadata.mode() & 0o1000 == 0 {
+                let mode = metadata.mode() & 0o7777;
+                return refuse(
+                    above,
+                    format!("others can write in it: mode {mode:04o}; a tree below it is not safe"),
+                );
             }
         }
         Ok(())
@@ -110,17 +120,12 @@ impl Directory {
     /// Returns what lies under a name, with its bytes if it is a file. A file with several names is refused: writing to a
     /// name that someone else planted would leave the other one behind.
     pub(super) fn entry(&self, name: &str) -> Result<Entry, FileError> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = rustix::io::retry_on_intr(|| {
-            rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())
-        });
-        let file = match opened {
-            Ok(descriptor) => File::from(descriptor),
-            Err(Errno::NOENT) => return Ok(Entry::Absent),
-            Err(Errno::LOOP) => return Ok(Entry::Link),
-            Err(error) => return Err(self.error("reading", name)(error.into())),
+        if self.is_link(name)? {
+            return Ok(Entry::Link);
+        }
+        let Some(contents) = self.read_entry(name)? else {
+            return Ok(Entry::Absent);
         };
-        let contents = read_open(file, &self.path.join(name), LARGEST_LEDGER)?;
         if contents.links > 1 {
             let what = format!(
                 "the file has {} names (hard links); remove the others first",
@@ -129,6 +134,36 @@ impl Directory {
             return Err(FileError::unexpected("reading", self.path.join(name), what));
         }
         Ok(Entry::File(Box::new(contents)))
+    }
+
+    fn is_link(&self, name: &str) -> Result<bool, FileError> {
+        match rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(status) => Ok(FileType::from_raw_mode(status.st_mode).is_symlink()),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(self.error("reading", name)(error.into())),
+        }
+    }
+
+    fn read_entry(&self, name: &str) -> Result<Option<Contents>, FileError> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = rustix::io::retry_on_intr(|| {
+            rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())
+        });
+        match opened {
+            Ok(descriptor) => read_open(
+                File::from(descriptor),
+                &self.path.join(name),
+                LARGEST_LEDGER,
+            )
+            .map(Some),
+            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::LOOP) => Err(FileError::unexpected(
+                "reading",
+                self.path.join(name),
+                "it became a symbolic link",
+            )),
+            Err(error) => Err(self.error("reading", name)(error.into())),
+        }
     }
 
     /// Makes a file that nobody else can open until it has its final mode, writes all of it, and returns it unsynced.
@@ -231,6 +266,44 @@ impl Directory {
             Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(self.error("removing", name)(error.into())),
+        }
+    }
+
+    /// Like [`Directory::entry`], for a file that a transaction has given a second name.
+    pub(super) fn entry_with_links(&self, name: &str) -> Result<Entry, FileError> {
+        self.read_entry(name).map(|contents| {
+            contents.map_or(Entry::Absent, |contents| Entry::File(Box::new(contents)))
+        })
+    }
+
+    /// Takes the lock of the directory itself, at once or not at all. Closing it releases the lock.
+    pub(super) fn try_lock(&self) -> Result<bool, FileError> {
+        match rustix::io::retry_on_intr(|| {
+            rustix::fs::flock(&self.descriptor, FlockOperation::NonBlockingLockExclusive)
+        }) {
+            Ok(()) => Ok(true),
+            Err(Errno::WOULDBLOCK) => Ok(false),
+            Err(error) => Err(self.error("locking", "")(error.into())),
+        }
+    }
+
+    /// Takes from everybody what is not in this mode.
+    pub(super) fn restrict(&self, mode: u32) -> Result<(), FileError> {
+        let status = rustix::fs::fstat(&self.descriptor)
+            .map_err(|error| self.error("reading", "")(error.into()))?;
+        if status.st_mode & 0o7777 & !mode == 0 {
+            return Ok(());
+        }
+        rustix::fs::fchmod(&self.descriptor, Mode::from_raw_mode(status.st_mode & mode))
+            .map_err(|error| self.error("setting the mode of", "")(error.into()))
+    }
+
+    /// Returns whether a plain file or a link lies under a name.
+    pub(super) fn is_file(&self, name: &str) -> Result<bool, FileError> {
+        match rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(status) => Ok(!FileType::from_raw_mode(status.st_mode).is_dir()),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(self.error("reading", name)(error.into())),
         }
     }
 

@@ -100,6 +100,11 @@ impl FileError {
         }
     }
 
+    /// Returns whether this user may not do what was tried.
+    pub fn is_permission_denied(&self) -> bool {
+        matches!(&self.reason, Reason::Io(error) if error.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// Returns whether the file is simply not there.
     pub fn is_not_found(&self) -> bool {
         matches!(&self.reason, Reason::Io(error) if error.kind() == io::ErrorKind::NotFound)
@@ -126,6 +131,15 @@ pub fn read(layout: &Layout, file: &TreePath) -> Result<Option<Contents>, FileEr
 /// Reads a file of a tree that grows with time; `None` if it does not exist.
 pub(super) fn read_large(layout: &Layout, file: &TreePath) -> Result<Option<Contents>, FileError> {
     read_up_to(layout, file, LARGEST_LEDGER)
+}
+
+/// Reads a file beside one of the tree; `None` if it does not exist.
+pub(super) fn read_at(path: &Path) -> Result<Option<Contents>, FileError> {
+    match read_regular(path, LARGEST_LEDGER) {
+        Ok(contents) => Ok(Some(contents)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn read_up_to(layout: &Layout, file: &TreePath, limit: u64) -> Result<Option<Contents>, FileError> {

@@ -14,6 +14,9 @@ use super::layout::{Layout, Root, TreePath};
 
 const DIRECTORY: &str = "generations";
 const UNFINISHED: &str = ".new";
+/// Where the old files of a transaction lie that is not finished, below the state directory.
+pub(super) const UNFINISHED_PATH: &str = "generations/.new";
+const REMOVED: &str = ".old-";
 const MANIFEST: &str = "manifest.json";
 
 const VERSION: u32 = 1;
@@ -29,6 +32,8 @@ pub struct Generation {
     pub command: String,
     /// When, RFC 3339.
     pub time: String,
+    /// The certificates directory that the files belong to, as the layout names it.
+    certificates: String,
     /// The files, in the order in which they were replaced.
     pub files: Vec<GenerationFile>,
 }
@@ -57,21 +62,24 @@ struct Manifest {
     sequence: u64,
     command: String,
     time: String,
+    certificates: String,
     files: Vec<GenerationFile>,
 }
 
-/// Returns the kept generations, oldest first. Reading them takes no lock.
+/// Returns the kept generations of a tree, oldest first. Reading them takes no lock. What is not a manifest of this version is
+/// passed over.
 ///
 /// # Errors
-/// If one that is there cannot be read.
+/// If the disk fails.
 pub fn list(layout: &Layout) -> Result<Vec<Generation>, FileError> {
     let path = layout.directory(Root::State).join(DIRECTORY);
     if path.symlink_metadata().is_err() {
         return Ok(Vec::new());
     }
-    let mut generations = manifests(&Directory::open(&path)?)?
-        .into_iter()
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut generations = readable(&Directory::open(&path)?)?;
+    // Two certificates directories may share their state.
+    let own = layout.certificates_name();
+    generations.retain(|generation| generation.certificates == own);
     generations.sort_by_key(|generation| generation.sequence);
     Ok(generations)
 }
@@ -80,8 +88,11 @@ pub fn list(layout: &Layout) -> Result<Vec<Generation>, FileError> {
 fn manifests(generations: &Directory) -> Result<Vec<Result<Generation, FileError>>, FileError> {
     let mut found = Vec::new();
     for name in generations.names()? {
-        // One without a manifest is about to be removed.
-        if name != UNFINISHED && generations.contains(&format!("{name}/{MANIFEST}"))? {
+        // What has no manifest is no generation.
+        if name != UNFINISHED
+            && !name.starts_with(REMOVED)
+            && generations.contains(&format!("{name}/{MANIFEST}"))?
+        {
             found.push(manifest(generations, name));
         }
     }
@@ -116,12 +127,23 @@ fn manifest(generations: &Directory, name: String) -> Result<Generation, FileErr
         sequence,
         command,
         time,
+        certificates,
         files,
     } = serde_json::from_slice(&contents.bytes).map_err(|error| {
         unreadable(format!(
             "it is not a manifest of this version of `pki`: {error}"
         ))
     })?;
+    if let Some(stored) = files
+        .iter()
+        .filter_map(|file| file.stored.as_ref())
+        .find(|stored| stored.contains('/'))
+    {
+        return Err(unreadable(format!(
+            "it names `{}`, which is no file of it",
+            stored.escape_debug()
+        )));
+    }
     if version != VERSION {
         return Err(unreadable(format!(
             "it has version {version}, want {VERSION}"
@@ -132,6 +154,7 @@ fn manifest(generations: &Directory, name: String) -> Result<Generation, FileErr
         sequence,
         command,
         time,
+        certificates,
         files,
     })
 }
@@ -177,6 +200,7 @@ pub(super) struct Replaced<'a> {
 /// as `20261122T014500Z-renew`.
 pub(super) fn keep(
     state: &Directory,
+    layout: &Layout,
     command: &str,
     now: OffsetDateTime,
     replaced: &[Replaced<'_>],
@@ -219,6 +243,7 @@ pub(super) fn keep(
         sequence: last.unwrap_or(0) + 1,
         command: command.to_owned(),
         time,
+        certificates: layout.certificates_name(),
         files,
     };
     let bytes = serde_json::to_vec_pretty(&manifest).map_err(|error| {
@@ -296,16 +321,21 @@ pub(super) fn prune(state: &Directory, keep: usize) -> Result<(), FileError> {
     let Some(generations) = open(state)? else {
         return Ok(());
     };
-    for name in generations.names()? {
-        if name != UNFINISHED && !generations.contains(&format!("{name}/{MANIFEST}"))? {
-            remove(&generations, &name)?;
-        }
+    for name in generations
+        .names()?
+        .iter()
+        .filter(|name| name.starts_with(REMOVED))
+    {
+        remove(&generations, name)?;
     }
     let mut kept = readable(&generations)?;
     kept.sort_by_key(|generation| generation.sequence);
     let surplus = kept.len().saturating_sub(keep);
     for generation in kept.iter().take(surplus) {
-        remove(&generations, &generation.name)?;
+        // Under this name it is nobody's backup, whatever is left of it.
+        let removed = format!("{REMOVED}{}", generation.name);
+        generations.rename(&generation.name, &removed)?;
+        remove(&generations, &removed)?;
     }
     generations.sync()
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::files::Contents;
 use super::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
-use super::transaction::Tree;
+use super::tree::Tree;
 use crate::catalog::{CATALOG, Place, Row};
 use crate::kubeconfig::{Client, Kubeconfig};
 use crate::x509::certificate::{Certificate, CertificateError};

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::directory::{Directory, Entry};
 use super::files::{Attributes, FileError};
 use super::layout::{self, TreePath};
+use crate::x509::key::{self, hex};
 
 const COMMIT: &str = "journal.commit";
 const UNDO: &str = "journal.undo";
@@ -17,7 +18,7 @@ const VERSION: u32 = 1;
 
 /// The direction in which a pending transaction is finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
+pub enum Direction {
     /// The new files go into place.
     Commit,
     /// The old files come back.
@@ -46,6 +47,20 @@ pub(super) struct JournalFile {
     pub(super) file: TreePath,
     /// Whether there was a file before.
     pub(super) existed: bool,
+    /// SHA-256 of the new bytes, hexadecimal: what has been promised, and not only that something has.
+    pub(super) sha256: String,
+}
+
+impl JournalFile {
+    /// Returns whether these are the bytes that have been promised.
+    pub(super) fn is_promised(&self, bytes: &[u8]) -> bool {
+        self.sha256 == sha256(bytes)
+    }
+}
+
+/// Returns the SHA-256 of some bytes, hexadecimal.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(&key::sha256(bytes))
 }
 
 /// Returns the name under which the new file waits beside its target.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::path::Path;
 
 use super::directory::Directory;
 use super::files::FileError;
@@ -37,6 +38,15 @@ pub(super) enum LockError {
 }
 
 impl Lock {
+    /// Returns who holds the lock of a state directory; none if nobody does, or there is no lock to be seen.
+    pub(super) fn holder(state: &Path) -> Option<Busy> {
+        let mut file = File::open(state.join(NAME)).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Some(Busy::announced_in(&mut file)),
+            Ok(()) | Err(TryLockError::Error(_)) => None,
+        }
+    }
+
     /// Takes the lock at once or not at all, and writes `holder` into it for whoever comes next.
     pub(super) fn take(state: &Directory, holder: &str) -> Result<Lock, LockError> {
         let path = state.path().join(NAME);
@@ -44,12 +54,7 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // Only a courtesy: what cannot be read is not named.
-                let _read = Read::take(&mut file, 200).read_to_string(&mut holder);
-                return Err(LockError::Busy(Busy {
-                    holder: holder.trim_end().to_owned(),
-                }));
+                return Err(LockError::Busy(Busy::announced_in(&mut file)));
             }
             Err(TryLockError::Error(error)) => {
                 return Err(LockError::File(FileError::io("locking", path)(error)));
@@ -62,6 +67,17 @@ impl Lock {
             .map_err(FileError::io("writing", path))
             .map_err(LockError::File)?;
         Ok(Lock { file })
+    }
+}
+
+impl Busy {
+    fn announced_in(file: &mut File) -> Busy {
+        let mut holder = String::new();
+        // Only a courtesy: what cannot be read is not named.
+        let _read = Read::take(file, 200).read_to_string(&mut holder);
+        Busy {
+            holder: holder.trim_end().to_owned(),
+        }
     }
 }
 

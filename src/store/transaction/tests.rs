@@ -15,6 +15,8 @@ use tempfile::TempDir;
 use time::macros::datetime;
 
 use super::*;
+use crate::store::outcome::TreeState;
+use crate::store::tree::Tree;
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 00:00:00 UTC);
 
@@ -74,7 +76,7 @@ impl Fixture {
             .unwrap();
         for staged in staging.files.iter().take(renames) {
             staging
-                .made
+                .places
                 .open(&staged.directory)
                 .unwrap()
                 .rename(&staged_name(&staged.name), &staged.name)
@@ -149,7 +151,7 @@ fn a_kill_after_the_commit_point_is_finished_by_the_next_run() {
         fixture.killed_after(renames);
         assert_eq!(
             fixture.begin().recovered(),
-            Some("renew all"),
+            Some(("renew all", Direction::Commit)),
             "{renames} renames"
         );
         assert_eq!(fixture.texts(), ["new"; 3], "{renames} renames");
@@ -169,7 +171,7 @@ fn a_reader_sees_the_new_tree_while_a_commit_is_pending() {
         let fixture = Fixture::new();
         fixture.killed_after(renames);
         let tree = Tree::open(&fixture.layout).unwrap();
-        assert_eq!(tree.pending_command(), Some("renew all"));
+        assert_eq!(tree.pending(), Some(("renew all", Direction::Commit)));
         for (file, _) in files() {
             assert_eq!(
                 tree.read(&file).unwrap().unwrap().bytes.as_slice(),
@@ -464,12 +466,15 @@ fn what_does_not_belong_among_the_generations_is_left_alone() {
     fixture.transaction().commit(&|| false).unwrap();
     let generations = fixture.layout.directory(Root::State).join("generations");
     fs::write(generations.join("notes.txt"), "mine").unwrap();
-    fs::create_dir(generations.join("half-removed")).unwrap();
+    fs::create_dir(generations.join(".old-half-removed")).unwrap();
+    fs::create_dir(generations.join("backup")).unwrap();
+    fs::write(generations.join("backup/ca.key"), "mine").unwrap();
     let mut transaction = fixture.begin();
     transaction.write(files()[0].0.clone(), bytes("newer"), Access::Private);
     transaction.commit(&|| false).unwrap();
     assert!(generations.join("notes.txt").exists());
-    assert!(!generations.join("half-removed").exists());
+    assert!(generations.join("backup/ca.key").exists());
+    assert!(!generations.join(".old-half-removed").exists());
     assert_eq!(generations::list(&fixture.layout).unwrap().len(), 2);
 }
 
@@ -530,4 +535,76 @@ fn a_first_transaction_that_fails_leaves_no_directory_of_the_tree() {
     transaction.commit(&at_the_end).unwrap_err();
     assert!(!layout.certificates.exists());
     assert!(!layout.kubeconfigs.join("admin.conf").exists());
+}
+
+#[test]
+fn a_promise_that_somebody_has_taken_away_is_not_called_finished() {
+    let fixture = Fixture::new();
+    fixture.killed_after(1);
+    let certificate = fixture.layout.path(&files()[1].0);
+    fs::remove_file(certificate.with_file_name(staged_name("server.crt"))).unwrap();
+    let error = Transaction::begin(&fixture.layout, "renew all", NOW)
+        .err()
+        .unwrap();
+    assert!(matches!(error, TransactionError::Refused(_)), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("server.crt`: the new file that was promised for it is gone"),
+        "{error}"
+    );
+    assert_eq!(fs::read_to_string(certificate).unwrap(), "old");
+}
+
+#[test]
+fn a_reader_does_not_see_what_an_undo_is_going_to_take_away() {
+    let fixture = Fixture::new();
+    let (first, _) = &files()[0];
+    fs::remove_file(fixture.layout.path(first)).unwrap();
+    fixture.killed_after(3);
+    Journal::turn_round(&Directory::open(&fixture.layout.directory(Root::State)).unwrap()).unwrap();
+    let tree = Tree::open(&fixture.layout).unwrap();
+    assert_eq!(tree.pending(), Some(("renew all", Direction::Undo)));
+    assert!(tree.read(first).unwrap().is_none() && !tree.exists(first));
+}
+
+#[test]
+fn certificates_shared_by_two_kubeconfig_directories_have_one_writer() {
+    let fixture = Fixture::new();
+    let _held = fixture.begin();
+    let other = Layout {
+        kubeconfigs: fixture.layout.kubeconfigs.with_file_name("other"),
+        ..fixture.layout.clone()
+    };
+    let error = Transaction::begin(&other, "init", NOW).err().unwrap();
+    assert!(matches!(error, TransactionError::Busy(_)), "{error}");
+}
+
+#[test]
+fn a_journal_that_names_a_file_of_no_tree_is_refused() {
+    let fixture = Fixture::new();
+    fixture.killed_after(0);
+    let journal = fixture.layout.directory(Root::State).join("journal.commit");
+    let text = fs::read_to_string(&journal)
+        .unwrap()
+        .replace("etcd/server.key", "../../victim");
+    fs::write(&journal, text).unwrap();
+    let error = Transaction::begin(&fixture.layout, "renew all", NOW)
+        .err()
+        .unwrap();
+    assert!(matches!(error, TransactionError::Refused(_)), "{error}");
+    assert_eq!(fixture.texts(), ["old"; 3]);
+}
+
+#[test]
+fn a_ledger_that_an_editor_has_cut_short_gets_its_line_end_back() {
+    let fixture = Fixture::new();
+    let mut transaction = fixture.begin();
+    fs::write(fixture.layout.path(&layout::ledger()), "{}").unwrap();
+    transaction.append_to_ledger(&[]).unwrap();
+    transaction.commit(&|| false).unwrap();
+    assert_eq!(
+        fs::read_to_string(fixture.layout.path(&layout::ledger())).unwrap(),
+        "{}\n"
+    );
 }

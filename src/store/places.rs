@@ -1,0 +1,126 @@
+//! Where the files of a transaction really lie: open directories, made where they are missing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::directory::Directory;
+use super::files::{self, FileError};
+use super::layout::{Layout, Root, TreePath};
+
+/// The directories in use, and which of them did not exist before.
+#[derive(Default)]
+pub(super) struct Places {
+    open: BTreeMap<PathBuf, Directory>,
+    /// The parent and the name of each.
+    created: Vec<(Directory, String)>,
+}
+
+impl Places {
+    /// Returns the directory and name that a file really has, following a link from one directory of the tree to another.
+    pub(super) fn locate(
+        &mut self,
+        layout: &Layout,
+        file: &TreePath,
+    ) -> Result<(PathBuf, String), FileError> {
+        let path = layout.path(file);
+        let parent = path.parent().unwrap_or(Path::new("/")).to_path_buf();
+        self.directory(&parent)?;
+        let real = match files::follow(layout, &path) {
+            Ok(real) => real,
+            Err(error) if error.is_not_found() => path.clone(),
+            Err(error) => return Err(error),
+        };
+        let parent = real.parent().unwrap_or(Path::new("/")).to_path_buf();
+        // Only in these does the next run look for what a killed one has left.
+        let real_parent = parent
+            .canonicalize()
+            .map_err(FileError::io("opening the directory", &parent))?;
+        if !known(layout)
+            .iter()
+            .any(|known| known.canonicalize().is_ok_and(|known| known == real_parent))
+        {
+            let what = format!(
+                "a symbolic link leads from it to `{}`, which is no directory of the tree",
+                real.display()
+            );
+            return Err(FileError::unexpected("following the link", path, what));
+        }
+        self.directory(&parent)?;
+        let name = real
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or(file.file_name())
+            .to_owned();
+        Ok((parent, name))
+    }
+
+    /// Opens a directory of the tree, making it and what is missing above it with mode 0755, as kubeadm does.
+    pub(super) fn directory(&mut self, path: &Path) -> Result<&Directory, FileError> {
+        if !self.open.contains_key(path) {
+            self.create(path, 0o755)?;
+            self.open.insert(path.to_path_buf(), Directory::open(path)?);
+        }
+        self.open(path)
+    }
+
+    /// Makes a directory with this mode, and what is missing above it with mode 0755.
+    pub(super) fn create(&mut self, path: &Path, mode: u32) -> Result<(), FileError> {
+        let (Some(parent), Some(name)) = (
+            path.parent(),
+            path.file_name().and_then(|name| name.to_str()),
+        ) else {
+            return Ok(());
+        };
+        let missing = path
+            .symlink_metadata()
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        if missing {
+            self.create(parent, 0o755)?;
+            let parent = Directory::open_any(parent)?;
+            if parent.create_directory(name, mode)? {
+                parent.sync()?;
+                self.created.push((parent, name.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn open(&self, path: &Path) -> Result<&Directory, FileError> {
+        self.open
+            .get(path)
+            .ok_or_else(|| FileError::unexpected("opening the directory", path, "it is not open"))
+    }
+
+    /// Makes all names in all directories durable.
+    pub(super) fn sync(&self) -> Result<(), FileError> {
+        self.open.values().try_for_each(Directory::sync)
+    }
+
+    /// Removes the directories that were made, as far as they are empty.
+    pub(super) fn remove_directories(&self) {
+        for (parent, name) in self.created.iter().rev() {
+            let _occupied = parent.remove_directory(name);
+            let _unsynced = parent.sync();
+        }
+    }
+}
+
+/// Returns the directories in which a transaction makes files.
+fn known(layout: &Layout) -> [PathBuf; 4] {
+    let etcd = layout.certificates.join("etcd");
+    [
+        layout.kubeconfigs.clone(),
+        layout.certificates.clone(),
+        etcd,
+        layout.directory(Root::State),
+    ]
+}
+
+/// Opens the directories in which a transaction makes files, as far as they exist.
+pub(super) fn directories(layout: &Layout) -> Result<Vec<Directory>, FileError> {
+    known(layout)
+        .iter()
+        .filter(|path| path.is_dir())
+        .map(|path| Directory::open(path))
+        .collect()
+}

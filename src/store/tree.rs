@@ -1,0 +1,190 @@
+//! A tree as a reader sees it: through a transaction that a kill has cut off, to what the next run will make of it.
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::directory::Directory;
+use super::files::{self, Attributes, Contents, FileError, Reason};
+use super::journal::{Direction, Journal, is_litter, kept_name, staged_name};
+use super::layout::{self, Access, Layout, Root, TreePath};
+use super::places::directories;
+use crate::catalog::CATALOG;
+
+/// A tree as it will be once a pending transaction is finished; reading one needs no lock and no write access.
+pub struct Tree {
+    /// Where it lies.
+    pub layout: Layout,
+    pending: Option<(Direction, Journal)>,
+    state_hidden: bool,
+    /// Files that are read instead of those on disk.
+    instead: Vec<(TreePath, Zeroizing<Vec<u8>>)>,
+}
+
+impl Tree {
+    /// Looks for a pending transaction of the tree.
+    pub fn open(layout: &Layout) -> Result<Tree, FileError> {
+        for path in [&layout.kubeconfigs, &layout.certificates] {
+            if path.exists() && !path.is_dir() {
+                return Err(FileError::unexpected(
+                    "opening the directory",
+                    path,
+                    "it is a file, want a directory",
+                ));
+            }
+        }
+        let state = layout.directory(Root::State);
+        let (pending, state_hidden) = match state.symlink_metadata() {
+            Ok(_) => match Directory::open(&state).and_then(|state| Journal::read(&state)) {
+                Ok(pending) => (pending, false),
+                // A monitor need not be root; it sees what it may see.
+                Err(error) if error.is_permission_denied() => (None, true),
+                Err(error) => return Err(error),
+            },
+            Err(_) => (None, false),
+        };
+        Ok(Tree {
+            layout: layout.clone(),
+            pending,
+            state_hidden,
+            instead: Vec::new(),
+        })
+    }
+
+    /// Returns the tree as it would be with these files.
+    pub fn with_files(self, files: &[(TreePath, &[u8])]) -> Tree {
+        let instead = files
+            .iter()
+            .map(|(file, bytes)| (file.clone(), Zeroizing::new(bytes.to_vec())))
+            .collect();
+        Tree { instead, ..self }
+    }
+
+    /// Returns the command whose transaction a kill has cut off, and how the next run that writes will finish it.
+    pub fn pending(&self) -> Option<(&str, Direction)> {
+        self.pending
+            .as_ref()
+            .map(|(direction, journal)| (journal.command.as_str(), *direction))
+    }
+
+    /// Returns whether `pki`'s own state cannot be read by this user, so that nothing is known of it.
+    pub fn is_state_hidden(&self) -> bool {
+        self.state_hidden
+    }
+
+    /// Returns whether there is nothing to finish, to remove or to tighten.
+    ///
+    /// # Errors
+    /// If a directory of the tree cannot be read, or others can write in it.
+    pub fn is_settled(&self) -> Result<bool, FileError> {
+        if self.pending.is_some() {
+            return Ok(false);
+        }
+        for directory in directories(&self.layout)? {
+            if directory.names()?.iter().any(|name| is_litter(name)) {
+                return Ok(false);
+            }
+        }
+        Ok(loose(&self.layout)?.is_empty())
+    }
+
+    /// Reads a file as it will be once the pending transaction is finished; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// If something lies there that cannot be read.
+    pub fn read(&self, file: &TreePath) -> Result<Option<Contents>, FileError> {
+        if let Some((_, bytes)) = self.instead.iter().find(|(instead, _)| instead == file) {
+            return Ok(Some(Contents::in_memory(bytes.clone())));
+        }
+        match self.waiting(file) {
+            Waiting::Instead(path) => match files::read_at(&path)? {
+                Some(contents) => Ok(Some(contents)),
+                // Its rename has been done.
+                None => files::read(&self.layout, file),
+            },
+            Waiting::Vanishes => Ok(None),
+            Waiting::Not => files::read(&self.layout, file),
+        }
+    }
+
+    /// Returns whether anything lies at the path, without reading it.
+    pub fn exists(&self, file: &TreePath) -> bool {
+        match self.waiting(file) {
+            Waiting::Instead(path) => {
+                path.symlink_metadata().is_ok() || files::exists(&self.layout, file)
+            }
+            Waiting::Vanishes => false,
+            Waiting::Not => files::exists(&self.layout, file),
+        }
+    }
+
+    /// Returns what the pending transaction is going to do with a file.
+    fn waiting(&self, file: &TreePath) -> Waiting {
+        let Some((direction, journal)) = &self.pending else {
+            return Waiting::Not;
+        };
+        let Some(pending) = journal.files.iter().find(|pending| pending.file == *file) else {
+            return Waiting::Not;
+        };
+        // New and old files wait beside the file itself, wherever a link to it leads.
+        let path = self.layout.path(file);
+        let real = files::follow(&self.layout, &path).unwrap_or(path);
+        let beside = |name: fn(&str) -> String| {
+            let own = real
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or(file.file_name());
+            real.with_file_name(name(own))
+        };
+        match direction {
+            Direction::Commit => Waiting::Instead(beside(staged_name)),
+            Direction::Undo if pending.existed => Waiting::Instead(beside(kept_name)),
+            Direction::Undo => Waiting::Vanishes,
+        }
+    }
+}
+
+/// What a pending transaction is going to do with a file.
+enum Waiting {
+    Not,
+    /// The file at this path takes its place, unless it already has.
+    Instead(PathBuf),
+    /// It will be gone.
+    Vanishes,
+}
+
+/// Returns the private files that others can open, with their modes.
+pub(super) fn loose(layout: &Layout) -> Result<Vec<(TreePath, u32)>, FileError> {
+    let private = CATALOG
+        .iter()
+        .flat_map(|row| layout::files(row))
+        .filter(|(_, access)| *access == Access::Private);
+    let mut loose = Vec::new();
+    for (file, access) in private {
+        match files::attributes_of(layout, &file) {
+            Ok(Some(Attributes { mode, .. })) if mode & 0o7777 & !access.mode() & 0o077 != 0 => {
+                loose.push((file, mode))
+            }
+            Ok(_) => {}
+            // Whoever wants to use it finds out what is wrong with it.
+            Err(FileError {
+                reason: Reason::Unexpected(_),
+                ..
+            }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(loose)
+}
+
+/// Takes these files away from others, whether or not they have been replaced: a CA's key is not. Returns those that were there.
+pub(super) fn tighten(
+    layout: &Layout,
+    found: &[(TreePath, u32)],
+) -> Result<Vec<(TreePath, u32)>, FileError> {
+    let still = loose(layout)?;
+    for (file, mode) in &still {
+        files::restrict(layout, file, mode & Access::Private.mode())?;
+    }
+    Ok(found.to_vec())
+}
