@@ -9,6 +9,10 @@
 )]
 
 mod cases;
+mod cli;
+mod faults;
+mod files;
+mod inputs;
 mod peers;
 mod readme;
 mod support;

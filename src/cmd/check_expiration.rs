@@ -14,7 +14,7 @@ use crate::store::tree::Tree;
 
 pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
     let target = Target::find(&args.tree, &args.config, &ClusterArgs::default())?;
-    let tree = Tree::open(&target.layout)?;
+    let tree = Tree::open_as_guest(&target.layout)?;
     let inventory = Inventory::read(&tree, |_| Depth::Certificates);
     let cluster = target
         .declared()

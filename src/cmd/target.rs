@@ -282,7 +282,7 @@ fn read_config(path: &Path) -> Result<config::Reading> {
 
 fn read_recorded(layout: &Layout) -> Result<Option<Recorded>> {
     let file = layout::recorded_configuration();
-    let tree = Tree::open(layout)?;
+    let tree = Tree::open_as_guest(layout)?;
     let contents = match tree.is_state_hidden() {
         true => None,
         false => tree.read(&file)?,

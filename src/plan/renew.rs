@@ -204,9 +204,11 @@ impl<'a> Planner<'a> {
         if own.iter().all(|ca| embedded.contains(ca)) && embedded.first() == own.first() {
             return None;
         }
+        // One that does not trust the signer at all is another cluster's, or stale: nothing of it is kept.
+        let is_ours = own.first().is_some_and(|signer| embedded.contains(signer));
         let others = embedded
             .iter()
-            .filter(|ca| !own.contains(ca) && ca.not_after() >= self.now);
+            .filter(|ca| is_ours && !own.contains(ca) && ca.not_after() >= self.now);
         let bundle: Vec<_> = own.iter().chain(others).cloned().collect();
         let describe = |cas: &[Certificate]| {
             let cas: Vec<_> = cas
@@ -425,7 +427,10 @@ impl<'a> Planner<'a> {
             wrong.push(format!("`{}`: its certificate is missing", row.name));
         }
         if key_is_absent {
-            wrong.push(format!("`{}`: its key is missing", row.name));
+            wrong.push(format!(
+                "`{}`: its certificate is there and its key is not",
+                row.name
+            ));
         }
         self.plan.warnings.extend(
             wrong
@@ -434,7 +439,7 @@ impl<'a> Planner<'a> {
         );
         if old.behind > 0 {
             let what = format!(
-                "`{}`: its CA signs it directly, so the {} certificates behind it are dropped",
+                "`{}`: the CA signs it directly; what lies behind it in its file ({} more) is dropped",
                 row.name, old.behind
             );
             self.plan.warnings.push(what);

@@ -193,7 +193,7 @@ pub fn renew(plan: &Plan, issued: &Issued, committed: &Committed, layout: &Layou
 pub fn tightened(committed: &Committed) -> String {
     let line = |(file, mode): &(TreePath, u32)| {
         format!(
-            "{file}: others could open it (mode {:04o}); now only its owner can\n",
+            "{file}: others could read it (mode {:04o}); now only its owner can\n",
             mode & 0o7777
         )
     };

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::directory::Directory;
 use super::files::{self, FileError};
-use super::layout::{Layout, Root, TreePath};
+use super::layout::{self, Layout, Root, TreePath};
+use crate::catalog::CATALOG;
 
 /// The directories in use, and which of them did not exist before.
 #[derive(Default)]
@@ -31,16 +32,12 @@ impl Places {
             Err(error) => return Err(error),
         };
         let parent = real.parent().unwrap_or(Path::new("/")).to_path_buf();
-        // Only in these does the next run look for what a killed one has left.
         let real_parent = parent
             .canonicalize()
             .map_err(FileError::io("opening the directory", &parent))?;
-        if !known(layout)
-            .iter()
-            .any(|known| known.canonicalize().is_ok_and(|known| known == real_parent))
-        {
+        if !is_writable(layout, &real_parent) {
             let what = format!(
-                "a symbolic link leads from it to `{}`, which is no directory of the tree",
+                "a symbolic link leads from it to `{}`, which is outside the tree",
                 real.display()
             );
             return Err(FileError::unexpected("following the link", path, what));
@@ -105,20 +102,35 @@ impl Places {
     }
 }
 
-/// Returns the directories in which a transaction makes files.
-fn known(layout: &Layout) -> [PathBuf; 4] {
+/// Returns whether a canonical path lies in a directory that `pki` may write in.
+fn is_writable(layout: &Layout, real: &Path) -> bool {
+    [Root::Certificates, Root::Kubeconfigs]
+        .into_iter()
+        .filter_map(|root| layout.directory(root).canonicalize().ok())
+        .any(|root| real.starts_with(root))
+}
+
+/// Opens the directories in which a transaction makes files, as far as they exist: the tree's own, and those that links from
+/// there to other places in the tree lead to.
+pub(super) fn directories(layout: &Layout) -> Result<Vec<Directory>, FileError> {
     let etcd = layout.certificates.join("etcd");
-    [
+    let mut paths = vec![
         layout.kubeconfigs.clone(),
         layout.certificates.clone(),
         etcd,
         layout.directory(Root::State),
-    ]
-}
-
-/// Opens the directories in which a transaction makes files, as far as they exist.
-pub(super) fn directories(layout: &Layout) -> Result<Vec<Directory>, FileError> {
-    known(layout)
+    ];
+    for (file, _) in CATALOG.iter().flat_map(|row| layout::files(row)) {
+        let path = layout.path(&file);
+        if path.is_symlink()
+            && let Ok(real) = path.canonicalize()
+            && let Some(parent) = real.parent()
+            && is_writable(layout, parent)
+        {
+            paths.push(parent.to_path_buf());
+        }
+    }
+    paths
         .iter()
         .filter(|path| path.is_dir())
         .map(|path| Directory::open(path))

@@ -34,21 +34,32 @@ impl Tree {
             }
         }
         let state = layout.directory(Root::State);
-        let (pending, state_hidden) = match state.symlink_metadata() {
-            Ok(_) => match Directory::open(&state).and_then(|state| Journal::read(&state)) {
-                Ok(pending) => (pending, false),
-                // A monitor need not be root; it sees what it may see.
-                Err(error) if error.is_permission_denied() => (None, true),
-                Err(error) => return Err(error),
-            },
-            Err(_) => (None, false),
+        let pending = match state.symlink_metadata() {
+            Ok(_) => Journal::read(&Directory::open(&state)?)?,
+            Err(_) => None,
         };
         Ok(Tree {
             layout: layout.clone(),
             pending,
-            state_hidden,
+            state_hidden: false,
             instead: Vec::new(),
         })
+    }
+
+    /// Opens a tree of which this user may not see everything: a monitor need not be root.
+    ///
+    /// # Errors
+    /// As [`Tree::open`], but for a state directory that this user may not read.
+    pub fn open_as_guest(layout: &Layout) -> Result<Tree, FileError> {
+        match Tree::open(layout) {
+            Err(error) if error.is_permission_denied() => Ok(Tree {
+                layout: layout.clone(),
+                pending: None,
+                state_hidden: true,
+                instead: Vec::new(),
+            }),
+            tree => tree,
+        }
     }
 
     /// Returns the tree as it would be with these files.

@@ -43,14 +43,18 @@ pub(crate) fn peers<const N: usize>(names: [&str; N]) -> Option<[PathBuf; N]> {
     if missing.is_empty() {
         return Some(paths.map(Option::unwrap));
     }
-    let missing = missing.join(", ");
+    skip(&format!("{} not installed", missing.join(", ")));
+    None
+}
+
+/// Records that the current test is skipped, which then has to return; if peers are required, it fails here instead.
+pub(crate) fn skip(reason: &str) {
     let is = |name, value| env::var(name).is_ok_and(|found| found == value);
     assert!(
         !is("CI", "true") && !is("PKI_REQUIRE_PEERS", "1"),
-        "{missing} not installed, and the environment says that peers are required"
+        "{reason}, and the environment says that peers are required"
     );
-    record_skip(&missing);
-    None
+    record_skip(reason);
 }
 
 /// Returns the path of one program that this project does not build; see [`peers`].
@@ -69,15 +73,11 @@ fn find(name: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Says that the current test is skipped; `cargo xtask test` counts the lines of the file.
-fn record_skip(missing: &str) {
+/// Records that the current test is skipped, even where peers are required; `cargo xtask test` counts the lines of the file.
+pub(crate) fn record_skip(reason: &str) {
     let thread = thread::current();
-    let line = format!(
-        "skipped: {}: {missing} not installed\n",
-        thread.name().unwrap_or("?")
-    );
-    // Not by a macro, whose text would only be shown if the test failed.
-    io::stderr().write_all(line.as_bytes()).unwrap();
+    let line = format!("skipped: {}: {reason}\n", thread.name().unwrap_or("?"));
+    say(&line);
     if let Some(path) = env::var_os("PKI_SKIPPED_FILE") {
         let mut file = OpenOptions::new()
             .append(true)
@@ -87,6 +87,11 @@ fn record_skip(missing: &str) {
         // In one piece: other tests write too.
         file.write_all(line.as_bytes()).unwrap();
     }
+}
+
+/// Says something whatever becomes of the test: the text of a macro would only be shown if it failed.
+pub(crate) fn say(text: &str) {
+    io::stderr().write_all(text.as_bytes()).unwrap();
 }
 
 /// What a program said, and how it ended.

@@ -1,0 +1,7 @@
+//! The command line: what is typed, what is printed where, and how it ends.
+
+mod environment;
+mod exit;
+mod help;
+mod output;
+mod streams;

@@ -1,0 +1,494 @@
+//! What the commands print: data on standard output, talk on standard error, and whole messages for people.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::{
+    inputs::specimen::Specimen,
+    support::{Run, peer, pki, run},
+};
+
+const BORN: &str = "2026-01-01T00:00:00Z";
+
+/// A tree made at a known time, so that every date in a message is known.
+fn dated() -> Specimen {
+    let specimen = Specimen::empty();
+    let arguments = [
+        "init",
+        "--now",
+        BORN,
+        "--node-name",
+        "cp-1",
+        "--apiserver-advertise-address",
+        "192.0.2.11",
+        "--encryption-algorithm",
+        "ECDSA-P256",
+    ];
+    specimen.pki(&arguments).ok();
+    specimen
+}
+
+/// Returns both streams with the folder replaced, without the blanks that tables end with.
+fn shown(specimen: &Specimen, run: &Run) -> String {
+    let text = format!(
+        "exit code {}\n-- stdout\n{}-- stderr\n{}",
+        run.code.unwrap(),
+        run.stdout,
+        run.stderr
+    );
+    let text = text.replace(specimen.folder().to_str().unwrap(), "[ROOT]");
+    text.lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
+}
+
+/// The same without the hints, which have tests of their own.
+fn without_hints(specimen: &Specimen, run: &Run) -> String {
+    let text = shown(specimen, run);
+    let lines = text.lines().filter(|line| !line.starts_with("hint: "));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn init_says_what_it_made_and_then_that_all_is_there() {
+    let specimen = Specimen::empty();
+    let arguments = [
+        "init",
+        "--now",
+        BORN,
+        "--node-name",
+        "cp-1",
+        "--apiserver-advertise-address",
+        "192.0.2.11",
+        "--encryption-algorithm",
+        "ECDSA-P256",
+    ];
+    let first = specimen.pki(&arguments);
+    assert_snapshot!(shown(&specimen, &first), @r"
+    exit code 0
+    -- stdout
+    certificates in [ROOT]/etc/kubernetes/pki, kubeconfigs in [ROOT]/etc/kubernetes
+                 NAME                       KEY          EXPIRES
+    made         ca                         ECDSA-P256   2035-12-30
+    made         apiserver                  ECDSA-P256   2027-01-01
+    made         apiserver-kubelet-client   ECDSA-P256   2027-01-01
+    made         front-proxy-ca             ECDSA-P256   2035-12-30
+    made         front-proxy-client         ECDSA-P256   2027-01-01
+    made         etcd-ca                    ECDSA-P256   2035-12-30
+    made         etcd-server                ECDSA-P256   2027-01-01
+    made         etcd-peer                  ECDSA-P256   2027-01-01
+    made         etcd-healthcheck-client    ECDSA-P256   2027-01-01
+    made         apiserver-etcd-client      ECDSA-P256   2027-01-01
+    made         sa                         ECDSA-P256
+    made         admin.conf                 ECDSA-P256   2027-01-01
+    made         super-admin.conf           ECDSA-P256   2027-01-01
+    made         kubelet.conf               ECDSA-P256   2027-01-01
+    made         controller-manager.conf    ECDSA-P256   2027-01-01
+    made         scheduler.conf             ECDSA-P256   2027-01-01
+
+    next: once the API server is up, give the identities in this tree their rights:
+        pki template rbac | kubectl --kubeconfig [ROOT]/etc/kubernetes/super-admin.conf apply -f -
+    -- stderr
+    ");
+    let second = specimen.pki(&arguments);
+    assert_snapshot!(shown(&specimen, &second), @r"
+    exit code 0
+    -- stdout
+    certificates in [ROOT]/etc/kubernetes/pki, kubeconfigs in [ROOT]/etc/kubernetes
+    all 16 are there and usable; nothing was written
+    -- stderr
+    ");
+}
+
+#[test]
+fn a_refusal_names_everything_at_once() {
+    let specimen = dated();
+    specimen.write("pki/etcd/ca.key", "");
+    specimen.copy("pki/etcd/server.key", "pki/apiserver.key");
+    specimen.remove("pki/front-proxy-client.key");
+    let refused = specimen.pki(&["init", "--now", BORN]);
+    assert_snapshot!(without_hints(&specimen, &refused), @r"
+    exit code 3
+    -- stdout
+    -- stderr
+    error: `apiserver`: its key does not belong to it (the public keys differ)
+    error: `front-proxy-client`: its certificate is there and its key is not
+    error: `[ROOT]/etc/kubernetes/pki/etcd/ca.key`: the file is empty
+    ");
+    let refused = specimen.pki(&["renew", "all", "--now", BORN]);
+    assert_snapshot!(without_hints(&specimen, &refused), @r"
+    exit code 3
+    -- stdout
+    -- stderr
+    error: `[ROOT]/etc/kubernetes/pki/etcd/ca.key`: the file is empty
+    ");
+}
+
+#[test]
+fn a_renewal_says_what_changed_and_what_is_to_be_restarted() {
+    let specimen = dated();
+    let run = specimen.pki(&[
+        "renew",
+        "apiserver",
+        "scheduler.conf",
+        "--now",
+        "2026-12-15T00:00:00Z",
+    ]);
+    assert_snapshot!(shown(&specimen, &run), @r"
+    exit code 4
+    -- stdout
+    certificates in [ROOT]/etc/kubernetes/pki, kubeconfigs in [ROOT]/etc/kubernetes
+    RENEWED          OLD EXPIRY             NEW EXPIRY             KEY
+    apiserver        2027-01-01T00:00:00Z   2027-12-15T00:00:00Z   new ECDSA-P256
+    scheduler.conf   2027-01-01T00:00:00Z   2027-12-15T00:00:00Z   new ECDSA-P256
+
+    to be done, the rest is read again without a restart:
+        kube-scheduler: move `[ROOT]/etc/kubernetes/manifests/kube-scheduler.yaml` away, wait until its container is gone (about 20 s), and move it back
+
+    the old files are kept as generation 20261215T000000Z-renew
+    -- stderr
+    ");
+}
+
+#[test]
+fn a_check_shows_one_row_for_everything() {
+    let specimen = dated();
+    specimen
+        .pki(&["renew", "apiserver", "--now", "2026-07-01T00:00:00Z"])
+        .ok();
+    specimen.remove("pki/front-proxy-client.crt");
+    specimen.remove("pki/front-proxy-client.key");
+    let run = specimen.pki(&["check-expiration", "--now", "2026-12-15T00:00:00Z"]);
+    assert_snapshot!(shown(&specimen, &run), @r"
+    exit code 5
+    -- stdout
+    CERTIFICATE                    EXPIRES                  RESIDUAL TIME   CERTIFICATE AUTHORITY   EXTERNALLY MANAGED
+    admin.conf                     Jan 01, 2027 00:00 UTC   17d             ca                      no
+    apiserver                      Jul 01, 2027 00:00 UTC   198d            ca                      no
+    apiserver-etcd-client          Jan 01, 2027 00:00 UTC   17d             etcd-ca                 no
+    apiserver-kubelet-client       Jan 01, 2027 00:00 UTC   17d             ca                      no
+    controller-manager.conf        Jan 01, 2027 00:00 UTC   17d             ca                      no
+    etcd-healthcheck-client        Jan 01, 2027 00:00 UTC   17d             etcd-ca                 no
+    etcd-peer                      Jan 01, 2027 00:00 UTC   17d             etcd-ca                 no
+    etcd-server                    Jan 01, 2027 00:00 UTC   17d             etcd-ca                 no
+    !MISSING! front-proxy-client
+    kubelet.conf                   Jan 01, 2027 00:00 UTC   17d             ca                      no
+    scheduler.conf                 Jan 01, 2027 00:00 UTC   17d             ca                      no
+    super-admin.conf               Jan 01, 2027 00:00 UTC   17d             ca                      no
+
+    CERTIFICATE AUTHORITY   EXPIRES                  RESIDUAL TIME   EXTERNALLY MANAGED
+    ca                      Dec 30, 2035 00:00 UTC   9y              no
+    etcd-ca                 Dec 30, 2035 00:00 UTC   9y              no
+    front-proxy-ca          Dec 30, 2035 00:00 UTC   9y              no
+    -- stderr
+    warning: expires on 2027-01-01: admin.conf, apiserver-etcd-client, apiserver-kubelet-client, controller-manager.conf, etcd-healthcheck-client, etcd-peer, etcd-server, kubelet.conf, scheduler.conf, super-admin.conf; `pki renew --due 30d` renews what is due
+    warning: missing: front-proxy-client; `pki init` makes what is missing
+    ");
+}
+
+/// Expired at the end, before it what is due; what is not valid yet is no better than what has expired.
+#[test]
+fn quiet_shows_the_most_urgent_last() {
+    let specimen = dated();
+    let renew = |name: &str, now: &str| drop(specimen.pki(&["renew", name, "--now", now]));
+    renew("apiserver", "2026-06-01T00:00:00Z");
+    renew("scheduler.conf", "2026-01-20T00:00:00Z");
+    renew("etcd-peer", "2026-01-25T00:00:00Z");
+    renew("front-proxy-client", "2027-06-01T00:00:00Z");
+    specimen.remove("pki/etcd/server.crt");
+    let run = specimen.pki(&[
+        "check-expiration",
+        "--quiet",
+        "--now",
+        "2027-01-10T00:00:00Z",
+    ]);
+    assert_eq!(run.code, Some(5), "{run}");
+    let names: Vec<_> = run
+        .stdout
+        .lines()
+        .skip(1)
+        .map(|line| {
+            line.split_whitespace()
+                .find(|word| !word.starts_with('!'))
+                .unwrap()
+        })
+        .collect();
+    let at = |name: &str| {
+        names
+            .iter()
+            .position(|found| *found == name)
+            .unwrap_or_else(|| panic!("{name}: {run}"))
+    };
+    assert!(
+        !names.contains(&"apiserver"),
+        "it needs no attention: {run}"
+    );
+    assert!(
+        at("etcd-peer") < at("scheduler.conf"),
+        "the one with less time is more urgent: {run}"
+    );
+    assert!(
+        at("scheduler.conf") < at("admin.conf"),
+        "expired is more urgent than due: {run}"
+    );
+    assert!(
+        at("scheduler.conf") < at("front-proxy-client"),
+        "not valid yet is more urgent than due: {run}"
+    );
+    assert_eq!(
+        at("etcd-server"),
+        names.len() - 1,
+        "nothing is worse than nothing: {run}"
+    );
+}
+
+#[test]
+fn quiet_says_nothing_when_nothing_needs_attention() {
+    let specimen = dated();
+    for format in ["text", "json", "yaml"] {
+        let run = specimen
+            .pki(&["check-expiration", "--quiet", "-o", format, "--now", BORN])
+            .ok();
+        assert_eq!(
+            (run.stdout.as_str(), run.stderr.as_str()),
+            ("", ""),
+            "{run}"
+        );
+    }
+    // Nor when the rows are inferred.
+    std::fs::remove_dir_all(specimen.path(".pki")).unwrap();
+    let run = specimen
+        .pki(&["check-expiration", "--quiet", "--now", BORN])
+        .ok();
+    assert_eq!(
+        (run.stdout.as_str(), run.stderr.as_str()),
+        ("", ""),
+        "{run}"
+    );
+}
+
+/// Whatever there is to complain of, standard output stays something that a program can read.
+#[test]
+fn data_and_talk_do_not_mix() {
+    let specimen = dated();
+    specimen.write("admin.conf", "");
+    std::fs::remove_dir_all(specimen.path(".pki")).unwrap();
+    for quiet in [&[][..], &["--quiet"]] {
+        let arguments = [
+            &["check-expiration", "--now", "2027-01-10T00:00:00Z"],
+            quiet,
+        ]
+        .concat();
+        let json = specimen.pki(&[&arguments[..], &["-o", "json"]].concat());
+        assert_eq!(json.code, Some(5), "{json}");
+        let value: Value =
+            serde_json::from_str(&json.stdout).unwrap_or_else(|error| panic!("{error}: {json}"));
+        assert_eq!(value["kind"], "CertificateExpirationInfo");
+        let yaml = specimen.pki(&[&arguments[..], &["-o", "yaml"]].concat());
+        let same: Value =
+            serde_saphyr::from_str(&yaml.stdout).unwrap_or_else(|error| panic!("{error}: {yaml}"));
+        assert_eq!(same, value);
+        for run in [json, yaml] {
+            assert!(run.stderr.contains("warning: `admin.conf`"), "{run}");
+        }
+    }
+    // Without configuration the renewal has something to say about itself, and still reports on standard output only.
+    let run = specimen.pki(&["renew", "apiserver", "--now", "2027-01-10T00:00:00Z"]);
+    assert!(
+        run.stdout.contains("\napiserver ") && !run.stderr.contains("RENEWED"),
+        "{run}"
+    );
+    assert!(run.stderr.contains("no configuration is recorded"), "{run}");
+}
+
+#[test]
+fn renewing_what_is_not_there_is_not_called_nothing_due() {
+    let specimen = Specimen::empty();
+    let run = specimen.pki(&["renew", "all"]);
+    assert_eq!(run.code, Some(5), "{run}");
+    assert!(
+        run.stdout.contains("not renewed: apiserver: there is none"),
+        "{run}"
+    );
+    assert!(
+        !run.stdout.contains("nothing is due"),
+        "all of it was asked for: {run}"
+    );
+    assert!(specimen.snapshot().is_empty(), "{run}");
+}
+
+/// A CA about to end clamps both certificates to the same last second.
+#[test]
+fn the_old_expiry_is_shown_even_if_it_is_the_new_one() {
+    let specimen = Specimen::empty();
+    let arguments = [
+        "init",
+        "--now",
+        BORN,
+        "--encryption-algorithm",
+        "ECDSA-P256",
+        "--ca-certificate-validity-period",
+        "100d",
+        "--node-name",
+        "cp-1",
+    ];
+    let init = specimen.pki(&arguments).ok();
+    assert!(
+        init.stderr
+            .contains("`apiserver`: valid only until 2026-04-11, when its CA `ca` expires"),
+        "{init}"
+    );
+    let run = specimen
+        .pki(&["renew", "apiserver", "--now", "2026-02-01T00:00:00Z"])
+        .ok();
+    let line = run
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("apiserver "))
+        .unwrap();
+    assert_eq!(line.matches("2026-04-11T00:00:00Z").count(), 2, "{run}");
+}
+
+#[test]
+fn the_rbac_manifests_name_every_identity_that_needs_one() {
+    let run = run(pki().args(["template", "rbac"])).ok();
+    assert_eq!(run.stderr, "");
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&run.stdout).unwrap();
+    assert!(documents.len() > 3, "{}", documents.len());
+    let mut subjects = Vec::new();
+    for document in &documents {
+        assert_eq!(
+            document["apiVersion"], "rbac.authorization.k8s.io/v1",
+            "{document}"
+        );
+        assert!(document["metadata"]["name"].is_string(), "{document}");
+        for subject in document["subjects"].as_array().into_iter().flatten() {
+            assert!(
+                subject["kind"] == "User" || subject["kind"] == "Group",
+                "{subject}"
+            );
+            subjects.push(subject["name"].as_str().unwrap().to_owned());
+        }
+        if document["kind"].as_str().unwrap().ends_with("Binding") {
+            assert!(
+                document["roleRef"]["name"].is_string() && document["subjects"].is_array(),
+                "{document}"
+            );
+        }
+    }
+    // Kubernetes itself knows what begins with `system:`.
+    let groups = pki::catalog::CATALOG
+        .iter()
+        .filter_map(|row| match row.profile {
+            pki::catalog::Profile::Client { organization, .. } => organization,
+            _ => None,
+        });
+    let wanted: Vec<_> = groups
+        .filter(|group| !group.starts_with("system:"))
+        .collect();
+    assert!(!wanted.is_empty());
+    for name in wanted.into_iter().chain([
+        "kube-apiserver-kubelet-client",
+        "system:bootstrappers:kubeadm:default-node-token",
+        "system:nodes",
+    ]) {
+        assert!(
+            subjects.iter().any(|subject| subject == name),
+            "{name} is not among {subjects:?}"
+        );
+    }
+}
+
+/// Runs our binary on a pseudo-terminal; none if the program for that is not installed.
+fn on_terminal(
+    specimen: &Specimen,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Option<String> {
+    let script = peer("script")?;
+    let command = specimen.command(arguments);
+    let words: Vec<_> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
+    let run = run(std::process::Command::new(script)
+        .args(["-qec", &words.join(" "), "/dev/null"])
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm")
+        .envs(environment.iter().copied()));
+    Some(run.stdout)
+}
+
+#[test]
+fn a_terminal_gets_colours_unless_it_does_not_want_them() {
+    let specimen = Specimen::empty();
+    let arguments = ["renew", "apiserver"];
+    let Some(text) = on_terminal(&specimen, &arguments, &[]) else {
+        return;
+    };
+    assert!(
+        text.contains("\u{1b}[") && text.contains("error:"),
+        "{text:?}"
+    );
+    for environment in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let text = on_terminal(&specimen, &arguments, &[environment]).unwrap();
+        assert!(
+            !text.contains('\u{1b}') && text.contains("error: cannot renew"),
+            "{environment:?}: {text:?}"
+        );
+    }
+}
+
+#[test]
+fn a_terminal_gets_a_progress_bar_for_rsa_keys_and_a_log_gets_none() {
+    let specimen = Specimen::empty();
+    let arguments = [
+        "init",
+        "--encryption-algorithm",
+        "RSA-2048",
+        "--node-name",
+        "cp-1",
+    ];
+    let Some(text) = on_terminal(&specimen, &arguments, &[]) else {
+        return;
+    };
+    assert!(
+        text.contains("making keys [") && text.contains(" of 16"),
+        "{text:?}"
+    );
+    assert!(text.contains("scheduler.conf"), "{text:?}");
+
+    let specimen = Specimen::empty();
+    let run = run(specimen.command(&arguments).env("TERM", "xterm")).ok();
+    assert!(!run.stderr.contains("making keys") && !(run.stdout + &run.stderr).contains('\u{1b}'));
+}
+
+#[test]
+fn nothing_but_a_terminal_gets_colours() {
+    let specimen = Specimen::empty();
+    for arguments in [
+        &["renew", "apiserver"][..],
+        &["renew"],
+        &["check-expiration"],
+        &["--help"],
+    ] {
+        let run = run(specimen
+            .command(arguments)
+            .env("TERM", "xterm-256color")
+            .env("COLORTERM", "truecolor"));
+        assert!(
+            !(run.stdout.clone() + &run.stderr).contains('\u{1b}'),
+            "{run}"
+        );
+    }
+}
+
+#[test]
+fn a_configuration_is_not_awaited_from_a_terminal() {
+    let specimen = Specimen::empty();
+    let Some(text) = on_terminal(&specimen, &["init", "--config", "-"], &[]) else {
+        return;
+    };
+    assert!(text.contains("standard input is a terminal"), "{text:?}");
+    assert!(specimen.snapshot().is_empty());
+}

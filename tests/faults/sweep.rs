@@ -1,0 +1,346 @@
+//! The sweep over every file-system call of a command.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use tempfile::TempDir;
+
+use super::{
+    FLAGS, copy, everything, fresh_tree, generations,
+    judge::{Judge, Selection, State, Verdict},
+    scratch, spread,
+    tracer::{Action, Ended, Fault, Tracer},
+};
+use crate::support::{pki, run, say};
+
+/// A way for a call to go wrong, with what the system says then.
+struct Mode {
+    name: &'static str,
+    fault: Fault,
+    reason: &'static str,
+}
+
+const fn mode(name: &'static str, action: Action, class: &'static str, sticky: bool) -> Mode {
+    let reason = match class.as_bytes() {
+        b"EIO" => "Input/output error",
+        b"EACCES" => "Permission denied",
+        b"EROFS" => "Read-only file system",
+        _ => "No space left on device",
+    };
+    Mode {
+        name,
+        fault: Fault {
+            action,
+            class,
+            sticky,
+        },
+        reason,
+    }
+}
+
+const MODES: [Mode; 9] = [
+    mode("kill", Action::Kill, "change", false),
+    mode("short", Action::Short, "write", false),
+    mode("short, then full", Action::Short, "write", true),
+    mode("ENOSPC", Action::Fail, "ENOSPC", false),
+    mode("ENOSPC from then on", Action::Fail, "ENOSPC", true),
+    mode("EIO", Action::Fail, "EIO", false),
+    mode("EACCES", Action::Fail, "EACCES", false),
+    mode("EROFS", Action::Fail, "EROFS", false),
+    mode("EROFS from then on", Action::Fail, "EROFS", true),
+];
+
+/// How many points of each mode but `kill` run if not all do.
+const SELECTED: usize = 7;
+
+/// How many violations are printed at the end.
+const SHOWN: usize = 30;
+
+#[test]
+fn a_fault_at_any_call_of_init_leaves_nothing_or_everything() {
+    let empty = scratch();
+    let mut arguments = vec!["init"];
+    arguments.extend(FLAGS);
+    sweep("init", &arguments, empty.path(), &Selection::Init);
+}
+
+#[test]
+fn a_fault_at_any_call_of_renew_all_leaves_the_old_or_the_new_tree() {
+    let tree = fresh_tree();
+    sweep("renew all", &["renew", "all"], tree.path(), &Selection::All);
+}
+
+#[test]
+fn a_fault_at_any_call_of_renew_apiserver_leaves_the_old_or_the_new_pair() {
+    let (_, tree) = renewed_tree();
+    // A mode that has to be tightened, and a generation that has to go.
+    let key = tree.path().join("etc/kubernetes/pki/apiserver.key");
+    fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    sweep(
+        "renew apiserver",
+        &["renew", "apiserver", "--keep", "1"],
+        tree.path(),
+        &Selection::Apiserver,
+    );
+}
+
+#[test]
+fn a_fault_at_any_call_of_rollback_leaves_one_tree_or_the_other() {
+    let (first, tree) = renewed_tree();
+    let [generation] = &generations(tree.path())[..] else {
+        panic!("a renewal keeps one generation");
+    };
+    let selection = Selection::Tree(first.path().to_owned());
+    // By its name: without one a second run would put back what the first one had replaced.
+    sweep(
+        "rollback",
+        &["rollback", generation],
+        tree.path(),
+        &selection,
+    );
+}
+
+/// Returns a tree as it was made, and with everything renewed.
+fn renewed_tree() -> (TempDir, TempDir) {
+    let (first, tree) = (fresh_tree(), scratch());
+    copy(first.path(), tree.path());
+    run(pki().args(["renew", "all", "--rootfs"]).arg(tree.path())).ok();
+    (first, tree)
+}
+
+fn sweep(name: &str, arguments: &[&str], template: &Path, selection: &Selection) {
+    let (Some(tracer), Some(judge)) = (Tracer::start(), Judge::start()) else {
+        return;
+    };
+    let started = Instant::now();
+    let mut sweep = Sweep {
+        tracer,
+        judge,
+        arguments: arguments.iter().map(|&text| text.to_owned()).collect(),
+        template: template.to_owned(),
+        selection,
+        tolerated: BTreeMap::new(),
+    };
+    let (clean, mut violations) = sweep.clean();
+    let (mut points, mut all, mut summary) = (0, 0, String::new());
+    for mode in &MODES {
+        let calls = clean.calls(mode.fault.class);
+        let total = calls.len();
+        let mut selected = match mode.fault.action {
+            Action::Kill => (0..total).collect(),
+            _ => spread(total, SELECTED),
+        };
+        // A failure on the brink of the commit, of the kinds that a failing disk gives.
+        if mode.fault.sticky || mode.fault.class == "EIO" {
+            selected.extend(commit_point(&calls));
+        }
+        selected.sort_unstable();
+        selected.dedup();
+        points += selected.len();
+        all += total;
+        summary += &format!(", {} {} of {total}", mode.name, selected.len());
+        for at in selected {
+            let wrong = sweep.point(mode, at);
+            // The whole sweep takes minutes.
+            if everything() {
+                wrong.iter().for_each(|what| say(&format!("{what}\n")));
+            }
+            violations.extend(wrong);
+        }
+    }
+    say(&format!(
+        "fault sweep of `{name}`: {points} of {all} points in {:.0} s, {} violations{summary}; failures that changed nothing: {:?}\n",
+        started.elapsed().as_secs_f64(),
+        violations.len(),
+        sweep.tolerated,
+    ));
+    assert!(
+        violations.is_empty(),
+        "{} violations:\n{}",
+        violations.len(),
+        violations[..violations.len().min(SHOWN)].join("\n")
+    );
+}
+
+/// Returns the calls that make the journal, the sync that follows them, and those that take it away.
+fn commit_point(calls: &[&str]) -> Vec<usize> {
+    let changes = |call: &str| {
+        ["create", "write", "fsync", "rename", "unlink"]
+            .iter()
+            .any(|name| call.starts_with(name))
+    };
+    let of_journal = |call: &str| changes(call) && call.contains("journal");
+    (0..calls.len())
+        .filter(|&at| {
+            of_journal(calls[at])
+                || calls[at].starts_with("fsync") && at > 0 && of_journal(calls[at - 1])
+        })
+        .collect()
+}
+
+struct Sweep<'a> {
+    tracer: Tracer,
+    judge: Judge,
+    arguments: Vec<String>,
+    template: PathBuf,
+    selection: &'a Selection,
+    /// Calls whose failure the run got over, by name.
+    tolerated: BTreeMap<String, usize>,
+}
+
+impl Sweep<'_> {
+    /// Runs the command without a fault.
+    fn clean(&mut self) -> (Ended, Vec<String>) {
+        let tree = self.tree();
+        let ended = self.tracer.clean(&self.arguments, tree.path());
+        self.judge.expect(State::New, tree.path(), self.selection);
+        let violations = ended
+            .unsynced
+            .iter()
+            .map(|what| format!("a power cut would lose {what}"))
+            .collect();
+        (ended, violations)
+    }
+
+    /// Makes a new tree, which the judge takes for the old one.
+    fn tree(&mut self) -> TempDir {
+        let tree = scratch();
+        copy(&self.template, tree.path());
+        self.judge.remember(tree.path());
+        tree
+    }
+
+    /// Injects a fault at one call, judges, runs the command again and judges again. Returns what was wrong.
+    fn point(&mut self, mode: &Mode, at: usize) -> Vec<String> {
+        let tree = self.tree();
+        let ended = self
+            .tracer
+            .faulty(&self.arguments, tree.path(), mode.fault, at);
+        let succeeded = ended.exit == Some(0);
+        let verdict = self.judge.judge(tree.path(), self.selection, succeeded);
+        let mut wrong = verdict.problems.clone();
+        wrong.extend(match mode.fault.action {
+            Action::Kill if ended.signal != Some(9) => Some("it was not killed".to_owned()),
+            Action::Kill if verdict.state == State::Some => Some("some rows are new".to_owned()),
+            Action::Kill => None,
+            Action::Short if !mode.fault.sticky && !succeeded => {
+                Some("a short write is no failure".to_owned())
+            }
+            _ if succeeded => self.success(mode, &ended, &verdict),
+            _ => failure(mode, tree.path(), &ended, &verdict),
+        });
+        wrong.extend(self.check(tree.path(), &verdict));
+        wrong.extend(self.again(tree.path(), &verdict));
+        let call = ended.hit.as_deref().unwrap_or("not reached");
+        wrong
+            .into_iter()
+            .map(|what| {
+                format!(
+                    "{}, call {at} ({call}), exit {:?}, then {:?}: {what}",
+                    mode.name, ended.exit, verdict.state
+                )
+            })
+            .collect()
+    }
+
+    /// Judges a run that ended well in spite of the fault.
+    fn success(&mut self, mode: &Mode, ended: &Ended, verdict: &Verdict) -> Option<String> {
+        let name = ended.hit.as_deref()?.split(' ').next()?.to_owned();
+        if verdict.state != State::New {
+            return Some(format!("exit code 0, and the tree is {:?}", verdict.state));
+        }
+        let may_not_be_ignored = ["create", "write", "fsync", "rename", "ftruncate"];
+        if mode.fault.action != Action::Short
+            && may_not_be_ignored
+                .iter()
+                .any(|known| name.starts_with(known))
+        {
+            return Some(format!("a failed {name} ended in exit code 0"));
+        }
+        if mode.fault.action == Action::Fail {
+            *self.tolerated.entry(name).or_default() += 1;
+        }
+        None
+    }
+
+    /// A command that only reads copes with whatever is there.
+    fn check(&self, tree: &Path, verdict: &Verdict) -> Vec<String> {
+        let ran = run(pki().args(["check-expiration", "--rootfs"]).arg(tree));
+        let mut wrong = Vec::new();
+        let expected: &[i32] = match verdict.state {
+            // An empty tree lacks everything.
+            State::Old if matches!(self.selection, Selection::Init) => &[5],
+            // Something is to be done soon.
+            state if state.is_pending() => &[0, 4],
+            _ => &[0],
+        };
+        if !ran.code.is_some_and(|code| expected.contains(&code)) {
+            wrong.push(format!("check-expiration, want {expected:?}: {ran}"));
+        }
+        if ran.stderr.contains("cut off") != verdict.state.is_pending() {
+            wrong.push(format!("check-expiration on what is pending: {ran}"));
+        }
+        wrong
+    }
+
+    /// The same command, without a fault, finishes the work.
+    fn again(&mut self, tree: &Path, verdict: &Verdict) -> Vec<String> {
+        let ran = run(pki().args(&self.arguments).arg("--rootfs").arg(tree));
+        let mut wrong = Vec::new();
+        if ran.code != Some(0) {
+            wrong.push(format!("run again: {ran}"));
+        }
+        if matches!(verdict.state, State::Commit | State::Renamed)
+            && !ran.stderr.contains("cut off after its commit")
+        {
+            wrong.push("run again, it does not say that it finished something".to_owned());
+        }
+        let after = self.judge.judge(tree, self.selection, true);
+        if after.state != State::New {
+            wrong.push(format!("run again, the tree is {:?}", after.state));
+        }
+        wrong.extend(
+            after
+                .problems
+                .into_iter()
+                .map(|problem| format!("run again, {problem}")),
+        );
+        wrong
+    }
+}
+
+/// Judges a run that failed: it says what failed, why, and what the tree is like now.
+fn failure(mode: &Mode, tree: &Path, ended: &Ended, verdict: &Verdict) -> Option<String> {
+    let said = format!("{}{}", ended.stderr, ended.stdout);
+    let claimed = if said.contains("the next `pki` command that writes") {
+        // If the renames were all done, and could be neither synced nor undone.
+        vec![State::Commit, State::Renamed, State::Undo]
+    } else if said.contains("the new files are all in place") {
+        vec![State::New, State::Renamed]
+    } else if ended.exit == Some(5) {
+        // Only the look at what was renewed failed, or a row that could not be read was left out.
+        vec![State::New, State::Some]
+    } else {
+        vec![State::Old]
+    };
+    let hit = ended.hit.as_deref()?;
+    let once = !mode.fault.sticky && !hit.starts_with("unlink");
+    let quoted: String = said.lines().take(6).collect::<Vec<_>>().join(" | ");
+    if !matches!(ended.exit, Some(1 | 3 | 5)) {
+        Some(format!("ended with {:?}: {quoted}", ended.signal))
+    } else if !said.contains(mode.reason) {
+        Some(format!("does not say {:?}: {quoted}", mode.reason))
+    } else if !said.contains(tree.to_str()?) {
+        Some(format!("names no file: {quoted}"))
+    } else if !claimed.contains(&verdict.state) {
+        Some(format!("says otherwise: {quoted}"))
+    } else if once && verdict.state == State::Old && !verdict.litter.is_empty() {
+        Some(format!("left {:?} behind", verdict.litter))
+    } else {
+        None
+    }
+}

@@ -1,0 +1,134 @@
+//! The dates that a clock leads to, in the encoding that RFC 5280 wants for them.
+
+use crate::{inputs::specimen::Specimen, support::peer};
+
+/// Makes a tree at `now`, checks it, renews it, and returns the times in a certificate as they are encoded.
+fn times(now: &str, certificate: &str) -> Option<Vec<String>> {
+    peer("openssl")?;
+    let t = Specimen::empty();
+    t.pki(&[
+        "init",
+        "--now",
+        now,
+        "--encryption-algorithm",
+        "ECDSA-P256",
+        "--node-name",
+        "cp-1",
+    ])
+    .ok();
+    t.pki(&["renew", "all", "--now", now]).ok();
+    t.pki(&["check-expiration", "--now", now]).ok();
+    t.pki(&["init", "--now", now]).ok();
+    let parsed = t.openssl(&["asn1parse", "-in", certificate], "").stdout;
+    let time = |line: &str| {
+        line.split_once("TIME").map(|(before, after)| {
+            let kind = before.split_whitespace().next_back().unwrap();
+            format!("{kind}{}", after.trim())
+        })
+    };
+    Some(parsed.lines().filter_map(time).collect())
+}
+
+#[track_caller]
+fn check(now: &str, certificate: &str, expected: [&str; 2]) {
+    if let Some(times) = times(now, certificate) {
+        assert_eq!(times, expected, "{certificate} made at {now}");
+    }
+}
+
+const LEAF: &str = "pki/apiserver.crt";
+const CA: &str = "pki/ca.crt";
+
+#[test]
+fn the_last_second_of_2049_and_the_first_of_2050() {
+    check(
+        "2048-12-31T23:59:59Z",
+        LEAF,
+        ["UTC:481231235459Z", "UTC:491231235959Z"],
+    );
+    check(
+        "2049-01-01T00:00:00Z",
+        LEAF,
+        ["UTC:481231235500Z", "GENERALIZED:20500101000000Z"],
+    );
+    check(
+        "2049-12-31T23:59:59Z",
+        CA,
+        ["UTC:491231235459Z", "GENERALIZED:20591229235959Z"],
+    );
+    check(
+        "2050-01-01T00:04:59Z",
+        LEAF,
+        ["UTC:491231235959Z", "GENERALIZED:20510101000459Z"],
+    );
+    check(
+        "2050-01-01T00:05:00Z",
+        LEAF,
+        ["GENERALIZED:20500101000000Z", "GENERALIZED:20510101000500Z"],
+    );
+}
+
+#[test]
+fn the_end_of_32_bits() {
+    check(
+        "2038-01-19T03:14:07Z",
+        LEAF,
+        ["UTC:380119030907Z", "UTC:390119031407Z"],
+    );
+}
+
+#[test]
+fn a_leap_day() {
+    check(
+        "2028-02-29T12:00:00Z",
+        LEAF,
+        ["UTC:280229115500Z", "UTC:290228120000Z"],
+    );
+}
+
+#[test]
+fn the_end_of_time() {
+    check(
+        "9990-06-01T00:00:00Z",
+        CA,
+        ["GENERALIZED:99900531235500Z", "GENERALIZED:99991231235959Z"],
+    );
+}
+
+#[test]
+fn a_fraction_or_an_offset_is_no_part_of_a_certificate() {
+    check(
+        "2026-06-01T12:00:00.999999999+02:00",
+        LEAF,
+        ["UTC:260601095500Z", "UTC:270601100000Z"],
+    );
+}
+
+/// The last second of a CA is still one in which it signs, and the next one is not.
+#[test]
+fn a_leaf_ends_with_its_ca_to_the_second() {
+    let t = Specimen::empty();
+    let init = [
+        "init",
+        "--now",
+        "2026-01-01T00:00:00Z",
+        "--ca-certificate-validity-period",
+        "48h",
+        "--encryption-algorithm",
+        "ECDSA-P256",
+        "--node-name",
+        "cp-1",
+    ];
+    t.pki(&init).ok();
+    let run = t.pki(&["renew", "all", "--now", "2026-01-03T00:00:00Z"]);
+    assert_eq!(run.code, Some(5), "nothing is left of its time: {run}");
+    assert!(run.stdout.contains("2026-01-03T00:00:00Z"), "{run}");
+    let before = t.snapshot();
+    let run = t.pki(&["renew", "all", "--now", "2026-01-03T00:00:01Z"]);
+    assert_eq!(run.code, Some(3), "{run}");
+    assert!(
+        run.stderr.contains("CA `ca`: it expired on 2026-01-03"),
+        "{run}"
+    );
+    t.assert_unchanged(&before, &run);
+}

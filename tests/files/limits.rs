@@ -1,0 +1,130 @@
+//! Limits of the process: an error, and the tree as it was.
+
+use std::process::Command;
+
+use crate::{
+    inputs::specimen::Specimen,
+    support::{Run, run},
+};
+
+/// Runs our binary in a shell that sets a limit.
+fn limited(t: &Specimen, limit: &str, arguments: &[&str]) -> Run {
+    let command = t.command(arguments);
+    let shell = format!("ulimit {limit} && exec \"$0\" \"$@\"");
+    run(Command::new("sh")
+        .args(["-c", &shell])
+        .arg(command.get_program())
+        .args(command.get_args()))
+}
+
+/// By a signal it would end without a word, and with its temporary files beside the tree.
+#[test]
+fn a_file_size_limit_is_an_error_and_no_death() {
+    // In blocks of 512 bytes.
+    for limit in ["-f 0", "-f 1", "-f 3"] {
+        let t = Specimen::new();
+        let before = t.snapshot();
+        let run = limited(&t, limit, &["renew", "all"]);
+        assert_eq!(run.code, Some(1), "{limit}: {run}");
+        assert!(run.stderr.contains("no file was changed"), "{limit}: {run}");
+        assert!(run.stderr.contains("File too large"), "{limit}: {run}");
+        let mut after = t.snapshot();
+        // The lock itself may be cut short by the limit.
+        after.retain(|path, _| !path.ends_with("generations"));
+        let lock = std::path::Path::new("etc/kubernetes/.pki/lock");
+        after.insert(lock.to_owned(), before[lock].clone());
+        assert_eq!(
+            crate::inputs::specimen::differences(&before, &after),
+            "",
+            "{limit}: {run}"
+        );
+        t.pki(&["renew", "all"]).ok();
+    }
+}
+
+#[test]
+fn too_few_descriptors_are_an_error_and_no_harm() {
+    let mut failed = 0;
+    for number in [5, 6, 7, 8, 10, 13, 17, 24, 32, 48] {
+        let t = Specimen::new();
+        let leaves = t.leaves();
+        let run = limited(&t, &format!("-n {number}"), &["renew", "all"]);
+        assert!(matches!(run.code, Some(0 | 1 | 3)), "{number}: {run}");
+        if run.code != Some(0) {
+            failed += 1;
+            assert!(
+                run.stderr.contains("Too many open files"),
+                "{number}: {run}"
+            );
+            assert!(t.leaves() == leaves, "{number}: {run}");
+        }
+        t.pki(&["init"]).ok();
+        t.pki(&["renew", "all"]).ok();
+    }
+    assert!(failed > 3, "the limits were none: {failed}");
+}
+
+#[test]
+fn too_few_descriptors_for_a_first_tree_leave_none() {
+    for number in [5, 6, 8, 10, 13, 17, 24, 32] {
+        let t = Specimen::empty();
+        let init = [
+            "init",
+            "--encryption-algorithm",
+            "ECDSA-P256",
+            "--node-name",
+            "cp-1",
+        ];
+        let run = limited(&t, &format!("-n {number}"), &init);
+        assert!(matches!(run.code, Some(0 | 1 | 3)), "{number}: {run}");
+        if run.code != Some(0) {
+            let left = t.snapshot();
+            assert!(
+                left.keys().all(|path| !path.ends_with("pki")),
+                "{number}: {left:#?}: {run}"
+            );
+        }
+        t.pki(&init).ok();
+    }
+}
+
+/// Enough for a check, and for making keys one after the other.
+#[test]
+fn a_small_address_space_is_enough() {
+    let t = Specimen::new();
+    limited(&t, "-v 262144", &["check-expiration"]).ok();
+    limited(&t, "-v 262144", &["renew", "all"]).ok();
+}
+
+#[test]
+fn no_core_holds_the_keys() {
+    let t = Specimen::empty();
+    let mut command = t.command(&[
+        "init",
+        "--encryption-algorithm",
+        "RSA-4096",
+        "--node-name",
+        "cp-1",
+    ]);
+    let mut child = command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let lock = t.path(".pki/lock");
+    crate::support::until("the lock", || {
+        std::fs::read(&lock).ok().filter(|text| !text.is_empty())
+    });
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"))
+        .unwrap();
+    assert_eq!(
+        line.split_whitespace().skip(4).take(2).collect::<Vec<_>>(),
+        ["0", "0"],
+        "{line}"
+    );
+}

@@ -1,0 +1,176 @@
+//! File systems that are full, read-only or immutable; each in a mount namespace of its own.
+
+use std::{path::Path, process::Command};
+
+use super::allowed;
+use crate::{
+    inputs::specimen::{Specimen, differences},
+    support::{Run, run},
+};
+
+/// Runs a shell script with the tree mounted by `mount`; `$PKI` is our binary and `$ROOT` the folder.
+fn mounted(t: &Specimen, script: &str) -> Run {
+    run(Command::new("unshare")
+        .args(["-m", "sh", "-euc", script])
+        .env("PKI", env!("CARGO_BIN_EXE_pki"))
+        .env("ROOT", t.folder()))
+}
+
+/// Returns whether mounting is allowed here; if not, the test is recorded as skipped.
+fn can_mount() -> bool {
+    allowed(
+        "unshare -m with mount",
+        Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "none", "/mnt"]),
+    )
+}
+
+const READ_ONLY: &str = "mount --bind $ROOT $ROOT; mount -o remount,ro,bind $ROOT;";
+
+#[test]
+fn a_read_only_file_system_is_refused_at_once() {
+    if !can_mount() {
+        return;
+    }
+    let t = Specimen::new();
+    let before = t.snapshot();
+    let run = mounted(
+        &t,
+        &format!("{READ_ONLY} exec $PKI renew all --rootfs $ROOT"),
+    );
+    assert_eq!(run.code, Some(1), "{run}");
+    assert!(
+        run.stderr.contains("Read-only file system") && run.stderr.contains("no file was changed"),
+        "{run}"
+    );
+    assert_eq!(differences(&before, &t.snapshot()), "", "{run}");
+    for command in ["check-expiration", "init", "renew all --dry-run"] {
+        mounted(
+            &t,
+            &format!("{READ_ONLY} exec $PKI {command} --rootfs $ROOT"),
+        )
+        .ok();
+    }
+
+    // Before the first of many large keys is made.
+    let t = Specimen::empty();
+    let start = std::time::Instant::now();
+    let run = mounted(
+        &t,
+        &format!(
+            "{READ_ONLY} exec $PKI init --rootfs $ROOT --encryption-algorithm RSA-4096 --node-name cp-1"
+        ),
+    );
+    assert_eq!(run.code, Some(1), "{run}");
+    assert!(start.elapsed().as_millis() < 1500, "{:?}", start.elapsed());
+}
+
+/// Room for the state and some of the new files.
+#[test]
+fn a_full_file_system_leaves_the_old_tree() {
+    if !can_mount() {
+        return;
+    }
+    for size in ["132k", "148k", "164k", "196k", "212k"] {
+        let t = Specimen::new();
+        let script = format!(
+            "mkdir $ROOT/small; mount -t tmpfs -o size={size} none $ROOT/small; cp -a $ROOT/etc $ROOT/small/etc;
+             code=0; $PKI renew all --rootfs $ROOT/small || code=$?; rm $ROOT/small/etc/kubernetes/.pki/lock;
+             cp -a $ROOT/small/etc $ROOT/after; exit $code"
+        );
+        let run = mounted(&t, &script);
+        assert_eq!(run.code, Some(1), "{size}: {run}");
+        assert!(
+            run.stderr.contains("No space left on device")
+                && run.stderr.contains("no file was changed"),
+            "{size}: {run}"
+        );
+        t.remove(".pki/lock");
+        let mut after = crate::inputs::specimen::snapshot(&t.folder().join("after"));
+        let generations = Path::new("kubernetes/.pki/generations");
+        after.remove(generations);
+        let before = crate::inputs::specimen::snapshot(&t.folder().join("etc"));
+        assert_eq!(differences(&before, &after), "", "{size}: {run}");
+    }
+}
+
+#[test]
+fn a_first_tree_that_does_not_fit_leaves_none() {
+    if !can_mount() {
+        return;
+    }
+    for size in ["4k", "16k", "32k", "64k", "96k"] {
+        let t = Specimen::empty();
+        let script = format!(
+            "mkdir $ROOT/small; mount -t tmpfs -o size={size} none $ROOT/small; chmod 755 $ROOT/small;
+             code=0; $PKI init --rootfs $ROOT/small --encryption-algorithm ECDSA-P256 --node-name cp-1 || code=$?;
+             cp -a $ROOT/small $ROOT/after; exit $code"
+        );
+        let run = mounted(&t, &script);
+        assert_eq!(run.code, Some(1), "{size}: {run}");
+        assert!(
+            run.stderr.contains("No space left on device")
+                && run.stderr.contains("no file was changed"),
+            "{size}: {run}"
+        );
+        let after = crate::inputs::specimen::snapshot(&t.folder().join("after"));
+        let left: Vec<_> = after
+            .keys()
+            .filter(|path| !path.starts_with("etc/kubernetes/.pki"))
+            .collect();
+        assert!(
+            left.iter().all(|path| ["etc", "etc/kubernetes"]
+                .map(Path::new)
+                .contains(&path.as_path())),
+            "{size}: {left:?}"
+        );
+    }
+}
+
+/// The file system of `pki/etcd` is another one.
+#[test]
+fn a_tree_across_mounts_is_renewed() {
+    if !can_mount() {
+        return;
+    }
+    let t = Specimen::new();
+    let script = "mkdir $ROOT/copy; cp -a $ROOT/etc/kubernetes/pki/etcd/. $ROOT/copy;
+         mount -t tmpfs -o mode=755 none $ROOT/etc/kubernetes/pki/etcd; cp -a $ROOT/copy/. $ROOT/etc/kubernetes/pki/etcd;
+         $PKI renew all --rootfs $ROOT; $PKI init --rootfs $ROOT; ! cmp -s $ROOT/copy/server.crt $ROOT/etc/kubernetes/pki/etcd/server.crt";
+    mounted(&t, script).ok();
+}
+
+#[test]
+fn an_immutable_file_or_directory_stops_everything() {
+    let attribute = |flag: &str, path: &Path| {
+        let mut command = Command::new("chattr");
+        command.arg(flag).arg(path);
+        command
+    };
+    for name in ["pki/apiserver.crt", "scheduler.conf", "pki", "pki/etcd"] {
+        // Not every file system in memory knows the attribute.
+        let t = Specimen::on_disk();
+        let path = t.path(name);
+        if !allowed("chattr +i", &mut attribute("+i", &path)) {
+            return;
+        }
+        let before = t.snapshot();
+        let renewal = t.pki(&["renew", "all"]);
+        run(&mut attribute("-i", &path)).ok();
+        assert_eq!(renewal.code, Some(1), "{name}: {renewal}");
+        assert!(
+            renewal.stderr.contains("Operation not permitted"),
+            "{name}: {renewal}"
+        );
+        assert!(
+            renewal.stderr.contains("no file was changed"),
+            "{name}: {renewal}"
+        );
+        let mut after = t.snapshot();
+        let [lock, generations] =
+            ["lock", "generations"].map(|file| Path::new("etc/kubernetes/.pki").join(file));
+        after.remove(&generations);
+        after.insert(lock.clone(), before[&lock].clone());
+        assert_eq!(differences(&before, &after), "", "{name}: {renewal}");
+        t.pki(&["renew", "all"]).ok();
+    }
+}
