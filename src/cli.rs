@@ -21,7 +21,7 @@ Exit codes:
   1  failed; the message says in what state the tree is
   2  wrong usage
   3  invalid configuration or input; nothing was touched
-  4  something expires within --warn
+  4  something expires within --warn, or a cut-off transaction waits to be finished
   5  something is expired, missing or broken
   6  another `pki` run holds the lock";
 

@@ -25,9 +25,12 @@ use crate::cli::{Cli, Command};
 use crate::config::{Cluster, Problems};
 use crate::plan::expiry::{self, Thresholds, Urgency};
 use crate::plan::{Plan, Refusal};
+use crate::report::text;
 use crate::store::files::FileError;
-use crate::store::inventory::Inventory;
+use crate::store::inventory::{Depth, Inventory};
+use crate::store::layout::Layout;
 use crate::store::outcome::TransactionError;
+use crate::store::tree::Tree;
 use crate::x509::verify::VerifyError;
 
 /// What a command gets from the process it runs in.
@@ -57,6 +60,9 @@ pub enum Exit {
 /// Lines of an error's text that begin so say what to do, or in what state the tree is.
 const HINT: &str = "hint: ";
 const NOTE: &str = "note: ";
+
+/// What is said when something fails that comes after the commit.
+const DONE: &str = "note: the new files are all in place";
 
 /// What the command line or standard input asks for is not possible; nothing was touched.
 #[derive(Debug)]
@@ -168,7 +174,7 @@ impl Env {
     /// If it could not be written, which must not look as if the change had failed.
     fn print_done(&self, text: &str) -> Result<()> {
         write_out(text).map_err(|error| {
-            anyhow::anyhow!("writing the report to standard output: {error}\n{NOTE}the new files are all in place")
+            anyhow::anyhow!("writing the report to standard output: {error}\n{DONE}")
         })
     }
 }
@@ -212,19 +218,28 @@ impl From<Urgency> for Exit {
     }
 }
 
-/// Returns the code of a check over what a command has left.
-fn verdict(inventory: &Inventory, declared: Option<&Cluster>, env: &Env) -> Exit {
+/// Checks what a command has left: says what needs attention, and returns the exit code.
+///
+/// # Errors
+/// If the tree cannot be read any more, which must not look as if the change had failed.
+fn verdict(layout: &Layout, declared: Option<&Cluster>, env: &Env) -> Result<Exit> {
+    let tree = Tree::open(layout).with_context(|| format!("checking the result\n{DONE}"))?;
+    let inventory = Inventory::read(&tree, |_| Depth::Certificates);
     let thresholds = Thresholds {
         warn: Duration::days(30),
         critical: Duration::ZERO,
     };
-    let rows = expiry::rows(declared, inventory);
-    expiry::check(&rows, inventory, env.now)
-        .urgency(thresholds)
-        .into()
+    let expiry = expiry::check(&expiry::rows(declared, &inventory), &inventory, env.now);
+    for line in text::verdicts(&expiry, thresholds) {
+        env.warn(&line);
+    }
+    Ok(expiry.urgency(thresholds).into())
 }
 
 fn exit_of(error: &anyhow::Error) -> Exit {
+    if format!("{error:#}").contains(DONE) {
+        return Exit::Failed;
+    }
     match error.downcast_ref::<TransactionError>() {
         Some(TransactionError::Busy(_)) => return Exit::Busy,
         Some(TransactionError::Refused(_)) => return Exit::Invalid,

@@ -14,6 +14,7 @@ use crate::plan::renew::{self, Request, Selection};
 use crate::plan::{Action, Plan};
 use crate::report::text;
 use crate::store::inventory::{Depth, Inventory};
+use crate::store::layout::Layout;
 use crate::store::tree::Tree;
 
 pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
@@ -77,13 +78,17 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         let plan = decide(&inventory)?;
         env.warn_of(&plan);
         env.print(&text::dry_run(&plan, &target.layout))?;
-        return Ok(exit(&plan, &inventory, declared.as_ref(), env));
+        return Ok(if has_failed(&plan) {
+            Exit::Critical
+        } else {
+            Exit::Done
+        });
     }
     let plan = preview(&work, &inventory)?;
     env.warn_of(&plan);
     if plan.makes_nothing() && tree.is_settled()? {
         env.print(&text::nothing_renewed(&plan, &target.layout))?;
-        return Ok(exit(&plan, &inventory, declared.as_ref(), env));
+        return exit(&plan, &target.layout, declared.as_ref(), env);
     }
     let Applied {
         plan,
@@ -94,8 +99,7 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         true => text::nothing_renewed(&plan, &target.layout),
         false => text::renew(&plan, &issued, &committed, &target.layout),
     })?;
-    let inventory = Inventory::read(&Tree::open(&target.layout)?, |_| Depth::Certificates);
-    Ok(exit(&plan, &inventory, declared.as_ref(), env))
+    exit(&plan, &target.layout, declared.as_ref(), env)
 }
 
 fn selection(args: &RenewArgs) -> Selection {
@@ -135,13 +139,17 @@ fn command(args: &RenewArgs) -> String {
 }
 
 /// The code of a check over the result; a row that should have been renewed and was not counts as critical.
-fn exit(plan: &Plan, inventory: &Inventory, declared: Option<&Cluster>, env: &Env) -> Exit {
-    let failed = plan
-        .steps
+fn exit(plan: &Plan, layout: &Layout, declared: Option<&Cluster>, env: &Env) -> Result<Exit> {
+    let found = verdict(layout, declared, env)?;
+    Ok(if has_failed(plan) {
+        Exit::Critical
+    } else {
+        found
+    })
+}
+
+fn has_failed(plan: &Plan) -> bool {
+    plan.steps
         .iter()
-        .any(|step| matches!(step.action, Action::Skip { failed: true, .. }));
-    if failed {
-        return Exit::Critical;
-    }
-    verdict(inventory, declared, env)
+        .any(|step| matches!(step.action, Action::Skip { failed: true, .. }))
 }

@@ -53,8 +53,7 @@ pub(super) fn run(args: &RollbackArgs, env: &Env) -> Result<Exit> {
         &applied.committed,
         &layout,
     ))?;
-    let inventory = Inventory::read(&Tree::open(&layout)?, |_| Depth::Certificates);
-    Ok(verdict(&inventory, None, env))
+    verdict(&layout, None, env)
 }
 
 /// Returns the name of the generation that is meant.

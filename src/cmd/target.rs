@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use super::Invalid;
 use crate::catalog::{CONTROLLER_MANAGER_CONF, ETCD_SERVER, KUBELET_CONF};
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
+use crate::config::cluster::DEFAULT_CERTIFICATES_DIR;
 use crate::config::{self, Declared, Host, Problem, Settings};
 use crate::store::files;
 use crate::store::inventory::{Found, Holding, Inventory};
@@ -17,7 +18,6 @@ use crate::store::tree::Tree;
 use crate::x509::certificate::Certificate;
 use crate::x509::san::San;
 
-const CERTIFICATES: &str = "/etc/kubernetes/pki";
 const KUBELET: &str = "/var/lib/kubelet/pki";
 
 /// A tree with what is declared about it.
@@ -120,7 +120,7 @@ impl Target {
             .map(typed)
             .transpose()?
             .or(configured);
-        let default = || below(Path::new(CERTIFICATES));
+        let default = || below(Path::new(DEFAULT_CERTIFICATES_DIR));
         let kubeconfigs = match &tree.kubeconfig_dir {
             Some(directory) => typed(directory)?,
             None => layout::default_kubeconfigs(&certificates.clone().unwrap_or_else(default)),

@@ -115,8 +115,10 @@ const DEFAULT_CLUSTER_NAME: &str = "kubernetes";
 const DEFAULT_BIND_PORT: u16 = 6443;
 const DEFAULT_SERVICE_SUBNET: &str = "10.96.0.0/12";
 const DEFAULT_DNS_DOMAIN: &str = "cluster.local";
-const DEFAULT_CERTIFICATES_DIR: &str = "/etc/kubernetes/pki";
-const DEFAULT_CERTIFICATE_VALIDITY: Duration = Duration::from_secs(8760 * 60 * 60);
+/// kubeadm's default for `certificatesDir`.
+pub const DEFAULT_CERTIFICATES_DIR: &str = "/etc/kubernetes/pki";
+/// kubeadm's default for `certificateValidityPeriod`.
+pub const DEFAULT_CERTIFICATE_VALIDITY: Duration = Duration::from_secs(8760 * 60 * 60);
 const DEFAULT_CA_CERTIFICATE_VALIDITY: Duration = Duration::from_secs(87600 * 60 * 60);
 
 impl Cluster {

@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 use super::soundness::belongs;
 use super::{Action, Change, KeySource, Leaf, Make, Plan, Refusal, Step, dates, expiry, wanted};
 use crate::catalog::Row;
-use crate::config::cluster::Cluster;
+use crate::config::cluster::{Cluster, DEFAULT_CERTIFICATE_VALIDITY};
 use crate::store::inventory::{
     Broken, ClientFile, Fault, Found, Holding, Inventory, KeyFile, KubeconfigFile,
 };
@@ -14,9 +14,6 @@ use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::issue::{Contents, Issuer};
 use crate::x509::key::PrivateKey;
-
-/// kubeadm's default for `certificateValidityPeriod`.
-const DEFAULT_VALIDITY: std::time::Duration = std::time::Duration::from_secs(8760 * 3600);
 
 /// What to renew, and how.
 #[derive(Clone, Debug)]
@@ -287,7 +284,9 @@ impl<'a> Planner<'a> {
         let validity = self
             .request
             .declared
-            .map_or(DEFAULT_VALIDITY, |cluster| cluster.certificate_validity);
+            .map_or(DEFAULT_CERTIFICATE_VALIDITY, |cluster| {
+                cluster.certificate_validity
+            });
         let (dates, cut) = dates::leaf(self.now, validity, dates::of(issuer.certificate()));
         if cut {
             self.plan

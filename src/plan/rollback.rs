@@ -99,7 +99,7 @@ fn problem(row: &Row, restored: &Inventory, now: OffsetDateTime) -> Option<Strin
     }
     let (chain, signer) = (holding.chain()?, row.signer()?);
     let Some(anchors) = restored.ca_certificates(signer) else {
-        return Some(format!("there is no CA `{}`", signer.name));
+        return Some(format!("its CA `{}` cannot be read", signer.name));
     };
     judge(row, chain, holding.key(), anchors, now)
         .err()

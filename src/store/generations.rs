@@ -73,8 +73,10 @@ struct Manifest {
 /// If the disk fails.
 pub fn list(layout: &Layout) -> Result<Vec<Generation>, FileError> {
     let path = layout.directory(Root::State).join(DIRECTORY);
-    if path.symlink_metadata().is_err() {
-        return Ok(Vec::new());
+    match path.symlink_metadata() {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(FileError::io("reading", path)(error)),
     }
     let mut generations = readable(&Directory::open(&path)?)?;
     // Two certificates directories may share their state.

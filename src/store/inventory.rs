@@ -383,16 +383,20 @@ impl Reader<'_> {
             Ok(None) => Found::Absent,
             Err(error) => unreadable(error.to_string()),
             // Whoever replaces one of its names leaves the others behind.
-            Ok(Some(contents)) if contents.links > 1 && self.depth == Depth::Keys => unreadable(
-                self.broken(
-                    &file,
-                    &format!(
-                        "the file has {} names (hard links); remove the others first",
-                        contents.links
-                    ),
+            Ok(Some(contents))
+                if self.depth == Depth::Keys && self.has_foreign_name(&file, &contents) =>
+            {
+                unreadable(
+                    self.broken(
+                        &file,
+                        &format!(
+                            "the file has {} names (hard links); remove the others first",
+                            contents.links
+                        ),
+                    )
+                    .message,
                 )
-                .message,
-            ),
+            }
             Ok(Some(Contents { bytes, .. })) => match parse(&bytes) {
                 Ok(value) => Found::Present(value),
                 Err(error) => {
@@ -410,6 +414,12 @@ impl Reader<'_> {
                 }
             },
         }
+    }
+
+    /// A transaction that was cut off has given the old file a second name, which the next one removes.
+    fn has_foreign_name(&self, file: &TreePath, contents: &Contents) -> bool {
+        let own = 1 + u64::from(self.tree.has_kept(file));
+        contents.links > own
     }
 
     fn broken(&self, file: &TreePath, error: &dyn fmt::Display) -> Broken {

@@ -172,6 +172,18 @@ impl Journal {
         state.sync()
     }
 
+    /// Takes back a promise that could not be made durable. Returns whether that is durable itself.
+    ///
+    /// # Errors
+    /// If the promise is still there.
+    pub(super) fn withdraw(state: &Directory) -> Result<bool, FileError> {
+        if !state.contains(COMMIT)? {
+            return Ok(true);
+        }
+        state.remove(COMMIT)?;
+        Ok(state.sync().is_ok())
+    }
+
     /// Ends the promise.
     pub(super) fn remove(state: &Directory) -> Result<(), FileError> {
         state.remove(COMMIT)?;

@@ -19,7 +19,7 @@ pub(super) struct Lock {
 impl Drop for Lock {
     /// Takes the name of this run out, so that the next one is never announced by it.
     fn drop(&mut self) {
-        let _courtesy = self.file.set_len(0);
+        let _courtesy = self.file.set_len(0).and_then(|()| self.file.sync_all());
     }
 }
 

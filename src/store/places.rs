@@ -68,16 +68,16 @@ impl Places {
         ) else {
             return Ok(());
         };
-        let missing = path
-            .symlink_metadata()
-            .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
-        if missing {
-            self.create(parent, 0o755)?;
-            let parent = Directory::open_any(parent)?;
-            if parent.create_directory(name, mode)? {
-                parent.sync()?;
-                self.created.push((parent, name.to_owned()));
-            }
+        match path.symlink_metadata() {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(FileError::io("opening the directory", path)(error)),
+        }
+        self.create(parent, 0o755)?;
+        let parent = Directory::open_any(parent)?;
+        if parent.create_directory(name, mode)? {
+            parent.sync()?;
+            self.created.push((parent, name.to_owned()));
         }
         Ok(())
     }

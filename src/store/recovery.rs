@@ -64,7 +64,14 @@ pub(super) fn recover(
         _ => generations::discard(state).map_err(pending)?,
     }
     Journal::remove(state).map_err(pending)?;
-    remove_litter(layout, state).map_err(refused_or(TreeState::Changed))?;
+    let settled = match direction {
+        Direction::Commit => TreeState::Changed,
+        Direction::Undo => TreeState::Unchanged,
+    };
+    remove_litter(layout, state).map_err(|error| TransactionError::Failed {
+        error,
+        state: settled,
+    })?;
     Ok(Some((journal.command, direction)))
 }
 

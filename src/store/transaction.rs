@@ -211,7 +211,7 @@ impl Transaction {
         Ok(committed)
     }
 
-    /// Writes the journal. If that fails, it is only given up once it is certain that no journal stays behind.
+    /// Writes the journal. If that fails, everything is given up, but only once no journal is there that promises it.
     fn promise(&self, staging: &Staging, committed: &Committed) -> Result<(), TransactionError> {
         let Err(error) = self
             .journal(staging, committed)
@@ -219,13 +219,17 @@ impl Transaction {
         else {
             return Ok(());
         };
-        if Journal::remove(&self.state).is_err() {
-            return Err(TransactionError::Failed {
-                error,
-                state: TreeState::Pending,
-            });
+        match Journal::withdraw(&self.state) {
+            Ok(true) => self.discard(staging),
+            // Until it is certain on disk that the journal is gone, what it promises stays; the next run removes it.
+            Ok(false) => {}
+            Err(_) => {
+                return Err(TransactionError::Failed {
+                    error,
+                    state: TreeState::Pending,
+                });
+            }
         }
-        self.discard(staging);
         Err(refused_or(TreeState::Unchanged)(error))
     }
 

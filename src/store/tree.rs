@@ -36,7 +36,8 @@ impl Tree {
         let state = layout.directory(Root::State);
         let pending = match state.symlink_metadata() {
             Ok(_) => Journal::read(&Directory::open(&state)?)?,
-            Err(_) => None,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(FileError::io("reading", state)(error)),
         };
         Ok(Tree {
             layout: layout.clone(),
@@ -129,6 +130,22 @@ impl Tree {
         }
     }
 
+    /// Returns whether a transaction that was cut off has given a file a second name.
+    pub(super) fn has_kept(&self, file: &TreePath) -> bool {
+        self.beside(file, kept_name).symlink_metadata().is_ok()
+    }
+
+    /// Returns a path beside a file, wherever a link to it leads: there new and old files wait.
+    fn beside(&self, file: &TreePath, name: fn(&str) -> String) -> PathBuf {
+        let path = self.layout.path(file);
+        let real = files::follow(&self.layout, &path).unwrap_or(path);
+        let own = real
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or(file.file_name());
+        real.with_file_name(name(own))
+    }
+
     /// Returns what the pending transaction is going to do with a file.
     fn waiting(&self, file: &TreePath) -> Waiting {
         let Some((direction, journal)) = &self.pending else {
@@ -137,19 +154,9 @@ impl Tree {
         let Some(pending) = journal.files.iter().find(|pending| pending.file == *file) else {
             return Waiting::Not;
         };
-        // New and old files wait beside the file itself, wherever a link to it leads.
-        let path = self.layout.path(file);
-        let real = files::follow(&self.layout, &path).unwrap_or(path);
-        let beside = |name: fn(&str) -> String| {
-            let own = real
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or(file.file_name());
-            real.with_file_name(name(own))
-        };
         match direction {
-            Direction::Commit => Waiting::Instead(beside(staged_name)),
-            Direction::Undo if pending.existed => Waiting::Instead(beside(kept_name)),
+            Direction::Commit => Waiting::Instead(self.beside(file, staged_name)),
+            Direction::Undo if pending.existed => Waiting::Instead(self.beside(file, kept_name)),
             Direction::Undo => Waiting::Vanishes,
         }
     }

@@ -414,6 +414,8 @@ fn on_terminal(
     let run = run(std::process::Command::new(script)
         .args(["-qec", &words.join(" "), "/dev/null"])
         .env_remove("NO_COLOR")
+        // Colour libraries take a CI system's log for a terminal of any kind.
+        .env_remove("CI")
         .env("TERM", "xterm")
         .envs(environment.iter().copied()));
     Some(run.stdout)

@@ -6,7 +6,7 @@ use std::{fs, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use pki::{
-    catalog::{CATALOG, CommonName, Profile, Row, SanRule},
+    catalog::{CATALOG, CommonName, Profile, Row, SanRule, Sharing},
     store::layout::{self, Access, Root, TreePath},
 };
 
@@ -81,14 +81,14 @@ fn replace(document: &str, name: &str, text: &str) -> Result<String> {
 
 /// Returns the table of everything that `pki` keeps in a tree.
 fn catalog() -> String {
-    let mut table = "| name | files, with mode | CN | O | signer | usages | SANs |\n|---|---|---|---|---|---|---|\n".to_owned();
+    let mut table = "| name | what it is | files, with mode | CN | O | signer | usages | SANs | of |\n|---|---|---|---|---|---|---|---|---|\n".to_owned();
     for row in CATALOG {
         table.push_str(&format!("| {} |\n", cells(row).join(" | ")));
     }
     table
 }
 
-fn cells(row: &Row) -> [String; 7] {
+fn cells(row: &Row) -> [String; 9] {
     let (common_name, organization, sans) = match &row.profile {
         Profile::Ca { common_name } => (quote(common_name), None, quote(common_name)),
         Profile::Leaf {
@@ -114,12 +114,18 @@ fn cells(row: &Row) -> [String; 7] {
     let organization = organization.map(quote).unwrap_or_default();
     [
         quote(row.name),
+        row.description.to_owned(),
         files(row),
         common_name,
         organization,
         signer,
         usages.join(", "),
         sans,
+        match row.sharing {
+            Sharing::Cluster => "the cluster",
+            Sharing::Node => "each node",
+        }
+        .to_owned(),
     ]
 }
 
