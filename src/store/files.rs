@@ -184,7 +184,8 @@ pub(super) fn follow(layout: &Layout, path: &Path) -> Result<PathBuf, FileError>
         }
         Err(error) => return Err(FileError::io("reading", path)(error)),
     };
-    if is_inside(layout, &target) {
+    let roots = [Root::Certificates, Root::Kubeconfigs, Root::Kubelet];
+    if is_inside(layout, &roots, &target)? {
         Ok(target)
     } else {
         let what = format!(
@@ -195,12 +196,21 @@ pub(super) fn follow(layout: &Layout, path: &Path) -> Result<PathBuf, FileError>
     }
 }
 
-/// Returns whether a canonical path lies in one of the named directories.
-pub(super) fn is_inside(layout: &Layout, target: &Path) -> bool {
-    [Root::Certificates, Root::Kubeconfigs, Root::Kubelet]
-        .into_iter()
-        .filter_map(|root| layout.directory(root).canonicalize().ok())
-        .any(|directory| target.starts_with(directory))
+/// Returns whether a canonical path lies in one of these directories.
+///
+/// # Errors
+/// If one of them is there and cannot be looked at.
+pub(super) fn is_inside(layout: &Layout, roots: &[Root], target: &Path) -> Result<bool, FileError> {
+    for root in roots {
+        let directory = layout.directory(*root);
+        match directory.canonicalize() {
+            Ok(directory) if target.starts_with(&directory) => return Ok(true),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(FileError::io("opening the directory", directory)(error)),
+        }
+    }
+    Ok(false)
 }
 
 /// Returns the attributes of a file of the tree, from its descriptor; `None` if it does not exist.

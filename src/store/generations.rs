@@ -310,12 +310,21 @@ pub(super) fn finish(state: &Directory, name: &str) -> Result<(), FileError> {
     generations.sync()
 }
 
-/// Removes the unfinished generation, if it is there.
+/// Removes the unfinished generation, and what is left of ones that were being removed.
 pub(super) fn discard(state: &Directory) -> Result<(), FileError> {
     let Some(generations) = open(state)? else {
         return Ok(());
     };
+    remove_remains(&generations)?;
     remove(&generations, UNFINISHED)
+}
+
+fn remove_remains(generations: &Directory) -> Result<(), FileError> {
+    generations
+        .names()?
+        .iter()
+        .filter(|name| name.starts_with(REMOVED))
+        .try_for_each(|name| remove(generations, name))
 }
 
 /// Removes all but the last `keep` generations, oldest first, and what is left of half-removed ones.
@@ -323,13 +332,7 @@ pub(super) fn prune(state: &Directory, keep: usize) -> Result<(), FileError> {
     let Some(generations) = open(state)? else {
         return Ok(());
     };
-    for name in generations
-        .names()?
-        .iter()
-        .filter(|name| name.starts_with(REMOVED))
-    {
-        remove(&generations, name)?;
-    }
+    remove_remains(&generations)?;
     let mut kept = readable(&generations)?;
     kept.sort_by_key(|generation| generation.sequence);
     let surplus = kept.len().saturating_sub(keep);

@@ -35,7 +35,7 @@ impl Places {
         let real_parent = parent
             .canonicalize()
             .map_err(FileError::io("opening the directory", &parent))?;
-        if !is_writable(layout, &real_parent) {
+        if !files::is_inside(layout, &WRITABLE, &real_parent)? {
             let what = format!(
                 "a symbolic link leads from it to `{}`, which is outside the tree",
                 real.display()
@@ -102,13 +102,8 @@ impl Places {
     }
 }
 
-/// Returns whether a canonical path lies in a directory that `pki` may write in.
-fn is_writable(layout: &Layout, real: &Path) -> bool {
-    [Root::Certificates, Root::Kubeconfigs]
-        .into_iter()
-        .filter_map(|root| layout.directory(root).canonicalize().ok())
-        .any(|root| real.starts_with(root))
-}
+/// Where `pki` may write.
+const WRITABLE: [Root; 2] = [Root::Certificates, Root::Kubeconfigs];
 
 /// Opens the directories in which a transaction makes files, as far as they exist: the tree's own, and those that links from
 /// there to other places in the tree lead to.
@@ -125,7 +120,7 @@ pub(super) fn directories(layout: &Layout) -> Result<Vec<Directory>, FileError> 
         if path.is_symlink()
             && let Ok(real) = path.canonicalize()
             && let Some(parent) = real.parent()
-            && is_writable(layout, parent)
+            && files::is_inside(layout, &WRITABLE, parent)?
         {
             paths.push(parent.to_path_buf());
         }

@@ -147,6 +147,7 @@ fn a_renewal_says_what_changed_and_what_is_to_be_restarted() {
 
     the old files are kept as generation 20261215T000000Z-renew
     -- stderr
+    warning: expires on 2027-01-01: admin.conf, apiserver-etcd-client, apiserver-kubelet-client, controller-manager.conf, etcd-healthcheck-client, etcd-peer, etcd-server, front-proxy-client, kubelet.conf, super-admin.conf; `pki renew --due 30d` renews what is due
     ");
 }
 

@@ -255,9 +255,11 @@ def litter_and_strangers(now):
     allowed = {"etc", *HELD_DIRECTORIES, STATE.rstrip("/"), GENERATIONS.rstrip("/")}
     for name in now.directories:
         generation = name.removeprefix(GENERATIONS)
-        if name.startswith(GENERATIONS) and (generation == ".new" or generation not in finished):
+        # The old one that is being removed, and the new one that is being made, go by names of their own.
+        passing = generation == ".new" or generation.startswith(".old-")
+        if name.startswith(GENERATIONS) and (passing or generation not in finished):
             litter.append(name)
-        if name.startswith(GENERATIONS) and generation != ".new" and not GENERATION.match(generation):
+        if name.startswith(GENERATIONS) and not GENERATION.match(generation.removeprefix(".old-")) and generation != ".new":
             strangers.append(name)
         elif not name.startswith(GENERATIONS) and name not in allowed:
             strangers.append(name)
@@ -265,7 +267,7 @@ def litter_and_strangers(now):
 
 
 def is_manifest(name):
-    return name.startswith(GENERATIONS) and name.endswith("/manifest.json") and "/.new/" not in name
+    return name.startswith(GENERATIONS) and name.endswith("/manifest.json") and "/.new/" not in name and "/.old-" not in name
 
 
 def generations(now, old):

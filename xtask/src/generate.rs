@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(table.lines().count(), CATALOG.len() + 2);
         let columns = |line: &str| line.matches(" | ").count();
         assert!(
-            table.lines().skip(2).all(|line| columns(line) == 6),
+            table.lines().skip(2).all(|line| columns(line) == 8),
             "{table}"
         );
         assert!(table.contains("| `etcd-server` | `pki/etcd/server.crt` 0644, `pki/etcd/server.key` 0600 | node name |  | `etcd-ca` | serverAuth, clientAuth | node name,"));
