@@ -220,6 +220,6 @@ mod tests {
             table.lines().skip(2).all(|line| columns(line) == 8),
             "{table}"
         );
-        assert!(table.contains("| `etcd-server` | `pki/etcd/server.crt` 0644, `pki/etcd/server.key` 0600 | node name |  | `etcd-ca` | serverAuth, clientAuth | node name,"));
+        assert!(table.contains("| `etcd-server` | serving certificate of etcd | `pki/etcd/server.crt` 0644, `pki/etcd/server.key` 0600 | node name |  | `etcd-ca` | serverAuth, clientAuth | node name,"));
     }
 }
