@@ -8,7 +8,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use zeroize::Zeroizing;
 
 use super::progress::Bar;
-use super::{Env, NOTE};
+use super::{Env, Standing};
 use crate::catalog::Row;
 use crate::issue::{Issued, issue};
 use crate::plan::{Plan, Refusal};
@@ -58,8 +58,7 @@ pub(super) fn apply(work: &Work<'_>, env: &Env) -> Result<Applied> {
     let inventory = Inventory::read(&Tree::open(work.layout)?, work.depth);
     let plan = (work.plan)(&inventory)?;
     let bar = Bar::new(Arc::clone(&interrupted));
-    let mut issued = issue(&plan, &inventory, env.now, &bar)
-        .with_context(|| format!("{NOTE}no file was changed"))?;
+    let mut issued = issue(&plan, &inventory, env.now, &bar).context(Standing::Unchanged)?;
     bar.finish();
     let ledger = issued.ledger_entries(&inventory, work.command, env.now);
     for file in issued.rows.iter_mut().flat_map(|row| &mut row.files) {

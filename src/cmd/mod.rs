@@ -61,8 +61,14 @@ pub enum Exit {
 const HINT: &str = "hint: ";
 const NOTE: &str = "note: ";
 
-/// What is said when something fails that comes after the commit.
-const DONE: &str = "note: the new files are all in place";
+/// What a failure outside the transaction leaves; context of an error, printed after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It came before the commit.
+    Unchanged,
+    /// It came after the commit, and must not look as if the change had failed.
+    Changed,
+}
 
 /// What the command line or standard input asks for is not possible; nothing was touched.
 #[derive(Debug)]
@@ -113,7 +119,13 @@ impl Env {
         if error.is::<ClosedPipe>() {
             return Exit::Failed;
         }
-        let text = format!("{error:#}");
+        let standing = error.downcast_ref::<Standing>().map(Standing::to_string);
+        let causes: Vec<_> = error
+            .chain()
+            .map(ToString::to_string)
+            .filter(|cause| Some(cause) != standing.as_ref())
+            .collect();
+        let text = causes.join(": ");
         let mut after = Vec::new();
         for line in text.lines() {
             if line.starts_with(HINT) || line.starts_with(NOTE) {
@@ -124,6 +136,9 @@ impl Env {
             } else {
                 self.talk(AnsiColor::Red.on_default().bold(), "error", line);
             }
+        }
+        if let Some(standing) = standing {
+            self.note(&standing);
         }
         for line in after {
             match line.strip_prefix(HINT) {
@@ -174,7 +189,9 @@ impl Env {
     /// If it could not be written, which must not look as if the change had failed.
     fn print_done(&self, text: &str) -> Result<()> {
         write_out(text).map_err(|error| {
-            anyhow::anyhow!("writing the report to standard output: {error}\n{DONE}")
+            anyhow::Error::new(error)
+                .context("writing the report to standard output")
+                .context(Standing::Changed)
         })
     }
 }
@@ -184,6 +201,15 @@ fn write_out(text: &str) -> io::Result<()> {
     stream
         .write_all(text.as_bytes())
         .and_then(|()| stream.flush())
+}
+
+impl std::fmt::Display for Standing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Standing::Unchanged => "note: no file was changed",
+            Standing::Changed => "note: the new files are all in place",
+        })
+    }
 }
 
 impl std::fmt::Display for Invalid {
@@ -223,7 +249,9 @@ impl From<Urgency> for Exit {
 /// # Errors
 /// If the tree cannot be read any more, which must not look as if the change had failed.
 fn verdict(layout: &Layout, declared: Option<&Cluster>, env: &Env) -> Result<Exit> {
-    let tree = Tree::open(layout).with_context(|| format!("checking the result\n{DONE}"))?;
+    let tree = Tree::open(layout)
+        .context("checking the result")
+        .context(Standing::Changed)?;
     let inventory = Inventory::read(&tree, |_| Depth::Certificates);
     let thresholds = Thresholds {
         warn: Duration::days(30),
@@ -237,7 +265,7 @@ fn verdict(layout: &Layout, declared: Option<&Cluster>, env: &Env) -> Result<Exi
 }
 
 fn exit_of(error: &anyhow::Error) -> Exit {
-    if format!("{error:#}").contains(DONE) {
+    if error.downcast_ref() == Some(&Standing::Changed) {
         return Exit::Failed;
     }
     match error.downcast_ref::<TransactionError>() {

@@ -199,11 +199,9 @@ impl Transaction {
             self.publish(&staging, &committed)?;
         }
         // Not undone by a failure, so not before everything else is done.
-        committed.tightened = tighten(&self.layout, &committed.tightened).map_err(|error| {
-            TransactionError::Failed {
-                error,
-                state: TreeState::Changed,
-            }
+        tighten(&self.layout).map_err(|error| TransactionError::Failed {
+            error,
+            state: TreeState::Changed,
         })?;
         if self.generations == 0 {
             committed.generation = None;

@@ -195,14 +195,10 @@ pub(super) fn loose(layout: &Layout) -> Result<Vec<(TreePath, u32)>, FileError> 
     Ok(loose)
 }
 
-/// Takes these files away from others, whether or not they have been replaced: a CA's key is not. Returns those that were there.
-pub(super) fn tighten(
-    layout: &Layout,
-    found: &[(TreePath, u32)],
-) -> Result<Vec<(TreePath, u32)>, FileError> {
-    let still = loose(layout)?;
-    for (file, mode) in &still {
-        files::restrict(layout, file, mode & Access::Private.mode())?;
+/// Takes the private files away from others who can open them, whether or not they have been replaced: a CA's key is not.
+pub(super) fn tighten(layout: &Layout) -> Result<(), FileError> {
+    for (file, mode) in loose(layout)? {
+        files::restrict(layout, &file, mode & Access::Private.mode())?;
     }
-    Ok(found.to_vec())
+    Ok(())
 }
