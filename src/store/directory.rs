@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
-use super::files::{Attributes, Contents, FileError, LARGEST_LEDGER, read_open};
+use super::files::{self, Attributes, Contents, FileError, LARGEST_LEDGER, read_open};
 
 /// An open directory that only its owner can write in.
 pub(super) struct Directory {
@@ -203,12 +203,15 @@ impl Directory {
 
     /// Opens or makes a private file for locking, its contents kept.
     pub(super) fn open_lock(&self, name: &str) -> Result<File, FileError> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        rustix::io::retry_on_intr(|| {
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::io::retry_on_intr(|| {
             rustix::fs::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR)
         })
         .map(File::from)
-        .map_err(|error| self.error("opening the lock", name)(error.into()))
+        .map_err(|error| self.error("opening the lock", name)(error.into()))?;
+        files::require_regular(&file, "opening the lock", &self.path.join(name))?;
+        Ok(file)
     }
 
     /// Makes a directory with this mode, whatever the umask; an existing one is left as it is. Returns whether it was made.

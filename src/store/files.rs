@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::layout::{Layout, Root, TreePath};
+use crate::config::problem::escaped;
 
 /// No certificate, key or kubeconfig of a control plane comes near this size.
 pub const LARGEST_FILE: u64 = 1024 * 1024;
@@ -113,7 +114,8 @@ impl FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}`: ", self.doing, self.path.display())?;
+        let path = self.path.display().to_string();
+        write!(f, "{} `{}`: ", self.doing, escaped(&path))?;
         match &self.reason {
             Reason::Io(error) => error.fmt(f),
             Reason::Unexpected(what) => f.write_str(what),
@@ -158,10 +160,8 @@ pub fn exists(layout: &Layout, file: &TreePath) -> bool {
 
 /// Reads a regular file that the command line names; links are followed.
 pub fn read_given(path: &Path) -> Result<Contents, FileError> {
-    let path = path
-        .canonicalize()
-        .map_err(FileError::io("reading", path))?;
-    read_regular(&path, LARGEST_FILE)
+    let (file, _) = open(path, OFlags::empty())?;
+    read_open(file, path, LARGEST_FILE)
 }
 
 /// Returns where a path of the tree really leads: links are followed as long as they stay in the named directories.
@@ -240,9 +240,13 @@ fn read_regular(path: &Path, limit: u64) -> Result<Contents, FileError> {
     read_open(file, path, limit)
 }
 
-fn open_regular(path: &Path) -> Result<(File, Metadata), FileError> {
+pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata), FileError> {
+    open(path, OFlags::NOFOLLOW)
+}
+
+fn open(path: &Path, links: OFlags) -> Result<(File, Metadata), FileError> {
     // NONBLOCK: opening a FIFO that someone put there must not hang. The descriptor is judged, not the path.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags = links | OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let descriptor: OwnedFd =
         rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, path, flags, Mode::empty())).map_err(
             |error| match error {
@@ -258,28 +262,27 @@ fn open_regular(path: &Path) -> Result<(File, Metadata), FileError> {
             },
         )?;
     let file = File::from(descriptor);
-    let metadata = file.metadata().map_err(FileError::io("reading", path))?;
+    let metadata = require_regular(&file, "reading", path)?;
+    Ok((file, metadata))
+}
+
+/// Returns the metadata of an open file, if it is a regular one.
+pub(super) fn require_regular(
+    file: &File,
+    doing: &'static str,
+    path: &Path,
+) -> Result<Metadata, FileError> {
+    let metadata = file.metadata().map_err(FileError::io(doing, path))?;
     if metadata.is_file() {
-        Ok((file, metadata))
-    } else {
-        Err(FileError::unexpected(
-            "reading",
-            path,
-            format!("{}, want a file", kind(&metadata)),
-        ))
+        return Ok(metadata);
     }
+    let what = format!("{}, want a file", kind(&metadata));
+    Err(FileError::unexpected(doing, path, what))
 }
 
 /// Reads an open file from its beginning, if it is one and not larger than `limit` bytes.
 pub(super) fn read_open(mut file: File, path: &Path, limit: u64) -> Result<Contents, FileError> {
-    let metadata = file.metadata().map_err(FileError::io("reading", path))?;
-    if !metadata.is_file() {
-        return Err(FileError::unexpected(
-            "reading",
-            path,
-            format!("{}, want a file", kind(&metadata)),
-        ));
-    }
+    let metadata = require_regular(&file, "reading", path)?;
     if metadata.len() > limit {
         let what = format!(
             "it has {} bytes, more than the {limit} that are accepted",

@@ -6,7 +6,7 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use super::directory::Directory;
-use super::files::FileError;
+use super::files::{self, FileError};
 
 const NAME: &str = "lock";
 
@@ -40,7 +40,7 @@ pub(super) enum LockError {
 impl Lock {
     /// Returns who holds the lock of a state directory; none if nobody does, or there is no lock to be seen.
     pub(super) fn holder(state: &Path) -> Option<Busy> {
-        let mut file = File::open(state.join(NAME)).ok()?;
+        let (mut file, _) = files::open_regular(&state.join(NAME)).ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => Some(Busy::announced_in(&mut file)),
             Ok(()) | Err(TryLockError::Error(_)) => None,
@@ -76,7 +76,7 @@ impl Busy {
         // Only a courtesy: what cannot be read is not named.
         let _read = Read::take(file, 200).read_to_string(&mut holder);
         Busy {
-            holder: holder.trim_end().to_owned(),
+            holder: holder.trim_end().escape_default().to_string(),
         }
     }
 }

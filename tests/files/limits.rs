@@ -128,3 +128,47 @@ fn no_core_holds_the_keys() {
         "{line}"
     );
 }
+
+/// Neither a file of the tree nor one of `pki`'s own state can make a run wait for a writer that never comes.
+#[test]
+fn a_fifo_in_the_place_of_any_file_hangs_no_command() {
+    let names = [
+        "pki/ca.key",
+        "pki/apiserver.crt",
+        "pki/sa.pub",
+        "admin.conf",
+        ".pki/lock",
+        ".pki/cluster.yaml",
+        ".pki/ledger.jsonl",
+        ".pki/journal.commit",
+        "pki/etcd",
+        "pki",
+        ".pki",
+    ];
+    for name in names {
+        for command in [
+            &["init"][..],
+            &["check-expiration"],
+            &["renew", "all"],
+            &["history"],
+            &["ledger"],
+            &["config", "show"],
+        ] {
+            let specimen = Specimen::new();
+            let path = specimen.path(name);
+            if path.is_dir() {
+                std::fs::remove_dir_all(&path).unwrap();
+            } else if path.exists() {
+                specimen.remove(name);
+            }
+            run(std::process::Command::new("mkfifo").arg(&path)).ok();
+            // Where it is in nobody's way, the command does its work; else it is refused, and named.
+            let run = specimen.pki(command);
+            match run.code {
+                Some(0) => {}
+                Some(3 | 5) => assert!(run.stderr.contains(name), "{name}: {run}"),
+                _ => panic!("{name}: {run}"),
+            }
+        }
+    }
+}
