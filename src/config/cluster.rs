@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::document::MOST_FINDINGS;
 use super::duration;
 use super::problem::{Declared, Origin, Problem, Problems, quote};
 use super::san::{parse_san, unreachable_kind};
@@ -56,6 +57,8 @@ pub struct Cluster {
     pub ca_certificate_validity: Duration,
     /// The directory of certificates and keys; absolute.
     pub certificates_dir: PathBuf,
+    /// The kubelet's directory for its own certificates, where it is told to use another than its default; absolute.
+    pub kubelet_cert_dir: Option<PathBuf>,
 }
 
 /// The control-plane endpoint.
@@ -113,13 +116,15 @@ pub struct Resolved {
 
 const DEFAULT_CLUSTER_NAME: &str = "kubernetes";
 const DEFAULT_BIND_PORT: u16 = 6443;
-const DEFAULT_SERVICE_SUBNET: &str = "10.96.0.0/12";
+/// kubeadm's default for `networking.serviceSubnet`.
+pub const DEFAULT_SERVICE_SUBNET: &str = "10.96.0.0/12";
 const DEFAULT_DNS_DOMAIN: &str = "cluster.local";
 /// kubeadm's default for `certificatesDir`.
 pub const DEFAULT_CERTIFICATES_DIR: &str = "/etc/kubernetes/pki";
 /// kubeadm's default for `certificateValidityPeriod`.
 pub const DEFAULT_CERTIFICATE_VALIDITY: Duration = Duration::from_secs(8760 * 60 * 60);
-const DEFAULT_CA_CERTIFICATE_VALIDITY: Duration = Duration::from_secs(87600 * 60 * 60);
+/// kubeadm's default for `caCertificateValidityPeriod`.
+pub const DEFAULT_CA_CERTIFICATE_VALIDITY: Duration = Duration::from_secs(87600 * 60 * 60);
 
 impl Cluster {
     /// Adds kubeadm's defaults and the host's facts to `settings`, and judges the whole.
@@ -180,6 +185,7 @@ impl Cluster {
         let certificates_dir = judge
             .value(settings.certificates_dir.as_ref(), absolute_path)
             .unwrap_or_else(|| PathBuf::from(DEFAULT_CERTIFICATES_DIR));
+        let kubelet_cert_dir = judge.value(settings.kubelet_cert_dir.as_ref(), absolute_path);
         let apiserver_sans = judge.sans(settings.apiserver_cert_sans);
         let etcd_server_sans = judge.sans(settings.etcd_server_cert_sans);
         let etcd_peer_sans = judge.sans(settings.etcd_peer_cert_sans);
@@ -204,6 +210,7 @@ impl Cluster {
                     certificate_validity,
                     ca_certificate_validity,
                     certificates_dir,
+                    kubelet_cert_dir,
                 };
                 Ok(Resolved {
                     cluster,
@@ -216,6 +223,12 @@ impl Cluster {
                     Origin::File { line, .. } => line,
                     Origin::Flag(_) | Origin::Detected(_) => 0,
                 });
+                if judge.problems.len() > MOST_FINDINGS {
+                    judge.problems.truncate(MOST_FINDINGS);
+                    let rest =
+                        "the configuration has more than these problems; the others are not listed";
+                    judge.problem(&Origin::Detected("note"), rest);
+                }
                 Err(Problems(judge.problems))
             }
         }
@@ -237,17 +250,22 @@ impl Cluster {
     /// Returns a certificate's SANs in kubeadm's order: DNS names sorted, then addresses as first named; none twice.
     pub fn sans(&self, rule: SanRule) -> Vec<San> {
         let name = |name: &str| San::Dns(name.to_owned());
+        // Some clusters name their nodes by their addresses; in a dNSName no verifier would look for one.
+        let node = match self.node_name.parse() {
+            Ok(address) => San::Ip(address),
+            Err(_) => name(&self.node_name),
+        };
         let mut sans = match rule {
             SanRule::Empty => return Vec::new(),
             SanRule::ApiServer => vec![
-                name(&self.node_name),
+                node,
                 name("kubernetes"),
                 name("kubernetes.default"),
                 name("kubernetes.default.svc"),
                 San::Dns(format!("{SERVICE_PREFIX}{}", self.dns_domain)),
             ],
             SanRule::EtcdServer | SanRule::EtcdPeer => {
-                vec![name(&self.node_name), name("localhost")]
+                vec![node, name("localhost")]
             }
         };
         match rule {
@@ -283,7 +301,7 @@ pub(super) fn host_port(host: &str, port: u16) -> String {
 }
 
 /// Returns the address of the `kubernetes` service: the one after the network's own.
-fn first_address(network: &IpNet) -> IpAddr {
+pub fn first_address(network: &IpNet) -> IpAddr {
     match network.network() {
         IpAddr::V4(base) => IpAddr::V4(base.to_bits().wrapping_add(1).into()),
         IpAddr::V6(base) => IpAddr::V6(base.to_bits().wrapping_add(1).into()),
@@ -393,8 +411,11 @@ impl Judge {
             return None;
         }
         if link_local {
-            let message =
-                format!("`{address}` is a link-local address, which needs a zone to be reached");
+            let why = match address.is_ipv4() {
+                true => "is not routed",
+                false => "needs a zone to be reached",
+            };
+            let message = format!("`{address}` is a link-local address, which {why}");
             self.problem(&origin, message);
             return None;
         }
@@ -516,7 +537,9 @@ impl Judge {
         }
         let tls = value.ca_file.is_some() || pair.0 || pair.1;
         let endpoints = self.urls(value.endpoints.as_deref(), |text| etcd_url(text, tls));
-        if value.endpoints.as_ref().is_none_or(Vec::is_empty) {
+        // No certificate tells which URLs an etcd that was found to be elsewhere has, and none depends on them.
+        let is_inferred = matches!(origin, Origin::Detected(_));
+        if !is_inferred && value.endpoints.as_ref().is_none_or(Vec::is_empty) {
             self.problem(origin, "an external etcd needs at least one of `endpoints`");
         }
         let http_endpoints = self.urls(value.http_endpoints.as_deref(), |text| {

@@ -5,7 +5,9 @@
 //! (serde-saphyr's own parser), and `kubeadm` takes from it what it knows.
 //!
 //! Aliases are resolved by sharing, so that no document grows when it is read; merge keys are refused. Size and depth are
-//! bounded.
+//! bounded, and so is what a document would be with its aliases written out, for whoever walks it walks all of that.
+//!
+//! JSON is YAML to this parser, with tabs or blanks.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -18,6 +20,10 @@ use super::problem::{Origin, Problem, printable, quote};
 pub const MAX_BYTES: usize = 1 << 20;
 /// The deepest nesting; kubeadm's own types have six levels.
 const MAX_DEPTH: usize = 64;
+/// The most text and nodes that a document has with its aliases written out; without aliases it cannot have more.
+const MAX_WEIGHT: usize = 2 * MAX_BYTES;
+/// How many problems, and how many warnings, of one file are kept; nobody reads more, and a hostile file has millions.
+pub(super) const MOST_FINDINGS: usize = 100;
 /// How many levels of a path a message shows.
 const SHOWN_DEPTH: usize = 8;
 
@@ -30,6 +36,8 @@ pub struct Node {
     pub value: Value,
     /// How many levels are below it, itself included.
     height: usize,
+    /// How many nodes and bytes of text there are below it, itself included.
+    weight: usize,
 }
 
 /// What a node holds.
@@ -126,10 +134,8 @@ pub fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem> {
     };
     let line_of = |offset: usize| 1 + bytes.iter().take(offset).filter(|&&b| b == b'\n').count();
     if bytes.len() > MAX_BYTES {
-        let message = format!(
-            "has {} bytes, at most {MAX_BYTES} are read as configuration",
-            bytes.len()
-        );
+        // How many bytes there are is not known of standard input, which is read no further.
+        let message = format!("has more than {MAX_BYTES} bytes, the most that a configuration has");
         return Err(problem(0, message));
     }
     let utf16 = || problem(0, "is UTF-16; save it as UTF-8".to_owned());
@@ -185,7 +191,9 @@ pub fn parse(source: Source<'_>, text: &str, problems: &mut Vec<Problem>) -> Vec
 }
 
 fn invalid(reason: &str) -> String {
-    format!("is not valid YAML: {}", printable(reason))
+    // The parser escapes the characters that it names.
+    let reason = printable(reason).replace(r"\\", r"\");
+    format!("is not valid YAML: {reason}")
 }
 
 /// A problem after which the rest of the text cannot be understood: its line and message.
@@ -196,6 +204,8 @@ struct Frame {
     /// The text's line, not the file's.
     line: usize,
     anchor: usize,
+    /// Of what was placed in it so far, itself included.
+    weight: usize,
     content: Content,
 }
 
@@ -230,7 +240,8 @@ impl Builder<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let value = scalar(&text, style, tag.as_deref()).map_err(|m| (line, m))?;
                 let merge = matches!(style, ScalarStyle::Plain) && text == "<<";
-                self.complete(line, anchor, value, 1, merge)
+                let weight = 1 + text.len();
+                self.complete(line, anchor, value, (1, weight), merge)
             }
             Event::SequenceStart(_, anchor, tag) => {
                 collection_tag(tag.as_deref(), "seq").map_err(|m| (line, m))?;
@@ -266,6 +277,7 @@ impl Builder<'_> {
         self.frames.push(Frame {
             line,
             anchor,
+            weight: 1,
             content,
         });
         Ok(())
@@ -286,7 +298,13 @@ impl Builder<'_> {
             }
         };
         let height = 1 + below.unwrap_or(0);
-        self.complete(frame.line, frame.anchor, value, height, false)
+        self.complete(
+            frame.line,
+            frame.anchor,
+            value,
+            (height, frame.weight),
+            false,
+        )
     }
 
     fn complete(
@@ -294,13 +312,14 @@ impl Builder<'_> {
         line: usize,
         anchor: usize,
         value: Value,
-        height: usize,
+        (height, weight): (usize, usize),
         merge: bool,
     ) -> Result<(), Fatal> {
         let node = Node {
             line: self.source.line(line),
             value,
             height,
+            weight,
         };
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
@@ -315,6 +334,11 @@ impl Builder<'_> {
             self.documents.push(node);
             return Ok(());
         };
+        frame.weight += node.weight;
+        if frame.weight > MAX_WEIGHT {
+            let message = format!("has more than {MAX_WEIGHT} bytes with its aliases written out");
+            return Err((line, message));
+        }
         match &mut frame.content {
             Content::Sequence(nodes) => nodes.push(node),
             Content::Mapping {
@@ -355,7 +379,9 @@ impl Builder<'_> {
                         lines.insert(key.clone(), file_line);
                     }
                     *pending = Some((key, file_line, usage));
-                    if let Some(message) = message {
+                    if let Some(message) = message
+                        && self.problems.len() <= MOST_FINDINGS
+                    {
                         let path = self.path();
                         self.problem(line, path, message);
                     }
@@ -394,10 +420,16 @@ impl Builder<'_> {
 }
 
 /// Returns the path of a field of the mapping at `path`.
+///
+/// What follows a colon in a key is left out: without a blank after the colon, `certificateKey:...` is all key.
 pub fn field_path(path: &str, key: &str) -> String {
+    let key = match key.split_once(':') {
+        Some((name, rest)) if !rest.is_empty() => format!("{}:…", printable(name)),
+        _ => printable(key),
+    };
     match path {
-        "" => printable(key),
-        _ => format!("{path}.{}", printable(key)),
+        "" => key,
+        _ => format!("{path}.{key}"),
     }
 }
 

@@ -1,17 +1,24 @@
 //! kubeadm's configuration files: `kubeadm.k8s.io/v1beta4` and `v1beta3`, and the `kubeadm-config` ConfigMap.
 //!
 //! [`read`] takes the fields that decide what is in a certificate, as text, each with its place. It judges the shape of the
-//! file: kinds, versions, types of fields. What the values mean is judged by `cluster`, after flags and files were put
-//! over each other with [`Settings::or`]. Unknown fields and foreign documents only warn, as with kubeadm.
+//! file: kinds, versions, types of fields, and the few fields that nothing else has a say in. What the other values mean is
+//! judged by `cluster`, after flags and files were put over each other with [`Settings::or`]. Unknown fields and foreign
+//! documents only warn, as with kubeadm. The fields are in `schema`, ConfigMaps in `config_map`.
 //!
-//! Source: kubeadm 1.36 `cmd/kubeadm/app/apis/kubeadm/v1beta4/types.go`, `v1beta3/types.go`, `util/config/initconfiguration.go`.
+//! Source: kubeadm 1.36 `cmd/kubeadm/app/util/config/initconfiguration.go`, `apis/kubeadm/validation/validation.go`.
+
+mod config_map;
+mod gates;
+mod kubelet;
 
 use std::rc::Rc;
 
 use super::cluster::{Cluster, Host};
-use super::document::{self, Entry, Lines, Node, Source, Value, field_path};
+use super::document::{self, Entry, Lines, MOST_FINDINGS, Node, Source, Value, field_path};
 use super::problem::{Declared, Origin, Problem, Problems, quote};
+use super::schema::{self, Document, Findings, VERSIONS, Version, near};
 use super::settings::{ExternalEtcdSettings, Settings};
+use super::values::certificate_key;
 
 /// What a file declares, and what in it is worth a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +29,7 @@ pub struct Reading {
     pub warnings: Vec<Problem>,
 }
 
-/// Reads a configuration file: kubeadm's documents, or the `kubeadm-config` ConfigMap as YAML or JSON.
+/// Reads a configuration file: kubeadm's documents, or the `kubeadm-config` ConfigMap, as YAML or JSON.
 ///
 /// Lines inside a ConfigMap's embedded document are those of the file if the document is a literal block (`|`), as kubectl
 /// prints it; else all of them are the line of its key. If the file is refused, the values that could be read are judged
@@ -35,34 +42,65 @@ pub fn read(file: &str, text: &[u8]) -> Result<Reading, Problems> {
         lines: Lines::After(0),
     };
     reader.stream(source, text, Nesting::File);
+    if reader.findings.problems.is_empty() && !reader.has_configuration() {
+        let message = match text.trim().is_empty() {
+            true => "is empty".to_owned(),
+            false => reader.nothing_of_ours(),
+        };
+        reader.problem(0, "", message);
+    }
     let Reader {
         settings,
-        mut problems,
-        warnings,
-        init,
-        cluster,
+        findings: Findings {
+            mut problems,
+            warnings,
+        },
         ..
     } = reader;
-    if problems.is_empty() && init.is_none() && cluster.is_none() {
-        problems.push(Problem {
-            origin: source.origin(0, ""),
-            message: match text.trim().is_empty() {
-                true => "is empty".to_owned(),
-                false => {
-                    "holds neither an `InitConfiguration` nor a `ClusterConfiguration`".to_owned()
-                }
-            },
-        });
-    }
     if problems.is_empty() {
+        let warnings = limited(file, warnings, "warnings");
         return Ok(Reading { settings, warnings });
     }
-    problems.extend(problems_of_values(settings));
-    problems.sort_by_key(|problem| match problem.origin {
+    let of_values: Vec<_> = problems_of_values(settings)
+        .filter(|problem| !problems.iter().any(|shape| is_above(problem, shape)))
+        .collect();
+    problems.extend(of_values);
+    problems.sort_by_key(line);
+    Err(Problems(limited(file, problems, "problems")))
+}
+
+/// Returns whether a problem is one of the struct that the other one's field is in: that the field is missing there, for
+/// one, when it only has the wrong shape.
+fn is_above(problem: &Problem, other: &Problem) -> bool {
+    match (&problem.origin, &other.origin) {
+        (Origin::File { path, .. }, Origin::File { path: other, .. }) if !path.is_empty() => other
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.starts_with('.')),
+        _ => false,
+    }
+}
+
+fn line(problem: &Problem) -> usize {
+    match problem.origin {
         Origin::File { line, .. } => line,
         Origin::Flag(_) | Origin::Detected(_) => 0,
-    });
-    Err(Problems(problems))
+    }
+}
+
+/// Returns the first of these, and a last one that says so if there are more.
+fn limited(file: &str, mut findings: Vec<Problem>, what: &str) -> Vec<Problem> {
+    if findings.len() > MOST_FINDINGS {
+        findings.truncate(MOST_FINDINGS);
+        findings.push(Problem {
+            origin: Origin::File {
+                file: file.to_owned(),
+                line: 0,
+                path: String::new(),
+            },
+            message: format!("has more than {MOST_FINDINGS} {what}; the others are not listed"),
+        });
+    }
+    findings
 }
 
 /// Returns what is wrong with the values themselves, leaving out what only the host or a flag could have supplied.
@@ -82,133 +120,24 @@ const GROUP: &str = "kubeadm.k8s.io";
 const TOO_OLD: [&str; 5] = ["v1beta2", "v1beta1", "v1alpha3", "v1alpha2", "v1alpha1"];
 /// What a message about versions offers.
 const SUPPORTED: &str = "`kubeadm.k8s.io/v1beta4` or `kubeadm.k8s.io/v1beta3`";
-
-/// The field names of one version's structs; structs that we take nothing from are not listed.
-struct Schema {
-    init_configuration: &'static [&'static str],
-    node_registration: &'static [&'static str],
-    cluster_configuration: &'static [&'static str],
-    api_server: &'static [&'static str],
-    etcd_local: &'static [&'static str],
-    etcd_external: &'static [&'static str],
-}
-
-const LOCAL_API_ENDPOINT: &[&str] = &["advertiseAddress", "bindPort"];
-const NETWORKING: &[&str] = &["serviceSubnet", "podSubnet", "dnsDomain"];
-const ETCD: &[&str] = &["local", "external"];
-
-const V1BETA4: Schema = Schema {
-    init_configuration: &[
-        "apiVersion",
-        "kind",
-        "bootstrapTokens",
-        "dryRun",
-        "nodeRegistration",
-        "localAPIEndpoint",
-        "certificateKey",
-        "skipPhases",
-        "patches",
-        "timeouts",
-    ],
-    node_registration: &[
-        "name",
-        "criSocket",
-        "taints",
-        "kubeletExtraArgs",
-        "ignorePreflightErrors",
-        "imagePullPolicy",
-        "imagePullSerial",
-    ],
-    cluster_configuration: &[
-        "apiVersion",
-        "kind",
-        "etcd",
-        "networking",
-        "kubernetesVersion",
-        "controlPlaneEndpoint",
-        "apiServer",
-        "controllerManager",
-        "scheduler",
-        "dns",
-        "proxy",
-        "certificatesDir",
-        "imageRepository",
-        "featureGates",
-        "clusterName",
-        "encryptionAlgorithm",
-        "certificateValidityPeriod",
-        "caCertificateValidityPeriod",
-    ],
-    api_server: &["extraArgs", "extraVolumes", "extraEnvs", "certSANs"],
-    etcd_local: &[
-        "imageRepository",
-        "imageTag",
-        "dataDir",
-        "extraArgs",
-        "extraEnvs",
-        "serverCertSANs",
-        "peerCertSANs",
-    ],
-    etcd_external: &[
-        "endpoints",
-        "httpEndpoints",
-        "caFile",
-        "certFile",
-        "keyFile",
-    ],
-};
-
-const V1BETA3: Schema = Schema {
-    init_configuration: &[
-        "apiVersion",
-        "kind",
-        "bootstrapTokens",
-        "nodeRegistration",
-        "localAPIEndpoint",
-        "certificateKey",
-        "skipPhases",
-        "patches",
-    ],
-    node_registration: &[
-        "name",
-        "criSocket",
-        "taints",
-        "kubeletExtraArgs",
-        "ignorePreflightErrors",
-        "imagePullPolicy",
-    ],
-    cluster_configuration: &[
-        "apiVersion",
-        "kind",
-        "etcd",
-        "networking",
-        "kubernetesVersion",
-        "controlPlaneEndpoint",
-        "apiServer",
-        "controllerManager",
-        "scheduler",
-        "dns",
-        "certificatesDir",
-        "imageRepository",
-        "featureGates",
-        "clusterName",
-    ],
-    api_server: &[
-        "extraArgs",
-        "extraVolumes",
-        "certSANs",
-        "timeoutForControlPlane",
-    ],
-    etcd_local: &[
-        "imageRepository",
-        "imageTag",
-        "dataDir",
-        "extraArgs",
-        "serverCertSANs",
-        "peerCertSANs",
-    ],
-    etcd_external: &["endpoints", "caFile", "certFile", "keyFile"],
-};
+/// kubeadm's kinds that have nothing to say about a tree.
+const OTHER_KINDS: [&str; 4] = [
+    "JoinConfiguration",
+    "ResetConfiguration",
+    "UpgradeConfiguration",
+    "ClusterStatus",
+];
+/// kubeadm's kinds before 1.12.
+const OLD_KINDS: [&str; 2] = ["MasterConfiguration", "NodeConfiguration"];
+/// What kubeadm hands on to other components.
+const COMPONENT_CONFIGURATIONS: [(&str, &str); 2] = [
+    ("kubelet.config.k8s.io", "KubeletConfiguration"),
+    ("kubeproxy.config.k8s.io", "KubeProxyConfiguration"),
+];
+/// The most items of a list that is read; a thousand names are usual in no cluster.
+const MOST_ITEMS: usize = 10_000;
+/// The most text in such a list: Go's TLS takes no certificate message above 256 KiB.
+const MOST_TEXT: usize = 256_000;
 
 /// Whether a document is one of the file's own, or was found inside a ConfigMap.
 #[derive(Clone, Copy, PartialEq)]
@@ -227,17 +156,29 @@ impl Fields {
     fn find(&self, name: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| &*entry.key == name)
     }
+
+    /// Returns a field that is a mapping.
+    fn mapping(&self, name: &str) -> Option<Fields> {
+        match &self.find(name)?.value.value {
+            Value::Mapping(entries) => Some(Fields {
+                path: field_path(&self.path, name),
+                entries: entries.clone(),
+            }),
+            _ => None,
+        }
+    }
 }
 
 struct Reader<'a> {
     file: &'a str,
     settings: Settings,
-    problems: Vec<Problem>,
-    warnings: Vec<Problem>,
+    findings: Findings,
     /// The line of the `InitConfiguration`.
     init: Option<usize>,
     /// The line of the `ClusterConfiguration`.
     cluster: Option<usize>,
+    /// The kinds of the other documents.
+    others: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -245,16 +186,28 @@ impl<'a> Reader<'a> {
         Reader {
             file,
             settings: Settings::default(),
-            problems: Vec::new(),
-            warnings: Vec::new(),
+            findings: Findings::default(),
             init: None,
             cluster: None,
+            others: Vec::new(),
         }
     }
 
     fn stream(&mut self, source: Source<'_>, text: &str, nesting: Nesting) {
-        for root in document::parse(source, text, &mut self.problems) {
+        for root in document::parse(source, text, &mut self.findings.problems) {
             self.document(&root, nesting);
+        }
+    }
+
+    fn has_configuration(&self) -> bool {
+        self.init.is_some() || self.cluster.is_some()
+    }
+
+    fn nothing_of_ours(&self) -> String {
+        let nothing = "holds neither an `InitConfiguration` nor a `ClusterConfiguration`";
+        match &self.others[..] {
+            [] => nothing.to_owned(),
+            others => format!("{nothing}, only {}", names(others)),
         }
     }
 
@@ -280,136 +233,163 @@ impl<'a> Reader<'a> {
             Some((group, version)) => (group, version),
             None => ("", api_version.value.as_str()),
         };
-        let ours = matches!(
-            kind.value.as_str(),
-            "InitConfiguration" | "ClusterConfiguration"
-        );
-        match (group, kind.value.as_str()) {
-            (GROUP, "JoinConfiguration" | "ResetConfiguration" | "UpgradeConfiguration") => {
-                self.ignored(root.line, &kind.value);
+        if let Some(document) = Document::of_kind(&kind.value) {
+            if let Some(version) = self.version(&api_version, group, version) {
+                self.ours(root.line, document, &kind, &fields, version);
             }
-            _ if ours => {
-                if let Some(schema) = self.schema(&api_version, group, version) {
-                    self.ours(root.line, &kind, &fields, schema);
-                }
-            }
-            (GROUP, _) => self.problems.push(Problem {
-                message: format!(
-                    "{} is not a kind of kubeadm's; want `InitConfiguration` or `ClusterConfiguration`",
-                    quote(&kind.value)
-                ),
-                origin: kind.origin,
-            }),
-            ("", "ConfigMap") if version == "v1" && nesting == Nesting::File => {
+            return;
+        }
+        match (group, version, kind.value.as_str()) {
+            (GROUP, _, other) if !OTHER_KINDS.contains(&other) => self.unknown_kind(kind),
+            ("", "v1", "ConfigMap") if nesting == Nesting::File => {
                 self.config_map(root.line, &fields);
             }
-            _ => self.ignored(root.line, &kind.value),
+            ("", "v1", "List" | "ConfigMapList") if nesting == Nesting::File => {
+                self.list(root.line, &fields);
+            }
+            (group, _, other) => {
+                if !COMPONENT_CONFIGURATIONS.contains(&(group, other)) {
+                    let message = format!("the {} document is ignored", quote(other));
+                    self.warning(root.line, "", message);
+                }
+                self.others.push(kind.value);
+            }
         }
     }
 
-    /// Returns the field names of a version, or says why it is not read.
-    fn schema(
+    /// Returns the fields of a version, or says why it is not read.
+    fn version(
         &mut self,
         api_version: &Declared<String>,
         group: &str,
         version: &str,
-    ) -> Option<&'static Schema> {
+    ) -> Option<&'static Version> {
         let found = quote(&api_version.value);
-        let message = match version {
-            "v1beta4" if group == GROUP => return Some(&V1BETA4),
-            "v1beta3" if group == GROUP => {
-                self.warnings.push(Problem {
-                    origin: api_version.origin.clone(),
-                    message: format!(
-                        "{found} is deprecated, and has no fields for algorithm and validity; convert it with `kubeadm config migrate`"
-                    ),
-                });
-                return Some(&V1BETA3);
+        let known = VERSIONS
+            .iter()
+            .find(|known| group == GROUP && known.name == version);
+        if let Some(known) = known {
+            if known.name == "v1beta3" {
+                let message = format!(
+                    "{found} is deprecated, and has no fields for algorithm and validity; convert it with `kubeadm config migrate`"
+                );
+                self.warn(&api_version.origin, message);
             }
-            _ if group == GROUP && TOO_OLD.contains(&version) => format!(
+            return Some(known);
+        }
+        let message = match group == GROUP && TOO_OLD.contains(&version) {
+            true => format!(
                 "{found} is too old, want {SUPPORTED}; convert it with `kubeadm config migrate`"
             ),
-            _ => format!("{found} is not known; want {SUPPORTED}"),
+            false => format!("{found} is not known; want {SUPPORTED}"),
         };
-        self.problems.push(Problem {
-            origin: api_version.origin.clone(),
-            message,
-        });
+        self.refuse(&api_version.origin, message);
         None
     }
 
-    fn ours(&mut self, line: usize, kind: &Declared<String>, fields: &Fields, schema: &Schema) {
-        let init = kind.value == "InitConfiguration";
-        let seen = if init {
-            &mut self.init
-        } else {
-            &mut self.cluster
+    fn unknown_kind(&mut self, kind: Declared<String>) {
+        let found = quote(&kind.value);
+        let kinds = Document::ALL.map(Document::kind).into_iter();
+        let message = match near(&kind.value, kinds.chain(["JoinConfiguration"])) {
+            _ if OLD_KINDS.contains(&kind.value.as_str()) => format!(
+                "{found} is of kubeadm 1.11 or older; want `InitConfiguration` or `ClusterConfiguration`"
+            ),
+            Some(near) => {
+                format!(
+                    "{found} is not a kind of kubeadm's; did you mean {}?",
+                    quote(near)
+                )
+            }
+            None => format!(
+                "{found} is not a kind of kubeadm's; want `InitConfiguration` or `ClusterConfiguration`"
+            ),
+        };
+        self.refuse(&kind.origin, message);
+    }
+
+    fn ours(
+        &mut self,
+        line: usize,
+        document: Document,
+        kind: &Declared<String>,
+        fields: &Fields,
+        version: &'static Version,
+    ) {
+        let seen = match document {
+            Document::Init => &mut self.init,
+            Document::Cluster => &mut self.cluster,
         };
         if let Some(first) = seen.replace(line) {
-            return self.problems.push(Problem {
-                origin: kind.origin.clone(),
-                message: format!(
-                    "is a second `{}`; the first begins in line {first}",
-                    kind.value
-                ),
-            });
+            let message = format!(
+                "is a second `{}`; the first begins in line {first}",
+                document.kind()
+            );
+            return self.refuse(&kind.origin, message);
         }
-        if init {
-            self.init_configuration(fields, schema);
-        } else {
-            self.cluster_configuration(fields, schema);
+        schema::check(
+            self.file,
+            version,
+            document,
+            &fields.entries,
+            &mut self.findings,
+        );
+        match document {
+            Document::Init => self.init_configuration(fields),
+            Document::Cluster => self.cluster_configuration(fields, version),
         }
     }
 
-    fn init_configuration(&mut self, fields: &Fields, schema: &Schema) {
-        self.warn_unknown(fields, schema.init_configuration);
-        if let Some(endpoint) = self.child(fields, "localAPIEndpoint", LOCAL_API_ENDPOINT) {
+    fn init_configuration(&mut self, fields: &Fields) {
+        if let Some(endpoint) = fields.mapping("localAPIEndpoint") {
             self.settings.advertise_address = self.text(&endpoint, "advertiseAddress");
             self.settings.bind_port = self.text(&endpoint, "bindPort");
         }
-        if let Some(node) = self.child(fields, "nodeRegistration", schema.node_registration) {
+        if let Some(node) = fields.mapping("nodeRegistration") {
             self.settings.node_name = self.text(&node, "name");
+            self.settings.kubelet_cert_dir = self.kubelet_cert_dir(&node);
+        }
+        // The key is a secret, so it is judged here and goes no further.
+        if let Some(key) = self.text(fields, "certificateKey")
+            && let Err(message) = certificate_key(&key.value)
+        {
+            self.refuse(&key.origin, message);
         }
     }
 
-    fn cluster_configuration(&mut self, fields: &Fields, schema: &Schema) {
-        self.warn_unknown(fields, schema.cluster_configuration);
+    fn cluster_configuration(&mut self, fields: &Fields, version: &Version) {
         self.settings.cluster_name = self.text(fields, "clusterName");
         self.settings.control_plane_endpoint = self.text(fields, "controlPlaneEndpoint");
         self.settings.certificates_dir = self.text(fields, "certificatesDir");
-        if let Some(networking) = self.child(fields, "networking", NETWORKING) {
+        if let Some(networking) = fields.mapping("networking") {
             self.settings.service_subnet = self.text(&networking, "serviceSubnet");
             self.settings.dns_domain = self.text(&networking, "dnsDomain");
         }
-        if let Some(api_server) = self.child(fields, "apiServer", schema.api_server) {
+        if let Some(api_server) = fields.mapping("apiServer") {
             self.settings.apiserver_cert_sans = self.texts(&api_server, "certSANs");
         }
-        if let Some(etcd) = self.child(fields, "etcd", ETCD) {
-            self.etcd(&etcd, schema);
+        if let Some(etcd) = fields.mapping("etcd") {
+            self.etcd(&etcd);
         }
         // v1beta3 has none of these; there they were warned of as unknown.
-        if schema
-            .cluster_configuration
-            .contains(&"encryptionAlgorithm")
-        {
+        if version.has("encryptionAlgorithm") {
             self.settings.encryption_algorithm = self.text(fields, "encryptionAlgorithm");
             self.settings.certificate_validity = self.text(fields, "certificateValidityPeriod");
             self.settings.ca_certificate_validity =
                 self.text(fields, "caCertificateValidityPeriod");
         }
-        if let Some(gates) = self.mapping(fields, "featureGates") {
-            self.settings.public_keys_ecdsa = self.text(&gates, "PublicKeysECDSA");
+        if let Some(gates) = fields.mapping("featureGates") {
+            self.feature_gates(&gates);
         }
     }
 
-    fn etcd(&mut self, etcd: &Fields, schema: &Schema) {
-        if let Some(local) = self.child(etcd, "local", schema.etcd_local) {
+    fn etcd(&mut self, etcd: &Fields) {
+        if let Some(local) = etcd.mapping("local") {
             self.settings.etcd_local = self.presence(etcd, "local");
             self.settings.etcd_data_dir = self.text(&local, "dataDir");
             self.settings.etcd_server_cert_sans = self.texts(&local, "serverCertSANs");
             self.settings.etcd_peer_cert_sans = self.texts(&local, "peerCertSANs");
         }
-        if let Some(external) = self.child(etcd, "external", schema.etcd_external) {
+        if let Some(external) = etcd.mapping("external") {
             let settings = ExternalEtcdSettings {
                 endpoints: self.texts(&external, "endpoints"),
                 http_endpoints: self.texts(&external, "httpEndpoints"),
@@ -425,77 +405,74 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn config_map(&mut self, line: usize, fields: &Fields) {
-        let data = self.mapping(fields, "data");
-        let entry = data
-            .as_ref()
-            .and_then(|data| data.find("ClusterConfiguration"));
-        let Some(entry) = entry else {
-            let message = "the ConfigMap has no `data.ClusterConfiguration`; want `kubeadm-config` of `kube-system`";
-            return self.problem(line, "", message);
-        };
-        let path = field_path("data", &entry.key);
-        let Value::Scalar(scalar) = &entry.value.value else {
-            let message = format!("is {}, want a string", entry.value.value.kind());
-            return self.problem(entry.line, &path, message);
-        };
-        let source = Source {
-            file: self.file,
-            lines: if scalar.literal {
-                Lines::After(entry.line)
-            } else {
-                Lines::All(entry.line)
-            },
-        };
-        let found = self.problems.len();
-        self.stream(source, &scalar.text, Nesting::ConfigMap);
-        if self.problems.len() == found && self.init.is_none() && self.cluster.is_none() {
-            self.problem(entry.line, &path, "holds no `ClusterConfiguration`");
-        }
-    }
-
     /// Returns a field that every document has.
-    fn required(&mut self, line: usize, fields: &Fields, name: &str) -> Option<Declared<String>> {
-        let found = self.problems.len();
-        let text = self.text(fields, name);
-        if text.is_none() && self.problems.len() == found {
-            self.problem(line, "", format!("the document has no `{name}`"));
+    fn required(
+        &mut self,
+        line: usize,
+        fields: &Fields,
+        name: &'static str,
+    ) -> Option<Declared<String>> {
+        if let Some(text) = self.text(fields, name) {
+            return Some(text);
         }
-        text
+        match fields.find(name) {
+            Some(entry) if !matches!(entry.value.value, Value::Null | Value::Scalar(_)) => {
+                let message = format!("is {}, want a string", entry.value.value.kind());
+                self.problem(entry.line, name, message);
+            }
+            Some(_) => self.problem(line, "", format!("the document has no `{name}`")),
+            None => {
+                let is_near = |entry: &&Entry| near(&entry.key, [name].into_iter()).is_some();
+                let message = match fields.entries.iter().find(is_near) {
+                    Some(entry) => format!(
+                        "the document has no `{name}`; did you mean that with `{}` in line {}?",
+                        field_path("", &entry.key),
+                        entry.line
+                    ),
+                    None => format!("the document has no `{name}`"),
+                };
+                self.problem(line, "", message);
+            }
+        }
+        None
     }
 
     /// Returns a field's text; kubeadm takes null and the empty string for an absent field.
-    fn text(&mut self, fields: &Fields, name: &str) -> Option<Declared<String>> {
+    fn text(&self, fields: &Fields, name: &str) -> Option<Declared<String>> {
         let entry = fields.find(name)?;
-        let path = field_path(&fields.path, name);
         match &entry.value.value {
-            Value::Null => None,
-            Value::Scalar(scalar) if scalar.text.is_empty() => None,
-            Value::Scalar(scalar) => Some(Declared {
+            Value::Scalar(scalar) if !scalar.text.is_empty() => Some(Declared {
                 value: scalar.text.to_string(),
-                origin: self.origin(entry.value.line, path),
+                origin: self.origin(entry.value.line, field_path(&fields.path, name)),
             }),
-            other => {
-                let message = format!("is {}, want a string", other.kind());
-                self.problem(entry.line, &path, message);
-                None
-            }
+            _ => None,
         }
     }
 
     /// Returns a field's list of texts, in which an empty item is kept for the judge of the values.
     fn texts(&mut self, fields: &Fields, name: &str) -> Option<Vec<Declared<String>>> {
         let entry = fields.find(name)?;
-        let path = field_path(&fields.path, name);
-        let nodes = match &entry.value.value {
-            Value::Null => return None,
-            Value::Sequence(nodes) => nodes.clone(),
-            other => {
-                let message = format!("is {}, want a list of strings", other.kind());
-                self.problem(entry.line, &path, message);
-                return None;
-            }
+        let Value::Sequence(nodes) = &entry.value.value else {
+            return None;
         };
+        let path = field_path(&fields.path, name);
+        let length = |node: &Node| match &node.value {
+            Value::Scalar(scalar) => scalar.text.len(),
+            _ => 0,
+        };
+        let too_much = match (nodes.len(), nodes.iter().map(length).sum::<usize>()) {
+            (items, _) if items > MOST_ITEMS => {
+                Some(format!("has {items} items, at most {MOST_ITEMS} are taken"))
+            }
+            (_, text) if text > MOST_TEXT => Some(format!(
+                "has {text} characters in all, at most {MOST_TEXT} are taken: no TLS handshake carries more"
+            )),
+            _ => None,
+        };
+        if let Some(message) = too_much {
+            self.problem(entry.line, path, message);
+            return None;
+        }
         let mut texts = Vec::new();
         for (index, node) in nodes.iter().enumerate() {
             let path = format!("{path}[{index}]");
@@ -504,38 +481,11 @@ impl<'a> Reader<'a> {
                     value: scalar.text.to_string(),
                     origin: self.origin(node.line, path),
                 }),
-                other => {
-                    let message = format!("is {}, want a string", other.kind());
-                    self.problem(node.line, &path, message);
-                }
+                Value::Null => self.problem(node.line, path, "is null, want a string"),
+                Value::Sequence(_) | Value::Mapping(_) => {}
             }
         }
         Some(texts)
-    }
-
-    /// Returns a field that is a mapping with these fields, warning of all others.
-    fn child(&mut self, fields: &Fields, name: &str, known: &[&str]) -> Option<Fields> {
-        let child = self.mapping(fields, name)?;
-        self.warn_unknown(&child, known);
-        Some(child)
-    }
-
-    /// Returns a field that is a mapping.
-    fn mapping(&mut self, fields: &Fields, name: &str) -> Option<Fields> {
-        let entry = fields.find(name)?;
-        let path = field_path(&fields.path, name);
-        match &entry.value.value {
-            Value::Null => None,
-            Value::Mapping(entries) => Some(Fields {
-                path,
-                entries: entries.clone(),
-            }),
-            other => {
-                let message = format!("is {}, want a mapping", other.kind());
-                self.problem(entry.line, &path, message);
-                None
-            }
-        }
     }
 
     /// Returns where a field is.
@@ -547,39 +497,20 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn warn_unknown(&mut self, fields: &Fields, known: &[&str]) {
-        for entry in fields.entries.iter() {
-            if known.contains(&&*entry.key) {
-                continue;
-            }
-            let spelled = known
-                .iter()
-                .find(|name| name.eq_ignore_ascii_case(&entry.key));
-            let message = match spelled {
-                Some(name) => {
-                    format!("is not a known field and is ignored; kubeadm spells it `{name}`")
-                }
-                None => "is not a known field and is ignored".to_owned(),
-            };
-            self.warnings.push(Problem {
-                origin: self.origin(entry.line, field_path(&fields.path, &entry.key)),
-                message,
-            });
-        }
+    fn problem(&mut self, line: usize, path: impl Into<String>, message: impl Into<String>) {
+        self.refuse(&self.origin(line, path), message.into());
     }
 
-    fn ignored(&mut self, line: usize, kind: &str) {
-        self.warnings.push(Problem {
-            origin: self.origin(line, ""),
-            message: format!("the {} document is ignored", quote(kind)),
-        });
+    fn refuse(&mut self, origin: &Origin, message: String) {
+        keep(&mut self.findings.problems, origin, message);
     }
 
-    fn problem(&mut self, line: usize, path: &str, message: impl Into<String>) {
-        self.problems.push(Problem {
-            origin: self.origin(line, path),
-            message: message.into(),
-        });
+    fn warning(&mut self, line: usize, path: impl Into<String>, message: String) {
+        self.warn(&self.origin(line, path), message);
+    }
+
+    fn warn(&mut self, origin: &Origin, message: String) {
+        keep(&mut self.findings.warnings, origin, message);
     }
 
     /// Returns a place; nodes carry the file's lines already.
@@ -590,6 +521,34 @@ impl<'a> Reader<'a> {
             path: path.into(),
         }
     }
+}
+
+/// Adds a finding, unless there are more than will be listed already.
+fn keep(findings: &mut Vec<Problem>, origin: &Origin, message: String) {
+    if findings.len() <= MOST_FINDINGS {
+        findings.push(Problem {
+            origin: origin.clone(),
+            message,
+        });
+    }
+}
+
+/// Returns the first few of these names, each once.
+fn names(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let mut shown: Vec<String> = Vec::new();
+    for name in names {
+        let name = quote(name);
+        if shown.contains(&name) {
+            continue;
+        }
+        if shown.len() == SHOWN {
+            shown.push("others".to_owned());
+            break;
+        }
+        shown.push(name);
+    }
+    shown.join(", ")
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub enum Origin {
         /// The field, such as `apiServer.certSANs[2]`; empty where the document as a whole is meant.
         path: String,
     },
-    /// Nowhere: the named fact was detected on the host, or is kubeadm's default.
+    /// Nowhere: the named fact was detected on the host or read off the tree, or is kubeadm's default.
     Detected(&'static str),
 }
 
@@ -52,6 +52,14 @@ pub struct Declared<T> {
 }
 
 impl<T> Declared<T> {
+    /// Returns another value with the same origin.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Declared<U> {
+        Declared {
+            value: change(self.value),
+            origin: self.origin,
+        }
+    }
+
     /// Returns a value that a command-line flag declared.
     pub fn by_flag(flag: &'static str, value: T) -> Declared<T> {
         Declared {
@@ -110,13 +118,38 @@ pub fn printable(text: &str) -> String {
             shown.push('…');
             break;
         }
+        escape(character, &mut shown);
+    }
+    shown
+}
+
+/// Returns `text` as [`printable`] does, however long it is.
+pub fn escaped(text: &str) -> String {
+    let mut shown = String::new();
+    for character in text.chars() {
+        escape(character, &mut shown);
+    }
+    shown
+}
+
+/// Returns `text` with nothing changed but what a terminal would act on or not show; what is escaped already stays as it is.
+pub fn tame(text: &str) -> String {
+    let mut shown = String::new();
+    for character in text.chars() {
         match character {
-            // `escape_debug` would escape these two as well, for the sake of Rust literals.
-            '\'' | '"' => shown.push(character),
-            _ => shown.extend(character.escape_debug()),
+            '\\' => shown.push(character),
+            _ => escape(character, &mut shown),
         }
     }
     shown
+}
+
+fn escape(character: char, shown: &mut String) {
+    match character {
+        // `escape_debug` would escape these two as well, for the sake of Rust literals.
+        '\'' | '"' => shown.push(character),
+        _ => shown.extend(character.escape_debug()),
+    }
 }
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ pub(super) fn subdomain_within(text: &str, limit: usize) -> Result<String, Strin
             '*' => "`*` may only stand for the whole first label".to_owned(),
             c if c.is_control() => "control characters are not allowed".to_owned(),
             c if c.is_whitespace() => "blanks are not allowed".to_owned(),
+            c if is_hidden(c) => "it has a character that is not shown".to_owned(),
             c if !c.is_ascii() => "it is not ASCII; give its A-label (`xn--...`)".to_owned(),
             c => format!("{} is not allowed", quote(&c.to_string())),
         });
@@ -103,6 +104,20 @@ pub(super) fn subdomain_within(text: &str, limit: usize) -> Result<String, Strin
         return Err("its last label is a number".to_owned());
     }
     Ok(text.to_ascii_lowercase())
+}
+
+/// Returns whether a character is not seen itself, and may change how others are: blanks of no width, text directions,
+/// tags.
+pub(super) fn is_hidden(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 fn is_name_character(c: char) -> bool {
@@ -296,8 +311,10 @@ mod tests {
         let reason = "it is not ASCII; give its A-label (`xn--...`)";
         check_reason("zömbo.com", reason);
         check_reason("zo\u{308}mbo.com", reason);
+        let reason = "it has a character that is not shown";
         check_reason("a\u{200b}b.com", reason);
         check_reason("a\u{202e}b.com", reason);
+        check_reason("\u{feff}zömbo.com", reason);
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub struct Settings {
     pub bind_port: Option<Declared<String>>,
     /// `nodeRegistration.name`.
     pub node_name: Option<Declared<String>>,
+    /// The last `cert-dir` among `nodeRegistration.kubeletExtraArgs`, an absolute path.
+    pub kubelet_cert_dir: Option<Declared<String>>,
     /// `clusterName`.
     pub cluster_name: Option<Declared<String>>,
     /// `controlPlaneEndpoint`.
@@ -72,6 +74,7 @@ impl Settings {
             advertise_address: self.advertise_address.or(fallback.advertise_address),
             bind_port: self.bind_port.or(fallback.bind_port),
             node_name: self.node_name.or(fallback.node_name),
+            kubelet_cert_dir: self.kubelet_cert_dir.or(fallback.kubelet_cert_dir),
             cluster_name: self.cluster_name.or(fallback.cluster_name),
             control_plane_endpoint: self
                 .control_plane_endpoint

@@ -2,7 +2,7 @@
 //!
 //! Rules that need more than one value are in `cluster`, names and addresses in `san`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::duration;
 use super::problem::quote;
-use super::san::{MAX_NAME, parse_san, subdomain, subdomain_within};
+use super::san::{MAX_NAME, is_hidden, parse_san, subdomain, subdomain_within};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::san::San;
 
@@ -22,8 +22,13 @@ const NODE_USER_PREFIX: &str = "system:node:";
 pub(super) const SERVICE_PREFIX: &str = "kubernetes.default.svc.";
 
 pub(super) fn node_name(text: &str) -> Result<String, String> {
-    let name = subdomain(text.trim())
-        .map_err(|reason| format!("{} is not a node name: {reason}", quote(text)))?;
+    let name = text.trim();
+    // An address is a name like any other for Kubernetes, if not a good one.
+    let name = match name.parse::<Ipv4Addr>() {
+        Ok(_) => name.to_owned(),
+        Err(_) => subdomain(name)
+            .map_err(|reason| format!("{} is not a node name: {reason}", quote(text)))?,
+    };
     let length = NODE_USER_PREFIX.len() + name.len();
     if length > MAX_COMMON_NAME {
         return Err(format!(
@@ -36,8 +41,11 @@ pub(super) fn node_name(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn cluster_name(text: &str) -> Result<String, String> {
-    match text.chars().any(char::is_control) {
-        true => Err(format!("{} has control characters", quote(text))),
+    if text.chars().any(char::is_control) {
+        return Err(format!("{} has control characters", quote(text)));
+    }
+    match text.chars().any(is_hidden) {
+        true => Err(format!("{} has characters that are not shown", quote(text))),
         false => Ok(text.to_owned()),
     }
 }
@@ -80,7 +88,11 @@ pub(super) fn endpoint(text: &str) -> Result<(San, String, Option<u16>), String>
             _ => (text, None),
         },
     };
+    if host.is_empty() && port_text.is_some() {
+        return Err(format!("{} has no host before its colon", quote(text)));
+    }
     let port = match port_text {
+        Some("") => return Err(format!("{} has no port after its colon", quote(text))),
         Some(text) => Some(port(text)?),
         None => None,
     };
@@ -95,6 +107,12 @@ pub(super) fn endpoint(text: &str) -> Result<(San, String, Option<u16>), String>
 }
 
 pub(super) fn service_subnets(text: &str) -> Result<Vec<IpNet>, String> {
+    if text.split(',').any(str::is_empty) {
+        return Err(format!(
+            "{} has nothing before or after a comma",
+            quote(text)
+        ));
+    }
     let subnets = text
         .split(',')
         .map(service_subnet)
@@ -118,7 +136,7 @@ pub(super) fn service_subnets(text: &str) -> Result<Vec<IpNet>, String> {
 const SERVICE_HOST_BITS: std::ops::RangeInclusive<u8> = 4..=20;
 
 fn service_subnet(text: &str) -> Result<IpNet, String> {
-    let subnet = text.parse::<IpNet>().map_err(|_| {
+    let subnet = network(text).ok_or_else(|| {
         format!(
             "{} is not a network; want address and prefix length, such as `10.96.0.0/12`",
             quote(text)
@@ -145,7 +163,32 @@ fn service_subnet(text: &str) -> Result<IpNet, String> {
             "{} has more addresses than the API server can manage; want at most a `/{shortest}`",
             quote(text)
         )),
-        _ => Ok(subnet),
+        _ => match unusable_kind(&subnet) {
+            Some(kind) => Err(format!("{} is {kind}", quote(text))),
+            None => Ok(subnet),
+        },
+    }
+}
+
+/// Returns a network in the notation of [`IpAddr`], in which `010` is neither 8 nor 10.
+fn network(text: &str) -> Option<IpNet> {
+    let (address, prefix) = text.split_once('/')?;
+    address.parse::<IpAddr>().ok()?;
+    text.parse()
+        .ok()
+        .filter(|_| !prefix.starts_with('0') || prefix == "0")
+}
+
+/// Returns what kind of network this is if a service cannot have its first address.
+fn unusable_kind(subnet: &IpNet) -> Option<&'static str> {
+    match subnet.network() {
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => Some("an IPv4 network written as IPv6"),
+        // `::/108` begins with `::1`.
+        IpAddr::V6(v6) if v6.is_unspecified() => Some("a loopback network, which every host has"),
+        first if first.is_loopback() => Some("a loopback network, which every host has"),
+        first if first.is_unspecified() => Some("a network of addresses that no host has"),
+        first if first.is_multicast() => Some("a multicast network"),
+        _ => None,
     }
 }
 
@@ -161,10 +204,27 @@ pub(super) fn algorithm(text: &str) -> Result<Algorithm, String> {
 }
 
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    // The spellings of YAML 1.2 (section 10.3.2); `yes` and `on` are booleans only to YAML 1.1.
     match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
+        "true" | "True" | "TRUE" => Ok(true),
+        "false" | "False" | "FALSE" => Ok(false),
         _ => Err(format!("{} is neither `true` nor `false`", quote(text))),
+    }
+}
+
+/// Judges a certificate key; as it is a secret, the message does not quote it.
+pub(super) fn certificate_key(text: &str) -> Result<(), String> {
+    const DIGITS: usize = 64;
+    if !text.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Err(format!(
+            "has a character that is no hexadecimal digit; want {DIGITS} of them, for 32 bytes"
+        ));
+    }
+    match text.len() {
+        DIGITS => Ok(()),
+        length => Err(format!(
+            "has {length} hexadecimal digits, want {DIGITS}, for 32 bytes"
+        )),
     }
 }
 
@@ -193,8 +253,32 @@ pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
             quote(text)
         ));
     }
-    Ok(PathBuf::from(text))
+    if text.split('/').all(|part| matches!(part, "" | ".")) {
+        return Err(format!(
+            "{} is the root directory; want one below it",
+            quote(text)
+        ));
+    }
+    if let Some(part) = text.split('/').find(|part| part.len() > MAX_PART) {
+        return Err(format!(
+            "{} has a part of {} bytes, at most {MAX_PART} are allowed",
+            quote(text),
+            part.len()
+        ));
+    }
+    match text.len() {
+        ..=MAX_PATH => Ok(PathBuf::from(text)),
+        length => Err(format!(
+            "{} has {length} bytes, at most {MAX_PATH} are allowed",
+            quote(text)
+        )),
+    }
 }
+
+/// The longest name of a file or directory (Linux, `NAME_MAX`).
+const MAX_PART: usize = 255;
+/// The longest path, with room for what is put before and behind it (Linux, `PATH_MAX`, is 4096).
+const MAX_PATH: usize = 2048;
 
 pub(super) fn etcd_url(text: &str, https: bool) -> Result<String, String> {
     let well_formed = |(scheme, rest): &(&str, &str)| {
@@ -206,6 +290,10 @@ pub(super) fn etcd_url(text: &str, https: bool) -> Result<String, String> {
             && !rest.chars().any(|c| c.is_control() || c.is_whitespace())
     };
     match text.split_once("://").filter(well_formed) {
+        // Not quoted: it may be a password.
+        _ if text.contains('@') => {
+            Err("has a user name in it, which etcd has no use for".to_owned())
+        }
         None => Err(format!(
             "{} is not a URL, such as `https://192.0.2.1:2379`",
             quote(text)

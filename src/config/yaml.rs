@@ -25,6 +25,14 @@ impl Cluster {
             },
             node_registration: NodeRegistration {
                 name: &self.node_name,
+                kubelet_extra_args: self
+                    .kubelet_cert_dir
+                    .iter()
+                    .map(|directory| Argument {
+                        name: "cert-dir",
+                        value: directory.display().to_string(),
+                    })
+                    .collect(),
             },
         };
         let cluster = ClusterConfiguration::from(self);
@@ -58,8 +66,17 @@ struct LocalApiEndpoint {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct NodeRegistration<'a> {
     name: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kubelet_extra_args: Vec<Argument>,
+}
+
+#[derive(Serialize)]
+struct Argument {
+    name: &'static str,
+    value: String,
 }
 
 #[derive(Serialize)]

@@ -235,6 +235,7 @@ fn defaults_are_kubeadms() {
             certificate_validity: Duration::from_secs(8760 * 3600),
             ca_certificate_validity: Duration::from_secs(87600 * 3600),
             certificates_dir: "/etc/kubernetes/pki".into(),
+            kubelet_cert_dir: None,
         }
     );
 }
@@ -269,7 +270,7 @@ fn advertise_address_is_one_hosts_own() {
         ),
         (
             "169.254.1.1",
-            "is a link-local address, which needs a zone to be reached",
+            "is a link-local address, which is not routed",
         ),
         (
             "fe80::1",
@@ -329,7 +330,7 @@ fn node_names_are_kubernetes_names() {
         ("*.a", "`*` may only stand for the whole first label"),
         ("-", "its label `-` begins or ends with `-`"),
         (" ", "it is empty"),
-        ("192.0.2.1", "its last label is a number"),
+        ("192.0.2.256", "its last label is a number"),
         ("\u{212a}", "it is not ASCII; give its A-label (`xn--...`)"),
     ] {
         check_init_refused(
@@ -392,10 +393,10 @@ fn endpoints_are_one_host() {
         ),
         ("[::1]", &format!("`[::1]` {bracketed}")),
         ("[lb]:6443", &format!("`[lb]:6443` {bracketed}")),
-        ("lb:", "`` is not a port; want 1 to 65535"),
+        ("lb:", "`lb:` has no port after its colon"),
         ("lb:0", "`0` is not a port; want 1 to 65535"),
         ("lb:http", "`http` is not a port; want 1 to 65535"),
-        (":6443", "is empty; want an IP address or a DNS name"),
+        (":6443", "`:6443` has no host before its colon"),
         (
             "*.example:6443",
             "`*.example:6443` is a wildcard; an endpoint is one host",
@@ -869,7 +870,7 @@ fn etcd() -> impl Strategy<Value = (Etcd, Vec<San>, Vec<San>)> {
 
 prop_compose! {
     fn any_cluster()(
-        cluster_name in prop_oneof!["\\PC{1,20}", "no|1\\.10|0x1F|~|null|'|\"|-|<<|a: b|#a| a |true|010|2026-01-01|1:20"],
+        cluster_name in prop_oneof!["[^\\pC\\p{Zl}\\p{Zp}]{1,20}", "no|1\\.10|0x1F|~|null|'|\"|-|<<|a: b|#a| a |true|010|2026-01-01|1:20"],
         node_name in "[a-z0-9]{0,8}[a-z]",
         bind_port in 1u16..,
         endpoint in proptest::option::of((san(), 1u16..)),
@@ -878,7 +879,8 @@ prop_compose! {
         (etcd, etcd_server_sans, etcd_peer_sans) in etcd(),
         algorithm in proptest::option::of(proptest::sample::select(&Algorithm::CONFIGURABLE[..])),
         seconds in 1u64..3_000_000_000,
-        certificates_dir in "/\\PC{0,20}",
+        certificates_dir in "/\\PC{0,20}a",
+        kubelet_cert_dir in proptest::option::of("/[a-z/]{0,20}a"),
     ) -> Cluster {
         let mut service_subnets: Vec<IpNet> = vec!["fd00:1::/112".parse().unwrap()];
         if dual {
@@ -907,6 +909,7 @@ prop_compose! {
             certificate_validity: Duration::from_secs(seconds),
             ca_certificate_validity: Duration::from_secs(seconds),
             certificates_dir: PathBuf::from(certificates_dir.replace("..", ".")),
+            kubelet_cert_dir: kubelet_cert_dir.map(PathBuf::from),
         }
     }
 }
@@ -922,5 +925,20 @@ proptest! {
         if let Err(problems) = resolve(&config("", &text)) {
             prop_assert!(problems.0.iter().all(|p| !p.message.contains(char::is_control)));
         }
+    }
+}
+
+#[test]
+fn a_node_that_is_named_by_its_address_has_it_as_an_address() {
+    let text = config("nodeRegistration: {name: 10.0.0.5}\n", "");
+    let cluster = resolve(&text).unwrap().cluster;
+    assert_eq!(cluster.node_name, "10.0.0.5");
+    for rule in [SanRule::ApiServer, SanRule::EtcdServer, SanRule::EtcdPeer] {
+        let sans = cluster.sans(rule);
+        assert!(
+            sans.contains(&San::Ip("10.0.0.5".parse().unwrap())),
+            "{sans:?}"
+        );
+        assert!(!sans.contains(&San::Dns("10.0.0.5".to_owned())), "{sans:?}");
     }
 }

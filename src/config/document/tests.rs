@@ -107,19 +107,98 @@ fn aliases_are_shared_and_keep_the_line_of_their_anchor() {
 }
 
 #[test]
-fn alias_bombs_stay_small() {
+fn alias_bombs_are_refused() {
+    let refused = "f: has more than 2097152 bytes with its aliases written out";
     let mut text = "a: &a0 [x, x]\n".to_owned();
     for n in 0..60 {
         text += &format!("b{n}: &a{} [*a{n}, *a{n}, *a{n}]\n", n + 1);
     }
-    let mut problems = Vec::new();
-    assert_eq!(parse(SOURCE, &text, &mut problems).len(), 1);
-    assert_eq!(problems, []);
-    for n in 60..70 {
-        text += &format!("b{n}: &a{} [*a{n}, *a{n}, *a{n}]\n", n + 1);
+    let mut wide = format!("a: &a {}\nb: [", "x".repeat(100_000));
+    wide += &"*a,".repeat(100_000);
+    for text in [text, wide + "]\n"] {
+        let mut problems = Vec::new();
+        assert_eq!(parse(SOURCE, &text, &mut problems).len(), 0);
+        let [problem] = &problems[..] else {
+            panic!("{problems:?}")
+        };
+        assert_eq!(problem.message, refused.trim_start_matches("f: "));
     }
+}
+
+#[test]
+fn a_document_without_aliases_is_never_too_heavy() {
+    for unit in ["a,", "?,", "\"\":a,", "\"\\P\\L\",", "- \n", "a\n\n"] {
+        let text = match unit.ends_with(',') {
+            true => format!("{{{}}}", unit.repeat(1000)),
+            false => unit.repeat(1000),
+        };
+        let documents = parse(SOURCE, &text, &mut Vec::new());
+        let [document] = &documents[..] else {
+            panic!("{unit:?}: {documents:?}")
+        };
+        assert!(document.weight < 2 * text.len(), "{unit:?}");
+    }
+}
+
+#[test]
+fn deeply_aliased_documents_are_refused() {
+    let mut text = "a: &a0 []\n".to_owned();
+    for n in 0..70 {
+        text += &format!("b{n}: &a{} [*a{n}]\n", n + 1);
+    }
+    let mut problems = Vec::new();
     assert_eq!(parse(SOURCE, &text, &mut problems).len(), 0);
     assert!(problems.pop().unwrap().message.contains("64 levels"));
+}
+
+#[test]
+fn only_the_first_of_many_problems_are_kept() {
+    let mut problems = Vec::new();
+    parse(SOURCE, &"a: 1\n".repeat(10_000), &mut problems);
+    assert_eq!(problems.len(), MOST_FINDINGS + 1);
+}
+
+#[test]
+fn json_is_read_with_any_blanks() {
+    for blanks in ["", " ", "\n  ", "\n\t", "\t", "\r\n\t"] {
+        let text = [
+            "{",
+            "\"a\"",
+            ":",
+            "[",
+            "\"\\ud83d\\ude00\\/\"",
+            ",",
+            "true",
+            "]",
+            "}",
+        ]
+        .join(blanks);
+        let mut problems = Vec::new();
+        let shown: Vec<_> = parse(SOURCE, &text, &mut problems)
+            .iter()
+            .map(show)
+            .collect();
+        assert_eq!(problems, [], "{text}");
+        let lines = blanks.matches('\n').count();
+        let expected = format!(
+            "1{{{}a={}[{}\"😀/\" {}\"true\"]}}",
+            1 + lines,
+            1 + 3 * lines,
+            1 + 4 * lines,
+            1 + 6 * lines
+        );
+        assert_eq!(shown, [expected], "{text}");
+    }
+}
+
+#[test]
+fn paths_do_not_tell_what_follows_a_colon() {
+    assert_eq!(field_path("a", "certificateKey:abc"), "a.certificateKey:…");
+    assert_eq!(field_path("", "f:"), "f:");
+    check_problems(
+        "{token:s3cret: 1, token:s3cret: 2}\n",
+        &["f:1: token:…: is given twice, first in line 1"],
+    );
 }
 
 #[test]
@@ -202,7 +281,7 @@ fn bytes_that_are_no_text_are_refused() {
     check_decode(b"a: 1\n\nb: \xff\n", "f:3: is not UTF-8");
     check_decode(
         &vec![b' '; 100 << 20],
-        "f: has 104857600 bytes, at most 1048576 are read as configuration",
+        "f: has more than 1048576 bytes, the most that a configuration has",
     );
     assert_eq!(decode("f", "\u{feff}a: 1".as_bytes()).unwrap(), "a: 1");
 }

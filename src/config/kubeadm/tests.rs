@@ -1,20 +1,20 @@
 //! Tests of the module above.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
 
-fn reading(text: &str) -> Reading {
+pub(super) fn reading(text: &str) -> Reading {
     read("f", text.as_bytes()).unwrap()
 }
 
-fn check_refused(text: &str, problems: &[&str]) {
+pub(super) fn check_refused(text: &str, problems: &[&str]) {
     let Problems(found) = read("f", text.as_bytes()).unwrap_err();
     let shown: Vec<_> = found.iter().map(Problem::to_string).collect();
     assert_eq!(shown, problems, "{text}");
 }
 
-fn check_warnings(text: &str, warnings: &[&str]) {
+pub(super) fn check_warnings(text: &str, warnings: &[&str]) {
     let shown: Vec<_> = reading(text)
         .warnings
         .iter()
@@ -28,7 +28,7 @@ fn cluster(fields: &str) -> String {
     format!("apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n{fields}")
 }
 
-fn declared(value: &str, line: usize, path: &str) -> Option<Declared<String>> {
+pub(super) fn declared(value: &str, line: usize, path: &str) -> Option<Declared<String>> {
     Some(Declared {
         value: value.into(),
         origin: Origin::File {
@@ -45,8 +45,8 @@ fn every_field_is_read_with_its_place() {
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
 localAPIEndpoint: {advertiseAddress: 192.0.2.1, bindPort: 6444}
-nodeRegistration:
-  name: cp1
+nodeRegistration: {name: cp1, kubeletExtraArgs: [{name: cert-dir, value: /kubelet}]}
+certificateKey: 00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF
 ---
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
@@ -86,7 +86,8 @@ featureGates:
         Settings {
             advertise_address: declared("192.0.2.1", 3, "localAPIEndpoint.advertiseAddress"),
             bind_port: declared("6444", 3, "localAPIEndpoint.bindPort"),
-            node_name: declared("cp1", 5, "nodeRegistration.name"),
+            node_name: declared("cp1", 4, "nodeRegistration.name"),
+            kubelet_cert_dir: declared("/kubelet", 4, "nodeRegistration.kubeletExtraArgs[0].value"),
             cluster_name: declared("c", 9, "clusterName"),
             control_plane_endpoint: declared("lb", 10, "controlPlaneEndpoint"),
             certificates_dir: declared("/pki", 11, "certificatesDir"),
@@ -166,7 +167,13 @@ fn files_without_configuration_are_refused() {
     check_refused("---\n---\n", &[none]);
     check_refused(
         "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n",
-        &[none],
+        &[&format!("{none}, only `KubeletConfiguration`")],
+    );
+    let others = ["Pod", "Pod", "Config", "Job", "Secret", "Node"]
+        .map(|kind| format!("---\napiVersion: x/v1\nkind: {kind}\n"));
+    check_refused(
+        &others.concat(),
+        &[&format!("{none}, only `Pod`, `Config`, `Job`, others")],
     );
     check_refused("- a\n", &["f:1: the document is a list, want a mapping"]);
     check_refused(
@@ -233,30 +240,77 @@ fn version_1beta3_has_no_algorithm() {
     assert_eq!(settings, Settings::default());
     assert_eq!(
         warnings.last().unwrap().to_string(),
-        "f:3: encryptionAlgorithm: is not a known field and is ignored"
+        "f:3: encryptionAlgorithm: is not a known field and is ignored; only `v1beta4` has it"
     );
 }
 
 #[test]
 fn kinds_are_told_apart() {
-    let join = "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n";
-    let kubelet = "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n";
+    let document = |group: &str, kind: &str| format!("---\napiVersion: {group}\nkind: {kind}\n");
+    let others = [
+        document("kubeadm.k8s.io/v1beta4", "JoinConfiguration"),
+        document("kubelet.config.k8s.io/v1beta1", "KubeletConfiguration"),
+        document("kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration"),
+        document("kubeadm.k8s.io/v1beta4", "ResetConfiguration"),
+        document("kubeadm.k8s.io/v1beta4", "UpgradeConfiguration"),
+        document("kubelet.config.k8s.io/v1beta1", "KubeletConfig"),
+        document("apps/v1", "Deployment"),
+    ];
     check_warnings(
-        &format!("{}{join}{kubelet}", cluster("")),
+        &format!("{}{}", cluster(""), others.concat()),
         &[
             "f:4: the `JoinConfiguration` document is ignored",
-            "f:7: the `KubeletConfiguration` document is ignored",
-        ],
-    );
-    check_refused(
-        &cluster("").replace("ClusterConfiguration", "ClusterConfig"),
-        &[
-            "f:2: kind: `ClusterConfig` is not a kind of kubeadm's; want `InitConfiguration` or `ClusterConfiguration`",
+            "f:13: the `ResetConfiguration` document is ignored",
+            "f:16: the `UpgradeConfiguration` document is ignored",
+            "f:19: the `KubeletConfig` document is ignored",
+            "f:22: the `Deployment` document is ignored",
         ],
     );
     check_refused(
         &format!("{0}---\n{0}", cluster("")),
         &["f:5: kind: is a second `ClusterConfiguration`; the first begins in line 1"],
+    );
+}
+
+#[test]
+fn unknown_kinds_of_kubeadms_are_refused_with_the_near_one() {
+    let of_kind = |kind: &str| cluster("").replace("ClusterConfiguration", kind);
+    for (kind, near) in [
+        ("ClusterConfig", "ClusterConfiguration"),
+        ("clusterconfiguration", "ClusterConfiguration"),
+        ("InitConfigurations", "InitConfiguration"),
+        ("Init", "InitConfiguration"),
+        ("JoinConfig", "JoinConfiguration"),
+    ] {
+        check_refused(
+            &of_kind(kind),
+            &[&format!(
+                "f:2: kind: `{kind}` is not a kind of kubeadm's; did you mean `{near}`?"
+            )],
+        );
+    }
+    check_refused(
+        &of_kind("Secret"),
+        &[
+            "f:2: kind: `Secret` is not a kind of kubeadm's; want `InitConfiguration` or `ClusterConfiguration`",
+        ],
+    );
+    check_refused(
+        &of_kind("MasterConfiguration"),
+        &[
+            "f:2: kind: `MasterConfiguration` is of kubeadm 1.11 or older; want `InitConfiguration` or `ClusterConfiguration`",
+        ],
+    );
+}
+
+#[test]
+fn misspelt_headers_are_named() {
+    check_refused(
+        "apiversion: kubeadm.k8s.io/v1beta4\nKind: ClusterConfiguration\n",
+        &[
+            "f:1: the document has no `apiVersion`; did you mean that with `apiversion` in line 1?",
+            "f:1: the document has no `kind`; did you mean that with `Kind` in line 2?",
+        ],
     );
 }
 
@@ -268,10 +322,131 @@ fn unknown_fields_warn() {
     check_warnings(
         &text,
         &[
-            "f:6: networkin: is not a known field and is ignored",
-            "f:7: a\\u{1b}[31m: is not a known field and is ignored",
             "f:4: apiServer.certSans: is not a known field and is ignored; kubeadm spells it `certSANs`",
+            "f:6: networkin: is not a known field and is ignored; did you mean `networking`?",
+            "f:7: a\\u{1b}[31m: is not a known field and is ignored",
+            "f:8: scheduler.foo: is not a known field and is ignored",
         ],
+    );
+}
+
+#[test]
+fn certificate_keys_are_judged_and_never_shown() {
+    let with = |key: &str| {
+        format!(
+            "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\ncertificateKey: {key}\n"
+        )
+    };
+    let key = "0123456789abcdefABCDEF".repeat(3);
+    assert_eq!(reading(&with(&key[..64])).settings, Settings::default());
+    let no_digit = "f:3: certificateKey: has a character that is no hexadecimal digit; want 64 of them, for 32 bytes";
+    for (key, problem) in [
+        (
+            &key[..63],
+            "f:3: certificateKey: has 63 hexadecimal digits, want 64, for 32 bytes",
+        ),
+        (
+            &key[..],
+            "f:3: certificateKey: has 66 hexadecimal digits, want 64, for 32 bytes",
+        ),
+        ("'0x00'", no_digit),
+        (&"ä".repeat(32), no_digit),
+        ("[a]", "f:3: certificateKey: is a list, want a string"),
+    ] {
+        check_refused(&with(key), &[problem]);
+    }
+    for empty in ["", "''", "null"] {
+        assert_eq!(reading(&with(empty)).warnings, []);
+    }
+}
+
+#[test]
+fn the_kubelets_last_directory_counts() {
+    let read = |version: &str, arguments: &str| {
+        let text = format!(
+            "apiVersion: kubeadm.k8s.io/{version}\nkind: InitConfiguration\nnodeRegistration:\n  kubeletExtraArgs: {arguments}\n"
+        );
+        reading(&text).settings.kubelet_cert_dir
+    };
+    assert_eq!(
+        read(
+            "v1beta4",
+            "[{name: cert-dir, value: /a}, {name: v, value: 1}, {value: /b, name: cert-dir}, {name: v}]"
+        ),
+        declared("/b", 4, "nodeRegistration.kubeletExtraArgs[2].value")
+    );
+    assert_eq!(
+        read("v1beta3", "{v: 1, cert-dir: /a}"),
+        declared("/a", 4, "nodeRegistration.kubeletExtraArgs.cert-dir")
+    );
+    for nothing in [
+        "[{name: cert-dir, value: /a}, {name: cert-dir}]",
+        "[{name: x, value: cert-dir}]",
+        "[]",
+        "",
+    ] {
+        assert_eq!(read("v1beta4", nothing), None, "{nothing}");
+    }
+    let refused = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nnodeRegistration:\n  kubeletExtraArgs:\n  - name: cert-dir\n    value: ";
+    for (value, message) in [
+        ("pki", "`pki` is not an absolute path"),
+        ("/a/../b", "`/a/../b` has `..` in it; write the path out"),
+    ] {
+        check_refused(
+            &format!("{refused}{value}\n"),
+            &[&format!(
+                "f:6: nodeRegistration.kubeletExtraArgs[0].value: {message}"
+            )],
+        );
+    }
+}
+
+#[test]
+fn feature_gates_are_kubeadms_own() {
+    let gates = |gates: &str| cluster(&format!("featureGates:\n  {gates}\n"));
+    for gate in gates::GATES {
+        assert_eq!(reading(&gates(&format!("{gate}: false"))).warnings, []);
+    }
+    for (text, problem) in [
+        (
+            "PublicKeyECDSA: true",
+            "PublicKeyECDSA: is not a feature gate of kubeadm's; did you mean `PublicKeysECDSA`?",
+        ),
+        (
+            "publicKeysECDSA: true",
+            "publicKeysECDSA: is not a feature gate of kubeadm's; did you mean `PublicKeysECDSA`?",
+        ),
+        (
+            "SidecarContainers: true",
+            "SidecarContainers: is not a feature gate of kubeadm's",
+        ),
+        (
+            "EtcdLearnerMode: yes",
+            "EtcdLearnerMode: `yes` is neither `true` nor `false`",
+        ),
+        (
+            "EtcdLearnerMode: ''",
+            "EtcdLearnerMode: `` is neither `true` nor `false`",
+        ),
+        (
+            "PublicKeysECDSA:",
+            "PublicKeysECDSA: is null, want `true` or `false`",
+        ),
+        (
+            "PublicKeysECDSA: [true]",
+            "PublicKeysECDSA: is a list, want `true` or `false`",
+        ),
+    ] {
+        check_refused(&gates(text), &[&format!("f:4: featureGates.{problem}")]);
+    }
+    // What the algorithm's gate says is judged with the algorithm.
+    for text in ["yes", "''"] {
+        let text = gates(&format!("PublicKeysECDSA: {text}"));
+        assert!(reading(&text).settings.public_keys_ecdsa.is_some());
+    }
+    check_refused(
+        &cluster("featureGates: PublicKeysECDSA=true\n"),
+        &["f:3: featureGates: is a single value, want a mapping"],
     );
 }
 
@@ -288,6 +463,17 @@ fn wrong_types_are_refused() {
             "f:6: apiServer.certSANs: is a single value, want a list of strings",
             "f:7: etcd.local.peerCertSANs[1]: is a list, want a string",
             "f:7: etcd.local.peerCertSANs[2]: is null, want a string",
+        ],
+    );
+}
+
+#[test]
+fn what_has_the_wrong_shape_is_not_missing_as_well() {
+    check_refused(
+        &cluster("etcd: {external: {endpoints: https://e:2379, caFile: ca}}\n"),
+        &[
+            "f:3: etcd.external.endpoints: is a single value, want a list of strings",
+            "f:3: etcd.external.caFile: `ca` is not an absolute path",
         ],
     );
 }
@@ -337,57 +523,49 @@ fn broken_yaml_is_named_once() {
 }
 
 #[test]
-fn config_map_lines_are_those_of_the_file() {
-    let text = "\
-apiVersion: v1
-data:
-  ClusterConfiguration: |
-    apiServer: {}
-    apiVersion: kubeadm.k8s.io/v1beta4
-    clusterName: c
-    kind: ClusterConfiguration
-    foo: 1
-kind: ConfigMap
-metadata:
-  name: kubeadm-config
-";
-    let found = reading(text);
-    assert_eq!(found.settings.cluster_name, declared("c", 6, "clusterName"));
-    check_warnings(text, &["f:8: foo: is not a known field and is ignored"]);
+fn long_lists_are_refused() {
+    let names = |count: usize, name: &str| {
+        cluster(&format!(
+            "apiServer: {{certSANs: [{}]}}\n",
+            vec![name; count].join(",")
+        ))
+    };
+    assert_eq!(reading(&names(10_000, "a")).warnings, []);
     check_refused(
-        &text.replace("clusterName: c", "clusterName: []"),
-        &["f:6: clusterName: is a list, want a string"],
+        &names(10_001, "a"),
+        &["f:3: apiServer.certSANs: has 10001 items, at most 10000 are taken"],
+    );
+    assert_eq!(reading(&names(1_000, &"a".repeat(253))).warnings, []);
+    check_refused(
+        &names(1_100, &"a".repeat(253)),
+        &[
+            "f:3: apiServer.certSANs: has 278300 characters in all, at most 256000 are taken: no TLS handshake carries more",
+        ],
     );
 }
 
 #[test]
-fn config_map_as_json_has_the_line_of_its_key() {
-    let text = r#"{
-    "apiVersion": "v1",
-    "data": {
-        "ClusterConfiguration": "apiVersion: kubeadm.k8s.io/v1beta4\nclusterName: c\nkind: ClusterConfiguration\n"
-    },
-    "kind": "ConfigMap"
-}"#;
+fn more_findings_than_anybody_reads_are_not_listed() {
+    let lines = |line: &str| {
+        (0..1000)
+            .map(|n| format!("{line}{n}: []\n"))
+            .collect::<String>()
+    };
+    let warnings = reading(&cluster(&lines("x"))).warnings;
+    assert_eq!(warnings.len(), 101);
     assert_eq!(
-        reading(text).settings.cluster_name,
-        declared("c", 4, "clusterName")
+        warnings.last().unwrap().to_string(),
+        "f: has more than 100 warnings; the others are not listed"
     );
-}
-
-#[test]
-fn config_maps_without_configuration_are_refused() {
-    let map = |data: &str| format!("apiVersion: v1\nkind: ConfigMap\n{data}");
-    let missing = "f:1: the ConfigMap has no `data.ClusterConfiguration`; want `kubeadm-config` of `kube-system`";
-    check_refused(&map(""), &[missing]);
-    check_refused(&map("data: {a: b}\n"), &[missing]);
-    check_refused(
-        &map("data:\n  ClusterConfiguration: [a]\n"),
-        &["f:4: data.ClusterConfiguration: is a list, want a string"],
-    );
-    check_refused(
-        &map("data:\n  ClusterConfiguration: ''\n"),
-        &["f:4: data.ClusterConfiguration: holds no `ClusterConfiguration`"],
+    let Problems(problems) = read(
+        "f",
+        cluster(&format!("featureGates:\n{}", lines("  x"))).as_bytes(),
+    )
+    .unwrap_err();
+    assert_eq!(problems.len(), 101);
+    assert_eq!(
+        problems.last().unwrap().to_string(),
+        "f: has more than 100 problems; the others are not listed"
     );
 }
 
@@ -414,9 +592,33 @@ fn a_declared_kind_of_etcd_hides_the_other() {
 }
 
 #[test]
+fn no_cut_or_altered_file_panics_or_steers_a_terminal() {
+    let text = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nnodeRegistration:\n  name: 'cp-1'\n  taints: []\n---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\napiServer: {certSANs: &s [a, \"b\\n\"]}\nfeatureGates: {PublicKeysECDSA: true}\netcd: {local: {serverCertSANs: *s}}\n";
+    let check = |bytes: &[u8]| {
+        let said = match read("f", bytes) {
+            Ok(reading) => Problems(reading.warnings),
+            Err(problems) => problems,
+        };
+        let is_tame = |c: char| c == '\n' || !c.is_control();
+        assert!(said.to_string().chars().all(is_tame), "{said:?}");
+    };
+    for end in 0..=text.len() {
+        check(&text.as_bytes()[..end]);
+    }
+    let mut bytes = text.as_bytes().to_vec();
+    for index in 0..bytes.len() {
+        for bit in 0..8 {
+            bytes[index] ^= 1 << bit;
+            check(&bytes);
+            bytes[index] ^= 1 << bit;
+        }
+    }
+}
+
+#[test]
 fn endless_input_is_refused() {
     check_refused(
         &" ".repeat((1 << 20) + 1),
-        &["f: has 1048577 bytes, at most 1048576 are read as configuration"],
+        &["f: has more than 1048576 bytes, the most that a configuration has"],
     );
 }
