@@ -1,5 +1,6 @@
 //! Certificates as they are found: PEM files in, facts out. Nothing here signs or judges; see `issue` and `verify`.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -15,12 +16,14 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::name::Name;
 
+use super::block::{blocks, label};
 use super::key::{PublicKey, sha256, unix_lines};
 use super::san::San;
 use crate::catalog::Usage;
 
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+const ANY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 
 /// An X.509 version 3 certificate (RFC 5280).
 #[derive(Clone, PartialEq, Eq)]
@@ -36,7 +39,7 @@ pub enum CertificateError {
     Empty,
     /// The file is DER, not PEM.
     Der,
-    /// The PEM text is malformed; the library's reason.
+    /// The PEM text is malformed; the reason.
     Pem(String),
     /// There is no `CERTIFICATE` block; the labels that were found.
     NoCertificate(Vec<String>),
@@ -52,9 +55,18 @@ impl Certificate {
         let parsed = x509_cert::Certificate::from_der(&der)
             .map_err(|error| CertificateError::Malformed(1, error.to_string()))?;
         let certificate = Certificate { der, parsed };
-        certificate
-            .check_extensions()
+        check_extensions(certificate.extensions())
             .map_err(|error| CertificateError::Malformed(1, error.to_string()))?;
+        let mut seen = HashSet::new();
+        // RFC 5280 section 4.2: none of them twice; Go refuses it.
+        if let Some(twice) = certificate
+            .extensions()
+            .iter()
+            .find(|extension| !seen.insert(extension.extn_id))
+        {
+            let reason = format!("it has the extension {} twice", twice.extn_id);
+            return Err(CertificateError::Malformed(1, reason));
+        }
         Ok(certificate)
     }
 
@@ -81,26 +93,20 @@ impl Certificate {
         if text.first() == Some(&0x30) {
             return Err(CertificateError::Der);
         }
-        let blocks =
-            pem::parse_many(text).map_err(|error| CertificateError::Pem(error.to_string()))?;
-        // The library passes over a block that has no end; a file cut short must not look like a shorter chain.
-        let begun = text
-            .windows(BEGIN.len())
-            .filter(|window| *window == BEGIN)
-            .count();
-        if begun != blocks.len() {
-            return Err(CertificateError::Pem(format!(
-                "{begun} blocks begin, {} end",
-                blocks.len()
-            )));
-        }
-        let labels = blocks.iter().map(|block| block.tag().to_owned()).collect();
+        let blocks = blocks(text).map_err(CertificateError::Pem)?;
+        let labels = blocks.iter().map(|block| label(block.tag())).collect();
         let mut chain = Vec::new();
         for block in blocks
             .into_iter()
             .filter(|block| block.tag() == "CERTIFICATE")
         {
             let position = chain.len() + 1;
+            // Go's certificate pools pass over such a block.
+            if block.headers().iter().next().is_some() {
+                let reason =
+                    format!("certificate {position} has headers, so Kubernetes passes over it");
+                return Err(CertificateError::Pem(reason));
+            }
             chain.push(Certificate::from_der(block.into_contents()).map_err(
                 |error| match error {
                     CertificateError::Malformed(_, reason) => {
@@ -221,6 +227,12 @@ impl Certificate {
             .unwrap_or_default()
     }
 
+    /// Returns whether the extended key usage, if there is one, lets the certificate be used for this.
+    pub fn allows(&self, usage: Usage) -> bool {
+        let usages = self.usage_oids();
+        usages.is_empty() || usages.contains(&ANY_USAGE) || usages.contains(&usage_oid(usage))
+    }
+
     /// Returns the names of the extended key usages in their order; an unknown one is given as its object identifier.
     pub fn usage_names(&self) -> Vec<String> {
         self.usage_oids().iter().map(usage_text).collect()
@@ -243,6 +255,21 @@ impl Certificate {
         self.general_names().iter().filter_map(to_san).collect()
     }
 
+    /// Returns whether every IP address among the subject alternative names has four or sixteen octets; Go refuses others.
+    pub fn has_valid_names(&self) -> bool {
+        let is_valid = |name: &GeneralName| match name {
+            GeneralName::IpAddress(octets) => ip_address(octets.as_bytes()).is_some(),
+            _ => true,
+        };
+        self.general_names().iter().all(is_valid)
+    }
+
+    /// Returns how many intermediates may stand between this CA and a leaf, if that is limited.
+    pub fn path_length(&self) -> Option<u8> {
+        let (_, basic) = self.extension::<BasicConstraints>()?;
+        basic.path_len_constraint
+    }
+
     /// Returns the subject key identifier.
     pub fn subject_key_id(&self) -> Option<Vec<u8>> {
         self.extension::<SubjectKeyIdentifier>()
@@ -263,46 +290,47 @@ impl Certificate {
             .map_or(&[], |extensions| extensions.as_slice())
     }
 
-    /// Returns the signed part, the signature algorithm and the signature, each in DER.
-    pub(super) fn signed_parts(&self) -> Option<(Vec<u8>, Vec<u8>, &[u8])> {
-        let signed = self.parsed.tbs_certificate().to_der().ok()?;
-        let algorithm = self.parsed.signature_algorithm().to_der().ok()?;
-        Some((signed, algorithm, self.parsed.signature().as_bytes()?))
-    }
-
-    /// Returns an extension with its criticality.
-    fn extension<T: for<'a> Decode<'a, Error = x509_cert::der::Error> + AssociatedOid>(
-        &self,
-    ) -> Option<(bool, T)> {
-        let extension = self
-            .extensions()
-            .iter()
-            .find(|extension| extension.extn_id == T::OID)?;
-        Some((
-            extension.critical,
-            T::from_der(extension.extn_value.as_bytes()).ok()?,
-        ))
-    }
-
-    /// Decodes every extension that the accessors read, so that a malformed one is an error and not an absent one.
-    fn check_extensions(&self) -> x509_cert::der::Result<()> {
-        for extension in self.extensions() {
-            let value = extension.extn_value.as_bytes();
-            match extension.extn_id {
-                BasicConstraints::OID => BasicConstraints::from_der(value).map(drop)?,
-                KeyUsage::OID => KeyUsage::from_der(value).map(drop)?,
-                ExtendedKeyUsage::OID => ExtendedKeyUsage::from_der(value).map(drop)?,
-                SubjectAltName::OID => SubjectAltName::from_der(value).map(drop)?,
-                SubjectKeyIdentifier::OID => SubjectKeyIdentifier::from_der(value).map(drop)?,
-                AuthorityKeyIdentifier::OID => AuthorityKeyIdentifier::from_der(value).map(drop)?,
-                _ => {}
-            }
-        }
-        Ok(())
+    fn extension<T: Known>(&self) -> Option<(bool, T)> {
+        find_extension(self.extensions())
     }
 }
 
-const BEGIN: &[u8] = b"-----BEGIN ";
+/// An extension that is read here.
+pub(super) trait Known:
+    for<'a> Decode<'a, Error = x509_cert::der::Error> + AssociatedOid
+{
+}
+
+impl<T: for<'a> Decode<'a, Error = x509_cert::der::Error> + AssociatedOid> Known for T {}
+
+/// Returns an extension with its criticality.
+pub(super) fn find_extension<T: Known>(extensions: &[Extension]) -> Option<(bool, T)> {
+    let extension = extensions
+        .iter()
+        .find(|extension| extension.extn_id == T::OID)?;
+    Some((
+        extension.critical,
+        T::from_der(extension.extn_value.as_bytes()).ok()?,
+    ))
+}
+
+/// Decodes every extension that is read here, so that a malformed one is an error and not an absent one.
+pub(super) fn check_extensions(extensions: &[Extension]) -> x509_cert::der::Result<()> {
+    for extension in extensions {
+        let value = extension.extn_value.as_bytes();
+        match extension.extn_id {
+            BasicConstraints::OID => BasicConstraints::from_der(value).map(drop)?,
+            KeyUsage::OID => KeyUsage::from_der(value).map(drop)?,
+            ExtendedKeyUsage::OID => ExtendedKeyUsage::from_der(value).map(drop)?,
+            SubjectAltName::OID => SubjectAltName::from_der(value).map(drop)?,
+            SubjectKeyIdentifier::OID => SubjectKeyIdentifier::from_der(value).map(drop)?,
+            AuthorityKeyIdentifier::OID => AuthorityKeyIdentifier::from_der(value).map(drop)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
 
 impl fmt::Debug for Certificate {
@@ -370,7 +398,7 @@ fn to_offset(time: x509_cert::time::Time) -> OffsetDateTime {
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-fn to_san(name: &GeneralName) -> Option<San> {
+pub(super) fn to_san(name: &GeneralName) -> Option<San> {
     match name {
         GeneralName::DnsName(name) => Some(San::Dns(name.as_str().to_owned())),
         GeneralName::IpAddress(octets) => ip_address(octets.as_bytes()).map(San::Ip),
@@ -379,19 +407,31 @@ fn to_san(name: &GeneralName) -> Option<San> {
 }
 
 pub(super) fn general_name_text(name: &GeneralName) -> String {
-    if let Some(san) = to_san(name) {
-        return san.to_string();
-    }
     match name {
-        GeneralName::Rfc822Name(address) => format!("email:{}", address.as_str()),
-        GeneralName::UniformResourceIdentifier(uri) => format!("URI:{}", uri.as_str()),
+        GeneralName::DnsName(name) => format!("DNS:{}", escaped(name.as_str())),
+        GeneralName::Rfc822Name(address) => format!("email:{}", escaped(address.as_str())),
+        GeneralName::UniformResourceIdentifier(uri) => format!("URI:{}", escaped(uri.as_str())),
         GeneralName::DirectoryName(name) => format!("dirName:{name}"),
         GeneralName::RegisteredId(oid) => format!("RID:{oid}"),
-        GeneralName::IpAddress(octets) => {
-            format!("IP:malformed, {} octets", octets.as_bytes().len())
-        }
+        GeneralName::IpAddress(octets) => match ip_address(octets.as_bytes()) {
+            Some(address) => format!("IP:{address}"),
+            None => format!("IP:malformed, {} octets", octets.as_bytes().len()),
+        },
         _ => "otherName".to_owned(),
     }
+}
+
+/// An IA5String may hold what steers a terminal.
+fn escaped(text: &str) -> String {
+    let mut shown = String::new();
+    for character in text.chars() {
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }
 
 fn ip_address(octets: &[u8]) -> Option<IpAddr> {

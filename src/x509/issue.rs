@@ -18,7 +18,7 @@ use x509_cert::der::flagset::FlagSet;
 use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::{Decode, Document, Encode};
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages,
     SubjectAltName, SubjectKeyIdentifier,
@@ -38,8 +38,8 @@ use super::key::{KeyError, PrivateKey, PublicKey, random};
 use super::san::San;
 use crate::catalog::Usage;
 
-const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
-const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
+pub(super) const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+pub(super) const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
@@ -150,6 +150,27 @@ impl Contents {
     /// Returns the subject as text, most specific attribute first.
     pub fn subject_text(&self) -> String {
         self.subject.to_string()
+    }
+
+    /// Returns the subject's common names, in their order.
+    pub fn common_names(&self) -> Vec<String> {
+        attribute_texts(&self.subject, COMMON_NAME)
+    }
+
+    /// Returns the subject's organizations, in their order.
+    pub fn organizations(&self) -> Vec<String> {
+        attribute_texts(&self.subject, ORGANIZATION)
+    }
+
+    /// Returns whether the subjects are the same but for common names and organizations.
+    pub fn differs_only_in_names(&self, other: &Contents) -> bool {
+        let is_other = |attribute: &&AttributeTypeAndValue| {
+            ![COMMON_NAME, ORGANIZATION].contains(&attribute.oid)
+        };
+        self.subject
+            .iter()
+            .filter(is_other)
+            .eq(other.subject.iter().filter(is_other))
     }
 
     /// Returns the names of the extended key usages, in their order.
@@ -388,6 +409,19 @@ fn name(common_name: &str, organization: Option<&str>) -> Result<Name, IssueErro
         rdns.push(rdn);
     }
     Ok(Name::from_der(&rdns.to_der()?)?)
+}
+
+/// Returns the values of one kind of attribute, as text; one that is no text is shown as it is encoded.
+fn attribute_texts(name: &Name, oid: ObjectIdentifier) -> Vec<String> {
+    let text = |attribute: &AttributeTypeAndValue| {
+        let decoded = attribute.value.to_der().ok();
+        let decoded = decoded.and_then(|der| DirectoryString::from_der(&der).ok());
+        decoded.map_or_else(|| attribute.to_string(), |text| text.value().into_owned())
+    };
+    name.iter()
+        .filter(|attribute| attribute.oid == oid)
+        .map(text)
+        .collect()
 }
 
 /// PrintableString where the characters allow it, else UTF8String, as Go's `encoding/asn1` chooses.

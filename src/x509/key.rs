@@ -11,17 +11,24 @@ use aws_lc_rs::signature::{
     EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use pkcs8::PrivateKeyInfoRef;
+use pkcs8::der::Encode;
 use pkcs8::der::asn1::ObjectIdentifier;
 use pkcs8::spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
 use super::algorithm::Algorithm;
+use super::block::{blocks, label};
 
-const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+pub(super) const RSA_ENCRYPTION: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const SECP521R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
-const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+pub(super) const EC_PUBLIC_KEY: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+
+/// The label of PKCS#8; those of the other formats end with it.
+const PRIVATE_KEY: &str = "PRIVATE KEY";
 
 /// A private key with its public half.
 pub struct PrivateKey {
@@ -47,7 +54,7 @@ pub enum KeyError {
     Empty,
     /// The key needs a passphrase.
     Encrypted,
-    /// The PEM text is malformed; the library's reason.
+    /// The PEM text is malformed; the reason.
     Pem(String),
     /// There is no key in the file; the PEM labels that were found.
     NoKey(Vec<String>),
@@ -89,29 +96,30 @@ impl PrivateKey {
         if text.is_empty() {
             return Err(KeyError::Empty);
         }
-        let blocks = pem::parse_many(text).map_err(|error| KeyError::Pem(error.to_string()))?;
+        let blocks = blocks(text).map_err(KeyError::Pem)?;
+        // Counted before any is read: thousands of them would take their time.
+        let is_key =
+            |block: &&pem::Pem| block.tag() == PRIVATE_KEY || block.tag().ends_with(" PRIVATE KEY");
+        let count = blocks.iter().filter(is_key).count();
+        if count > 1 {
+            return Err(KeyError::SeveralKeys(count));
+        }
         let mut labels = Vec::new();
-        let mut keys = Vec::new();
         for block in blocks {
-            let label = block.tag().to_owned();
+            let tag = block.tag().to_owned();
             // RFC 1421 headers on a key mean OpenSSL's traditional encryption.
             let encrypted =
-                label == "ENCRYPTED PRIVATE KEY" || block.headers().get("DEK-Info").is_some();
+                tag == "ENCRYPTED PRIVATE KEY" || block.headers().get("DEK-Info").is_some();
             let der = Zeroizing::new(block.into_contents());
-            match label.as_str() {
+            match tag.as_str() {
                 _ if encrypted => return Err(KeyError::Encrypted),
-                "RSA PRIVATE KEY" => keys.push(PrivateKey::from_rsa(RsaKeyPair::from_der(&der))?),
-                "EC PRIVATE KEY" => keys.push(PrivateKey::from_sec1(&der)?),
-                "PRIVATE KEY" => keys.push(PrivateKey::from_pkcs8(&der)?),
-                _ => labels.push(label),
+                "RSA PRIVATE KEY" => return PrivateKey::from_rsa(RsaKeyPair::from_der(&der)),
+                "EC PRIVATE KEY" => return PrivateKey::from_sec1(&der),
+                PRIVATE_KEY => return PrivateKey::from_pkcs8(&der),
+                _ => labels.push(label(&tag)),
             }
         }
-        let count = keys.len();
-        match keys.pop() {
-            Some(key) if count == 1 => Ok(key),
-            Some(_) => Err(KeyError::SeveralKeys(count)),
-            None => Err(KeyError::NoKey(labels)),
-        }
+        Err(KeyError::NoKey(labels))
     }
 
     fn from_rsa(
@@ -148,6 +156,10 @@ impl PrivateKey {
             (Algorithm::EcdsaP521, &ECDSA_P521_SHA512_ASN1_SIGNING),
         ];
         for (algorithm, curve) in curves {
+            // Go reads no key whose curve is spelled out instead of named, or left out.
+            if !names_curve(der, algorithm) {
+                continue;
+            }
             if let Ok(key) = EcdsaKeyPair::from_private_key_der(curve, der) {
                 return Ok(PrivateKey {
                     algorithm,
@@ -156,7 +168,7 @@ impl PrivateKey {
             }
         }
         Err(KeyError::Unsupported(
-            "an elliptic-curve key that is malformed or not on P-256, P-384 or P-521".to_owned(),
+            "an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve".to_owned(),
         ))
     }
 
@@ -224,6 +236,19 @@ impl PrivateKey {
     }
 }
 
+/// Returns whether a key's encoding holds the identifier of its curve.
+fn names_curve(der: &[u8], algorithm: Algorithm) -> bool {
+    let curve = match algorithm {
+        Algorithm::EcdsaP256 => SECP256R1,
+        Algorithm::EcdsaP384 => SECP384R1,
+        _ => SECP521R1,
+    };
+    let Ok(encoded) = curve.to_der() else {
+        return false;
+    };
+    der.windows(encoded.len()).any(|window| window == encoded)
+}
+
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PrivateKey({}, elided)", self.algorithm)
@@ -243,8 +268,8 @@ impl PublicKey {
         if text.is_empty() {
             return Err(KeyError::Empty);
         }
-        let blocks = pem::parse_many(text).map_err(|error| KeyError::Pem(error.to_string()))?;
-        let labels = blocks.iter().map(|block| block.tag().to_owned()).collect();
+        let blocks = blocks(text).map_err(KeyError::Pem)?;
+        let labels = blocks.iter().map(|block| label(block.tag())).collect();
         let keys: Vec<_> = blocks
             .into_iter()
             .filter(|block| block.tag() == "PUBLIC KEY")

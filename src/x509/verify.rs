@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use time::OffsetDateTime;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
-use x509_cert::der::Decode;
+use x509_cert::der::asn1::BitStringRef;
+use x509_cert::der::{Decode, Reader, SliceReader};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use super::certificate::Certificate;
@@ -19,12 +20,16 @@ pub enum VerifyError {
     Expired(OffsetDateTime),
     /// The certificate's validity has not begun.
     NotYetValid(OffsetDateTime),
+    /// A certificate between it and the CA is not valid at that time.
+    Intermediate,
     /// No path leads to the CA.
     UnknownIssuer,
     /// The signature is not the CA's.
     BadSignature,
     /// The extended key usage lacks what is asked for.
     Usage(Usage),
+    /// The CA's own extended key usage lacks what is asked for.
+    IssuerUsage(Usage),
     /// A signature algorithm that is not accepted any more, such as SHA-1.
     WeakSignature,
     /// The CA may not sign for one of its names.
@@ -45,6 +50,10 @@ pub fn verify(
     now: OffsetDateTime,
 ) -> Result<(), VerifyError> {
     let other = |error: webpki::Error| VerifyError::Other(error.to_string());
+    // webpki takes an anchor for what it is used for; Go does not (`crypto/x509`, `isValid`).
+    if !anchors.iter().any(|anchor| anchor.allows(usage)) {
+        return Err(VerifyError::IssuerUsage(usage));
+    }
     let Some((leaf, rest)) = chain.split_first() else {
         return Err(VerifyError::Other("no certificate".to_owned()));
     };
@@ -82,16 +91,24 @@ pub fn verify(
         )
         .map(|_| ())
         .map_err(|error| match error {
-            webpki::Error::CertExpired { .. } => VerifyError::Expired(leaf.not_after()),
-            webpki::Error::CertNotValidYet { .. } => VerifyError::NotYetValid(leaf.not_before()),
+            webpki::Error::CertExpired { .. } if leaf.not_after() < now => {
+                VerifyError::Expired(leaf.not_after())
+            }
+            webpki::Error::CertNotValidYet { .. } if leaf.not_before() > now => {
+                VerifyError::NotYetValid(leaf.not_before())
+            }
+            webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => {
+                VerifyError::Intermediate
+            }
             webpki::Error::UnknownIssuer => VerifyError::UnknownIssuer,
             webpki::Error::InvalidSignatureForPublicKey => VerifyError::BadSignature,
             webpki::Error::RequiredEkuNotFoundContext(_) => VerifyError::Usage(usage),
             webpki::Error::CaUsedAsEndEntity => VerifyError::LeafIsCa,
             webpki::Error::NameConstraintViolation => VerifyError::NameConstraints,
-            webpki::Error::UnsupportedSignatureAlgorithmContext(_)
-            | webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-                VerifyError::WeakSignature
+            webpki::Error::UnsupportedSignatureAlgorithmContext(_) => VerifyError::WeakSignature,
+            // A CA of the same name with another kind of key.
+            webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+                VerifyError::UnknownIssuer
             }
             error => VerifyError::Other(error.to_string()),
         })
@@ -99,27 +116,68 @@ pub fn verify(
 
 /// Returns whether `issuer`'s key made the signature on `certificate`.
 pub fn is_signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
-    let Some((signed, algorithm, signature)) = certificate.signed_parts() else {
-        return false;
-    };
-    let spki = issuer.public_key();
-    let Ok(spki) = SubjectPublicKeyInfoRef::from_der(spki.spki()) else {
-        return false;
-    };
-    let key = spki.subject_public_key.raw_bytes();
-    webpki::ALL_VERIFICATION_ALGS
-        .iter()
-        .filter(|candidate| is_body_of(candidate.signature_alg_id().as_ref(), &algorithm))
-        .any(|candidate| candidate.verify_signature(key, &signed, signature).is_ok())
+    Signed::split(certificate.der())
+        .is_ok_and(|signed| signed.is_signed_with(issuer.public_key().spki()))
 }
 
 /// Returns whether the signature on a certificate is of a kind that is still accepted.
 pub fn can_judge(certificate: &Certificate) -> bool {
-    certificate.signed_parts().is_some_and(|(_, algorithm, _)| {
+    Signed::split(certificate.der()).is_ok_and(|signed| signed.is_accepted())
+}
+
+/// The parts of a signed structure (RFC 5280 section 4.1.1, RFC 2986 section 4.2), as they are encoded.
+///
+/// A decoded body must not be encoded again to check its signature: the library puts sets in order, and not everybody who
+/// signed one did.
+pub(super) struct Signed<'a> {
+    body: &'a [u8],
+    algorithm: &'a [u8],
+    signature: &'a [u8],
+}
+
+impl<'a> Signed<'a> {
+    /// Takes a DER structure apart.
+    pub(super) fn split(der: &'a [u8]) -> x509_cert::der::Result<Signed<'a>> {
+        let mut reader = SliceReader::new(der)?;
+        let signed = reader.sequence(|reader| {
+            let body = reader.tlv_bytes()?;
+            let algorithm = reader.tlv_bytes()?;
+            let signature = BitStringRef::decode(reader)?;
+            Ok::<_, x509_cert::der::Error>(Signed {
+                body,
+                algorithm,
+                // A signature that does not end with an octet is none.
+                signature: signature.as_bytes().unwrap_or_default(),
+            })
+        })?;
+        reader.finish()?;
+        Ok(signed)
+    }
+
+    /// Returns whether the signature algorithm is one that is still accepted.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.candidates().next().is_some()
+    }
+
+    /// Returns whether the key in this DER SubjectPublicKeyInfo made the signature.
+    pub(super) fn is_signed_with(&self, spki: &[u8]) -> bool {
+        let Ok(spki) = SubjectPublicKeyInfoRef::from_der(spki) else {
+            return false;
+        };
+        let key = spki.subject_public_key.raw_bytes();
+        self.candidates().any(|candidate| {
+            candidate
+                .verify_signature(key, self.body, self.signature)
+                .is_ok()
+        })
+    }
+
+    fn candidates(&self) -> impl Iterator<Item = &'static dyn SignatureVerificationAlgorithm> {
         webpki::ALL_VERIFICATION_ALGS
             .iter()
-            .any(|candidate| is_body_of(candidate.signature_alg_id().as_ref(), &algorithm))
-    })
+            .copied()
+            .filter(|candidate| is_body_of(candidate.signature_alg_id().as_ref(), self.algorithm))
+    }
 }
 
 /// Returns whether `sequence` is a DER SEQUENCE with this body: webpki keeps algorithm identifiers without the header.
@@ -142,11 +200,17 @@ impl fmt::Display for VerifyError {
                 "it is not valid before {} (is the clock right?)",
                 at.date()
             ),
+            VerifyError::Intermediate => {
+                f.write_str("a certificate behind it has expired, or is not valid yet")
+            }
             VerifyError::UnknownIssuer => f.write_str("it is not signed by its CA"),
             VerifyError::BadSignature => f.write_str(
                 "its signature is wrong: it is damaged, or another CA of that name made it",
             ),
             VerifyError::Usage(usage) => write!(f, "its extended key usage lacks {}", usage.name()),
+            VerifyError::IssuerUsage(usage) => {
+                write!(f, "the extended key usage of its CA lacks {}", usage.name())
+            }
             VerifyError::WeakSignature => f.write_str(
                 "it is signed with an algorithm that is not accepted any more, such as SHA-1",
             ),
