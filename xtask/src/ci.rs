@@ -6,8 +6,11 @@ use anyhow::Result;
 
 use crate::{
     command::{cargo, run as execute},
-    generate, test,
+    fuzz, generate, test,
 };
+
+/// How long each target is fuzzed: enough to find what a change breaks near the seeds.
+const FUZZING_SECONDS: u32 = 30;
 
 /// Runs every check, and stops at the first that fails.
 pub(crate) fn run() -> Result<ExitCode> {
@@ -37,6 +40,11 @@ pub(crate) fn run() -> Result<ExitCode> {
         println!(
             "skipped: cargo-deny is not installed, so advisories and licences were not checked"
         );
+    }
+    println!("== fuzzing");
+    let outcome = fuzz::run(FUZZING_SECONDS, &[])?;
+    if outcome != ExitCode::SUCCESS {
+        return Ok(outcome);
     }
     println!("== tests");
     test::run(true, &[])

@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod command;
 mod dist;
+mod fuzz;
 mod generate;
 mod peers;
 mod test;
@@ -20,13 +21,16 @@ cargo xtask TASK
 
   test [--no-install] [-- ARGS]  install missing peers and run every test; ARGS go to the test programs
   peers [--no-install]           install missing peers and print the version of each
-  ci                             what has to pass before a change lands: format, lints, generated text, tests
+  ci                             what has to pass before a change lands: format, lints, generated text, fuzzing, tests
   gen [--check]                  write the generated parts of README.md, or fail if they are stale
+  fuzz [--seconds N] [TARGET...] fuzz what reads input, N seconds each (60): certificate, key, kubeconfig, config, request
   bench [ROUNDS]                 time the release binary, beside openssl doing the same
   dist                           build the release binary and its checksum in target/dist
 
 Peers are the programs of other projects that judge our output. They are installed with apt-get if this runs as root,
-and with pip in target/peers. Tests whose peer is missing are skipped; with CI=true or PKI_REQUIRE_PEERS=1 they fail.";
+and with pip in target/peers. Tests whose peer is missing are skipped; with CI=true or PKI_REQUIRE_PEERS=1 they fail.
+Fuzzing needs a C++ compiler, which is installed alike. Inputs that it finds lie in target/fuzz/artifacts; one that shows
+a defect goes, as small as it can be, to tests/regressions/fuzz/TARGET, from where the tests replay it.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -55,6 +59,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ["ci"] => ci::run(),
         ["gen"] => generate::run(generate::Mode::Write),
         ["gen", "--check"] => generate::run(generate::Mode::Check),
+        ["fuzz", "--seconds", seconds, names @ ..] => fuzz::run(seconds.parse()?, names),
+        ["fuzz", names @ ..] => fuzz::run(60, names),
         ["bench"] => bench::run(5),
         ["bench", rounds] => bench::run(rounds.parse()?),
         ["dist"] => dist::run(),

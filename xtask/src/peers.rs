@@ -144,7 +144,8 @@ fn may_install() -> Result<bool> {
     Ok(root && find("apt-get").is_some())
 }
 
-fn install_packages(packages: &[&str]) -> Result<()> {
+/// Installs packages of the operating system.
+pub(crate) fn install_packages(packages: &[&str]) -> Result<()> {
     let apt_get = |arguments: &[&str]| -> Result<()> {
         let mut command = command("apt-get", &["--quiet", "--quiet"])?;
         execute(

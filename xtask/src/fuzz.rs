@@ -1,0 +1,308 @@
+//! `cargo xtask fuzz`: builds the targets of `xtask/fuzz` with libFuzzer, and runs them.
+//!
+//! Stable Rust is enough: instrumentation is a pass of LLVM's own, and libFuzzer comes as C++ source in a crate. What the
+//! C compiler builds, AWS-LC, is not instrumented. Everything lies in `target/fuzz`; nothing of it is committed.
+
+use std::{
+    env, fmt,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitCode},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use pki_fuzz::{TARGETS, Target};
+
+use crate::{
+    command::{cargo, find, output, run as execute, top},
+    peers,
+};
+
+/// What libFuzzer needs to see: edges, counted inline, with their places, and what is compared with what.
+const INSTRUMENTATION: [&str; 6] = [
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "--cfg=fuzzing",
+];
+
+/// The bounds that hold for any input of at most 64 KiB: seconds, and memory of the whole process.
+const BOUNDS: [&str; 3] = ["-max_len=65536", "-timeout=5", "-rss_limit_mb=512"];
+
+/// One change at a time: of two, the second mostly spoils what the first was good for. And inputs grow slowly, which is
+/// libFuzzer's default only for targets without a mutator of their own.
+const MUTATION: [&str; 2] = ["-mutate_depth=1", "-len_control=100"];
+
+/// What a fuzzer reaches at the least: reading an empty file takes hundreds of edges, no instrumentation none.
+const LEAST_EDGES: u64 = 500;
+
+/// How many lines of a log are shown when a target failed.
+const SHOWN_LINES: usize = 40;
+
+/// Runs the targets of these names, or all of them, for so many seconds each.
+pub(crate) fn run(seconds: u32, names: &[&str]) -> Result<ExitCode> {
+    ensure!(seconds > 0, "at least one second is needed");
+    let targets = select(names)?;
+    let fuzzer = build()?;
+    for target in &targets {
+        prepare(target)?;
+    }
+
+    let workers = thread::available_parallelism()?.get();
+    let mut waiting = targets.iter();
+    let mut running: Vec<Run> = Vec::new();
+    let mut failed = false;
+    loop {
+        while running.len() < workers
+            && let Some(target) = waiting.next()
+        {
+            running.push(Run::start(&fuzzer, target, seconds)?);
+        }
+        if running.is_empty() {
+            break;
+        }
+        let mut still_running = Vec::new();
+        for mut run in running {
+            match run.child.try_wait()? {
+                Some(status) => failed |= !run.report(status.success())?,
+                None => still_running.push(run),
+            }
+        }
+        running = still_running;
+        thread::sleep(Duration::from_millis(100));
+    }
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn select(names: &[&str]) -> Result<Vec<&'static Target>> {
+    if names.is_empty() {
+        return Ok(TARGETS.iter().collect());
+    }
+    let find = |name: &&str| {
+        pki_fuzz::find(name).with_context(|| {
+            let known: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
+            format!("there is no target `{name}`, want {}", known.join(", "))
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+/// Builds the fuzzer, and returns its path.
+fn build() -> Result<PathBuf> {
+    if find("c++").is_none() {
+        println!("installing a C++ compiler for libFuzzer");
+        peers::install_packages(&["g++"])
+            .context("libFuzzer needs a C++ compiler (Debian package g++)")?;
+    }
+    // Given a target, cargo spares build scripts and macros the instrumentation, which they could not be linked with.
+    let host = host()?;
+    let folder = top()?.join("target/fuzz");
+    let mut command = cargo(&["build", "--locked", "--package", "pki-fuzz", "--bin"])?;
+    command
+        .args(["pki-fuzz", "--profile", "fuzz", "--target", &host])
+        .arg("--target-dir")
+        .arg(&folder)
+        .env("CARGO_ENCODED_RUSTFLAGS", INSTRUMENTATION.join("\x1f"));
+    execute(&mut command)?;
+    Ok(folder.join(host).join("fuzz/pki-fuzz"))
+}
+
+fn host() -> Result<String> {
+    let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let version = output(Command::new(rustc).arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc names no host")?.to_owned())
+}
+
+/// Returns where a target keeps its files of one kind.
+fn folder(kind: &str, target: &Target) -> Result<PathBuf> {
+    let folder = top()?.join("target/fuzz").join(kind).join(target.name);
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
+    Ok(folder)
+}
+
+/// Writes the seeds and the dictionary.
+fn prepare(target: &Target) -> Result<()> {
+    let corpus = folder("corpus", target)?;
+    for (name, bytes) in target.seeds()? {
+        let path = corpus.join(format!("seed-{name}"));
+        fs::write(&path, bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
+    }
+    let path = dictionary(target)?;
+    fs::write(&path, dictionary_text(&(target.dictionary)()))
+        .with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+fn dictionary(target: &Target) -> Result<PathBuf> {
+    Ok(folder("dictionary", target)?.join("words"))
+}
+
+/// Returns words as libFuzzer reads them: one a line, quoted, every byte in hexadecimal.
+fn dictionary_text(words: &[Vec<u8>]) -> String {
+    let line = |word: &Vec<u8>| {
+        let escaped: String = word.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+        format!("\"{escaped}\"\n")
+    };
+    words.iter().map(line).collect()
+}
+
+/// A target that is being run.
+struct Run {
+    target: &'static Target,
+    child: Child,
+    log: PathBuf,
+    started: Instant,
+}
+
+impl Run {
+    fn start(fuzzer: &Path, target: &'static Target, seconds: u32) -> Result<Run> {
+        let log = folder("logs", target)?.join("log");
+        let artifacts = folder("artifacts", target)?;
+        let child = Command::new(fuzzer)
+            .env("PKI_FUZZ_TARGET", target.name)
+            .arg(folder("corpus", target)?)
+            .args(BOUNDS)
+            .args(MUTATION)
+            .arg(format!("-max_total_time={seconds}"))
+            .arg("-print_final_stats=1")
+            .arg(format!("-dict={}", dictionary(target)?.display()))
+            .arg(format!("-artifact_prefix={}/", artifacts.display()))
+            .stdout(File::create(&log)?)
+            .stderr(File::options().append(true).open(&log)?)
+            .spawn()
+            .with_context(|| format!("cannot run `{}`", fuzzer.display()))?;
+        Ok(Run {
+            target,
+            child,
+            log,
+            started: Instant::now(),
+        })
+    }
+
+    /// Prints how it went, and returns whether it went well.
+    fn report(&self, success: bool) -> Result<bool> {
+        let log = String::from_utf8_lossy(&fs::read(&self.log)?).into_owned();
+        let figures = Figures::of(&log);
+        let name = self.target.name;
+        let seconds = self.started.elapsed().as_secs();
+        println!("{name}: {figures}, {seconds} s");
+        // Without counters it would run for ever and find nothing.
+        ensure!(
+            !success || figures.edges > LEAST_EDGES,
+            "`{name}` reached {} edges only, so that it is hardly instrumented: see `{}`",
+            figures.edges,
+            self.log.display()
+        );
+        if !success {
+            let lines: Vec<_> = log.lines().collect();
+            let shown = lines.len().saturating_sub(SHOWN_LINES);
+            for line in lines.iter().skip(shown) {
+                println!("{name}| {line}");
+            }
+            match log
+                .lines()
+                .find_map(|line| line.split_once("Test unit written to "))
+            {
+                Some((_, path)) => println!(
+                    "`{name}` failed; the input is `{path}`, and `cargo run --package pki-fuzz -- {name} {path}` replays it"
+                ),
+                None => println!("`{name}` failed; the log is `{}`", self.log.display()),
+            }
+        }
+        Ok(success)
+    }
+}
+
+/// What libFuzzer says about its work.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Figures {
+    executions: u64,
+    edges: u64,
+    inputs: u64,
+}
+
+impl Figures {
+    /// Takes the last status line, such as `#2 INITED cov: 1 ft: 2 corp: 3/4b exec/s: 0 rss: 30Mb`.
+    fn of(log: &str) -> Figures {
+        let is_status = |line: &&str| line.starts_with('#') && line.contains(" cov: ");
+        let Some(line) = log.lines().rev().find(is_status) else {
+            return Figures::default();
+        };
+        let mut words = line.split_whitespace();
+        let executions = words.next().and_then(|word| word.get(1..));
+        let mut figures = Figures {
+            executions: number(executions.unwrap_or_default()),
+            ..Figures::default()
+        };
+        while let Some(word) = words.next() {
+            match word {
+                "cov:" => figures.edges = number(words.next().unwrap_or_default()),
+                "corp:" => figures.inputs = number(words.next().unwrap_or_default()),
+                _ => {}
+            }
+        }
+        figures
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} executions, {} edges, {} inputs",
+            self.executions, self.edges, self.inputs
+        )
+    }
+}
+
+/// Returns the number that a word begins with.
+fn number(word: &str) -> u64 {
+    let digits = word.split(|c: char| !c.is_ascii_digit()).next();
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_status_line_gives_the_figures() {
+        let log = "INFO: Running with entropic power schedule (0xFF, 100).\n\
+            #3\tINITED cov: 512 ft: 600 corp: 2/9b exec/s: 0 rss: 40Mb\n\
+            #4096\tpulse  cov: 2345 ft: 4567 corp: 89/12Kb lim: 4096 exec/s: 2048 rss: 55Mb\n\
+            Done 4099 runs in 2 second(s)\n";
+        let figures = Figures {
+            executions: 4096,
+            edges: 2345,
+            inputs: 89,
+        };
+        assert_eq!(Figures::of(log), figures);
+        assert_eq!(Figures::of("error: no such option"), Figures::default());
+    }
+
+    #[test]
+    fn words_are_written_byte_by_byte() {
+        let words = [b"a\"".to_vec(), vec![0, 255]];
+        assert_eq!(dictionary_text(&words), "\"\\x61\\x22\"\n\"\\x00\\xff\"\n");
+    }
+
+    #[test]
+    fn a_target_is_named_as_it_is_or_refused() {
+        assert_eq!(select(&[]).unwrap().len(), TARGETS.len());
+        assert_eq!(select(&["key"]).unwrap().first().unwrap().name, "key");
+        let error = select(&["keys"]).err().unwrap().to_string();
+        assert!(
+            error.contains("`keys`") && error.contains("certificate, key"),
+            "{error}"
+        );
+    }
+}
