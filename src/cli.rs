@@ -67,6 +67,9 @@ pub enum Command {
     /// List every certificate ever issued for this tree
     #[command(after_help = EXIT_CODES)]
     Ledger(LedgerArgs),
+    /// Show the configuration that commands go by, or print an example of one
+    #[command(after_help = EXIT_CODES)]
+    Config(ConfigCommandArgs),
     /// Print a manifest or another text that goes with the tree
     #[command(after_help = EXIT_CODES)]
     Template(TemplateArgs),
@@ -113,7 +116,7 @@ pub struct ConfigArgs {
 }
 
 /// kubeadm's flags for single fields of the configuration; they override the file.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct ClusterArgs {
     /// Address that the API server advertises [default: that of the default route]
     #[arg(long, help_heading = "Cluster", value_name = "IP")]
@@ -264,6 +267,56 @@ pub struct LedgerArgs {
     pub output: OutputFormat,
     #[command(flatten)]
     pub tree: TreeArgs,
+}
+
+/// `pki config`.
+#[derive(Debug, Args)]
+pub struct ConfigCommandArgs {
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What `pki config` can do.
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a run")]
+pub enum ConfigCommand {
+    /// Print the resolved configuration, and where each value comes from
+    ///
+    /// Flags go over the file of --config, which goes over what `init` recorded. Where there is neither, what the tree's
+    /// certificates and kubeconfigs tell is taken, then the machine's own name and address, then kubeadm's defaults.
+    #[command(after_help = EXIT_CODES)]
+    Show(ConfigShowArgs),
+    /// Print a commented configuration to start from
+    #[command(after_help = EXIT_CODES)]
+    Example,
+}
+
+/// `pki config show`.
+#[derive(Debug, Args)]
+pub struct ConfigShowArgs {
+    /// Format of the output
+    #[arg(short, long, value_enum, default_value_t = ConfigFormat::Text)]
+    pub output: ConfigFormat,
+
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    #[command(flatten)]
+    pub tree: TreeArgs,
+}
+
+/// Formats of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ConfigFormat {
+    /// A table for people
+    Text,
+    /// JSON for programs
+    Json,
+    /// The same in YAML
+    Yaml,
+    /// kubeadm's own documents, for --config
+    Kubeadm,
 }
 
 /// `pki template`.

@@ -223,7 +223,7 @@ impl Workshop<'_> {
                     "the certificate is not for the key"
                 );
                 let files = pair(row, certificate.to_pem(), Some(key.to_pem()?));
-                check_pair(&files, &certificate, Some(&key))?;
+                check_pair(&files, &certificate, &[], Some(&key))?;
                 self.new_cas.push((row, certificate.clone(), key));
                 Ok(IssuedRow {
                     row,
@@ -234,8 +234,8 @@ impl Workshop<'_> {
             Make::Leaf(leaf) => {
                 let (certificate, new_key) = self.leaf(row, leaf, key)?;
                 let pem = new_key.as_ref().map(PrivateKey::to_pem).transpose()?;
-                let files = pair(row, certificate.to_pem(), pem);
-                check_pair(&files, &certificate, new_key.as_ref())?;
+                let files = pair(row, with_chain(&certificate, &leaf.chain), pem);
+                check_pair(&files, &certificate, &leaf.chain, new_key.as_ref())?;
                 Ok(IssuedRow {
                     row,
                     certificate: Some(certificate),
@@ -268,7 +268,8 @@ impl Workshop<'_> {
                 let mut kubeconfig = old.kubeconfig.clone();
                 let (certificate, key) = self.leaf(row, leaf, key)?;
                 let key = key.as_ref().map(PrivateKey::to_pem).transpose()?;
-                kubeconfig.set_client(&certificate.to_pem(), key.as_ref().map(|key| key.as_str()));
+                let pem = with_chain(&certificate, &leaf.chain);
+                kubeconfig.set_client(&pem, key.as_ref().map(|key| key.as_str()));
                 if let Some(ca) = ca {
                     kubeconfig.set_ca(&ca.iter().map(Certificate::to_pem).collect::<String>());
                 }
@@ -438,6 +439,14 @@ fn pair(row: &Row, public: String, key: Option<Zeroizing<String>>) -> Vec<Issued
     files
 }
 
+/// Returns the PEM of a certificate and of what stands behind it.
+fn with_chain(certificate: &Certificate, behind: &[Certificate]) -> String {
+    std::iter::once(certificate)
+        .chain(behind)
+        .map(Certificate::to_pem)
+        .collect()
+}
+
 /// Lays out old files; whether the tree is sound with them has been judged by the plan.
 fn restored(row: &'static Row, files: &[(TreePath, Zeroizing<Vec<u8>>)]) -> Result<IssuedRow> {
     // The key first, as in a new pair.
@@ -468,6 +477,7 @@ fn restored(row: &'static Row, files: &[(TreePath, Zeroizing<Vec<u8>>)]) -> Resu
 fn check_pair(
     files: &[IssuedFile],
     certificate: &Certificate,
+    behind: &[Certificate],
     key: Option<&PrivateKey>,
 ) -> Result<()> {
     let public = certificate.public_key();
@@ -476,7 +486,7 @@ fn check_pair(
             Access::Public => {
                 let chain = Certificate::chain_from_pem(&file.bytes)?;
                 ensure!(
-                    chain.first() == Some(certificate) && chain.len() == 1,
+                    chain.split_first() == Some((certificate, behind)),
                     "`{}` reads back differently",
                     file.file
                 );

@@ -165,6 +165,15 @@ impl Kubeconfig {
         self.cluster()?.get("server")?.as_str()
     }
 
+    /// Returns the name that the file gives to the current context's cluster.
+    pub fn cluster_name(&self) -> Option<&str> {
+        self.document
+            .get("clusters")?
+            .get(self.cluster)?
+            .get("name")?
+            .as_str()
+    }
+
     /// Returns the CA certificates of the current context's cluster; none if they are not embedded.
     pub fn ca(&self) -> Result<Option<Vec<Certificate>>, KubeconfigError> {
         let path = format!("clusters[{}].cluster", self.cluster);
@@ -297,6 +306,9 @@ impl std::error::Error for KubeconfigError {}
 /// Returns the library's reason with the line, without its advice to programmers.
 fn yaml_reason(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
+    if text.contains("budget breached") {
+        return "it is nested too deeply, or repeats itself too often".to_owned();
+    }
     let reason = text
         .split(", set DuplicateKeyPolicy")
         .next()
@@ -322,9 +334,23 @@ fn expect(document: &Value, key: &str, wanted: &str) -> Result<(), KubeconfigErr
     } else {
         Err(field(
             key,
-            format!("it is `{}`, want `{wanted}`", found.escape_debug()),
+            format!("it is `{}`, want `{wanted}`", brief(found)),
         ))
     }
+}
+
+/// Returns the beginning of a text, escaped. What was pasted into the wrong place may be a key.
+fn brief(text: &str) -> String {
+    const SHOWN: usize = 30;
+    let mut shown: String = text
+        .chars()
+        .take(SHOWN)
+        .flat_map(char::escape_debug)
+        .collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 fn string<'a>(document: &'a Value, key: &str) -> Result<&'a str, KubeconfigError> {
@@ -366,11 +392,11 @@ fn named<'a>(
         (Some(entry), None) => Ok(entry),
         (Some(_), Some(_)) => Err(field(
             list,
-            format!("there are several entries named `{}`", name.escape_debug()),
+            format!("there are several entries named `{}`", brief(name)),
         )),
         (None, _) => Err(field(
             wanted_by,
-            format!("there is no `{}` in {list}", name.escape_debug()),
+            format!("there is no `{}` in {list}", brief(name)),
         )),
     }
 }
@@ -388,7 +414,10 @@ fn decoded(parent: &Value, key: &str, path: &str) -> Result<Option<Vec<u8>>, Kub
                 .map_err(|error| {
                     field(
                         &format!("{path}.{key}"),
-                        format!("it is not base64: {error}"),
+                        format!(
+                            "it is not base64: {}",
+                            error.to_string().trim_end_matches('.')
+                        ),
                     )
                 })
         }

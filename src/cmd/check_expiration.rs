@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 
-use super::target::{Source, Target, detect_host, host_of};
+use super::target::{Source, Target};
 use super::{Env, Exit};
 use crate::cli::{CheckExpirationArgs, ClusterArgs, OutputFormat};
-use crate::config::{Cluster, Host, Settings};
+use crate::config::{Cluster, Declared, Host, Origin, Settings};
 use crate::plan::expiry::{self, Thresholds, Urgency};
 use crate::report::{json, text};
 use crate::store::inventory::{Depth, Inventory};
@@ -16,10 +16,11 @@ pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
     let target = Target::find(&args.tree, &args.config, &ClusterArgs::default())?;
     let tree = Tree::open_as_guest(&target.layout)?;
     let inventory = Inventory::read(&tree, |_| Depth::Certificates);
-    let cluster = target
-        .declared()
-        .map(|settings| cluster(settings, &inventory))
-        .transpose()?;
+    let source = target.source();
+    let cluster = match source {
+        Source::File | Source::Recorded => Some(cluster(&target, &inventory)?),
+        Source::Nothing => None,
+    };
     let rows = expiry::rows(cluster.as_ref(), &inventory);
     let expiry = expiry::check(&rows, &inventory, env.now);
     let thresholds = Thresholds {
@@ -36,7 +37,7 @@ pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
             for warning in &target.warnings {
                 env.warn(&warning.to_string());
             }
-            if target.source == Source::Nothing {
+            if source == Source::Nothing {
                 env.note(&format!("no configuration is recorded for `{}`: the rows are inferred from what is there", target.layout.certificates.display()));
             }
         }
@@ -49,6 +50,12 @@ pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
             };
             env.warn(&format!(
                 "`pki {command}` {what}: run any `pki` command that writes"
+            ));
+        }
+        if !args.quiet && !expiry.dateless.is_empty() {
+            env.note(&format!(
+                "not listed, their users have no client certificate that could expire: {}",
+                expiry.dateless.join(", ")
             ));
         }
         if tree.is_state_hidden() {
@@ -70,29 +77,31 @@ pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
 }
 
 /// Resolves the configuration for the sake of the rows it has; the node's name and address do not matter to these.
-fn cluster(settings: Settings, inventory: &Inventory) -> Result<Cluster> {
-    let endpoint = settings
-        .control_plane_endpoint
-        .as_ref()
-        .map(|endpoint| endpoint.value.clone());
-    let of_tree = host_of(inventory, endpoint.as_deref());
-    let host = match of_tree {
-        Host {
-            node_name: Some(_),
-            advertise_address: Some(_),
-        } => of_tree,
-        Host {
-            node_name,
-            advertise_address,
-        } => {
-            let detected = detect_host();
-            Host {
-                node_name: node_name.or(detected.node_name),
-                advertise_address: advertise_address
-                    .or(detected.advertise_address)
-                    .or(Some(std::net::Ipv4Addr::LOCALHOST.into())),
-            }
-        }
+fn cluster(target: &Target, inventory: &Inventory) -> Result<Cluster> {
+    let anywhere = |what: &'static str, value: &str| {
+        Some(Declared {
+            value: value.to_owned(),
+            origin: Origin::Detected(what),
+        })
     };
-    Ok(Cluster::resolve(settings, &host)?.cluster)
+    let settings = target.layers(inventory).settings();
+    let is_ipv6 = |subnets: &Declared<String>| {
+        subnets
+            .value
+            .split(',')
+            .next()
+            .is_some_and(|first| first.contains(':'))
+    };
+    let somewhere = Settings {
+        node_name: anywhere("node name", "localhost"),
+        advertise_address: anywhere(
+            "advertise address",
+            match settings.service_subnet.as_ref().is_some_and(is_ipv6) {
+                true => "::1",
+                false => "127.0.0.1",
+            },
+        ),
+        ..Settings::default()
+    };
+    Ok(Cluster::resolve(settings.or(somewhere), &Host::default())?.cluster)
 }

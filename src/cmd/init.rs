@@ -3,11 +3,10 @@
 use anyhow::Result;
 
 use super::apply::{Applied, Work, apply, preview};
-use super::target::{Source, Target, detect_host};
+use super::target::{Detection, Source, Target};
 use super::{Env, Exit};
 use crate::catalog::Row;
-use crate::cli::InitArgs;
-use crate::config::{Cluster, Host, Settings};
+use crate::cli::{ClusterArgs, InitArgs};
 use crate::plan::{Plan, init};
 use crate::report::text;
 use crate::store::inventory::{Depth, Inventory};
@@ -15,21 +14,28 @@ use crate::store::tree::Tree;
 
 pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
     let target = Target::find(&args.tree, &args.config, &args.cluster)?;
-    let settings = target.declared().unwrap_or_else(|| target.given.clone());
-    let resolved = Cluster::resolve(settings.clone(), &host(&settings))?;
-    for warning in target.warnings.iter().chain(
-        resolved
-            .warnings
-            .iter()
-            .filter(|_| target.source != Source::Recorded),
-    ) {
-        env.warn(&warning.to_string());
-    }
-    let cluster = resolved.cluster;
     let tree = Tree::open(&target.layout)?;
     // Every key that is there has to be the one of its certificate.
     let depth = |_: &Row| Depth::Keys;
     let inventory = Inventory::read(&tree, depth);
+    let layers = target.layers(&inventory);
+    let resolved = layers.resolve(Detection::Allowed)?;
+    let source = target.source();
+    for warning in target.warnings.iter().chain(
+        resolved
+            .warnings
+            .iter()
+            .filter(|_| source == Source::File || args.cluster != ClusterArgs::default()),
+    ) {
+        env.warn(&warning.to_string());
+    }
+    if source == Source::Nothing && layers.infers_anything() {
+        env.note("no configuration is recorded or given: what the tree tells is taken, see `pki config show`");
+        for guess in &layers.guesses {
+            env.warn(guess);
+        }
+    }
+    let cluster = resolved.cluster;
     let text = cluster.to_yaml();
     let record = target
         .recorded
@@ -54,13 +60,13 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
         let plan = decide(&inventory)?;
         env.warn_of(&plan);
         env.print(&text::dry_run(&plan, &target.layout))?;
-        return Ok(Exit::Done);
+        return Ok(exit(&plan));
     }
     let plan = preview(&work, &inventory)?;
     env.warn_of(&plan);
     if plan.is_empty() && tree.is_settled()? {
         env.print(&text::nothing_to_make(&plan, &target.layout, false))?;
-        return Ok(Exit::Done);
+        return Ok(exit(&plan));
     }
     let Applied {
         plan,
@@ -73,20 +79,14 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
     };
     report.push_str(&text::tightened(&committed));
     env.print_done(&report)?;
-    Ok(Exit::Done)
+    Ok(exit(&plan))
 }
 
-/// Asks the machine only for what the configuration leaves open.
-fn host(settings: &Settings) -> Host {
-    let detects = |address: &str| matches!(address.trim(), "" | "0.0.0.0" | "::");
-    let is_open = settings.node_name.is_none()
-        || settings
-            .advertise_address
-            .as_ref()
-            .is_none_or(|address| detects(&address.value));
-    if is_open {
-        detect_host()
+/// What an external CA has to make is missing until it does.
+fn exit(plan: &Plan) -> Exit {
+    if plan.has_failed() {
+        Exit::Critical
     } else {
-        Host::default()
+        Exit::Done
     }
 }

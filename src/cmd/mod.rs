@@ -4,6 +4,7 @@
 
 mod apply;
 mod check_expiration;
+mod config;
 mod history;
 mod init;
 mod ledger;
@@ -22,6 +23,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use time::{Duration, OffsetDateTime};
 
 use crate::cli::{Cli, Command};
+use crate::config::problem::tame;
 use crate::config::{Cluster, Problems};
 use crate::plan::expiry::{self, Thresholds, Urgency};
 use crate::plan::{Plan, Refusal};
@@ -104,6 +106,7 @@ pub fn run(cli: Cli, env: &Env) -> Result<Exit> {
         Command::History(args) => history::run(&args, env),
         Command::Rollback(args) => rollback::run(&args, env),
         Command::Ledger(args) => ledger::run(&args, env),
+        Command::Config(args) => config::run(&args, env),
         Command::Template(args) => template::run(&args, env),
     }
 }
@@ -169,7 +172,7 @@ impl Env {
     }
 
     fn talk(&self, style: Style, label: &str, text: &str) {
-        self.note(&format!("{style}{label}:{style:#} {text}"));
+        self.note(&format!("{style}{label}:{style:#} {}", shown(text)));
     }
 
     /// Writes a report to standard output.
@@ -193,6 +196,23 @@ impl Env {
                 .context("writing the report to standard output")
                 .context(Standing::Changed)
         })
+    }
+}
+
+/// How many characters are shown of the beginning and of the end of a message that is too long.
+const SHOWN: (usize, usize) = (500, 200);
+
+/// Returns one line that can neither steer a terminal nor fill the screen, whatever of a file is quoted in it.
+fn shown(text: &str) -> String {
+    let line: Vec<char> = tame(text).chars().collect();
+    let (first, last) = SHOWN;
+    match (line.get(..first), line.len().checked_sub(last)) {
+        (Some(beginning), Some(rest)) if rest > first => beginning
+            .iter()
+            .chain(&['…'])
+            .chain(line.iter().skip(rest))
+            .collect(),
+        _ => line.into_iter().collect(),
     }
 }
 

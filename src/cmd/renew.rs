@@ -5,13 +5,13 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::apply::{Applied, Work, apply, preview};
-use super::target::{Source, Target, host_of};
+use super::target::{Detection, Source, Target};
 use super::{Env, Exit, verdict};
 use crate::catalog::{self, Row};
 use crate::cli::{ALL, Cli, ClusterArgs, RenewArgs};
 use crate::config::Cluster;
+use crate::plan::Plan;
 use crate::plan::renew::{self, Request, Selection};
-use crate::plan::{Action, Plan};
 use crate::report::text;
 use crate::store::inventory::{Depth, Inventory};
 use crate::store::layout::Layout;
@@ -30,24 +30,18 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         }
     };
     let inventory = Inventory::read(&tree, depth);
-    let declared = match target.declared() {
-        Some(settings) => {
-            let endpoint = settings
-                .control_plane_endpoint
-                .as_ref()
-                .map(|endpoint| endpoint.value.clone());
-            let resolved = Cluster::resolve(settings, &host_of(&inventory, endpoint.as_deref()))?;
-            for warning in target.warnings.iter().chain(
-                resolved
-                    .warnings
-                    .iter()
-                    .filter(|_| target.source == Source::File),
-            ) {
-                env.warn(&warning.to_string());
+    let source = target.source();
+    let declared = match source {
+        Source::File | Source::Recorded => {
+            let resolved = target.layers(&inventory).resolve(Detection::Forbidden)?;
+            if source == Source::File {
+                for warning in target.warnings.iter().chain(&resolved.warnings) {
+                    env.warn(&warning.to_string());
+                }
             }
             Some(resolved.cluster)
         }
-        None => {
+        Source::Nothing => {
             env.note("no configuration is recorded or given: each certificate is reissued with what the old one says");
             None
         }
@@ -59,7 +53,7 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
     };
     let record = declared
         .as_ref()
-        .filter(|_| target.source == Source::File)
+        .filter(|_| source == Source::File)
         .map(Cluster::to_yaml);
     let decide = |inventory: &Inventory| -> Result<Plan> {
         let plan = renew::plan(&request, inventory, env.now)?;
@@ -78,7 +72,7 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         let plan = decide(&inventory)?;
         env.warn_of(&plan);
         env.print(&text::dry_run(&plan, &target.layout))?;
-        return Ok(if has_failed(&plan) {
+        return Ok(if plan.has_failed() {
             Exit::Critical
         } else {
             Exit::Done
@@ -141,15 +135,9 @@ fn command(args: &RenewArgs) -> String {
 /// The code of a check over the result; a row that should have been renewed and was not counts as critical.
 fn exit(plan: &Plan, layout: &Layout, declared: Option<&Cluster>, env: &Env) -> Result<Exit> {
     let found = verdict(layout, declared, env)?;
-    Ok(if has_failed(plan) {
+    Ok(if plan.has_failed() {
         Exit::Critical
     } else {
         found
     })
-}
-
-fn has_failed(plan: &Plan) -> bool {
-    plan.steps
-        .iter()
-        .any(|step| matches!(step.action, Action::Skip { failed: true, .. }))
 }

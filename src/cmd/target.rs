@@ -1,22 +1,23 @@
 //! Which tree a command is about, and what is declared about it: flags over file over what `init` recorded.
 
 use std::io::{IsTerminal, Read};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf, absolute};
 
 use anyhow::{Context, Result};
 
 use super::Invalid;
-use crate::catalog::{CONTROLLER_MANAGER_CONF, ETCD_SERVER, KUBELET_CONF};
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::cluster::DEFAULT_CERTIFICATES_DIR;
-use crate::config::{self, Declared, Host, Problem, Settings};
+use crate::config::{
+    self, Cluster, Declared, Host, Layer, Origin, Problem, Provenance, Resolved, Settings,
+};
+use crate::plan::infer;
 use crate::store::files;
-use crate::store::inventory::{Found, Holding, Inventory};
+use crate::store::inventory::Inventory;
 use crate::store::layout::{self, Layout};
 use crate::store::tree::Tree;
-use crate::x509::certificate::Certificate;
-use crate::x509::san::San;
 
 const KUBELET: &str = "/var/lib/kubelet/pki";
 
@@ -24,10 +25,10 @@ const KUBELET: &str = "/var/lib/kubelet/pki";
 pub(super) struct Target {
     /// Where it lies.
     pub(super) layout: Layout,
-    /// Flags over file, if either says anything.
-    pub(super) given: Settings,
-    /// Where the declarations come from.
-    pub(super) source: Source,
+    /// What the flags say.
+    flags: Settings,
+    /// What `--config` says.
+    file: Option<Settings>,
     /// What `init` recorded.
     pub(super) recorded: Option<Recorded>,
     /// What kubeadm would warn of in the file.
@@ -41,7 +42,7 @@ pub(super) enum Source {
     File,
     /// What an earlier run recorded, perhaps with flags.
     Recorded,
-    /// Nothing but flags and defaults.
+    /// Nothing but flags and what the tree tells.
     Nothing,
 }
 
@@ -65,43 +66,72 @@ impl Target {
             }
             None => (None, Vec::new()),
         };
-        let has_file = file.is_some();
-        let mut given = flags(cluster).or(file.unwrap_or_default());
+        let mut flags = flags(cluster);
+        let given = flags.clone().or(file.clone().unwrap_or_default());
         let rootfs = tree
             .rootfs
             .as_deref()
             .map(absolute)
             .transpose()
             .context("resolving `--rootfs`")?;
-        let (layout, recorded) = Target::locate(tree, rootfs.as_deref(), &given)?;
+        let (layout, recorded) = Target::locate(tree, rootfs, &given)?;
         if let Some(directory) = &tree.cert_dir {
-            given.certificates_dir = Some(Declared::by_flag(
+            flags.certificates_dir = Some(Declared::by_flag(
                 "--cert-dir",
                 absolute(directory)?.display().to_string(),
             ));
         }
-        let source = match (has_file, &recorded) {
-            (true, _) => Source::File,
-            (false, Some(_)) => Source::Recorded,
-            (false, None) => Source::Nothing,
-        };
         Ok(Target {
             layout,
-            given,
-            source,
+            flags,
+            file,
             recorded,
             warnings,
         })
+    }
+
+    /// Returns where the declared configuration comes from.
+    pub(super) fn source(&self) -> Source {
+        match (&self.file, &self.recorded) {
+            (Some(_), _) => Source::File,
+            (None, Some(_)) => Source::Recorded,
+            (None, None) => Source::Nothing,
+        }
+    }
+
+    /// Returns what is known of the cluster, the first layer over the others: flags over a file or what was recorded; what the
+    /// tree tells of its node below a file, and all that it tells where there is neither.
+    pub(super) fn layers(&self, inventory: &Inventory) -> Layers {
+        let mut layers = vec![Layer::new(Provenance::Flag, self.flags.clone())];
+        let mut guesses = Vec::new();
+        match (&self.file, &self.recorded) {
+            (Some(file), _) => {
+                let endpoint = file.control_plane_endpoint.as_ref();
+                let endpoint = endpoint.map(|endpoint| endpoint.value.as_str());
+                layers.push(Layer::new(Provenance::File, file.clone()));
+                let node = infer::node(inventory, endpoint);
+                layers.push(Layer::new(Provenance::Inferred, node));
+            }
+            (None, Some(recorded)) => {
+                layers.push(Layer::new(Provenance::Record, recorded.settings.clone()));
+            }
+            (None, None) => {
+                let inferred = infer::cluster(inventory);
+                layers.push(Layer::new(Provenance::Inferred, inferred.settings));
+                guesses = inferred.guesses;
+            }
+        }
+        Layers { layers, guesses }
     }
 
     /// The state directory depends on the certificates directory, which may be known only from the state directory: by
     /// flag or file, else as recorded there, else kubeadm's default.
     fn locate(
         tree: &TreeArgs,
-        rootfs: Option<&Path>,
+        rootfs: Option<PathBuf>,
         given: &Settings,
     ) -> Result<(Layout, Option<Recorded>)> {
-        let below = |path: &Path| match rootfs {
+        let below = |path: &Path| match &rootfs {
             Some(rootfs) if !path.starts_with(rootfs) => {
                 rootfs.join(path.strip_prefix("/").unwrap_or(path))
             }
@@ -125,15 +155,20 @@ impl Target {
             Some(directory) => typed(directory)?,
             None => layout::default_kubeconfigs(&certificates.clone().unwrap_or_else(default)),
         };
+        let told = |settings: &Settings| {
+            let directory = settings.kubelet_cert_dir.as_ref()?;
+            Some(below(Path::new(&directory.value)))
+        };
         let kubelet = match &tree.kubelet_cert_dir {
             Some(directory) => typed(directory)?,
-            None => below(Path::new(KUBELET)),
+            None => told(given).unwrap_or_else(|| below(Path::new(KUBELET))),
         };
         let is_known = certificates.is_some();
         let mut layout = Layout {
             certificates: certificates.unwrap_or_else(default),
             kubeconfigs,
             kubelet,
+            rootfs: rootfs.clone(),
         };
         let recorded = read_recorded(&layout)?;
         if let Some(Recorded {
@@ -153,23 +188,64 @@ impl Target {
                 false => below(Path::new(&directory.value)),
             };
         }
-        Ok((layout, recorded))
-    }
-
-    /// Returns the settings that declare this cluster, if anything does.
-    pub(super) fn declared(&self) -> Option<Settings> {
-        match (self.source, &self.recorded) {
-            (Source::File, _) => Some(self.given.clone()),
-            (Source::Recorded, Some(recorded)) => {
-                Some(self.given.clone().or(recorded.settings.clone()))
-            }
-            (Source::Recorded | Source::Nothing, _) => None,
+        let of_record = recorded
+            .as_ref()
+            .and_then(|recorded| told(&recorded.settings));
+        if let (None, None, Some(directory)) = (&tree.kubelet_cert_dir, told(given), of_record) {
+            layout.kubelet = directory;
         }
+        Ok((layout, recorded))
     }
 }
 
+/// The layers of what is known of a cluster.
+pub(super) struct Layers {
+    /// The uppermost first.
+    pub(super) layers: Vec<Layer>,
+    /// What of the inferred is only likely.
+    pub(super) guesses: Vec<String>,
+}
+
+impl Layers {
+    /// Returns all layers in one.
+    pub(super) fn settings(&self) -> Settings {
+        self.layers
+            .iter()
+            .map(|layer| layer.settings.clone())
+            .reduce(Settings::or)
+            .unwrap_or_default()
+    }
+
+    /// Returns whether the tree tells anything.
+    pub(super) fn infers_anything(&self) -> bool {
+        self.layers.iter().any(|layer| {
+            layer.provenance == Provenance::Inferred && layer.settings != Settings::default()
+        })
+    }
+
+    /// Resolves the layers; the machine is asked only for what all of them leave open, and only if `may_detect`.
+    pub(super) fn resolve(&self, may_detect: Detection) -> Result<Resolved> {
+        let settings = self.settings();
+        let is_open = settings.node_name.is_none() || settings.advertise_address.is_none();
+        let host = match may_detect {
+            Detection::Allowed if is_open => detect_host(),
+            Detection::Allowed | Detection::Forbidden => Host::default(),
+        };
+        Ok(Cluster::resolve(settings, &host)?)
+    }
+}
+
+/// Whether the machine's own name and address may stand in for what nobody has said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detection {
+    /// The tree is this machine's.
+    Allowed,
+    /// The tree is somebody's whose name must not be changed to this machine's.
+    Forbidden,
+}
+
 /// Returns what this machine says of itself, where nothing is declared.
-pub(super) fn detect_host() -> Host {
+fn detect_host() -> Host {
     let name = rustix::system::uname()
         .nodename()
         .to_string_lossy()
@@ -179,63 +255,6 @@ pub(super) fn detect_host() -> Host {
         node_name: Some(name).filter(|name| !name.is_empty()),
         advertise_address: default_route_address(),
     }
-}
-
-/// Returns what the tree says of the node it belongs to: a renewal must not give it the name of the machine it runs on.
-///
-/// The address is the one that etcd's certificates are for, where the local kubeconfigs agree with it or there is only one. A
-/// kubeconfig alone may point at a load balancer, so it is not believed where that is the control-plane endpoint.
-pub(super) fn host_of(inventory: &Inventory, endpoint: Option<&str>) -> Host {
-    let leaf = |row| inventory.holding(row).and_then(Holding::leaf);
-    let node_name = leaf(&KUBELET_CONF)
-        .and_then(|leaf| {
-            leaf.common_name()?
-                .strip_prefix("system:node:")
-                .map(str::to_owned)
-        })
-        .or_else(|| leaf(&ETCD_SERVER)?.common_name());
-    let server = match inventory.holding(&CONTROLLER_MANAGER_CONF) {
-        Some(Holding::Kubeconfig(Found::Present(file))) => {
-            file.kubeconfig.server().and_then(address_of)
-        }
-        _ => None,
-    };
-    let etcd: Vec<IpAddr> = leaf(&ETCD_SERVER)
-        .into_iter()
-        .flat_map(Certificate::sans)
-        .filter_map(|san| match san {
-            San::Ip(address) if !address.is_loopback() => Some(address),
-            San::Ip(_) | San::Dns(_) => None,
-        })
-        .collect();
-    let advertise_address = match (server, etcd.as_slice()) {
-        (Some(server), []) => {
-            Some(server).filter(|server| endpoint.and_then(endpoint_address) != Some(*server))
-        }
-        (Some(server), candidates) if candidates.contains(&server) => Some(server),
-        (_, [only]) => Some(*only),
-        _ => None,
-    };
-    Host {
-        node_name,
-        advertise_address,
-    }
-}
-
-fn address_of(url: &str) -> Option<IpAddr> {
-    Some(
-        url.strip_prefix("https://")?
-            .parse::<SocketAddr>()
-            .ok()?
-            .ip(),
-    )
-}
-
-fn endpoint_address(endpoint: &str) -> Option<IpAddr> {
-    endpoint
-        .parse()
-        .ok()
-        .or_else(|| Some(endpoint.parse::<SocketAddr>().ok()?.ip()))
 }
 
 /// Returns the address that this machine would send from along its default route. Connecting a UDP socket only looks the
@@ -276,7 +295,16 @@ fn read_config(path: &Path) -> Result<config::Reading> {
             .context("reading the configuration from standard input")?;
         return Ok(config::read("standard input", &bytes)?);
     }
-    let contents = files::read_given(path)?;
+    let contents = files::read_given(path).map_err(|error| {
+        // What a shell makes of `<(...)` is a pipe, which standard input is for.
+        let is_pipe = path
+            .metadata()
+            .is_ok_and(|metadata| metadata.file_type().is_fifo());
+        match is_pipe {
+            true => Invalid(format!("{error}\nhint: give `--config -` and pipe it in")).into(),
+            false => anyhow::Error::new(error),
+        }
+    })?;
     Ok(config::read(&path.display().to_string(), &contents.bytes)?)
 }
 
@@ -291,8 +319,13 @@ fn read_recorded(layout: &Layout) -> Result<Option<Recorded>> {
     let Some(contents) = contents.filter(|contents| !contents.bytes.is_empty()) else {
         return Ok(None);
     };
-    let settings =
+    let mut settings =
         config::read(&layout.path(&file).display().to_string(), &contents.bytes)?.settings;
+    // Of an etcd that was inferred to be elsewhere, nobody knew where.
+    settings.etcd_external = settings.etcd_external.map(|etcd| Declared {
+        origin: Origin::Detected("recorded `etcd.external`"),
+        ..etcd
+    });
     Ok(Some(Recorded {
         settings,
         text: contents.bytes.to_vec(),

@@ -38,6 +38,30 @@ pub fn of(certificate: &Certificate) -> Dates {
     }
 }
 
+/// Returns for how long a certificate was asked to be valid, where its dates tell.
+///
+/// One that ends with its CA may have been cut short. One that begins with it may have been made later than its dates say
+/// (kubeadm's client certificates in kubeconfigs, and every leaf of its old releases); as periods are whole hours, it was made
+/// together with its CA if the rest is.
+pub fn period(own: Dates, issuer: Option<Dates>) -> Option<Duration> {
+    let period = own.not_after - own.not_before - BACKDATE;
+    match issuer {
+        Some(issuer) if own.not_after == issuer.not_after => None,
+        Some(issuer) if own.not_before == issuer.not_before && !is_whole_hours(period) => None,
+        _ => Some(period),
+    }
+}
+
+/// Returns whether a period is one that somebody would ask for.
+pub fn is_whole_hours(period: Duration) -> bool {
+    period.whole_seconds() % Duration::HOUR.whole_seconds() == 0
+}
+
+/// Returns whether a difference between two periods is more than one between habits of backdating.
+pub fn is_noticeable(difference: Duration) -> bool {
+    difference.abs() > BACKDATE * 2
+}
+
 #[cfg(test)]
 mod tests {
     use time::macros::datetime;

@@ -2,10 +2,16 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::wanted;
-use crate::catalog::{CATALOG, KUBELET_CONF, Row};
-use crate::config::cluster::Cluster;
+use super::soundness::{Unsound, judge};
+use crate::catalog::{
+    APISERVER_ETCD_CLIENT, CATALOG, ETCD_CA, ETCD_HEALTHCHECK_CLIENT, ETCD_PEER, ETCD_SERVER,
+    KUBELET_CONF, Row,
+};
+use crate::config::cluster::{Cluster, Etcd};
 use crate::store::inventory::{ClientFile, Found, Holding, Inventory};
+use crate::x509::certificate::Certificate;
+use crate::x509::issue::{IssuerError, check_ca};
+use crate::x509::verify::VerifyError;
 
 /// When everything in a tree expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +20,8 @@ pub struct Expiry {
     pub certificates: Vec<Item>,
     /// The CAs, by name in byte order.
     pub authorities: Vec<Item>,
+    /// The kubeconfigs in which nothing expires that is known here: their users have a token, a password or a plugin.
+    pub dateless: Vec<&'static str>,
 }
 
 /// One thing that can expire.
@@ -31,10 +39,25 @@ pub struct Item {
     pub external: bool,
     /// Whether the tree is healthy without it.
     pub optional: bool,
-    /// Whether the kubelet renews it by itself.
-    pub rotating: bool,
+    /// Who renews it.
+    pub renewer: Renewer,
     /// What is wrong besides its dates, and makes it useless.
-    pub problem: Option<&'static str>,
+    pub problem: Option<String>,
+}
+
+/// Who renews something that expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewer {
+    /// `pki renew`.
+    Pki,
+    /// The external CA that signs it.
+    ExternalCa,
+    /// The kubelet, by itself.
+    Kubelet,
+    /// Whoever made the file of its own that a kubeconfig names.
+    Owner,
+    /// Nobody: a CA has to be replaced.
+    Nobody,
 }
 
 /// What was found of a thing that can expire.
@@ -77,19 +100,25 @@ pub enum Urgency {
 
 /// Returns the rows that a check looks at: the configured ones, or else those of which there is any sign.
 ///
-/// Without a configuration, etcd is taken to run elsewhere when there is no file of its family at all, as kubeadm's external
-/// etcd leaves it. `kubelet.conf` counts where its client certificate can be read.
+/// Where etcd is external, its CA and the API server's client certificate count if they are there: kubeadm's guide has them
+/// copied to these places by hand. `kubelet.conf` counts where its client certificate can be read.
 pub fn rows(cluster: Option<&Cluster>, inventory: &Inventory) -> Vec<&'static Row> {
-    let local_etcd = inventory
-        .entries()
-        .any(|(row, holding)| row.needs_local_etcd() && !holding.is_absent());
+    let local_etcd = match cluster {
+        Some(cluster) => matches!(cluster.etcd, Etcd::Local),
+        None => has_local_etcd(inventory),
+    };
+    let is_there = |row: &Row| {
+        inventory
+            .holding(row)
+            .is_some_and(|holding| !holding.is_absent())
+    };
     CATALOG
         .iter()
         .copied()
         .filter(|row| row.is_ca() || row.signer().is_some())
-        .filter(|row| match cluster {
-            Some(cluster) => wanted::is_wanted(row, cluster),
-            None => !row.needs_local_etcd() || local_etcd,
+        .filter(|row| {
+            let is_copied = [&ETCD_CA, &APISERVER_ETCD_CLIENT].contains(row) && is_there(row);
+            !row.needs_local_etcd() || local_etcd || is_copied
         })
         .filter(|row| {
             **row != KUBELET_CONF || inventory.holding(row).is_some_and(has_client_certificate)
@@ -97,12 +126,28 @@ pub fn rows(cluster: Option<&Cluster>, inventory: &Inventory) -> Vec<&'static Ro
         .collect()
 }
 
+/// Returns whether etcd runs beside the API server, as far as a tree tells: its static pod is there, or something that only
+/// etcd itself or its CA's owner has.
+pub fn has_local_etcd(inventory: &Inventory) -> bool {
+    let is_etcds = [&ETCD_SERVER, &ETCD_PEER, &ETCD_HEALTHCHECK_CLIENT]
+        .into_iter()
+        .filter_map(|row| inventory.holding(row))
+        .any(|holding| !holding.is_absent());
+    let has_ca_key = matches!(
+        inventory.holding(&ETCD_CA),
+        Some(Holding::Pair { key, .. }) if !key.is_absent()
+    );
+    inventory.runs_etcd() || is_etcds || has_ca_key
+}
+
 fn has_client_certificate(holding: &Holding) -> bool {
     match holding {
         Holding::Kubeconfig(Found::Present(file)) => {
             matches!(
                 file.client,
-                ClientFile::Embedded { .. } | ClientFile::Rotating(_)
+                ClientFile::Embedded { .. }
+                    | ClientFile::Rotating(_)
+                    | ClientFile::Referenced { .. }
             )
         }
         Holding::Kubeconfig(Found::Broken(_)) => true,
@@ -110,10 +155,18 @@ fn has_client_certificate(holding: &Holding) -> bool {
     }
 }
 
+fn is_dateless(holding: &Holding) -> bool {
+    matches!(holding, Holding::Kubeconfig(Found::Present(file)) if matches!(file.client, ClientFile::Other))
+}
+
 /// Returns when each of these rows expires.
 pub fn check(rows: &[&'static Row], inventory: &Inventory, now: OffsetDateTime) -> Expiry {
+    let (dateless, dated): (Vec<&Row>, Vec<&Row>) = rows
+        .iter()
+        .copied()
+        .partition(|row| inventory.holding(row).is_some_and(is_dateless));
     let items = |wants_ca: bool| {
-        let mut items: Vec<_> = rows
+        let mut items: Vec<_> = dated
             .iter()
             .filter(|row| row.is_ca() == wants_ca)
             .map(|row| item(row, inventory, now))
@@ -124,6 +177,7 @@ pub fn check(rows: &[&'static Row], inventory: &Inventory, now: OffsetDateTime) 
     Expiry {
         certificates: items(false),
         authorities: items(true),
+        dateless: dateless.into_iter().map(|row| row.name).collect(),
     }
 }
 
@@ -134,38 +188,86 @@ fn item(row: &'static Row, inventory: &Inventory, now: OffsetDateTime) -> Item {
     // kubeadm calls nothing that is missing externally managed, nor says which CA would sign it.
     let missing = state == State::Missing;
     let authority = if row.is_ca() { Some(row) } else { row.signer() };
+    let has_external_ca = authority.is_some_and(|ca| inventory.is_external(ca));
+    let external = !missing && has_external_ca;
     Item {
         name: row.name,
         is_ca: row.is_ca(),
         ca: row.signer().filter(|_| !missing).map(|signer| signer.name),
-        external: !missing && authority.is_some_and(|ca| inventory.is_external(ca)),
+        external,
         optional: row.is_optional(),
-        rotating: inventory.holding(row).is_some_and(is_rotating),
-        problem: inventory
-            .holding(row)
-            .filter(|_| !row.is_ca())
-            .and_then(problem),
+        renewer: match inventory.holding(row).and_then(client) {
+            Some(ClientFile::Rotating(_)) => Renewer::Kubelet,
+            Some(ClientFile::Referenced { .. }) => Renewer::Owner,
+            _ if row.is_ca() => Renewer::Nobody,
+            // What it signs anew would be refused as well.
+            _ if authority.is_some_and(|ca| problem(ca, inventory, now).is_some()) => {
+                Renewer::Nobody
+            }
+            _ if has_external_ca => Renewer::ExternalCa,
+            _ => Renewer::Pki,
+        },
+        problem: problem(row, inventory, now),
         state,
     }
 }
 
-/// kubeadm does not look at a leaf's key; without it the certificate is of no use to the component that has to show it.
-fn problem(holding: &Holding) -> Option<&'static str> {
+fn client(holding: &Holding) -> Option<&ClientFile> {
     match holding {
-        Holding::Pair {
-            certificate: Found::Present(_),
-            key: Found::Absent,
-        } => Some("its key is missing"),
-        Holding::Pair {
-            certificate: Found::Absent,
-            key: Found::Present(_),
-        } => Some("its key is there without it"),
+        Holding::Kubeconfig(Found::Present(file)) => Some(&file.client),
         _ => None,
     }
 }
 
-fn is_rotating(holding: &Holding) -> bool {
-    matches!(holding, Holding::Kubeconfig(Found::Present(file)) if matches!(file.client, ClientFile::Rotating(_)))
+/// Returns what makes a certificate useless, whatever its dates. No private key is read for this.
+///
+/// kubeadm looks neither at a leaf's key nor, where the CA's key is there, at its signature; but a certificate that no
+/// component can show, or that none accepts, is no better than an expired one.
+fn problem(row: &'static Row, inventory: &Inventory, now: OffsetDateTime) -> Option<String> {
+    let holding = inventory.holding(row)?;
+    match holding {
+        Holding::Pair {
+            certificate: Found::Present(_),
+            key: Found::Absent,
+        } if !row.is_ca() => return Some("its key is missing".to_owned()),
+        Holding::Pair {
+            certificate: Found::Absent,
+            key: Found::Present(_),
+        } if !row.is_ca() => return Some("its key is there without it".to_owned()),
+        // The kubelet's certificate may have come from another signer than this tree's CA.
+        _ if matches!(client(holding), Some(ClientFile::Rotating(_))) => return None,
+        _ => {}
+    }
+    let chain = holding.chain()?;
+    let leaf = chain.first()?;
+    // Dates are judged by themselves.
+    let at = within(leaf, now);
+    let Some(signer) = row.signer() else {
+        if let Some(other) = super::other_ca(row, leaf) {
+            return Some(format!("it is the CA `{other}`"));
+        }
+        return match check_ca(leaf, at) {
+            Ok(()) | Err(IssuerError::Expired(_) | IssuerError::NotYetValid(_)) => None,
+            Err(error) => Some(error.to_string()),
+        };
+    };
+    let anchors = inventory.ca_certificates(signer)?;
+    if problem(signer, inventory, now).is_some() {
+        return Some(format!("its CA `{}` is broken", signer.name));
+    }
+    match judge(row, chain, None, anchors, at) {
+        Err(Unsound::Chain(VerifyError::Expired(_) | VerifyError::NotYetValid(_))) => None,
+        Err(unsound @ (Unsound::Chain(_) | Unsound::Intermediate | Unsound::Name)) => {
+            Some(unsound.to_string())
+        }
+        Err(Unsound::Serial | Unsound::SeveralLeaves | Unsound::KeyMismatch) | Ok(()) => None,
+    }
+}
+
+/// Returns the time nearest to `now` at which a certificate is valid.
+fn within(certificate: &Certificate, now: OffsetDateTime) -> OffsetDateTime {
+    now.min(certificate.not_after())
+        .max(certificate.not_before())
 }
 
 fn state(holding: &Holding, now: OffsetDateTime) -> State {
@@ -186,6 +288,17 @@ fn state(holding: &Holding, now: OffsetDateTime) -> State {
         Holding::Kubeconfig(Found::Present(file)) => match &file.client {
             ClientFile::Rotating(Found::Broken(message)) => State::Broken(message.to_string()),
             ClientFile::Rotating(_) => State::Missing,
+            ClientFile::Referenced {
+                path,
+                chain: Found::Absent,
+            } => State::Broken(format!(
+                "its client certificate should lie in `{}`, and there is no such file",
+                path.escape_debug()
+            )),
+            ClientFile::Referenced {
+                chain: Found::Broken(message),
+                ..
+            } => State::Broken(message.to_string()),
             ClientFile::Elsewhere(path) => State::Broken(format!(
                 "its client certificate lies in `{}`, which is not read",
                 path.escape_debug()

@@ -1,22 +1,21 @@
-//! Plans `init`: make what is missing, keep what is there and usable, refuse if anything there is not.
+//! Plans `init`: make what is missing, keep what is there and usable, refuse if anything there is not. What only an external
+//! CA can make is left out and named.
 //!
 //! Follows kubeadm's joining path (`certlist.go`, `CreateTree`), which checks keys and SANs, and not its init phases, which
 //! keep a certificate whose key is lost. See "Differences from kubeadm" in the README.
 
+mod existing;
+
 use time::OffsetDateTime;
 
-use super::soundness::{Unsound, belongs, judge};
+use super::soundness::{belongs, key_hint};
 use super::{Action, KeySource, Leaf, Make, Plan, Refusal, Step, dates, wanted};
-use crate::catalog::{CATALOG, Place, Profile, Row};
+use crate::catalog::{CATALOG, Profile, Row};
 use crate::config::cluster::Cluster;
-use crate::store::inventory::{
-    Broken, ClientFile, Fault, Found, Holding, Inventory, KeyFile, KubeconfigFile,
-};
+use crate::store::inventory::{Broken, Fault, Found, Holding, Inventory, KeyFile, KubeconfigFile};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::issue::{Dates, IssuerError, check_ca};
-use crate::x509::san::San;
-use crate::x509::verify::VerifyError;
 
 /// Plans what is missing for this cluster at `now`.
 ///
@@ -98,11 +97,12 @@ impl Planner<'_> {
                     return self.refuse(row, &error.to_string(), ca_hint(&error));
                 }
                 match key {
-                    Found::Present(KeyFile::Read(key)) if !belongs(key, certificate) => self.refuse(
-                        row,
-                        &IssuerError::KeyMismatch.to_string(),
-                        "put back the key that belongs to it, or take the key away if this CA is an external one",
-                    ),
+                    Found::Present(KeyFile::Read(key)) if !belongs(key, certificate) => self
+                        .refuse(
+                            row,
+                            &IssuerError::KeyMismatch.to_string(),
+                            key_hint(key, chain),
+                        ),
                     _ => Some(Action::Keep),
                 }
             }
@@ -151,6 +151,13 @@ impl Planner<'_> {
     ) -> Option<Action> {
         match (certificate, key) {
             (Found::Broken(broken), _) | (_, Found::Broken(broken)) => self.broken(row, broken),
+            (Found::Absent, key) if self.external_signer(row).is_some() => {
+                let what = match key.is_absent() {
+                    true => "it is missing",
+                    false => "its key is there and its certificate is not",
+                };
+                Some(self.lack(row, what))
+            }
             (Found::Absent, Found::Absent) => {
                 let leaf = self.new_leaf(row)?;
                 Some(made(Make::Leaf(leaf)))
@@ -163,10 +170,16 @@ impl Planner<'_> {
             (Found::Present(_), Found::Absent) => self.refuse(
                 row,
                 "its certificate is there and its key is not",
-                format!(
-                    "put the key back, or run `pki renew {}`, which makes both anew",
-                    row.name
-                ),
+                match self.external_signer(row) {
+                    Some(signer) => format!(
+                        "put the key back, or have the external CA `{}` sign another one",
+                        signer.name
+                    ),
+                    None => format!(
+                        "put the key back, or run `pki renew {}`, which makes both anew",
+                        row.name
+                    ),
+                },
             ),
             (Found::Present(chain), Found::Present(key)) => {
                 self.existing_leaf(row, chain, key)?;
@@ -175,63 +188,26 @@ impl Planner<'_> {
         }
     }
 
-    /// Checks a leaf that is there: chain, usage, dates, key, and the names that the configuration asks for.
-    fn existing_leaf(
-        &mut self,
-        row: &'static Row,
-        chain: &[Certificate],
-        key: &KeyFile,
-    ) -> Option<()> {
-        let (leaf, signer) = (chain.first()?, row.signer()?);
-        let Some(anchors) = self.inventory.ca_certificates(signer) else {
-            // The CA's own row says what is wrong with it.
-            return Some(());
-        };
-        let key = match key {
-            KeyFile::Read(key) => Some(key),
-            KeyFile::Unread => None,
-        };
-        if let Err(unsound) = judge(row, chain, key, anchors, self.now) {
-            let hint = match unsound {
-                Unsound::Chain(VerifyError::LeafIsCa) => {
-                    "move it away to have it made again".to_owned()
-                }
-                _ => format!("run `pki renew {}`", row.name),
-            };
-            return self.refuse(row, &unsound.to_string(), hint);
+    /// Returns the CA of a row, if its key is elsewhere.
+    fn external_signer(&self, row: &Row) -> Option<&'static Row> {
+        row.signer()
+            .filter(|signer| self.inventory.is_external(signer))
+    }
+
+    /// Leaves out a row that only its external CA can make.
+    fn lack(&self, row: &'static Row, what: &str) -> Action {
+        let signer = row.signer().map_or("", |signer| signer.name);
+        Action::Skip {
+            reason: format!(
+                "{what}, and its CA `{signer}` is external: have that CA sign it, and put key and certificate in place"
+            ),
+            failed: true,
         }
-        let wanted_subject = wanted::contents(row, self.cluster)?.ok()?.subject_text();
-        let subject = leaf.subject().to_string();
-        if subject != wanted_subject {
-            // Older releases of kubeadm gave other groups, so it is no error.
-            let name = row.name;
-            self.plan.warnings.push(format!(
-                "`{name}`: its subject is `{subject}`, kubeadm 1.36 makes it `{wanted_subject}`; it is kept, `pki renew {name}` applies the other"
-            ));
-        }
-        let present = leaf.sans();
-        let missing: Vec<_> = wanted::sans(row, self.cluster)
-            .into_iter()
-            .filter(|wanted| !present.iter().any(|san| covers(san, wanted)))
-            .map(|san| san.to_string())
-            .collect();
-        if !missing.is_empty() {
-            let what = format!(
-                "it lacks names that the configuration asks for: {}",
-                missing.join(", ")
-            );
-            return self.refuse(
-                row,
-                &what,
-                format!("run `pki renew {}` with this configuration", row.name),
-            );
-        }
-        Some(())
     }
 
     fn new_leaf(&mut self, row: &'static Row) -> Option<Leaf> {
         let signer = row.signer()?;
-        let issuer = self.issuer_dates(row, signer)?;
+        let issuer = self.issuer_dates(signer)?;
         let (dates, cut) = dates::leaf(self.now, self.cluster.certificate_validity, issuer);
         if cut {
             self.plan
@@ -242,6 +218,7 @@ impl Planner<'_> {
             Ok(contents) => Some(Leaf {
                 signer,
                 contents,
+                chain: Vec::new(),
                 key: KeySource::New(self.algorithm()),
                 dates,
             }),
@@ -250,26 +227,12 @@ impl Planner<'_> {
     }
 
     /// Returns the validity of the CA that is to sign, whether it is there or is made in the same plan.
-    fn issuer_dates(&mut self, row: &'static Row, signer: &'static Row) -> Option<Dates> {
+    fn issuer_dates(&self, signer: &'static Row) -> Option<Dates> {
         match self.inventory.holding(signer)? {
             Holding::Pair {
                 certificate: Found::Present(chain),
-                key: Found::Present(_),
+                ..
             } => chain.first().map(dates::of),
-            Holding::Pair {
-                certificate: Found::Present(_),
-                key: Found::Absent,
-            } => {
-                let what = format!(
-                    "it is missing, and its CA `{}` is external: there is no key to sign with",
-                    signer.name
-                );
-                self.refuse(
-                    row,
-                    &what,
-                    "have the CA sign it, and put key and certificate in place",
-                )
-            }
             Holding::Pair {
                 certificate: Found::Absent,
                 key: Found::Absent,
@@ -321,6 +284,9 @@ impl Planner<'_> {
                 self.existing_kubeconfig(row, file)?;
                 Some(Action::Keep)
             }
+            Found::Absent if self.external_signer(row).is_some() => {
+                Some(self.lack(row, "it is missing"))
+            }
             Found::Absent => {
                 let Profile::Client {
                     common_name,
@@ -340,61 +306,6 @@ impl Planner<'_> {
         }
     }
 
-    /// As kubeadm: another CA is an error, another server only a warning. Unlike kubeadm, the client certificate counts too.
-    fn existing_kubeconfig(&mut self, row: &'static Row, file: &KubeconfigFile) -> Option<()> {
-        let (Profile::Client { server, .. }, Place::Kubeconfig { .. }) = (row.profile, row.place)
-        else {
-            return None;
-        };
-        let signer = row.signer()?;
-        let Some(anchors) = self.inventory.ca_certificates(signer) else {
-            return Some(());
-        };
-        let trusted = match &file.ca {
-            Some(embedded) if self.inventory.is_external(signer) => embedded
-                .first()
-                .is_some_and(|first| anchors.contains(first)),
-            Some(embedded) => embedded.first() == anchors.first(),
-            None => match (file.ca_row, file.kubeconfig.ca_file()) {
-                (Some(named), _) => named == signer,
-                (None, Some(path)) => {
-                    let path = path.escape_debug();
-                    self.plan.warnings.push(format!(
-                        "{}: it trusts the CA in `{path}`, which was not read",
-                        row.name
-                    ));
-                    true
-                }
-                (None, None) => false,
-            },
-        };
-        if file.ca.is_none() && file.kubeconfig.ca_file().is_none() {
-            let what = "it names no CA, so nothing that it connects to can be trusted";
-            return self.refuse(row, what, "move it away to have it made again");
-        }
-        if !trusted {
-            return self.refuse(
-                row,
-                "it trusts another CA than this tree's ca.crt",
-                "is it another cluster's? move it away to have it made again",
-            );
-        }
-        let wanted = self.cluster.server_url(server);
-        let found = file.kubeconfig.server().unwrap_or_default();
-        if found != wanted {
-            self.plan.warnings.push(format!(
-                "{}: it points at `{}`, the configuration says `{wanted}`; it is kept",
-                row.name,
-                found.escape_debug()
-            ));
-        }
-        match &file.client {
-            ClientFile::Embedded { chain, key } => self.existing_leaf(row, chain, key),
-            ClientFile::Rotating(Found::Broken(broken)) => self.broken(row, broken),
-            ClientFile::Rotating(_) | ClientFile::Elsewhere(_) | ClientFile::Other => Some(()),
-        }
-    }
-
     fn broken<T>(&mut self, row: &Row, broken: &Broken) -> Option<T> {
         let hint = match row.profile {
             // Another one would void everything that the old one signed.
@@ -404,10 +315,13 @@ impl Planner<'_> {
             Profile::Leaf { .. } if broken.fault == Fault::Unreadable => {
                 "see what it is doing there, and move it away".to_owned()
             }
-            Profile::Leaf { .. } => format!(
-                "run `pki renew {}`, which reissues key and certificate",
-                row.name
-            ),
+            Profile::Leaf { .. } => match self.external_signer(row) {
+                Some(signer) => format!("have the external CA `{}` sign it again", signer.name),
+                None => format!(
+                    "run `pki renew {}`, which reissues key and certificate",
+                    row.name
+                ),
+            },
             Profile::Client { .. } => {
                 "put the file back from a backup, or move it away to have it made again".to_owned()
             }
@@ -448,21 +362,6 @@ fn made(make: Make) -> Action {
     Action::Make {
         make: Box::new(make),
         changes: Vec::new(),
-    }
-}
-
-/// Returns whether a certificate's name serves for a wanted one: the same, or its wildcard (RFC 6125 section 6.4.3).
-fn covers(present: &San, wanted: &San) -> bool {
-    match (present, wanted) {
-        (San::Dns(present), San::Dns(wanted)) => {
-            present.eq_ignore_ascii_case(wanted)
-                || present.strip_prefix("*.").is_some_and(|parent| {
-                    wanted.split_once('.').is_some_and(|(label, rest)| {
-                        label != "*" && rest.eq_ignore_ascii_case(parent)
-                    })
-                })
-        }
-        (present, wanted) => present == wanted,
     }
 }
 

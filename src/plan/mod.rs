@@ -4,7 +4,10 @@
 //! rules, `dates` the validity, `expiry` says what is due.
 
 pub mod dates;
+pub mod drift;
+pub mod endpoint;
 pub mod expiry;
+pub mod infer;
 pub mod init;
 pub mod renew;
 pub mod rollback;
@@ -117,6 +120,8 @@ pub struct Leaf {
     pub signer: &'static Row,
     /// Subject, usages, names.
     pub contents: Contents,
+    /// What stands behind it in its file.
+    pub chain: Vec<Certificate>,
     /// Where the key comes from.
     pub key: KeySource,
     /// Validity.
@@ -174,6 +179,13 @@ impl Plan {
     /// Returns whether nothing is made; the configuration may be recorded all the same.
     pub fn makes_nothing(&self) -> bool {
         self.made().next().is_none()
+    }
+
+    /// Returns whether something that was asked for cannot be done.
+    pub fn has_failed(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step.action, Action::Skip { failed: true, .. }))
     }
 
     /// Returns whether there is nothing to write at all.

@@ -1,18 +1,20 @@
 //! Plans `renew`: the same CA signs each certificate again, with what the configuration declares or else with what the old
 //! certificate says.
 
+mod kubeconfig;
+mod old;
+
 use time::{Duration, OffsetDateTime};
 
-use super::soundness::belongs;
+use self::old::{Old, changes, old_pair};
+use super::soundness::{belongs, key_hint};
 use super::{Action, Change, KeySource, Leaf, Make, Plan, Refusal, Step, dates, expiry, wanted};
 use crate::catalog::Row;
 use crate::config::cluster::{Cluster, DEFAULT_CERTIFICATE_VALIDITY};
-use crate::store::inventory::{
-    Broken, ClientFile, Fault, Found, Holding, Inventory, KeyFile, KubeconfigFile,
-};
+use crate::store::inventory::{Fault, Found, Holding, Inventory, KeyFile};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
-use crate::x509::issue::{Contents, Issuer};
+use crate::x509::issue::{Contents, Issuer, IssuerError};
 use crate::x509::key::PrivateKey;
 
 /// What to renew, and how.
@@ -98,18 +100,6 @@ struct Planner<'a> {
 /// What happens to a row that is not renewed: it is left out, or it is an obstacle that was noted.
 type Instead = Option<Action>;
 
-/// What is there of a row that is to be renewed.
-struct Old<'a> {
-    leaf: Option<&'a Certificate>,
-    key: Option<&'a PrivateKey>,
-    /// What is wrong with the certificate's file, where something is.
-    broken: Option<&'a Broken>,
-    /// What is wrong with the key's file, where something is.
-    broken_key: Option<&'a Broken>,
-    /// How many certificates stand behind the leaf.
-    behind: usize,
-}
-
 impl<'a> Planner<'a> {
     fn is_selected(&self, row: &Row) -> bool {
         match &self.request.selection {
@@ -138,6 +128,7 @@ impl<'a> Planner<'a> {
                 let old = old_pair(certificate, key);
                 let (leaf, changes) = self.leaf(row, signer, &old)?;
                 self.say_what_was_wrong(row, &old, key.is_absent());
+                self.say_what_is_dropped(row, &old, &leaf);
                 Ok(Some(make(Make::Leaf(leaf), changes)))
             }
             Holding::Kubeconfig(Found::Present(file)) => self.kubeconfig(row, signer, file),
@@ -148,79 +139,6 @@ impl<'a> Planner<'a> {
             )),
             Holding::Kubeconfig(Found::Absent) | Holding::PublicPair { .. } => Ok(None),
         }
-    }
-
-    fn kubeconfig(
-        &mut self,
-        row: &'static Row,
-        signer: &'static Row,
-        file: &'a KubeconfigFile,
-    ) -> Result<Option<Action>, Instead> {
-        let old = match &file.client {
-            ClientFile::Embedded { chain, key } => Old {
-                leaf: chain.first(),
-                key: read_key(key),
-                broken: None,
-                broken_key: None,
-                behind: chain.len().saturating_sub(1),
-            },
-            ClientFile::Rotating(_) => {
-                return Err(self.leave_out(
-                    row,
-                    "it points at a certificate that the kubelet renews by itself",
-                    None,
-                ));
-            }
-            ClientFile::Elsewhere(path) => {
-                let what = format!(
-                    "its client certificate lies outside the tree, in `{}`",
-                    path.escape_debug()
-                );
-                return Err(self.leave_out(row, &what, None));
-            }
-            ClientFile::Other => {
-                return Err(self.leave_out(row, "its user has no client certificate", None));
-            }
-        };
-        let (leaf, mut changes) = self.leaf(row, signer, &old)?;
-        self.say_what_was_wrong(row, &old, false);
-        let ca = self.ca_change(signer, file, &mut changes);
-        Ok(Some(make(Make::RenewedKubeconfig { leaf, ca }, changes)))
-    }
-
-    /// The CA data stays as it is as long as it trusts every CA of the tree, the signer's first. Otherwise the tree's CAs come
-    /// before the ones that are there, so that a bundle of two stays two.
-    fn ca_change(
-        &self,
-        signer: &Row,
-        file: &KubeconfigFile,
-        changes: &mut Vec<Change>,
-    ) -> Option<Vec<Certificate>> {
-        let (embedded, own) = (file.ca.as_ref()?, self.inventory.ca_certificates(signer)?);
-        // kubeadm compares the first one only.
-        if own.iter().all(|ca| embedded.contains(ca)) && embedded.first() == own.first() {
-            return None;
-        }
-        // One that does not trust the signer at all is another cluster's, or stale: nothing of it is kept.
-        let is_ours = own.first().is_some_and(|signer| embedded.contains(signer));
-        let others = embedded
-            .iter()
-            .filter(|ca| is_ours && !own.contains(ca) && ca.not_after() >= self.now);
-        let bundle: Vec<_> = own.iter().chain(others).cloned().collect();
-        let describe = |cas: &[Certificate]| {
-            let cas: Vec<_> = cas
-                .iter()
-                .map(|ca| format!("{} (serial {})", ca.subject(), ca.serial()))
-                .collect();
-            cas.join(", ")
-        };
-        changes.push(Change {
-            field: "CA data",
-            from: describe(embedded),
-            to: describe(&bundle),
-            drift: true,
-        });
-        Some(bundle)
     }
 
     fn leaf(
@@ -293,13 +211,21 @@ impl<'a> Planner<'a> {
                 .warnings
                 .push(super::cut_short(row, signer, dates));
         }
+        // Whoever trusts only the root needs the intermediates; they still lead there if the CA is one of them.
+        let chain = match old.behind.contains(issuer.certificate()) {
+            true => old.behind.to_vec(),
+            false => Vec::new(),
+        };
         let leaf = Leaf {
             signer,
             contents,
+            chain,
             key,
             dates,
         };
-        let changes = changes(old, &leaf);
+        let declared = self.request.declared;
+        let validity = declared.map(|cluster| cluster.certificate_validity);
+        let changes = changes(old, &leaf, issuer.certificate(), validity);
         Ok((leaf, changes))
     }
 
@@ -336,7 +262,10 @@ impl<'a> Planner<'a> {
                     ),
                     (None, Err(error)) => (
                         format!("{}: {error}", super::title(signer)),
-                        "mend the CA first",
+                        match &error {
+                            IssuerError::KeyMismatch => key_hint(key, chain),
+                            _ => "mend the CA first",
+                        },
                     ),
                 }
             }
@@ -358,7 +287,11 @@ impl<'a> Planner<'a> {
     fn contents(&self, row: &Row, old: &Old<'_>) -> Option<Contents> {
         let of_old = old.leaf.map(Contents::of);
         let declared = match self.request.declared {
-            Some(cluster) => wanted::contents(row, cluster)?.ok(),
+            // The copied client certificate of an external etcd is what its owner made it.
+            Some(cluster) if wanted::is_wanted(row, cluster) => {
+                wanted::contents(row, cluster)?.ok()
+            }
+            Some(_) => None,
             // Most client certificates say the same in every cluster.
             None if old.leaf.is_none() => wanted::constant_contents(row)?.ok(),
             None => None,
@@ -436,10 +369,14 @@ impl<'a> Planner<'a> {
                 .into_iter()
                 .map(|what| format!("{what}; it is made anew")),
         );
-        if old.behind > 0 {
+    }
+
+    fn say_what_is_dropped(&mut self, row: &Row, old: &Old<'_>, new: &Leaf) {
+        if old.behind.len() > new.chain.len() {
             let what = format!(
                 "`{}`: the CA signs it directly; what lies behind it in its file ({} more) is dropped",
-                row.name, old.behind
+                row.name,
+                old.behind.len()
             );
             self.plan.warnings.push(what);
         }
@@ -485,107 +422,4 @@ fn make(make: Make, changes: Vec<Change>) -> Action {
         make: Box::new(make),
         changes,
     }
-}
-
-fn old_pair<'a>(certificate: &'a Found<Vec<Certificate>>, key: &'a Found<KeyFile>) -> Old<'a> {
-    let chain = match certificate {
-        Found::Present(chain) => chain.as_slice(),
-        Found::Absent | Found::Broken(_) => &[],
-    };
-    Old {
-        leaf: chain.first(),
-        key: match key {
-            Found::Present(key) => read_key(key),
-            Found::Absent | Found::Broken(_) => None,
-        },
-        broken: certificate.broken(),
-        broken_key: key.broken(),
-        behind: chain.len().saturating_sub(1),
-    }
-}
-
-fn read_key(key: &KeyFile) -> Option<&PrivateKey> {
-    match key {
-        KeyFile::Read(key) => Some(key),
-        KeyFile::Unread => None,
-    }
-}
-
-/// Returns what differs between the old certificate and the new one, field by field.
-fn changes(old: &Old<'_>, new: &Leaf) -> Vec<Change> {
-    let mut changes = Vec::new();
-    let mut note = |field, from: String, to: String, drift| {
-        if from != to || field == "not after" {
-            changes.push(Change {
-                field,
-                from,
-                to,
-                drift,
-            });
-        }
-    };
-    let old_key = old.leaf.and_then(|leaf| leaf.public_key().algorithm());
-    let old_key = old_key.map_or_else(|| "unknown".to_owned(), |algorithm| algorithm.to_string());
-    let new_key = match new.key {
-        KeySource::New(algorithm) => format!("new {algorithm}"),
-        KeySource::Reuse(algorithm) => algorithm.to_string(),
-    };
-    let algorithm_drift = old_key != new.key.algorithm().to_string();
-    let Some(leaf) = old.leaf else {
-        note(
-            "certificate",
-            "unreadable".to_owned(),
-            new.contents.subject_text(),
-            false,
-        );
-        note("key", old_key, new_key, false);
-        return changes;
-    };
-    note(
-        "not before",
-        super::time_text(leaf.not_before()),
-        super::time_text(new.dates.not_before),
-        false,
-    );
-    note(
-        "not after",
-        super::time_text(leaf.not_after()),
-        super::time_text(new.dates.not_after),
-        false,
-    );
-    note("key", old_key, new_key, algorithm_drift);
-    note(
-        "subject",
-        leaf.subject().to_string(),
-        new.contents.subject_text(),
-        true,
-    );
-    note(
-        "usages",
-        leaf.usage_names().join(", "),
-        new.contents.usage_names().join(", "),
-        true,
-    );
-    let (old_names, new_names) = (leaf.san_texts(), new.contents.san_texts());
-    let without = |names: &[String], others: &[String]| -> String {
-        let left: Vec<_> = names
-            .iter()
-            .filter(|name| !others.contains(name))
-            .map(String::as_str)
-            .collect();
-        left.join(", ")
-    };
-    note(
-        "SANs removed",
-        without(&old_names, &new_names),
-        String::new(),
-        true,
-    );
-    note(
-        "SANs added",
-        String::new(),
-        without(&new_names, &old_names),
-        true,
-    );
-    changes
 }

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use crate::catalog::Row;
 use crate::x509::certificate::Certificate;
 use crate::x509::key::PrivateKey;
-use crate::x509::verify::{VerifyError, verify};
+use crate::x509::verify::{VerifyError, is_signed_by, verify};
 
 /// Why a leaf does not serve its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,10 @@ pub enum Unsound {
     Serial,
     /// There is another leaf behind it.
     SeveralLeaves,
+    /// A CA behind it must not sign, or stands too far below the tree's.
+    Intermediate,
+    /// A name of it is malformed.
+    Name,
     /// Its key is another certificate's.
     KeyMismatch,
 }
@@ -37,12 +41,31 @@ pub fn judge(
         if !leaf.has_valid_serial() {
             return Err(Unsound::Serial);
         }
+        for usage in row.usages() {
+            verify(chain, anchors, *usage, now).map_err(Unsound::Chain)?;
+        }
         if !behind.iter().all(Certificate::claims_ca) {
             return Err(Unsound::SeveralLeaves);
         }
     }
-    for usage in row.usages() {
-        verify(chain, anchors, *usage, now).map_err(Unsound::Chain)?;
+    let signer = chain
+        .first()
+        .and_then(|leaf| anchors.iter().find(|anchor| is_signed_by(leaf, anchor)));
+    // webpki looks neither at the key usage of an intermediate nor at the path length of what it trusts; Go does.
+    if signer.is_none() {
+        let behind = chain.get(1..).unwrap_or_default();
+        let between: Vec<_> = behind.iter().filter(|ca| !anchors.contains(ca)).collect();
+        let is_far = |anchor: &Certificate| {
+            anchor
+                .path_length()
+                .is_some_and(|length| between.len() > usize::from(length))
+        };
+        if !between.iter().all(|ca| ca.is_ca()) || anchors.iter().all(is_far) {
+            return Err(Unsound::Intermediate);
+        }
+    }
+    if !chain.iter().all(Certificate::has_valid_names) {
+        return Err(Unsound::Name);
     }
     match (key, chain.first()) {
         (Some(key), Some(leaf)) if !belongs(key, leaf) => Err(Unsound::KeyMismatch),
@@ -56,6 +79,15 @@ pub fn belongs(key: &PrivateKey, certificate: &Certificate) -> bool {
         .is_ok_and(|public| public == certificate.public_key())
 }
 
+/// Returns what to do about a CA's key that is not its certificate's.
+pub fn key_hint(key: &PrivateKey, chain: &[Certificate]) -> &'static str {
+    if chain.iter().any(|certificate| belongs(key, certificate)) {
+        "the key is that of another certificate in the same file: put that one first, as the one that signs"
+    } else {
+        "put back the key that belongs to it, or take the key away if this CA is an external one"
+    }
+}
+
 impl fmt::Display for Unsound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -66,6 +98,10 @@ impl fmt::Display for Unsound {
             Unsound::SeveralLeaves => {
                 f.write_str("there is another certificate behind it that is no CA's")
             }
+            Unsound::Intermediate => f.write_str(
+                "a certificate behind it is that of no CA that may sign it: want keyCertSign, and a path no longer than the CA allows",
+            ),
+            Unsound::Name => f.write_str("one of its IP addresses has neither 4 nor 16 octets"),
             Unsound::KeyMismatch => {
                 f.write_str("its key does not belong to it (the public keys differ)")
             }

@@ -93,7 +93,7 @@ fn entry(item: &Item) -> Entry<'_> {
         missing: item.state == State::Missing,
         error: match &item.state {
             State::Broken(message) => Some(message),
-            State::Dated { .. } => item.problem,
+            State::Dated { .. } => item.problem.as_deref(),
             State::Missing => None,
         },
     }

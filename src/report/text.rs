@@ -9,8 +9,10 @@ use time::macros::format_description;
 
 use super::residual::human;
 use crate::catalog::{Reload, Row};
+use crate::config::problem::tame;
 use crate::issue::Issued;
-use crate::plan::expiry::{Expiry, Item, State, Thresholds, Urgency};
+use crate::plan::drift::field;
+use crate::plan::expiry::{Expiry, Item, Renewer, State, Thresholds, Urgency};
 use crate::plan::{Action, Change, Make, Plan, time_text};
 use crate::store::layout::{Access, Layout, TreePath};
 use crate::store::outcome::Committed;
@@ -94,18 +96,26 @@ pub fn dry_run(plan: &Plan, layout: &Layout) -> String {
     text
 }
 
-/// Returns the report of an `init` that found everything in place; at most it recorded another configuration.
+/// Returns the report of an `init` that had nothing to make; at most it recorded another configuration.
 pub fn nothing_to_make(plan: &Plan, layout: &Layout, recorded: bool) -> String {
     let written = if recorded {
         "only the configuration was recorded"
     } else {
         "nothing was written"
     };
-    format!(
-        "{}all {} are there and usable; {written}\n",
-        place(layout),
-        plan.steps.len()
-    )
+    let kept = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::Keep))
+        .count();
+    let mut text = place(layout);
+    let what = match kept == plan.steps.len() {
+        true => format!("all {kept} are there and usable"),
+        false => format!("{kept} of {} are there and usable", plan.steps.len()),
+    };
+    _ = writeln!(text, "{what}; {written}");
+    lacking(plan, &mut text);
+    text
 }
 
 /// Returns the report of an `init` that made something.
@@ -113,29 +123,26 @@ pub fn init(plan: &Plan, issued: &Issued, layout: &Layout) -> String {
     let mut text = place(layout);
     let mut rows = vec![["", "NAME", "KEY", "EXPIRES"].map(str::to_owned).to_vec()];
     for step in &plan.steps {
-        match &step.action {
-            Action::Make { make, .. } => {
-                let expires = certificate(issued, step.row)
-                    .map_or_else(String::new, |certificate| date(certificate.not_after()));
-                let key = make
-                    .new_key()
-                    .map_or_else(String::new, |algorithm| algorithm.to_string());
-                rows.push(vec![
-                    "made".to_owned(),
-                    step.row.name.to_owned(),
-                    key,
-                    expires,
-                ]);
-            }
-            _ => rows.push(vec![
-                "kept".to_owned(),
-                step.row.name.to_owned(),
-                String::new(),
-                String::new(),
-            ]),
-        }
+        let (what, key, expires) = match &step.action {
+            Action::Make { make, .. } => (
+                "made",
+                make.new_key()
+                    .map_or_else(String::new, |algorithm| algorithm.to_string()),
+                certificate(issued, step.row)
+                    .map_or_else(String::new, |certificate| date(certificate.not_after())),
+            ),
+            Action::Keep => ("kept", String::new(), String::new()),
+            Action::Skip { .. } => ("lacking", String::new(), String::new()),
+        };
+        rows.push(vec![
+            what.to_owned(),
+            step.row.name.to_owned(),
+            key,
+            expires,
+        ]);
     }
     text.push_str(&table(&rows));
+    lacking(plan, &mut text);
     text.push_str(
         "\nnext: once the API server is up, give the identities in this tree their rights:\n    \
          pki template rbac | kubectl --kubeconfig ",
@@ -146,6 +153,21 @@ pub fn init(plan: &Plan, issued: &Issued, layout: &Layout) -> String {
         layout.kubeconfigs.join("super-admin.conf").display()
     );
     text
+}
+
+/// Names what an `init` could not make.
+fn lacking(plan: &Plan, text: &mut String) {
+    let lacking: Vec<_> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            Action::Skip { reason, .. } => Some(format!("    {}: {reason}", step.row.name)),
+            Action::Keep | Action::Make { .. } => None,
+        })
+        .collect();
+    if !lacking.is_empty() {
+        _ = writeln!(text, "\nlacking:\n{}", lacking.join("\n"));
+    }
 }
 
 /// Returns the report of a `renew` that had nothing to do.
@@ -305,19 +327,27 @@ enum Verdict {
 }
 
 fn verdict(item: &Item) -> Verdict {
-    let remedy = match item.external {
-        _ if item.rotating => {
+    let remedy = match item.renewer {
+        Renewer::Kubelet => {
             "the kubelet renews its certificate by itself: does it run, and reach the API server?"
         }
-        _ if item.is_ca => "a CA has to be replaced, and everything it signed with it",
-        true => "the CA is external: have it sign them again",
-        false => "`pki renew --due WARN` renews what is due",
+        Renewer::Nobody => "a CA has to be replaced, and everything it signed with it",
+        Renewer::Owner => {
+            "it lies in a file of its own, which has to be renewed where it came from"
+        }
+        Renewer::ExternalCa => "the CA is external: have it sign them again",
+        Renewer::Pki => "`pki renew --due WARN` renews what is due",
     };
-    if let Some(problem) = item.problem {
-        return Verdict::Alone(format!(
-            "`{}`: {problem}; `pki renew {}` makes both anew",
-            item.name, item.name
-        ));
+    if let Some(problem) = &item.problem {
+        let name = item.name;
+        let remedy = match item.renewer {
+            Renewer::Nobody => {
+                "put it back from a backup, or replace it and everything it signed".to_owned()
+            }
+            Renewer::Pki => format!("`pki renew {name}` makes key and certificate anew"),
+            Renewer::Kubelet | Renewer::Owner | Renewer::ExternalCa => remedy.to_owned(),
+        };
+        return Verdict::Alone(format!("`{name}`: {problem}; {remedy}"));
     }
     match &item.state {
         State::Dated { residual, .. } if residual.is_negative() => {
@@ -335,7 +365,9 @@ fn verdict(item: &Item) -> Verdict {
         State::Dated { not_after, .. } => {
             Verdict::Shared(format!("expires on {}", date(*not_after)), remedy)
         }
-        State::Missing if item.rotating => Verdict::Shared("missing".to_owned(), remedy),
+        State::Missing if item.renewer == Renewer::Kubelet => {
+            Verdict::Shared("missing".to_owned(), remedy)
+        }
         State::Missing if item.is_ca => Verdict::Shared(
             "missing".to_owned(),
             "put it back from a backup; `pki init` makes one only where nothing is signed yet",
@@ -360,7 +392,7 @@ fn contents(row: &Row, make: &Make, layout: &Layout) -> String {
     }
     let mut line = |field: &str, value: String| {
         if !value.is_empty() {
-            _ = writeln!(text, "    {field}: {value}");
+            _ = writeln!(text, "    {field}: {}", tame(&value));
         }
     };
     if let Some(algorithm) = make.new_key() {
@@ -385,17 +417,22 @@ fn contents(row: &Row, make: &Make, layout: &Layout) -> String {
 }
 
 fn change_text(change: &Change) -> String {
-    let Change {
-        field,
-        from,
-        to,
-        drift,
-    } = change;
-    let note = if *drift { " (as configured now)" } else { "" };
-    match (from.is_empty(), to.is_empty()) {
-        (true, _) => format!("{field}: {to}{note}"),
-        (_, true) => format!("{field}: {from}{note}"),
-        _ => format!("{field}: {from} -> {to}{note}"),
+    let note = if change.drift {
+        " (as configured now)"
+    } else {
+        ""
+    };
+    format!("{}{note}", difference(change))
+}
+
+fn difference(change: &Change) -> String {
+    let (field, from, to) = (change.field, tame(&change.from), tame(&change.to));
+    match (field, from.is_empty(), to.is_empty()) {
+        (field::SANS_REMOVED, ..) => format!("{field}: {from}"),
+        (field::SANS_ADDED, ..) => format!("{field}: {to}"),
+        (_, true, _) => format!("{field}: none -> {to}"),
+        (_, _, true) => format!("{field}: {from} -> none"),
+        _ => format!("{field}: {from} -> {to}"),
     }
 }
 
@@ -407,21 +444,33 @@ fn skipped(plan: &Plan, text: &mut String) {
     }
 }
 
+/// Says in what the old certificates differed from the configuration; what several have in common, once.
 fn drifted(plan: &Plan, text: &mut String) {
-    let mut lost_group = false;
+    let mut groups: Vec<(&Change, Vec<&str>)> = Vec::new();
     for (row, _, changes) in plan.made() {
         for change in changes.iter().filter(|change| change.drift) {
-            _ = writeln!(
-                text,
-                "\n{}: the old certificate differed from the configuration, which now applies\n    {}",
-                row.name,
-                change_text(change)
-            );
-            lost_group |= change.field == "subject" && change.from.contains("O=");
+            match groups.iter_mut().find(|(known, _)| *known == change) {
+                Some((_, names)) => names.push(row.name),
+                None => groups.push((change, vec![row.name])),
+            }
         }
     }
-    if lost_group {
-        text.push_str("\na subject changed: the rights that its old group had must come from RBAC, see `pki template rbac`\n");
+    if groups.is_empty() {
+        return;
+    }
+    text.push_str("\nthe old certificates differed from the configuration, which now applies:\n");
+    for (change, names) in &groups {
+        _ = writeln!(
+            text,
+            "    {}\n        {}",
+            names.join(", "),
+            difference(change)
+        );
+    }
+    let lost_group =
+        |(change, _): &(&Change, _)| change.field == field::ORGANIZATION && !change.from.is_empty();
+    if groups.iter().any(lost_group) {
+        text.push_str("\na group changed: the rights that it had must come from RBAC, see `pki template rbac`\n");
     }
 }
 

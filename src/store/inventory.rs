@@ -16,6 +16,7 @@ use crate::x509::key::{PrivateKey, PublicKey};
 #[derive(Debug)]
 pub struct Inventory {
     entries: Vec<(&'static Row, Holding)>,
+    runs_etcd: bool,
 }
 
 /// How much is read.
@@ -119,6 +120,13 @@ pub enum ClientFile {
     },
     /// In the file that the kubelet renews by itself.
     Rotating(Found<Vec<Certificate>>),
+    /// In a file of its own in one of the tree's directories.
+    Referenced {
+        /// The file, as the kubeconfig names it.
+        path: String,
+        /// The certificate, then its intermediates.
+        chain: Found<Vec<Certificate>>,
+    },
     /// In some other file, which is not `pki`'s to read; its path.
     Elsewhere(String),
     /// A token, a password or a plugin.
@@ -140,7 +148,13 @@ impl Inventory {
         };
         Inventory {
             entries: CATALOG.iter().copied().map(read).collect(),
+            runs_etcd: tree.runs_etcd(),
         }
+    }
+
+    /// Returns whether the kubelet is told to run etcd beside the API server.
+    pub fn runs_etcd(&self) -> bool {
+        self.runs_etcd
     }
 
     /// Returns what there is of each row, in catalog order.
@@ -198,7 +212,11 @@ impl Holding {
             } => Some(chain),
             Holding::Kubeconfig(Found::Present(file)) => match &file.client {
                 ClientFile::Embedded { chain, .. }
-                | ClientFile::Rotating(Found::Present(chain)) => Some(chain),
+                | ClientFile::Rotating(Found::Present(chain))
+                | ClientFile::Referenced {
+                    chain: Found::Present(chain),
+                    ..
+                } => Some(chain),
                 _ => None,
             },
             _ => None,
@@ -344,24 +362,28 @@ impl Reader<'_> {
     }
 
     fn ca_row(&self, kubeconfig: &Kubeconfig) -> Option<&'static Row> {
-        let named = Path::new(kubeconfig.ca_file()?);
+        let named = self.tree.layout.locate(kubeconfig.ca_file()?)?;
         let is_named = |row: &&&'static Row| {
-            let file = layout::certificate_file(row).filter(|_| row.is_ca());
-            file.is_some_and(|file| self.tree.layout.path(&file) == named)
+            row.is_ca() && layout::certificate_file(row).as_ref() == Some(&named)
         };
         CATALOG.iter().find(is_named).copied()
     }
 
-    /// Only the kubelet's own file is known to be a certificate of this node; any other path may lead anywhere.
+    /// Only what lies in the tree's directories is read; any other path may lead anywhere.
     fn referenced(&self, path: String) -> ClientFile {
-        if Path::new(&path)
+        let is_kubelets = Path::new(&path)
             .file_name()
-            .is_some_and(|name| name == KUBELET_CLIENT_CURRENT)
-        {
+            .is_some_and(|name| name == KUBELET_CLIENT_CURRENT);
+        if is_kubelets {
             let file = TreePath::new(Root::Kubelet, KUBELET_CLIENT_CURRENT);
-            ClientFile::Rotating(self.parse(Some(file), Certificate::chain_beside_key))
-        } else {
-            ClientFile::Elsewhere(path)
+            return ClientFile::Rotating(self.parse(Some(file), Certificate::chain_beside_key));
+        }
+        match self.tree.layout.locate(&path) {
+            Some(file) => ClientFile::Referenced {
+                chain: self.parse(Some(file), Certificate::chain_beside_key),
+                path,
+            },
+            None => ClientFile::Elsewhere(path),
         }
     }
 

@@ -16,6 +16,8 @@ pub struct Layout {
     pub kubeconfigs: PathBuf,
     /// The kubelet's own certificate directory; only ever read.
     pub kubelet: PathBuf,
+    /// What stands before the paths that files of the tree name, if they were written for another root directory.
+    pub rootfs: Option<PathBuf>,
 }
 
 /// A directory of a [`Layout`].
@@ -77,6 +79,29 @@ impl Layout {
             .unwrap_or(&self.certificates)
             .display()
             .to_string()
+    }
+
+    /// Returns the file that a kubeconfig of the tree names, if that lies in one of the tree's directories. A relative path
+    /// counts from the kubeconfig, as in client-go (`tools/clientcmd/loader.go`, `ResolvePaths`).
+    pub fn locate(&self, named: &str) -> Option<TreePath> {
+        let named = Path::new(named);
+        let path = match (named.strip_prefix("/"), &self.rootfs) {
+            (Ok(below), Some(rootfs)) if !named.starts_with(rootfs) => rootfs.join(below),
+            (Ok(_), _) => named.to_path_buf(),
+            (Err(_), _) => self.kubeconfigs.join(named),
+        };
+        [Root::Certificates, Root::Kubelet, Root::Kubeconfigs]
+            .into_iter()
+            .find_map(|root| {
+                let below = path.strip_prefix(self.directory(root)).ok()?;
+                let is_plain = below
+                    .components()
+                    .all(|part| matches!(part, std::path::Component::Normal(_)));
+                let relative = below
+                    .to_str()
+                    .filter(|below| is_plain && !below.is_empty())?;
+                Some(TreePath::new(root, relative))
+            })
     }
 
     /// Returns the absolute path of a file.

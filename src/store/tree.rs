@@ -130,6 +130,12 @@ impl Tree {
         }
     }
 
+    /// Returns whether etcd's static pod lies where kubeadm puts it.
+    pub(super) fn runs_etcd(&self) -> bool {
+        let manifest = self.layout.kubeconfigs.join("manifests/etcd.yaml");
+        manifest.symlink_metadata().is_ok()
+    }
+
     /// Returns whether a transaction that was cut off has given a file a second name.
     pub(super) fn has_kept(&self, file: &TreePath) -> bool {
         self.beside(file, kept_name).symlink_metadata().is_ok()

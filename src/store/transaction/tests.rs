@@ -34,6 +34,7 @@ impl Fixture {
             certificates: kubeconfigs.join("pki"),
             kubelet: kubeconfigs.join("kubelet"),
             kubeconfigs,
+            rootfs: None,
         };
         fs::create_dir_all(layout.certificates.join("etcd")).unwrap();
         let fixture = Fixture {
@@ -522,6 +523,7 @@ fn a_first_transaction_that_fails_leaves_no_directory_of_the_tree() {
         certificates: kubeconfigs.join("pki"),
         kubelet: kubeconfigs.join("kubelet"),
         kubeconfigs,
+        rootfs: None,
     };
     let mut transaction = Transaction::begin(&layout, "init", NOW).unwrap();
     for (file, access) in files() {

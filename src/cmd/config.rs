@@ -1,0 +1,48 @@
+//! `pki config`.
+
+use anyhow::Result;
+
+use super::target::{Detection, Source, Target};
+use super::{Env, Exit};
+use crate::cli::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
+use crate::config::provenance;
+use crate::report::config as report;
+use crate::store::inventory::{Depth, Inventory};
+use crate::store::tree::Tree;
+
+pub(super) fn run(args: &ConfigCommandArgs, env: &Env) -> Result<Exit> {
+    match &args.command {
+        ConfigCommand::Show(args) => show(args, env),
+        ConfigCommand::Example => {
+            env.print(include_str!("../../examples/cluster.yaml"))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn show(args: &ConfigShowArgs, env: &Env) -> Result<Exit> {
+    let target = Target::find(&args.tree, &args.config, &args.cluster)?;
+    let tree = Tree::open_as_guest(&target.layout)?;
+    let inventory = Inventory::read(&tree, |_| Depth::Certificates);
+    let layers = target.layers(&inventory);
+    let resolved = layers.resolve(Detection::Allowed)?;
+    if tree.is_state_hidden() {
+        env.warn("`.pki` cannot be read by this user: what is recorded there is not known");
+    }
+    for warning in target.warnings.iter().chain(&resolved.warnings) {
+        env.warn(&warning.to_string());
+    }
+    if target.source() == Source::Nothing {
+        for guess in &layers.guesses {
+            env.warn(guess);
+        }
+    }
+    let fields = provenance::explain(&resolved.cluster, &layers.layers);
+    env.print(&match args.output {
+        ConfigFormat::Text => report::text(&fields),
+        ConfigFormat::Json => report::json(&fields)?,
+        ConfigFormat::Yaml => report::yaml(&fields)?,
+        ConfigFormat::Kubeadm => resolved.cluster.to_yaml(),
+    })?;
+    Ok(Exit::Done)
+}

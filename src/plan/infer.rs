@@ -1,0 +1,354 @@
+//! Reads off a tree what its cluster's configuration must have been, for commands that are given none.
+//!
+//! What one file says is taken only if it is a value that a configuration could declare. What no file says stays open:
+//! the host, or kubeadm's defaults, fill it in.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use time::Duration;
+
+use super::endpoint::covers;
+use super::{dates, expiry};
+use crate::catalog::{
+    ADMIN_CONF, APISERVER, CA, CONTROLLER_MANAGER_CONF, ETCD_PEER, ETCD_SERVER, KUBELET_CONF, Row,
+    SCHEDULER_CONF, SUPER_ADMIN_CONF,
+};
+use crate::config::cluster::{
+    DEFAULT_CA_CERTIFICATE_VALIDITY, DEFAULT_CERTIFICATE_VALIDITY, DEFAULT_SERVICE_SUBNET,
+    first_address,
+};
+use crate::config::settings::ExternalEtcdSettings;
+use crate::config::{Declared, Origin, Settings, duration, parse_san};
+use crate::kubeconfig::Kubeconfig;
+use crate::store::inventory::{Found, Holding, Inventory};
+use crate::x509::algorithm::Algorithm;
+use crate::x509::certificate::Certificate;
+use crate::x509::san::San;
+
+/// What a tree says of its cluster, and what of it is a guess.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inferred {
+    /// What is known.
+    pub settings: Settings,
+    /// What is only likely, for people.
+    pub guesses: Vec<String>,
+}
+
+/// Returns what the tree says of the node it belongs to: a renewal must not give it the name of the machine it runs on.
+///
+/// The address is the one that etcd's certificates are for, where the local kubeconfigs agree with it or there is only one. A
+/// kubeconfig alone may point at a load balancer, so it is not believed where that is `endpoint`, the declared control-plane
+/// endpoint.
+pub fn node(inventory: &Inventory, endpoint: Option<&str>) -> Settings {
+    let leaf = |row| leaf(inventory, row);
+    let of_kubelet = leaf(&KUBELET_CONF)
+        .and_then(Certificate::common_name)
+        .and_then(|name| name.strip_prefix("system:node:").map(str::to_owned))
+        .map(|name| detected("kubelet.conf", name));
+    let of_etcd = || {
+        let name = leaf(&ETCD_SERVER)?.common_name()?;
+        Some(detected("etcd/server.crt", name))
+    };
+    let server = local_server(inventory);
+    let etcd: Vec<IpAddr> = leaf(&ETCD_SERVER)
+        .into_iter()
+        .flat_map(Certificate::sans)
+        .filter_map(|san| match san {
+            San::Ip(address) if !address.is_loopback() => Some(address),
+            San::Ip(_) | San::Dns(_) => None,
+        })
+        .collect();
+    let of_server = |(file, server): (&'static str, SocketAddr)| detected(file, server.ip());
+    let address = match (server, etcd.as_slice()) {
+        (Some(found), []) => {
+            let is_endpoint = endpoint.and_then(endpoint_address) == Some(found.1.ip());
+            Some(of_server(found)).filter(|_| !is_endpoint)
+        }
+        (Some(found), candidates) if candidates.contains(&found.1.ip()) => Some(of_server(found)),
+        (_, [only]) => Some(detected("etcd/server.crt", *only)),
+        _ => None,
+    };
+    let port = match (&address, server) {
+        (Some(address), Some((file, server))) if server.ip() == address.value => {
+            Some(detected(file, server.port().to_string()))
+        }
+        _ => None,
+    };
+    Settings {
+        node_name: of_kubelet
+            .or_else(of_etcd)
+            .filter(|name| parse_san(&name.value).is_ok()),
+        advertise_address: address.map(|address| address.map(|address| address.to_string())),
+        bind_port: port,
+        ..Settings::default()
+    }
+}
+
+/// Returns everything that the tree says of its cluster.
+pub fn cluster(inventory: &Inventory) -> Inferred {
+    let node = node(inventory, None);
+    let mut guesses = Vec::new();
+    let endpoint = control_plane_endpoint(inventory, &node);
+    let dns_domain = leaf(inventory, &APISERVER)
+        .into_iter()
+        .flat_map(Certificate::sans)
+        .find_map(|san| match san {
+            San::Dns(name) => name.strip_prefix(SERVICE).map(str::to_owned),
+            San::Ip(_) => None,
+        })
+        .map(|domain| detected("apiserver.crt", domain));
+    let mut settings = Settings {
+        cluster_name: cluster_name(inventory),
+        control_plane_endpoint: endpoint,
+        dns_domain,
+        etcd_external: external_etcd(inventory),
+        encryption_algorithm: algorithm(inventory),
+        certificate_validity: validity(inventory, &APISERVER, DEFAULT_CERTIFICATE_VALIDITY),
+        ca_certificate_validity: validity(inventory, &CA, DEFAULT_CA_CERTIFICATE_VALIDITY),
+        ..node
+    };
+    settings.service_subnet = service_subnet(inventory, &settings, &mut guesses);
+    settings.apiserver_cert_sans = extra_sans(inventory, &APISERVER, "apiserver.crt", &settings);
+    if settings.etcd_external.is_none() {
+        let extra = |row, file| extra_sans(inventory, row, file, &settings);
+        let server = extra(&ETCD_SERVER, "etcd/server.crt");
+        let peer = extra(&ETCD_PEER, "etcd/peer.crt");
+        settings.etcd_server_cert_sans = server;
+        settings.etcd_peer_cert_sans = peer;
+    }
+    Inferred { settings, guesses }
+}
+
+/// What the longest service name of the API server's certificate puts before the DNS domain.
+const SERVICE: &str = "kubernetes.default.svc.";
+
+fn detected<T>(file: &'static str, value: T) -> Declared<T> {
+    Declared {
+        value,
+        origin: Origin::Detected(file),
+    }
+}
+
+fn leaf<'a>(inventory: &'a Inventory, row: &Row) -> Option<&'a Certificate> {
+    inventory.holding(row).and_then(Holding::leaf)
+}
+
+fn kubeconfig<'a>(inventory: &'a Inventory, row: &Row) -> Option<&'a Kubeconfig> {
+    match inventory.holding(row) {
+        Some(Holding::Kubeconfig(Found::Present(file))) => Some(&file.kubeconfig),
+        _ => None,
+    }
+}
+
+/// Returns the address that this node's components connect to, and the file that says so.
+fn local_server(inventory: &Inventory) -> Option<(&'static str, SocketAddr)> {
+    [&CONTROLLER_MANAGER_CONF, &SCHEDULER_CONF]
+        .into_iter()
+        .find_map(|row| {
+            let url = kubeconfig(inventory, row)?.server()?;
+            let address: SocketAddr = host_and_port(url)?.parse().ok()?;
+            Some((row.name, address)).filter(|(_, address)| !address.ip().is_loopback())
+        })
+}
+
+fn host_and_port(url: &str) -> Option<&str> {
+    Some(url.strip_prefix("https://")?.trim_end_matches('/'))
+}
+
+fn endpoint_address(endpoint: &str) -> Option<IpAddr> {
+    endpoint
+        .parse()
+        .ok()
+        .or_else(|| Some(endpoint.parse::<SocketAddr>().ok()?.ip()))
+}
+
+/// Returns where the administrator connects to, if that is not this node.
+fn control_plane_endpoint(inventory: &Inventory, node: &Settings) -> Option<Declared<String>> {
+    let (row, endpoint) = [&ADMIN_CONF, &SUPER_ADMIN_CONF]
+        .into_iter()
+        .find_map(|row| {
+            let url = kubeconfig(inventory, row)?.server()?;
+            Some((row, host_and_port(url)?))
+        })?;
+    let address: Option<SocketAddr> = endpoint.parse().ok();
+    let is_local = address.is_some_and(|address| {
+        let own = node.advertise_address.as_ref();
+        address.ip().is_loopback() || own.is_some_and(|own| own.value == address.ip().to_string())
+    });
+    let host = match endpoint.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => host.trim_matches(['[', ']']),
+        _ => endpoint,
+    };
+    let host = parse_san(host)
+        .ok()
+        .filter(|_| !host.starts_with('*') && host != "localhost")?;
+    // A kubeconfig of another cluster is no reason to take its server for this one's.
+    let is_ours = leaf(inventory, &APISERVER)
+        .is_none_or(|leaf| leaf.sans().iter().any(|san| covers(san, &host)));
+    (is_ours && !is_local).then(|| detected(row.name, endpoint.to_owned()))
+}
+
+fn cluster_name(inventory: &Inventory) -> Option<Declared<String>> {
+    [&ADMIN_CONF, &CONTROLLER_MANAGER_CONF, &SCHEDULER_CONF]
+        .into_iter()
+        .find_map(|row| {
+            let name = kubeconfig(inventory, row)?.cluster_name()?;
+            Some(detected(row.name, name.to_owned()))
+        })
+}
+
+fn external_etcd(inventory: &Inventory) -> Option<Declared<ExternalEtcdSettings>> {
+    // Of a tree without the API server's certificate nothing is known yet.
+    let is_external = leaf(inventory, &APISERVER).is_some() && !expiry::has_local_etcd(inventory);
+    is_external.then(|| detected("no file of an etcd here", ExternalEtcdSettings::default()))
+}
+
+/// Returns the algorithm of all leaves, if they have one and the same.
+fn algorithm(inventory: &Inventory) -> Option<Declared<String>> {
+    let mut algorithms = inventory
+        .entries()
+        .filter(|(row, _)| row.signer().is_some() && **row != KUBELET_CONF)
+        .filter_map(|(_, holding)| holding.leaf())
+        .map(|leaf| leaf.public_key().algorithm());
+    let first = algorithms.next()??;
+    let is_uniform = algorithms.all(|algorithm| algorithm == Some(first));
+    (is_uniform && Algorithm::CONFIGURABLE.contains(&first))
+        .then(|| detected("all keys", first.name().to_owned()))
+}
+
+/// Returns how long a certificate was made to be valid, if it is not kubeadm's default.
+fn validity(
+    inventory: &Inventory,
+    row: &Row,
+    default: std::time::Duration,
+) -> Option<Declared<String>> {
+    let certificate = leaf(inventory, row)?;
+    let issuer = row.signer().and_then(|signer| leaf(inventory, signer));
+    let span = dates::period(dates::of(certificate), issuer.map(dates::of))?;
+    let default = Duration::try_from(default).ok()?;
+    // What is not whole hours was made by hand, and is no habit of this cluster's.
+    let span = std::time::Duration::try_from(span)
+        .ok()
+        .filter(|_| dates::is_whole_hours(span))
+        .filter(|_| span.checked_sub(default).is_some_and(dates::is_noticeable))?;
+    let file = if row.is_ca() {
+        "ca.crt"
+    } else {
+        "apiserver.crt"
+    };
+    Some(detected(file, duration::format(span)))
+}
+
+/// Returns a network whose first address is the one of the `kubernetes` service; how long its prefix is no certificate tells.
+fn service_subnet(
+    inventory: &Inventory,
+    settings: &Settings,
+    guesses: &mut Vec<String>,
+) -> Option<Declared<String>> {
+    let default: IpNet = DEFAULT_SERVICE_SUBNET.parse().ok()?;
+    let known = [
+        settings.advertise_address.as_ref(),
+        settings.control_plane_endpoint.as_ref(),
+    ];
+    let is_known = |address: &IpAddr| {
+        known
+            .iter()
+            .flatten()
+            .any(|known| endpoint_address(&known.value) == Some(*address))
+    };
+    let addresses: Vec<IpAddr> = leaf(inventory, &APISERVER)?
+        .sans()
+        .into_iter()
+        .filter_map(|san| match san {
+            San::Ip(address) => Some(address),
+            San::Dns(_) => None,
+        })
+        .collect();
+    if addresses
+        .iter()
+        .any(|address| first_address(&default) == *address)
+    {
+        return None;
+    }
+    // kubeadm puts it before every other address.
+    let service = addresses.into_iter().find(|address| !is_known(address))?;
+    let network = network_before(service)?;
+    guesses.push(format!(
+        "the service network is taken to be `{network}`: `apiserver.crt` tells only its first address, {service}"
+    ));
+    Some(detected("apiserver.crt", network.to_string()))
+}
+
+/// Returns the largest network that the API server could manage and that has this first address.
+fn network_before(first: IpAddr) -> Option<IpNet> {
+    let (base, zeros) = match first {
+        IpAddr::V4(address) => {
+            let base = address.to_bits().checked_sub(1)?;
+            (IpAddr::V4(base.into()), base.trailing_zeros())
+        }
+        IpAddr::V6(address) => {
+            let base = address.to_bits().checked_sub(1)?;
+            (IpAddr::V6(base.into()), base.trailing_zeros())
+        }
+    };
+    let host_bits = u8::try_from(zeros).ok()?.min(20);
+    let longest = if base.is_ipv4() { 32 } else { 128 };
+    // Fewer than 16 addresses are no service network.
+    (host_bits >= 4)
+        .then(|| IpNet::new(base, longest - host_bits).ok())
+        .flatten()
+}
+
+/// Returns the names of a certificate that do not follow from anything else.
+fn extra_sans(
+    inventory: &Inventory,
+    row: &Row,
+    file: &'static str,
+    settings: &Settings,
+) -> Option<Vec<Declared<String>>> {
+    let found = leaf(inventory, row)?.sans();
+    let own = |declared: &Option<Declared<String>>| declared.as_ref().map(|own| own.value.clone());
+    let mut implied: Vec<String> = [
+        own(&settings.node_name),
+        own(&settings.advertise_address),
+        own(&settings.control_plane_endpoint).map(|endpoint| host_of(&endpoint)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if *row == APISERVER {
+        let domain = own(&settings.dns_domain).unwrap_or_default();
+        implied.extend(
+            ["kubernetes", "kubernetes.default", "kubernetes.default.svc"].map(str::to_owned),
+        );
+        implied.push(format!("{SERVICE}{domain}"));
+        let subnet =
+            own(&settings.service_subnet).unwrap_or_else(|| DEFAULT_SERVICE_SUBNET.to_owned());
+        let first = subnet.parse::<IpNet>().ok();
+        implied.extend(first.map(|first| first_address(&first).to_string()));
+    } else {
+        // The endpoint is none of etcd's names: where it is there, somebody wanted it.
+        implied.pop_if(|_| settings.control_plane_endpoint.is_some());
+        implied.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
+    }
+    let texts = found.into_iter().map(|san| match san {
+        San::Dns(name) => name,
+        San::Ip(address) => address.to_string(),
+    });
+    let extra: Vec<_> = texts
+        .filter(|text| !implied.contains(text) && parse_san(text).is_ok())
+        .map(|text| detected(file, text))
+        .collect();
+    Some(extra).filter(|extra| !extra.is_empty())
+}
+
+fn host_of(endpoint: &str) -> String {
+    match endpoint.parse::<SocketAddr>() {
+        Ok(address) => address.ip().to_string(),
+        Err(_) => endpoint
+            .split_once(':')
+            .map_or(endpoint, |(host, _)| host)
+            .to_owned(),
+    }
+}

@@ -1,0 +1,112 @@
+//! What `renew` plans for a kubeconfig: its client certificate and, where they have to change, its CAs; nothing else.
+
+use super::super::endpoint;
+use super::old::{Old, behind, read_key};
+use super::{Instead, Planner, make};
+use crate::catalog::{Profile, Row};
+use crate::plan::{Action, Change, Make};
+use crate::store::inventory::{ClientFile, KubeconfigFile};
+use crate::x509::certificate::Certificate;
+
+impl<'a> Planner<'a> {
+    pub(super) fn kubeconfig(
+        &mut self,
+        row: &'static Row,
+        signer: &'static Row,
+        file: &'a KubeconfigFile,
+    ) -> Result<Option<Action>, Instead> {
+        let old = match &file.client {
+            ClientFile::Embedded { chain, key } => Old {
+                leaf: chain.first(),
+                key: read_key(key),
+                broken: None,
+                broken_key: None,
+                behind: behind(chain),
+            },
+            ClientFile::Rotating(_) => {
+                return Err(self.leave_out(
+                    row,
+                    "it points at a certificate that the kubelet renews by itself",
+                    None,
+                ));
+            }
+            ClientFile::Referenced { path, .. } => {
+                let what = format!(
+                    "its client certificate lies in a file of its own, `{}`",
+                    path.escape_debug()
+                );
+                return Err(self.leave_out(row, &what, None));
+            }
+            ClientFile::Elsewhere(path) => {
+                let what = format!(
+                    "its client certificate lies outside the tree, in `{}`",
+                    path.escape_debug()
+                );
+                return Err(self.leave_out(row, &what, None));
+            }
+            ClientFile::Other => {
+                return Err(self.leave_out(row, "its user has no client certificate", None));
+            }
+        };
+        let (leaf, mut changes) = self.leaf(row, signer, &old)?;
+        self.say_what_was_wrong(row, &old, false);
+        self.say_what_is_dropped(row, &old, &leaf);
+        self.say_another_server(row, file);
+        let ca = self.ca_change(signer, file, &mut changes);
+        Ok(Some(make(Make::RenewedKubeconfig { leaf, ca }, changes)))
+    }
+
+    /// The CA data stays as it is as long as it trusts every CA of the tree, the signer's first. Otherwise the tree's CAs come
+    /// before the ones that are there, so that a bundle of two stays two.
+    fn ca_change(
+        &self,
+        signer: &Row,
+        file: &KubeconfigFile,
+        changes: &mut Vec<Change>,
+    ) -> Option<Vec<Certificate>> {
+        let (embedded, own) = (file.ca.as_ref()?, self.inventory.ca_certificates(signer)?);
+        // kubeadm compares the first one only.
+        if own.iter().all(|ca| embedded.contains(ca)) && embedded.first() == own.first() {
+            return None;
+        }
+        // One that does not trust the signer at all is another cluster's, or stale: nothing of it is kept.
+        let is_ours = own.first().is_some_and(|signer| embedded.contains(signer));
+        let others = embedded
+            .iter()
+            .filter(|ca| is_ours && !own.contains(ca) && ca.not_after() >= self.now);
+        let bundle: Vec<_> = own.iter().chain(others).cloned().collect();
+        let describe = |cas: &[Certificate]| {
+            let cas: Vec<_> = cas
+                .iter()
+                .map(|ca| format!("{} (serial {})", ca.subject(), ca.serial()))
+                .collect();
+            cas.join(", ")
+        };
+        changes.push(Change {
+            field: "CA data",
+            from: describe(embedded),
+            to: describe(&bundle),
+            drift: true,
+        });
+        Some(bundle)
+    }
+
+    /// A renewal leaves the server's address alone: where it differs, it may be a load balancer that no configuration names.
+    fn say_another_server(&mut self, row: &Row, file: &KubeconfigFile) {
+        let (Some(cluster), Profile::Client { server, .. }) = (self.request.declared, row.profile)
+        else {
+            return;
+        };
+        let (found, wanted) = (
+            file.kubeconfig.server().unwrap_or_default(),
+            cluster.server_url(server),
+        );
+        if !endpoint::is_same(found, &wanted) {
+            self.plan.warnings.push(format!(
+                "`{}`: it points at `{}`, the configuration says `{wanted}`; a renewal does not change that",
+                row.name,
+                found.escape_debug()
+            ));
+        }
+    }
+}
