@@ -1,5 +1,6 @@
 //! The command line: what is typed, what is printed where, and how it ends.
 
+mod config;
 mod environment;
 mod exit;
 mod help;

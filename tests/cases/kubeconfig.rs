@@ -271,20 +271,53 @@ fn a_kubeconfig_of_a_cluster_with_another_ca_is_refused() {
     kept(&sandbox);
 }
 
+fn server_of(sandbox: &Sandbox, name: &str) -> String {
+    parsed(sandbox, name)["clusters"][0]["cluster"]["server"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// A name or address that the API server's certificate is for leads to this cluster; so does the node itself.
 #[test]
-fn a_kubeconfig_with_another_server_is_kept_with_a_warning() {
+fn a_kubeconfig_with_another_way_to_the_same_cluster_is_kept_with_a_warning() {
     for name in KUBECONFIGS {
-        let sandbox = Sandbox::made();
-        let server = parsed(&sandbox, name)["clusters"][0]["cluster"]["server"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        replace(&sandbox, name, &server, "https://1.2.3.4:1111");
-        let run = kept(&sandbox);
-        let wanted = format!(
-            "warning: {name}: it points at `https://1.2.3.4:1111`, the configuration says `{server}`; it is kept\n"
-        );
-        assert_eq!(run.stderr, wanted, "{run}");
+        for other in [
+            "https://10.96.0.1:6443",
+            "https://kubernetes:6443",
+            "https://127.0.0.1:1111",
+        ] {
+            let sandbox = Sandbox::made();
+            let server = server_of(&sandbox, name);
+            replace(&sandbox, name, &server, other);
+            let run = kept(&sandbox);
+            let wanted = format!(
+                "warning: `{name}`: it points at `{other}`, the configuration says `{server}`; it is kept\n"
+            );
+            assert_eq!(run.stderr, wanted, "{run}");
+        }
+    }
+}
+
+#[test]
+fn a_kubeconfig_with_another_clusters_server_is_refused() {
+    for name in KUBECONFIGS {
+        for other in [
+            "https://1.2.3.4:1111",
+            "https://192.0.2.11:6444",
+            "http://192.0.2.11:6443",
+            "''",
+        ] {
+            let sandbox = Sandbox::made();
+            let server = server_of(&sandbox, name);
+            replace(&sandbox, name, &server, other);
+            let points = format!("`{name}`: it points at `{}`", other.trim_matches('\''));
+            refused_untouched(
+                &sandbox,
+                &init(),
+                &[&points, &format!("the configuration says `{server}`")],
+            );
+        }
     }
 }
 
@@ -361,24 +394,31 @@ fn external_ca() -> Sandbox {
     sandbox
 }
 
-#[test]
-fn an_external_ca_without_any_kubeconfig_is_refused() {
-    let sandbox = external_ca();
-    sandbox.remove(&KUBECONFIGS);
-    let reasons = KUBECONFIGS.map(|name| format!("`{name}`: it is missing"));
-    refused_untouched(&sandbox, &init(), &reasons.each_ref().map(String::as_str));
+fn lacks(sandbox: &Sandbox, names: &[&str]) {
+    let before = sandbox.snapshot();
+    let run = sandbox.pki(&init()).ended_with(5);
+    let lacking: Vec<_> = run
+        .stdout
+        .lines()
+        .filter_map(|line| line.trim_start().strip_suffix(": it is missing, and its CA `ca` is external: have that CA sign it, and put key and certificate in place"))
+        .collect();
+    assert_eq!(lacking, names, "{run}");
+    assert_eq!(before.changes(&sandbox.snapshot()), [""; 0]);
 }
 
 #[test]
-fn an_external_ca_without_one_of_the_kubeconfigs_is_refused() {
+fn an_external_ca_without_any_kubeconfig_is_incomplete() {
+    let sandbox = external_ca();
+    sandbox.remove(&KUBECONFIGS);
+    lacks(&sandbox, &KUBECONFIGS);
+}
+
+#[test]
+fn an_external_ca_without_one_of_the_kubeconfigs_is_incomplete() {
     for name in KUBECONFIGS {
         let sandbox = external_ca();
         sandbox.remove(&[name]);
-        refused_untouched(
-            &sandbox,
-            &init(),
-            &[&format!("`{name}`: it is missing"), "external"],
-        );
+        lacks(&sandbox, &[name]);
     }
 }
 
@@ -399,15 +439,23 @@ fn an_external_ca_beside_kubeconfigs_of_another_ca_is_refused() {
 }
 
 #[test]
-fn an_external_ca_beside_a_kubeconfig_with_another_server_is_fine() {
+fn an_external_ca_beside_a_kubeconfig_with_another_server_is_fine_if_it_is_the_same_clusters() {
     let sandbox = external_ca();
+    let own = "https://192.0.2.11:6443";
     replace(
         &sandbox,
         "kubelet.conf",
-        "https://192.0.2.11:6443",
-        "https://1.2.3.4:1111",
+        own,
+        "https://kubernetes.default:6443",
     );
-    kept(&sandbox).says("warning: kubelet.conf: it points at `https://1.2.3.4:1111`");
+    kept(&sandbox).says("warning: `kubelet.conf`: it points at `https://kubernetes.default:6443`");
+    let sandbox = external_ca();
+    replace(&sandbox, "kubelet.conf", own, "https://1.2.3.4:1111");
+    refused_untouched(
+        &sandbox,
+        &init(),
+        &["`kubelet.conf`: it points at `https://1.2.3.4:1111`"],
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod certlist;
 mod certs;
 mod commands;
 mod kubeconfig;
-mod pkiutil;
+pub(crate) mod pkiutil;
 mod renewal;
 mod table;
 

@@ -20,7 +20,7 @@ use crate::{
     support::tree,
     trees::{
         openssl::Openssl,
-        sandbox::{Ended, FLAGS, KUBECONFIGS, LEAVES, NOW, Sandbox, refused_untouched},
+        sandbox::{Ended, KUBECONFIGS, LEAVES, NOW, Sandbox},
     },
 };
 
@@ -167,8 +167,12 @@ fn a_certificate_without_its_key_counts_as_there() {
     let made = Sandbox::made();
     sandbox.write("pki/ca.crt", made.read("pki/ca.crt"));
     // Not made anew: that would replace a CA that is in use elsewhere.
-    let arguments = [&["init"], &FLAGS[..]].concat();
-    refused_untouched(&sandbox, &arguments, &["its CA `ca` is external"]);
+    let before = sandbox.read("pki/ca.crt");
+    sandbox
+        .init(&[])
+        .ended_with(5)
+        .says("apiserver: it is missing, and its CA `ca` is external");
+    assert!(sandbox.read("pki/ca.crt") == before && !sandbox.exists("pki/ca.key"));
     sandbox.remove(&["pki/ca.crt"]);
     sandbox.init(&[]).ended_with(0);
 }
@@ -255,15 +259,15 @@ fn peers_have_their_own_further_names_and_addresses() {
 }
 
 /// A CA made by another program, for what `pki` itself never makes.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     pub(super) params: CertificateParams,
-    pub(super) key: KeyPair,
-    pub(super) pem: String,
+    pub(crate) key: KeyPair,
+    pub(crate) pem: String,
 }
 
 impl Authority {
     /// Makes one, signed by another one or by itself.
-    pub(super) fn new(name: &str, issuer: Option<&Authority>) -> Authority {
+    pub(crate) fn new(name: &str, issuer: Option<&Authority>) -> Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -302,10 +306,11 @@ impl Authority {
             .distinguished_name
             .push(DnType::CommonName, common_name);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![
-            ExtendedKeyUsagePurpose::ServerAuth,
-            ExtendedKeyUsagePurpose::ClientAuth,
-        ];
+        // A server has names.
+        params.extended_key_usages = vec![match names.is_empty() {
+            true => ExtendedKeyUsagePurpose::ClientAuth,
+            false => ExtendedKeyUsagePurpose::ServerAuth,
+        }];
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer()).unwrap();
         (certificate.pem(), key.serialize_pem())

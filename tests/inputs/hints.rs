@@ -1,8 +1,317 @@
-//! A hint is a promise: whoever follows it is not worse off.
+//! What is said, word for word; and that a hint is a promise: whoever follows it is not worse off.
 
 use std::fs;
 
-use super::specimen::Specimen;
+use x509_cert::der::Tag;
+
+use super::{
+    certificates::CA,
+    forge::End::{NotAfter, NotBefore},
+    specimen::{Specimen, files_of},
+};
+use crate::support::peer;
+
+/// Fails unless this is all that a run says on standard error, line by line; the folder is called ROOT, and a date DATE.
+#[track_caller]
+fn assert_said(spoil: impl Fn(&Specimen), words: &[&str], expected: &[&str]) {
+    if peer("openssl").is_none() {
+        return;
+    }
+    let t = Specimen::new();
+    spoil(&t);
+    let run = t.pki(words);
+    let text = run.stderr.replace(t.folder().to_str().unwrap(), "ROOT");
+    let lines: Vec<_> = text.lines().map(without_dates).collect();
+    assert_eq!(lines, expected, "{lines:#?}");
+}
+
+fn without_dates(line: &str) -> String {
+    const LENGTH: usize = "2026-11-22".len();
+    let is_date = |text: &str| {
+        let mut form = text.char_indices().map(|(index, character)| match index {
+            4 | 7 => character == '-',
+            _ => character.is_ascii_digit(),
+        });
+        form.all(|one| one)
+    };
+    let mut shown = String::new();
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        match rest.get(..LENGTH).filter(|text| is_date(text)) {
+            Some(_) => {
+                shown.push_str("DATE");
+                rest = &rest[LENGTH..];
+            }
+            None => {
+                shown.push(first);
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+    }
+    shown
+}
+
+/// Makes a test of each row: what is spoiled, which command => all that it says.
+macro_rules! said {
+    ($($name:ident: $spoil:expr, $words:expr => $lines:expr;)*) => {
+        $(#[test] fn $name() { assert_said($spoil, &$words, &$lines); })*
+    };
+}
+
+const CRT: &str = "pki/apiserver.crt";
+const SERVER: &str = "extendedKeyUsage=serverAuth\nbasicConstraints=critical,CA:FALSE\n";
+
+fn lose(t: &Specimen, rows: &[&str]) {
+    rows.iter()
+        .flat_map(|row| files_of(row))
+        .for_each(|name| t.remove(&name));
+}
+
+fn expire(t: &Specimen, crt: &str, ca: &str) {
+    t.forge(crt, ca, |tbs| {
+        tbs.set_time(NotBefore, Tag::UtcTime, "190101000000Z");
+        tbs.set_time(NotAfter, Tag::UtcTime, "200101000000Z");
+    });
+}
+
+fn admin(t: &Specimen, from: &str, to: &str) {
+    t.edit("admin.conf", |text| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    });
+}
+
+fn another_before_it(t: &Specimen) {
+    t.make_ca("next", "/CN=kubernetes", CA);
+    let next = fs::read_to_string(t.folder().join("next.crt")).unwrap();
+    t.edit("pki/ca.crt", |text| next + &text);
+}
+
+said! {
+    nothing_is_said_of_a_good_tree: |_| {}, ["init"] => [];
+    an_empty_certificate: |t| t.write(CRT, ""), ["init"] => [
+        "error: `ROOT/etc/kubernetes/pki/apiserver.crt`: the file is empty",
+        "hint: run `pki renew apiserver`, which reissues key and certificate",
+    ];
+    a_certificate_in_der: |t| { t.openssl(&["x509", "-in", CRT, "-outform", "der", "-out", CRT], ""); }, ["init"] => [
+        "error: `ROOT/etc/kubernetes/pki/apiserver.crt`: the file is DER, want PEM (`openssl x509 -inform der` converts it)",
+        "hint: run `pki renew apiserver`, which reissues key and certificate",
+    ];
+    a_leaked_key: |t| t.append("pki/apiserver.key", CRT), ["init"] => [
+        "error: `ROOT/etc/kubernetes/pki/apiserver.crt`: there is a private key in this world-readable file",
+        "hint: run `pki renew apiserver`, which reissues key and certificate",
+    ];
+    a_lost_certificate: |t| t.remove(CRT), ["init"] => [
+        "error: `apiserver`: its key is there and its certificate is not",
+        "hint: have a certificate signed for that key, or reissue both with `pki renew`",
+    ];
+    a_lost_key: |t| t.remove("pki/apiserver.key"), ["init"] => [
+        "error: `apiserver`: its certificate is there and its key is not",
+        "hint: put the key back, or run `pki renew apiserver`, which makes both anew",
+    ];
+    a_key_of_another: |t| t.copy("pki/etcd/server.key", "pki/apiserver.key"), ["init"] => [
+        "error: `apiserver`: its key does not belong to it (the public keys differ)",
+        "hint: run `pki renew apiserver`",
+    ];
+    an_encrypted_key: |t| {
+        t.openssl(&["pkey", "-aes256", "-passout", "pass:x", "-in", "pki/apiserver.key", "-out", "encrypted"], "");
+        let text = t.text("encrypted");
+        t.remove("encrypted");
+        t.write("pki/apiserver.key", text);
+    }, ["init"] => [
+        "error: `ROOT/etc/kubernetes/pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear",
+        "hint: run `pki renew apiserver`, which reissues key and certificate",
+    ];
+    two_keys: |t| t.append("pki/etcd/server.key", "pki/apiserver.key"), ["init"] => [
+        "error: `ROOT/etc/kubernetes/pki/apiserver.key`: there are 2 private keys in it, want one",
+        "hint: run `pki renew apiserver`, which reissues key and certificate",
+    ];
+    a_leaf_of_another_ca: |t| t.sign("apiserver", "etcd/ca", &(t.apiserver_names() + SERVER), &[]), ["init"] => [
+        "error: `apiserver`: it is not signed by its CA",
+        "hint: run `pki renew apiserver`",
+    ];
+    a_leaf_signed_with_sha1: |t| t.sign("apiserver", "ca", &(t.apiserver_names() + SERVER), &["-sha1"]), ["init"] => [
+        "error: `apiserver`: it is signed with an algorithm that is not accepted any more, such as SHA-1",
+        "hint: run `pki renew apiserver`",
+    ];
+    a_leaf_without_its_usage: |t| t.sign("apiserver", "ca", &(t.apiserver_names() + "extendedKeyUsage=clientAuth\n"), &[]), ["init"] => [
+        "error: `apiserver`: its extended key usage lacks serverAuth",
+        "hint: run `pki renew apiserver`",
+    ];
+    a_leaf_without_a_name: |t| t.sign("apiserver", "ca", &(t.apiserver_names().replace("DNS:cp-1,", "") + SERVER), &[]), ["init"] => [
+        "error: `apiserver`: it lacks names that the configuration asks for: DNS:cp-1",
+        "hint: run `pki renew apiserver` with this configuration",
+    ];
+    a_leaf_that_has_expired: |t| expire(t, CRT, "ca"), ["init"] => [
+        "error: `apiserver`: it expired on DATE",
+        "hint: run `pki renew apiserver`",
+    ];
+    a_ca_in_place_of_a_leaf: |t| { t.copy("pki/ca.crt", CRT); t.copy("pki/ca.key", "pki/apiserver.key"); }, ["init"] => [
+        "error: `apiserver`: it is a CA certificate, want a leaf",
+        "hint: move it away to have it made again",
+    ];
+    a_directory_in_place_of_a_leaf: |t| { t.remove(CRT); fs::create_dir(t.path(CRT)).unwrap(); }, ["init"] => [
+        "error: reading `ROOT/etc/kubernetes/pki/apiserver.crt`: it is a directory, want a file",
+        "hint: see what it is doing there, and move it away",
+    ];
+    a_link_that_leads_nowhere: |t| { t.remove(CRT); std::os::unix::fs::symlink("nowhere", t.path(CRT)).unwrap(); }, ["init"] => [
+        "error: following the link `ROOT/etc/kubernetes/pki/apiserver.crt`: a symbolic link that leads nowhere",
+        "hint: see what it is doing there, and move it away",
+    ];
+    a_file_that_is_too_large: |t| fs::File::create(t.path(CRT)).unwrap().set_len(100 << 20).unwrap(), ["init"] => [
+        "error: reading `ROOT/etc/kubernetes/pki/apiserver.crt`: it has 104857600 bytes, more than the 1048576 that are accepted",
+        "hint: see what it is doing there, and move it away",
+    ];
+    an_empty_ca: |t| t.write("pki/ca.crt", ""), ["init"] => [
+        "error: `ROOT/etc/kubernetes/pki/ca.crt`: the file is empty",
+        "hint: put the file back from a backup",
+    ];
+    a_ca_that_is_lost: |t| t.remove("pki/etcd/ca.crt"), ["init"] => [
+        "error: CA `etcd-ca`: its key is there and its certificate is not",
+        "hint: put the certificate back; a new CA would not match what the old one signed",
+    ];
+    a_ca_whose_leaves_are_left: |t| lose(t, &["front-proxy-ca"]), ["init"] => [
+        "error: CA `front-proxy-ca`: it is missing, and there are certificates that it should have signed: front-proxy-client",
+        "hint: put the CA back, or move those files away to start anew",
+    ];
+    a_ca_that_is_none: |t| t.resign_ca("front-proxy-ca", "keyUsage=critical,keyCertSign\n", &[]), ["init"] => [
+        "error: CA `front-proxy-ca`: it is not a CA certificate: want critical basicConstraints with CA:TRUE, and keyUsage with keyCertSign",
+        "hint: put the file back from a backup",
+    ];
+    a_ca_with_the_key_of_another: |t| t.copy("pki/etcd/ca.key", "pki/front-proxy-ca.key"), ["init"] => [
+        "error: CA `front-proxy-ca`: its key does not belong to it (the public keys differ)",
+        "hint: put back the key that belongs to it, or take the key away if this CA is an external one",
+    ];
+    a_ca_that_has_expired: |t| expire(t, "pki/front-proxy-ca.crt", "front-proxy-ca"), ["init"] => [
+        "error: CA `front-proxy-ca`: it expired on DATE; nothing it signs would be accepted",
+        "hint: the CA has to be replaced, and everything it signed with it",
+    ];
+    a_ca_behind_another: another_before_it, ["init"] => [
+        "error: CA `ca`: its key does not belong to it (the public keys differ)",
+        "error: `admin.conf`: it trusts another CA than this tree's ca.crt",
+        "error: `super-admin.conf`: it trusts another CA than this tree's ca.crt",
+        "error: `kubelet.conf`: it trusts another CA than this tree's ca.crt",
+        "error: `controller-manager.conf`: it trusts another CA than this tree's ca.crt",
+        "error: `scheduler.conf`: it trusts another CA than this tree's ca.crt",
+        "hint: the key is that of another certificate in the same file: put that one first, as the one that signs",
+        "hint: is it another cluster's? move it away to have it made again",
+    ];
+    a_service_account_key_that_is_lost: |t| t.remove("pki/sa.key"), ["init"] => [
+        "error: `sa`: sa.pub is there and sa.key is not",
+        "hint: put sa.key back; a new pair would void every service-account token",
+    ];
+    a_service_account_key_of_another: |t| t.copy("pki/ca.key", "pki/sa.key"), ["init"] => [
+        "error: `sa`: sa.pub is not the public half of sa.key",
+        "hint: remove the wrong one of the two; sa.pub is made again from sa.key",
+    ];
+    a_kubeconfig_of_another_ca: |t| t.embed("admin.conf", "certificate-authority-data", t.read("pki/etcd/ca.crt")), ["init"] => [
+        "error: `admin.conf`: it trusts another CA than this tree's ca.crt",
+        "hint: is it another cluster's? move it away to have it made again",
+    ];
+    a_kubeconfig_of_another_server: |t| admin(t, "https://api.example.net:6443", "https://other.example:6443"), ["init"] => [
+        "error: `admin.conf`: it points at `https://other.example:6443`, which the API server's certificate is not for; the configuration says `https://api.example.net:6443`",
+        "hint: is it another cluster's? correct the server in it or in the configuration, or move the file away to have it made again",
+    ];
+    a_kubeconfig_of_this_node: |t| admin(t, "https://api.example.net:6443", "https://127.0.0.1:6443"), ["init"] => [
+        "warning: `admin.conf`: it points at `https://127.0.0.1:6443`, the configuration says `https://api.example.net:6443`; it is kept",
+    ];
+    a_kubeconfig_without_its_context: |t| admin(t, "current-context: ", "current-context: x"), ["init"] => [
+        "error: `ROOT/etc/kubernetes/admin.conf`: current-context: there is no `xkubernetes-admin@kubernetes` in contexts",
+        "hint: put the file back from a backup, or move it away to have it made again",
+    ];
+    a_kubeconfig_with_a_field_twice: |t| t.edit("admin.conf", |text| text + "kind: Config\n"), ["init"] => [
+        "error: `ROOT/etc/kubernetes/admin.conf`: malformed YAML: duplicate mapping key: kind",
+        "hint: put the file back from a backup, or move it away to have it made again",
+    ];
+    several_things_at_once: |t| {
+        t.write("pki/etcd/ca.key", "");
+        t.copy("pki/etcd/server.key", "pki/apiserver.key");
+        t.remove("pki/front-proxy-client.key");
+        t.write("scheduler.conf", "");
+    }, ["init"] => [
+        "error: `apiserver`: its key does not belong to it (the public keys differ)",
+        "error: `front-proxy-client`: its certificate is there and its key is not",
+        "error: `ROOT/etc/kubernetes/pki/etcd/ca.key`: the file is empty",
+        "error: `ROOT/etc/kubernetes/scheduler.conf`: the file is empty",
+        "hint: run `pki renew apiserver`",
+        "hint: put the key back, or run `pki renew front-proxy-client`, which makes both anew",
+        "hint: put the file back from a backup",
+        "hint: put the file back from a backup, or move it away to have it made again",
+    ];
+    what_an_external_ca_is_to_sign: |t| { t.remove("pki/ca.key"); lose(t, &["apiserver", "admin.conf"]); }, ["init"] => [];
+
+    check_of_a_lost_leaf: |t| lose(t, &["apiserver"]), ["check-expiration"] => [
+        "warning: missing: apiserver; `pki init` makes what is missing",
+    ];
+    check_of_a_lost_key: |t| t.remove("pki/apiserver.key"), ["check-expiration"] => [
+        "warning: `apiserver`: its key is missing; `pki renew apiserver` makes key and certificate anew",
+    ];
+    check_of_a_lost_ca: |t| lose(t, &["front-proxy-ca"]), ["check-expiration"] => [
+        "warning: missing: front-proxy-ca; put it back from a backup; `pki init` makes one only where nothing is signed yet",
+    ];
+    check_of_a_broken_leaf: |t| t.write(CRT, "broken"), ["check-expiration"] => [
+        "warning: `apiserver`: `ROOT/etc/kubernetes/pki/apiserver.crt`: there is no PEM block in it",
+    ];
+    check_of_a_leaf_that_has_expired: |t| expire(t, CRT, "ca"), ["check-expiration"] => [
+        "warning: expired: apiserver; `pki renew --due 30d` renews what is due",
+    ];
+    check_of_a_leaf_of_another_ca: |t| t.sign("apiserver", "etcd/ca", &(t.apiserver_names() + SERVER), &[]), ["check-expiration"] => [
+        "warning: `apiserver`: it is not signed by its CA; `pki renew apiserver` makes key and certificate anew",
+    ];
+    check_of_a_ca_that_is_none: |t| t.resign_ca("front-proxy-ca", "keyUsage=critical,keyCertSign\n", &[]), ["check-expiration"] => [
+        "warning: `front-proxy-ca`: it is not a CA certificate: want critical basicConstraints with CA:TRUE, and keyUsage with keyCertSign; put it back from a backup, or replace it and everything it signed",
+    ];
+    check_of_a_token: |t| {
+        let lines = |text: String| text.lines().filter(|line| !line.contains("client-")).map(|line| format!("{line}\n")).collect();
+        t.edit("admin.conf", lines);
+        admin(t, "  user:\n", "  user: {token: not-a-real-token}\n");
+    }, ["check-expiration"] => [
+        "not listed, their users have no client certificate that could expire: admin.conf",
+    ];
+    check_of_what_nobody_declared: |t| fs::remove_dir_all(t.path(".pki")).unwrap(), ["check-expiration"] => [
+        "no configuration is recorded for `ROOT/etc/kubernetes/pki`: the rows are inferred from what is there",
+    ];
+
+    renewal_of_what_nobody_declared: |t| fs::remove_dir_all(t.path(".pki")).unwrap(), ["renew", "scheduler.conf"] => [
+        "no configuration is recorded or given: each certificate is reissued with what the old one says",
+    ];
+    renewal_by_an_external_ca: |t| t.remove("pki/ca.key"), ["renew", "apiserver"] => [
+        "error: cannot renew `apiserver`: its CA `ca` is external: there is no key to sign with",
+        "hint: have that CA sign it, and put key and certificate in place",
+    ];
+    renewal_by_an_empty_ca: |t| t.write("pki/ca.key", ""), ["renew", "all"] => [
+        "error: `ROOT/etc/kubernetes/pki/ca.key`: the file is empty",
+        "hint: put the file back from a backup; nothing is renewed while a CA cannot be relied on",
+    ];
+    renewal_by_a_lost_ca: |t| t.remove("pki/ca.crt"), ["renew", "all"] => [
+        "error: CA `ca`: its certificate is missing",
+        "hint: put it back from a backup; nothing is renewed while a CA cannot be relied on",
+    ];
+    renewal_of_what_is_not_there: |t| lose(t, &["scheduler.conf"]), ["renew", "scheduler.conf"] => [
+        "error: cannot renew `scheduler.conf`: there is none",
+        "hint: `pki init` makes what is missing",
+    ];
+    renewal_of_a_lost_key: |t| t.remove("pki/apiserver.key"), ["renew", "all"] => [
+        "warning: `apiserver`: its certificate is there and its key is not; it is made anew",
+    ];
+    renewal_of_an_empty_certificate: |t| t.write(CRT, ""), ["renew", "apiserver"] => [
+        "warning: `ROOT/etc/kubernetes/pki/apiserver.crt`: the file is empty; it is made anew",
+    ];
+    renewal_of_a_broken_kubeconfig: |t| t.write("admin.conf", ""), ["renew", "admin.conf"] => [
+        "error: cannot renew `admin.conf`: `ROOT/etc/kubernetes/admin.conf`: the file is empty",
+        "hint: put the file back from a backup, or move it away and run `pki init`",
+    ];
+    renewal_of_a_kept_key_that_is_broken: |t| t.write("pki/apiserver.key", ""), ["renew", "apiserver", "--reuse-key"] => [
+        "error: cannot renew `apiserver`: its key cannot be read, so it cannot be kept",
+        "hint: renew it without `--reuse-key`",
+    ];
+    renewal_of_a_leaf_with_another_ca_behind_it: |t| t.append("pki/etcd/ca.crt", CRT), ["renew", "apiserver"] => [
+        "warning: `apiserver`: the CA signs it directly; what lies behind it in its file (1 more) is dropped",
+    ];
+    renewal_of_what_an_external_ca_signed_long_ago: |t| { expire(t, CRT, "ca"); t.remove("pki/ca.key"); }, ["renew", "all"] => [
+        "warning: expired: apiserver; the CA is external: have it sign them again",
+    ];
+}
 
 /// Moving half a pair away is refused again; renewing heals it.
 #[test]

@@ -3,8 +3,12 @@
 //! The trees and what `kubeadm certs check-expiration` printed of them lie in `tests/fixtures`. Every test works on a copy of
 //! its own, at a time of its own; openssl says what a certificate holds.
 
+mod drift;
 mod expiration;
+mod external;
+mod inference;
 mod init;
+mod intermediate;
 mod options;
 mod refusals;
 mod renewal;

@@ -1,0 +1,158 @@
+//! `pki config`: what is shown, where from, and the example.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::{
+    inputs::specimen::{Specimen, sane},
+    support::{pki, run},
+};
+
+/// Where each value of one configuration comes from: flag over file, the rest kubeadm's defaults.
+#[test]
+fn each_value_is_shown_with_its_source() {
+    let specimen = Specimen::empty();
+    let file = specimen.folder().join("cluster.yaml");
+    fs::write(
+        &file,
+        "apiVersion: kubeadm.k8s.io/v1beta4\n\
+         kind: ClusterConfiguration\n\
+         clusterName: no\n\
+         networking:\n  serviceSubnet: 10.0.0.0/16\n  dnsDomain: corp.example\n\
+         apiServer:\n  certSANs: [b.example, a.example]\n",
+    )
+    .unwrap();
+    let run = specimen
+        .pki(&[
+            "config",
+            "show",
+            "--config",
+            file.to_str().unwrap(),
+            "--node-name",
+            "cp1",
+            "--apiserver-advertise-address",
+            "192.0.2.11",
+            "--service-dns-domain",
+            "flag.example",
+        ])
+        .ok();
+    let shown = run.stdout.replace(file.to_str().unwrap(), "cluster.yaml");
+    insta::assert_snapshot!(shown, @r"
+    FIELD                               VALUE                  FROM
+    localAPIEndpoint.advertiseAddress   192.0.2.11             flag: --apiserver-advertise-address
+    localAPIEndpoint.bindPort           6443                   default
+    nodeRegistration.name               cp1                    flag: --node-name
+    clusterName                         no                     file: cluster.yaml:3
+    certificatesDir                     /etc/kubernetes/pki    default
+    controlPlaneEndpoint                -                      default
+    networking.serviceSubnet            10.0.0.0/16            file: cluster.yaml:5
+    networking.dnsDomain                flag.example           flag: --service-dns-domain
+    apiServer.certSANs                  b.example, a.example   file: cluster.yaml:8
+    etcd                                local                  default
+    etcd.local.serverCertSANs           -                      default
+    etcd.local.peerCertSANs             -                      default
+    encryptionAlgorithm                 RSA-2048               default
+    certificateValidityPeriod           8760h0m0s              default
+    caCertificateValidityPeriod         87600h0m0s             default
+    ");
+    assert_eq!(run.stderr, "");
+    assert!(
+        !specimen.path("").exists(),
+        "what only reads makes no directory"
+    );
+}
+
+/// A second word for everything that `init` has recorded, and a flag that goes over one of them.
+#[test]
+fn what_is_recorded_is_shown_as_such_and_flags_go_over_it() {
+    let specimen = Specimen::new();
+    let before = specimen.snapshot();
+    let run = specimen
+        .pki(&["config", "show", "-o", "json", "--cluster-name", "other"])
+        .ok();
+    specimen.assert_unchanged(&before, &run);
+    let shown: Value = serde_json::from_str(&run.stdout).unwrap();
+    for field in shown["fields"].as_array().unwrap() {
+        let path = field["path"].as_str().unwrap();
+        let optional = field["values"].as_array().unwrap().is_empty() || path == "etcd";
+        match path {
+            "clusterName" => {
+                assert_eq!(field["values"], serde_json::json!(["other"]));
+                assert_eq!(field["from"], "flag");
+                assert_eq!(field["origin"], "--cluster-name");
+            }
+            _ if optional => {}
+            _ => {
+                assert_eq!(field["from"], "record", "{path}");
+                let origin = field["origin"].as_str().unwrap();
+                assert!(origin.contains(".pki/cluster.yaml:"), "{path}: {origin}");
+            }
+        }
+    }
+    let yaml = specimen
+        .pki(&["config", "show", "-o", "yaml", "--cluster-name", "other"])
+        .ok();
+    let same: Value = serde_saphyr::from_str(&yaml.stdout).unwrap();
+    assert_eq!(same, shown);
+}
+
+#[test]
+fn kubeadms_documents_are_read_back_as_the_same_configuration() {
+    let specimen = Specimen::new();
+    let kubeadm = specimen
+        .pki(&["config", "show", "-o", "kubeadm"])
+        .ok()
+        .stdout;
+    assert_eq!(kubeadm, specimen.text(".pki/cluster.yaml"));
+    let file = specimen.folder().join("again.yaml");
+    fs::write(&file, &kubeadm).unwrap();
+    let again = specimen
+        .pki(&[
+            "config",
+            "show",
+            "-o",
+            "kubeadm",
+            "--config",
+            file.to_str().unwrap(),
+        ])
+        .ok();
+    assert_eq!(again.stdout, kubeadm);
+}
+
+#[test]
+fn the_example_is_commented_and_accepted() {
+    let specimen = Specimen::empty();
+    let example = sane(run(pki().args(["config", "example"]))).ok();
+    assert_eq!(example.stderr, "");
+    assert!(
+        example
+            .stdout
+            .lines()
+            .filter(|line| line.trim_start().starts_with('#'))
+            .count()
+            > 10
+    );
+    let file = specimen.folder().join("example.yaml");
+    fs::write(&file, &example.stdout).unwrap();
+    let shown = specimen
+        .pki(&["config", "show", "--config", file.to_str().unwrap()])
+        .ok();
+    assert_eq!(shown.stderr, "");
+    // Every field that can be shown is in the example, if only as a comment.
+    for line in shown.stdout.lines().skip(1) {
+        let path = line.split_whitespace().next().unwrap();
+        let field = path.rsplit('.').next().unwrap();
+        assert!(example.stdout.contains(&format!("{field}:")), "{path}");
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_and_not_shown() {
+    let specimen = Specimen::new();
+    let run = specimen
+        .pki(&["config", "show", "--service-cidr", "10.96.0.1/12"])
+        .refused("--service-cidr: `10.96.0.1/12` has host bits set; the network is `10.96.0.0/12`");
+    assert_eq!(run.code, Some(3));
+    assert_eq!(run.stdout, "");
+}

@@ -1,0 +1,264 @@
+//! What is read off a tree that nobody has a configuration for, held against the configuration that kubeadm made it from.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::sandbox::{EXTERNAL_ETCD, Ended, Sandbox, config_of, made_at};
+
+/// Returns the values of every field, by path, and where each comes from.
+fn fields(sandbox: &Sandbox, arguments: &[&str]) -> BTreeMap<String, (Vec<String>, String)> {
+    let now = made_at("kubeadm-1.36");
+    let run = sandbox
+        .pki_at(
+            now,
+            &[&["config", "show", "-o", "json"], arguments].concat(),
+        )
+        .ended_with(0);
+    let shown: Value = serde_json::from_str(&run.stdout).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    shown["fields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|field| {
+            let values = field["values"].as_array().unwrap().iter().map(text);
+            (
+                text(&field["path"]),
+                (values.collect(), text(&field["from"])),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_tree_tells_what_kubeadm_made_it_from() {
+    for tree in ["stacked", "ha", "external-etcd", "external-ca"] {
+        let tree = format!("kubeadm-1.36/{tree}");
+        let sandbox = Sandbox::fixture(&tree);
+        let inferred = fields(&sandbox, &[]);
+        let declared = fields(&sandbox, &["--config", &config_of(&tree)]);
+        for (path, (values, _)) in &declared {
+            let (found, from) = &inferred[path];
+            let sorted = |values: &[String]| {
+                let mut values = values.to_vec();
+                values.sort();
+                values.dedup();
+                values
+            };
+            match path.as_str() {
+                // Neither is in any certificate.
+                "etcd.external.endpoints" => assert!(found.is_empty(), "{tree}: {found:?}"),
+                "networking.serviceSubnet" => {
+                    let base =
+                        |subnets: &[String]| subnets[0].split('/').next().unwrap().to_owned();
+                    let networks = |subnets: &[String]| {
+                        base(&subnets[0].split(',').map(str::to_owned).collect::<Vec<_>>())
+                    };
+                    assert_eq!(networks(found), networks(values), "{tree}");
+                }
+                _ => assert_eq!(sorted(found), sorted(values), "{tree}: {path}, {from}"),
+            }
+        }
+        assert_eq!(declared.len(), inferred.len(), "{tree}");
+    }
+}
+
+#[test]
+fn each_value_says_where_it_comes_from() {
+    let sandbox = Sandbox::fixture("kubeadm-1.36/ha");
+    let run = sandbox
+        .pki_at(made_at("kubeadm-1.36"), &["config", "show"])
+        .ended_with(0);
+    let rows: Vec<Vec<&str>> = run
+        .stdout
+        .lines()
+        .map(|line| {
+            line.split("   ")
+                .map(str::trim)
+                .filter(|cell| !cell.is_empty())
+                .collect()
+        })
+        .collect();
+    for row in [
+        [
+            "localAPIEndpoint.advertiseAddress",
+            "2001:db8::11",
+            "inferred: controller-manager.conf",
+        ],
+        [
+            "nodeRegistration.name",
+            "cp-2.prod.example",
+            "inferred: kubelet.conf",
+        ],
+        [
+            "controlPlaneEndpoint",
+            "api.prod.example:443",
+            "inferred: admin.conf",
+        ],
+        [
+            "networking.dnsDomain",
+            "k8s.prod.example",
+            "inferred: apiserver.crt",
+        ],
+        [
+            "etcd.local.peerCertSANs",
+            "etcd-peer.prod.example",
+            "inferred: etcd/peer.crt",
+        ],
+        ["encryptionAlgorithm", "ECDSA-P384", "inferred: all keys"],
+        [
+            "caCertificateValidityPeriod",
+            "43800h0m0s",
+            "inferred: ca.crt",
+        ],
+    ] {
+        assert!(rows.iter().any(|found| found[..] == row), "{row:?}: {run}");
+    }
+    assert_eq!(
+        run.stderr,
+        "warning: the service network is taken to be `fd00:10:96::/108`: `apiserver.crt` tells only its first address, fd00:10:96::1\n"
+    );
+}
+
+/// The way for somebody who inherits a cluster: what is inferred becomes a file, is edited, and is applied.
+#[test]
+fn an_inferred_configuration_changes_nothing_but_what_kubeadm_itself_changed_since() {
+    for (tree, changed) in [
+        ("kubeadm-1.36/stacked", &[][..]),
+        ("kubeadm-1.36/ha", &[]),
+        (
+            "kubeadm-1.20/stacked",
+            &[
+                "O: system:masters -> kubeadm:cluster-admins (as configured now)",
+                "O: system:masters -> none (as configured now)",
+            ],
+        ),
+    ] {
+        let sandbox = Sandbox::fixture(tree);
+        let now = made_at("kubeadm-1.36");
+        let kubeadm = sandbox
+            .pki_at(now, &["config", "show", "-o", "kubeadm"])
+            .ended_with(0)
+            .stdout;
+        let file = sandbox.beside("inferred.yaml", kubeadm);
+        let run = sandbox
+            .pki_at(now, &["renew", "all", "--dry-run", "--config", &file])
+            .ended_with(0);
+        let mut drift: Vec<_> = run
+            .stdout
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.ends_with("(as configured now)"))
+            .collect();
+        drift.sort_unstable();
+        drift.dedup();
+        assert_eq!(drift, changed, "{tree}: {run}");
+    }
+}
+
+#[test]
+fn without_a_configuration_init_completes_a_tree_for_the_node_that_it_was_made_for() {
+    for tree in ["kubeadm-1.36/stacked", EXTERNAL_ETCD] {
+        let sandbox = Sandbox::fixture(tree);
+        let wanted = sandbox.text("controller-manager.conf");
+        let server = wanted
+            .lines()
+            .find(|line| line.contains("server: "))
+            .unwrap();
+        sandbox.remove(&[
+            "scheduler.conf",
+            "pki/front-proxy-client.crt",
+            "pki/front-proxy-client.key",
+        ]);
+        sandbox
+            .pki_at(made_at("kubeadm-1.36"), &["init"])
+            .ended_with(0)
+            .says("no configuration is recorded or given: what the tree tells is taken");
+        assert!(
+            sandbox
+                .text("scheduler.conf")
+                .lines()
+                .any(|line| line == server)
+        );
+        let record = sandbox.text(".pki/cluster.yaml");
+        assert!(record.contains("name: cp1"), "{record}");
+        // And it is settled: the record serves every later command.
+        for arguments in [
+            &["init"][..],
+            &["check-expiration"],
+            &["renew", "scheduler.conf"],
+        ] {
+            sandbox
+                .pki_at(made_at("kubeadm-1.36"), arguments)
+                .ended_with(0);
+        }
+    }
+}
+
+#[test]
+fn an_external_etcd_is_told_from_a_local_one_whose_files_are_lost() {
+    let sandbox = Sandbox::fixture(EXTERNAL_ETCD);
+    let listed = |sandbox: &Sandbox| {
+        let run = sandbox.pki(&["check-expiration"]);
+        let names: Vec<_> = run
+            .stdout
+            .lines()
+            .filter(|line| line.contains("etcd"))
+            .map(|line| line.split("   ").next().unwrap().to_owned())
+            .collect();
+        (run.code, names)
+    };
+    assert_eq!(listed(&sandbox), (Some(0), vec![]));
+
+    // kubeadm's guide has these copied from the etcd hosts.
+    let etcd = Sandbox::fixture("kubeadm-1.36/stacked");
+    for name in [
+        "etcd/ca.crt",
+        "apiserver-etcd-client.crt",
+        "apiserver-etcd-client.key",
+    ] {
+        sandbox.write(&format!("pki/{name}"), etcd.read(&format!("pki/{name}")));
+    }
+    assert_eq!(
+        listed(&sandbox),
+        (
+            Some(0),
+            vec!["apiserver-etcd-client".to_owned(), "etcd-ca".to_owned()]
+        )
+    );
+    let run = sandbox.pki(&["renew", "all"]).ended_with(0);
+    assert!(
+        run.stdout
+            .contains("not renewed: apiserver-etcd-client: its CA `etcd-ca` is external"),
+        "{run}"
+    );
+
+    // etcd's static pod is here, so its certificates should be as well.
+    sandbox.write("manifests/etcd.yaml", "");
+    let (code, names) = listed(&sandbox);
+    assert_eq!(code, Some(5));
+    for name in ["etcd-server", "etcd-peer", "etcd-healthcheck-client"] {
+        assert!(names.contains(&format!("!MISSING! {name}")), "{names:?}");
+    }
+}
+
+#[test]
+fn a_kubeconfig_of_another_cluster_is_not_believed() {
+    let sandbox = Sandbox::fixture("kubeadm-1.36/stacked");
+    let text = sandbox.text("admin.conf");
+    let foreign = "https://other.example:6443";
+    sandbox.write(
+        "admin.conf",
+        text.replace("https://192.168.10.11:6443", foreign),
+    );
+    let inferred = fields(&sandbox, &[]);
+    assert_eq!(inferred["controlPlaneEndpoint"].0, [""; 0]);
+    super::sandbox::refused_untouched(
+        &sandbox,
+        &["init"],
+        &[
+            "`admin.conf`: it points at `https://other.example:6443`, which the API server's certificate is not for",
+        ],
+    );
+}
