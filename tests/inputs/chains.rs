@@ -200,11 +200,6 @@ cases! {
         tbs.set_time(NotBefore, Tag::UtcTime, "190101000000Z");
         tbs.set_time(NotAfter, Tag::UtcTime, "200101000000Z");
     }) => Refuses("CA `ca`: it expired on 2020-01-01"), Attention("ca", "expired"), Renew::Refuses("CA `ca`: it expired on 2020-01-01");
-    below_a_root_and_no_ca: |t| {
-        intermediate(t);
-        t.write(CA_CRT, signed_by(t, "root", "pki/ca.key", "/CN=kubernetes", LEAF));
-        t.embed_ca();
-    } => Refuses("CA `ca`: it is not a CA certificate"), Attention("ca", "it is not a CA certificate"), Renew::Refuses("CA `ca`: it is not a CA certificate");
     below_a_root_and_of_another_name: |t| forge_intermediate(t, |tbs| tbs.set_subject(&[(COMMON_NAME, Tag::PrintableString, b"issuing-1")]))
         => Refuses("`apiserver`: it is not signed by its CA"), AttentionAll(OF_CA, "it is not signed by its CA"), Heals("apiserver");
     below_a_root_that_is_external: |t| { intermediate(t); behind(t, &read(t, "root")); t.remove("pki/ca.key"); }
