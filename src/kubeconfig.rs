@@ -9,6 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use crate::printable::beginning;
 use crate::x509::certificate::{Certificate, CertificateError};
 
 /// A kubeconfig whose current context leads to a cluster and a user.
@@ -339,18 +340,9 @@ fn expect(document: &Value, key: &str, wanted: &str) -> Result<(), KubeconfigErr
     }
 }
 
-/// Returns the beginning of a text, escaped. What was pasted into the wrong place may be a key.
+/// Returns the beginning of a text. What was pasted into the wrong place may be a key.
 fn brief(text: &str) -> String {
-    const SHOWN: usize = 30;
-    let mut shown: String = text
-        .chars()
-        .take(SHOWN)
-        .flat_map(char::escape_debug)
-        .collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
-    shown
+    beginning(text, 30)
 }
 
 fn string<'a>(document: &'a Value, key: &str) -> Result<&'a str, KubeconfigError> {

@@ -23,10 +23,10 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use time::{Duration, OffsetDateTime};
 
 use crate::cli::{Cli, Command};
-use crate::config::problem::tame;
 use crate::config::{Cluster, Problems};
 use crate::plan::expiry::{self, Thresholds, Urgency};
 use crate::plan::{Plan, Refusal};
+use crate::printable::tame;
 use crate::report::text;
 use crate::store::files::FileError;
 use crate::store::inventory::{Depth, Inventory};

@@ -9,6 +9,7 @@ use super::{Env, Exit, Invalid, verdict};
 use crate::cli::{ClusterArgs, ConfigArgs, RollbackArgs};
 use crate::plan::rollback::{self, Request};
 use crate::plan::{Plan, Refusal};
+use crate::printable::escaped;
 use crate::report::text;
 use crate::store::generations::{self, Generation};
 use crate::store::inventory::{Depth, Inventory};
@@ -77,7 +78,7 @@ fn choose(layout: &Layout, wanted: Option<&str>) -> Result<String> {
         (_, true) => format!("no generation is kept for `{place}`: there is nothing to put back"),
         (Some(name), false) => format!(
             "there is no generation `{}`; kept are {}",
-            name.escape_debug(),
+            escaped(name),
             names.join(", ")
         ),
         (None, false) => format!("no generation of `{place}` can be read"),

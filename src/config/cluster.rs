@@ -13,7 +13,7 @@ use ipnet::IpNet;
 
 use super::document::MOST_FINDINGS;
 use super::duration;
-use super::problem::{Declared, Origin, Problem, Problems, quote};
+use super::problem::{Declared, Origin, Problem, Problems};
 use super::san::{parse_san, unreachable_kind};
 use super::settings::{ExternalEtcdSettings, Settings};
 use super::values::{
@@ -21,6 +21,7 @@ use super::values::{
     etcd_url, node_name, port, service_subnets, validity,
 };
 use crate::catalog::{SanRule, Server};
+use crate::printable::quote;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::san::San;
 

@@ -14,7 +14,8 @@ use std::rc::Rc;
 
 use serde_saphyr::granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Tag};
 
-use super::problem::{Origin, Problem, printable, quote};
+use super::problem::{Origin, Problem};
+use crate::printable::{printable, quote};
 
 /// The largest file that is read; a configuration of a thousand SANs has 40 KiB.
 pub const MAX_BYTES: usize = 1 << 20;

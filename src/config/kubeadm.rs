@@ -15,10 +15,11 @@ use std::rc::Rc;
 
 use super::cluster::{Cluster, Host};
 use super::document::{self, Entry, Lines, MOST_FINDINGS, Node, Source, Value, field_path};
-use super::problem::{Declared, Origin, Problem, Problems, quote};
+use super::problem::{Declared, Origin, Problem, Problems};
 use super::schema::{self, Document, Findings, VERSIONS, Version, near};
 use super::settings::{ExternalEtcdSettings, Settings};
 use super::values::certificate_key;
+use crate::printable::quote;
 
 /// What a file declares, and what in it is worth a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use crate::catalog::{
     KUBELET_CONF, Row,
 };
 use crate::config::cluster::{Cluster, Etcd};
+use crate::printable::escaped;
 use crate::store::inventory::{ClientFile, Found, Holding, Inventory};
 use crate::x509::certificate::Certificate;
 use crate::x509::issue::{IssuerError, check_ca};
@@ -290,7 +291,7 @@ fn state(holding: &Holding, now: OffsetDateTime) -> State {
                 chain: Found::Absent,
             } => State::Broken(format!(
                 "its client certificate should lie in `{}`, and there is no such file",
-                path.escape_debug()
+                escaped(path)
             )),
             ClientFile::Referenced {
                 chain: Found::Broken(message),
@@ -298,7 +299,7 @@ fn state(holding: &Holding, now: OffsetDateTime) -> State {
             } => State::Broken(message.to_string()),
             ClientFile::Elsewhere(path) => State::Broken(format!(
                 "its client certificate lies in `{}`, which is not read",
-                path.escape_debug()
+                escaped(path)
             )),
             _ => State::Broken("its user has no client certificate".to_owned()),
         },

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::text::table;
-use crate::config::problem::{Origin, escaped};
+use crate::config::problem::Origin;
 use crate::config::provenance::{Field, Provenance};
+use crate::printable::escaped;
 
 /// Returns a table for people.
 pub fn text(fields: &[Field]) -> String {

@@ -9,11 +9,11 @@ use time::macros::format_description;
 
 use super::residual::human;
 use crate::catalog::{Reload, Row};
-use crate::config::problem::tame;
 use crate::issue::Issued;
 use crate::plan::drift::field;
 use crate::plan::expiry::{Expiry, Item, Renewer, State, Thresholds, Urgency};
 use crate::plan::{Action, Change, Make, Plan, time_text};
+use crate::printable::tame;
 use crate::store::layout::{Access, Layout, TreePath};
 use crate::store::outcome::Committed;
 

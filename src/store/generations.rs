@@ -11,6 +11,7 @@ use time::macros::format_description;
 use super::directory::{Directory, Entry, sync_all};
 use super::files::{Attributes, Contents, FileError, Reason};
 use super::layout::{Layout, Root, TreePath};
+use crate::printable::escaped;
 
 const DIRECTORY: &str = "generations";
 const UNFINISHED: &str = ".new";
@@ -143,7 +144,7 @@ fn manifest(generations: &Directory, name: String) -> Result<Generation, FileErr
     {
         return Err(unreadable(format!(
             "it names `{}`, which is no file of it",
-            stored.escape_debug()
+            escaped(stored)
         )));
     }
     if version != VERSION {

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::directory::{Directory, Entry};
 use super::files::{Attributes, FileError};
 use super::layout::{self, TreePath};
+use crate::printable::escaped;
 use crate::x509::key::{self, hex};
 
 const COMMIT: &str = "journal.commit";
@@ -129,7 +130,7 @@ impl Journal {
                     {
                         let what = format!(
                             "it names `{}`, which is no file of a tree",
-                            stranger.file.relative.escape_debug()
+                            escaped(&stranger.file.relative)
                         );
                         return Err(FileError::unexpected(
                             "reading",

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::directory::Directory;
 use super::files::{self, FileError};
+use crate::printable::escaped;
 
 const NAME: &str = "lock";
 
@@ -76,7 +77,7 @@ impl Busy {
         // Only a courtesy: what cannot be read is not named.
         let _read = Read::take(file, 200).read_to_string(&mut holder);
         Busy {
-            holder: holder.trim_end().escape_default().to_string(),
+            holder: escaped(holder.trim_end()),
         }
     }
 }

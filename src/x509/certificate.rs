@@ -20,8 +20,9 @@ use super::block::{blocks, label};
 use super::key::{PublicKey, sha256, unix_lines};
 use super::san::San;
 use crate::catalog::Usage;
-
+use crate::printable::tame;
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 const ANY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 
@@ -406,11 +407,12 @@ pub(super) fn to_san(name: &GeneralName) -> Option<San> {
     }
 }
 
+/// Returns a name as text. An IA5String may hold what steers a terminal.
 pub(super) fn general_name_text(name: &GeneralName) -> String {
     match name {
-        GeneralName::DnsName(name) => format!("DNS:{}", escaped(name.as_str())),
-        GeneralName::Rfc822Name(address) => format!("email:{}", escaped(address.as_str())),
-        GeneralName::UniformResourceIdentifier(uri) => format!("URI:{}", escaped(uri.as_str())),
+        GeneralName::DnsName(name) => format!("DNS:{}", tame(name.as_str())),
+        GeneralName::Rfc822Name(address) => format!("email:{}", tame(address.as_str())),
+        GeneralName::UniformResourceIdentifier(uri) => format!("URI:{}", tame(uri.as_str())),
         GeneralName::DirectoryName(name) => format!("dirName:{name}"),
         GeneralName::RegisteredId(oid) => format!("RID:{oid}"),
         GeneralName::IpAddress(octets) => match ip_address(octets.as_bytes()) {
@@ -419,19 +421,6 @@ pub(super) fn general_name_text(name: &GeneralName) -> String {
         },
         _ => "otherName".to_owned(),
     }
-}
-
-/// An IA5String may hold what steers a terminal.
-fn escaped(text: &str) -> String {
-    let mut shown = String::new();
-    for character in text.chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
 }
 
 fn ip_address(octets: &[u8]) -> Option<IpAddr> {

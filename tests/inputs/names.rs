@@ -4,7 +4,7 @@
 
 mod tables;
 
-use pki::config::problem::quote;
+use pki::printable::quote;
 
 use super::config::{NAMED, accepted, cluster, init, refused};
 use super::table::{Bench, Ends, Row, errors, rows, words};

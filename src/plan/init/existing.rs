@@ -6,6 +6,7 @@ use crate::plan::drift::{self, Wanted, field};
 use crate::plan::endpoint::{self, covers};
 use crate::plan::soundness::{Unsound, judge};
 use crate::plan::{Change, other_ca, wanted};
+use crate::printable::escaped;
 use crate::store::inventory::{ClientFile, Found, KeyFile, KubeconfigFile};
 use crate::x509::certificate::Certificate;
 use crate::x509::issue::check_ca;
@@ -102,7 +103,7 @@ impl Planner<'_> {
             None => match (file.ca_row, file.kubeconfig.ca_file()) {
                 (Some(named), _) => named == signer,
                 (None, Some(path)) => {
-                    let path = path.escape_debug();
+                    let path = escaped(path);
                     self.plan.warnings.push(format!(
                         "{}: it trusts the CA in `{path}`, which was not read",
                         row.name
@@ -125,7 +126,7 @@ impl Planner<'_> {
         }
         let wanted = self.cluster.server_url(server);
         let found = file.kubeconfig.server().unwrap_or_default();
-        let shown = found.escape_debug();
+        let shown = escaped(found);
         match endpoint::judge(found, &wanted, self.cluster) {
             endpoint::Target::Wanted => {}
             endpoint::Target::SameCluster => self.plan.warnings.push(format!(
@@ -156,7 +157,7 @@ impl Planner<'_> {
                 row,
                 &format!(
                     "its client certificate should lie in `{}`, and there is no such file",
-                    path.escape_debug()
+                    escaped(path)
                 ),
                 "put it there, or move the kubeconfig away to have it made again",
             ),

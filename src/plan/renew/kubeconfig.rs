@@ -5,6 +5,7 @@ use super::old::{Old, behind, read_key};
 use super::{Instead, Planner, make};
 use crate::catalog::{Profile, Row};
 use crate::plan::{Action, Change, Make};
+use crate::printable::escaped;
 use crate::store::inventory::{ClientFile, KubeconfigFile};
 use crate::x509::certificate::Certificate;
 
@@ -33,14 +34,14 @@ impl<'a> Planner<'a> {
             ClientFile::Referenced { path, .. } => {
                 let what = format!(
                     "its client certificate lies in a file of its own, `{}`",
-                    path.escape_debug()
+                    escaped(path)
                 );
                 return Err(self.leave_out(row, &what, None));
             }
             ClientFile::Elsewhere(path) => {
                 let what = format!(
                     "its client certificate lies outside the tree, in `{}`",
-                    path.escape_debug()
+                    escaped(path)
                 );
                 return Err(self.leave_out(row, &what, None));
             }
@@ -105,7 +106,7 @@ impl<'a> Planner<'a> {
             self.plan.warnings.push(format!(
                 "`{}`: it points at `{}`, the configuration says `{wanted}`; a renewal does not change that",
                 row.name,
-                found.escape_debug()
+                escaped(found)
             ));
         }
     }
