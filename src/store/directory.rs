@@ -3,9 +3,10 @@
 //! Every name is one path component and is resolved relative to the open descriptor, so nothing that happens to the path
 //! meanwhile can lead a write elsewhere. The directory itself is judged when it is opened.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -30,29 +31,49 @@ pub(super) enum Entry {
 impl Directory {
     /// Opens a directory, and refuses one that others can write in: they could exchange any file of the tree.
     pub(super) fn open(path: &Path) -> Result<Directory, FileError> {
-        let directory = Directory::open_any(path)?;
+        let directory = Directory::descend(path, check_above)?;
         directory.check_owner()?;
         Ok(directory)
     }
 
     /// Opens a directory that the tree lies below, to make the next one in it.
     pub(super) fn open_any(path: &Path) -> Result<Directory, FileError> {
-        let descriptor = rustix::io::retry_on_intr(|| {
-            rustix::fs::openat(
-                CWD,
-                path,
-                OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-                Mode::empty(),
-            )
-        })
-        .map_err(|error| match error {
-            Errno::NOTDIR => FileError::unexpected(
-                "opening the directory",
-                path,
-                "it is a file, want a directory",
-            ),
-            error => FileError::io("opening the directory", path)(error.into()),
-        })?;
+        Directory::descend(path, |_, _| Ok(()))
+    }
+
+    /// Goes down to a directory from the root, and asks `judge` about each one above it.
+    ///
+    /// Links are followed once, before anything is opened. Whatever then becomes a link is refused, so what a caller found
+    /// out about a canonical path holds for what is opened here.
+    fn descend(
+        path: &Path,
+        judge: impl Fn(&OwnedFd, &Path) -> Result<(), FileError>,
+    ) -> Result<Directory, FileError> {
+        const DOING: &str = "opening the directory";
+        let enter = |at: BorrowedFd<'_>, name: &OsStr, flags: OFlags| {
+            let flags = flags | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::io::retry_on_intr(|| rustix::fs::openat(at, name, flags, Mode::empty()))
+        };
+        let real = path.canonicalize().map_err(FileError::io(DOING, path))?;
+        let root = Path::new("/");
+        let mut place = root.to_path_buf();
+        let mut at = enter(CWD, root.as_os_str(), OFlags::PATH)
+            .map_err(|error| FileError::io(DOING, root)(error.into()))?;
+        for name in real.strip_prefix(root).unwrap_or(&real) {
+            judge(&at, &place)?;
+            place.push(name);
+            at = enter(at.as_fd(), name, OFlags::PATH).map_err(|error| match error {
+                Errno::NOTDIR if place == real => {
+                    FileError::unexpected(DOING, path, "it is a file, want a directory")
+                }
+                Errno::NOTDIR => {
+                    FileError::unexpected(DOING, &place, "it became a symbolic link or a file")
+                }
+                error => FileError::io(DOING, &place)(error.into()),
+            })?;
+        }
+        let descriptor = enter(at.as_fd(), OsStr::new("."), OFlags::RDONLY)
+            .map_err(|error| FileError::io(DOING, path)(error.into()))?;
         Ok(Directory {
             descriptor,
             path: path.to_path_buf(),
@@ -60,54 +81,26 @@ impl Directory {
     }
 
     fn check_owner(&self) -> Result<(), FileError> {
-        let refuse = |path: &Path, what: String| {
-            Err(FileError::unexpected("opening the directory", path, what))
+        let refuse = |what: String| {
+            Err(FileError::unexpected(
+                "opening the directory",
+                &self.path,
+                what,
+            ))
         };
         let status = rustix::fs::fstat(&self.descriptor)
             .map_err(|error| self.error("opening the directory", "")(error.into()))?;
-        let trusted = |uid: u32| uid == 0 || uid == rustix::process::geteuid().as_raw();
-        if !trusted(status.st_uid) {
-            return refuse(
-                &self.path,
-                format!(
-                    "it belongs to user {}, who could exchange any file in it",
-                    status.st_uid
-                ),
-            );
+        if !is_trusted(status.st_uid) {
+            return refuse(format!(
+                "it belongs to user {}, who could exchange any file in it",
+                status.st_uid
+            ));
         }
         if status.st_mode & 0o022 != 0 {
-            let what = format!(
+            return refuse(format!(
                 "others can write in it: mode {:04o}, want 0755 or stricter",
                 status.st_mode & 0o7777
-            );
-            return refuse(&self.path, what);
-        }
-        // Someone who can rename a directory above can put another tree in place of this one.
-        let real = self
-            .path
-            .canonicalize()
-            .map_err(FileError::io("opening the directory", &self.path))?;
-        for above in real.ancestors().skip(1) {
-            let metadata = above
-                .metadata()
-                .map_err(FileError::io("opening the directory", above))?;
-            if !trusted(metadata.uid()) {
-                let what = format!(
-                    "it belongs to user {}, who could put another tree in place of the one below it",
-                    metadata.uid()
-                );
-                return refuse(above, what);
-            }
-            // A group of one's own is no other; in a sticky directory nobody else can rename.
-            let own_group = [0, rustix::process::getegid().as_raw()].contains(&metadata.gid());
-            let others = if own_group { 0o002 } else { 0o022 };
-            if metadata.mode() & others != 0 && metadata.mode() & 0o1000 == 0 {
-                let mode = metadata.mode() & 0o7777;
-                return refuse(
-                    above,
-                    format!("others can write in it: mode {mode:04o}; a tree below it is not safe"),
-                );
-            }
+            ));
         }
         Ok(())
     }
@@ -349,6 +342,33 @@ impl Directory {
         };
         FileError::io(doing, path)
     }
+}
+
+fn is_trusted(uid: u32) -> bool {
+    uid == 0 || uid == rustix::process::geteuid().as_raw()
+}
+
+/// Someone who can rename a directory above can put another tree in place of this one.
+fn check_above(directory: &OwnedFd, path: &Path) -> Result<(), FileError> {
+    let doing = "opening the directory";
+    let status =
+        rustix::fs::fstat(directory).map_err(|error| FileError::io(doing, path)(error.into()))?;
+    if !is_trusted(status.st_uid) {
+        let what = format!(
+            "it belongs to user {}, who could put another tree in place of the one below it",
+            status.st_uid
+        );
+        return Err(FileError::unexpected(doing, path, what));
+    }
+    // A group of one's own is no other; in a sticky directory nobody else can rename.
+    let own_group = [0, rustix::process::getegid().as_raw()].contains(&status.st_gid);
+    let others = if own_group { 0o002 } else { 0o022 };
+    if status.st_mode & others != 0 && status.st_mode & 0o1000 == 0 {
+        let mode = status.st_mode & 0o7777;
+        let what = format!("others can write in it: mode {mode:04o}; a tree below it is not safe");
+        return Err(FileError::unexpected(doing, path, what));
+    }
+    Ok(())
 }
 
 /// Makes files durable, several at a time: concurrent calls share one commit of the file system's journal.

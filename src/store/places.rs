@@ -1,6 +1,7 @@
 //! Where the files of a transaction really lie: open directories, made where they are missing.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::directory::Directory;
@@ -24,31 +25,32 @@ impl Places {
         file: &TreePath,
     ) -> Result<(PathBuf, String), FileError> {
         let path = layout.path(file);
-        let parent = path.parent().unwrap_or(Path::new("/")).to_path_buf();
-        self.directory(&parent)?;
-        let real = match files::follow(layout, &path) {
-            Ok(real) => real,
-            Err(error) if error.is_not_found() => path.clone(),
+        let parent = path.parent().unwrap_or(Path::new("/"));
+        self.create(parent, 0o755)?;
+        let (parent, name) = match files::follow(layout, &path) {
+            Ok(real) => (
+                real.parent().unwrap_or(parent).to_path_buf(),
+                real.file_name().map(OsStr::to_os_string),
+            ),
+            Err(error) if error.is_not_found() => (parent.to_path_buf(), None),
             Err(error) => return Err(error),
         };
-        let parent = real.parent().unwrap_or(Path::new("/")).to_path_buf();
-        let real_parent = parent
+        let real = parent
             .canonicalize()
             .map_err(FileError::io("opening the directory", &parent))?;
-        if !files::is_inside(layout, &WRITABLE, &real_parent)? {
+        if !files::is_inside(layout, &WRITABLE, &real)? {
             let what = format!(
                 "a symbolic link leads from it to `{}`, which is outside the tree",
                 real.display()
             );
             return Err(FileError::unexpected("following the link", path, what));
         }
-        self.directory(&parent)?;
-        let name = real
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or(file.file_name())
-            .to_owned();
-        Ok((parent, name))
+        // By the path that was judged, in which no link is: one that comes up meanwhile leads nowhere.
+        self.directory(&real)?;
+        let name = name
+            .and_then(|name| name.into_string().ok())
+            .unwrap_or_else(|| file.file_name().to_owned());
+        Ok((real, name))
     }
 
     /// Opens a directory of the tree, making it and what is missing above it with mode 0755, as kubeadm does.
@@ -108,21 +110,21 @@ const WRITABLE: [Root; 2] = [Root::Certificates, Root::Kubeconfigs];
 /// Opens the directories in which a transaction makes files, as far as they exist: the tree's own, and those that links from
 /// there to other places in the tree lead to.
 pub(super) fn directories(layout: &Layout) -> Result<Vec<Directory>, FileError> {
-    let etcd = layout.certificates.join("etcd");
     let mut paths = vec![
         layout.kubeconfigs.clone(),
         layout.certificates.clone(),
-        etcd,
         layout.directory(Root::State),
     ];
-    for (file, _) in CATALOG.iter().flat_map(|row| layout::files(row)) {
-        let path = layout.path(&file);
-        if path.is_symlink()
-            && let Ok(real) = path.canonicalize()
-            && let Some(parent) = real.parent()
-            && files::is_inside(layout, &WRITABLE, parent)?
-        {
-            paths.push(parent.to_path_buf());
+    let linked = CATALOG
+        .iter()
+        .flat_map(|row| layout::files(row))
+        .map(|(file, _)| layout.path(&file))
+        .filter(|path| path.is_symlink())
+        .filter_map(|path| Some(path.canonicalize().ok()?.parent()?.to_path_buf()));
+    let etcd = layout.certificates.join("etcd").canonicalize().ok();
+    for path in etcd.into_iter().chain(linked) {
+        if files::is_inside(layout, &WRITABLE, &path)? {
+            paths.push(path);
         }
     }
     paths

@@ -86,6 +86,56 @@ fn an_external_ca_counts_once_what_it_signed_is_due() {
     specimen.assert_unchanged(&before, &run);
 }
 
+/// What can be made is made; that something is lacking is for cron to notice.
+#[test]
+fn init_ends_with_5_if_only_an_external_ca_can_make_what_is_missing() {
+    let specimen = Specimen::new();
+    specimen.remove("pki/ca.key");
+    for name in ["scheduler.conf", "pki/etcd/peer.crt", "pki/etcd/peer.key"] {
+        specimen.remove(name);
+    }
+    let run = specimen.pki(&["init"]);
+    assert_eq!(run.code, Some(5), "{run}");
+    assert!(specimen.path("pki/etcd/peer.crt").is_file(), "{run}");
+    assert!(!specimen.path("scheduler.conf").exists(), "{run}");
+    assert!(
+        (run.stdout.clone() + &run.stderr)
+            .contains("scheduler.conf: it is missing, and its CA `ca` is external"),
+        "{run}"
+    );
+    // And it says so again as long as that is so, and writes nothing.
+    let before = specimen.snapshot();
+    let again = specimen.pki(&["init"]);
+    assert_eq!(again.code, Some(5), "{again}");
+    specimen.assert_unchanged(&before, &again);
+    // Where nothing was to be made in the first place, too.
+    let dry = specimen.pki(&["init", "--dry-run"]);
+    assert!(dry.stdout.contains("scheduler.conf"), "{dry}");
+    assert_eq!(differences(&before, &specimen.snapshot()), "", "{dry}");
+}
+
+/// A certificate that nothing accepts is no better than an expired one.
+#[test]
+fn the_check_ends_with_5_for_what_no_component_accepts() {
+    let specimen = Specimen::new();
+    for extension in ["crt", "key"] {
+        specimen.copy(
+            &format!("pki/apiserver-kubelet-client.{extension}"),
+            &format!("pki/front-proxy-client.{extension}"),
+        );
+    }
+    let run = specimen.pki(&["check-expiration"]);
+    assert_eq!(run.code, Some(5), "{run}");
+    for format in ["json", "yaml"] {
+        let run = specimen.pki(&["check-expiration", "-o", format]);
+        assert_eq!(run.code, Some(5), "{run}");
+        assert!(run.stdout.contains("it is not signed by its CA"), "{run}");
+    }
+    let quiet = specimen.pki(&["check-expiration", "--quiet"]);
+    assert_eq!(quiet.code, Some(5), "{quiet}");
+    assert!(quiet.stdout.contains("front-proxy-client"), "{quiet}");
+}
+
 #[test]
 fn due_renews_what_is_due_and_nothing_else() {
     let specimen = Specimen::new();

@@ -132,3 +132,85 @@ fn a_leaf_ends_with_its_ca_to_the_second() {
     );
     t.assert_unchanged(&before, &run);
 }
+
+#[test]
+fn a_ca_that_ends_tomorrow_signs_until_then_and_that_is_said() {
+    let t = Specimen::empty();
+    let init = [
+        "init",
+        "--now",
+        "2026-01-01T00:00:00Z",
+        "--ca-certificate-validity-period",
+        "100d",
+        "--encryption-algorithm",
+        "ECDSA-P256",
+        "--node-name",
+        "cp-1",
+    ];
+    t.pki(&init).ok();
+    let run = t.pki(&["renew", "all", "--now", "2026-04-10T00:00:00Z"]);
+    assert_eq!(run.code, Some(4), "it is due at once: {run}");
+    for row in [
+        "apiserver",
+        "scheduler.conf",
+        "etcd-peer",
+        "front-proxy-client",
+    ] {
+        let said = format!("`{row}`: valid only until 2026-04-11, when its CA");
+        assert!(run.stderr.contains(&said), "{said:?}: {run}");
+    }
+    assert!(
+        run.stderr.contains(
+            "expires on 2026-04-11: ca, etcd-ca, front-proxy-ca; a CA has to be replaced"
+        ),
+        "{run}"
+    );
+}
+
+/// A clock that is set back between two runs: what was made is not valid yet, and nothing is made that never will be.
+#[test]
+fn a_clock_that_goes_back_is_noticed() {
+    let t = Specimen::empty();
+    let init = [
+        "init",
+        "--now",
+        "2026-06-01T00:00:00Z",
+        "--encryption-algorithm",
+        "ECDSA-P256",
+        "--node-name",
+        "cp-1",
+    ];
+    t.pki(&init).ok();
+    // Five minutes are allowed for.
+    t.pki(&["check-expiration", "--now", "2026-05-31T23:56:00Z"])
+        .ok();
+    t.pki(&["init", "--now", "2026-05-31T23:56:00Z"]).ok();
+    for now in [
+        "2026-05-31T23:54:00Z",
+        "2025-06-01T00:00:00Z",
+        "1971-01-01T00:00:00Z",
+    ] {
+        let before = t.snapshot();
+        for (arguments, code) in [
+            (&["check-expiration"][..], 5),
+            (&["init"], 3),
+            (&["renew", "all"], 3),
+            (&["renew", "--due", "1d"], 3),
+        ] {
+            let run = t.pki(&[arguments, &["--now", now]].concat());
+            // What is not valid yet is not due either.
+            let expected = match arguments {
+                ["renew", "--due", _] => vec![Some(0), Some(3), Some(5)],
+                _ => vec![Some(code)],
+            };
+            assert!(expected.contains(&run.code), "{now}: {run}");
+            if arguments[0] != "renew" || arguments[1] == "all" {
+                assert!(
+                    run.stderr.contains("is not valid before 2026-05-31"),
+                    "{now}: {run}"
+                );
+            }
+            t.assert_unchanged(&before, &run);
+        }
+    }
+}

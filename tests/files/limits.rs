@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use super::unprivileged;
 use crate::{
     inputs::specimen::Specimen,
     support::{Run, run},
@@ -94,6 +95,93 @@ fn a_small_address_space_is_enough() {
     let t = Specimen::new();
     limited(&t, "-v 262144", &["check-expiration"]).ok();
     limited(&t, "-v 262144", &["renew", "all"]).ok();
+}
+
+/// The library aborts where there is no memory left; a renewal has to be whole all the same.
+#[test]
+fn too_small_an_address_space_does_no_harm() {
+    let mut failed = 0;
+    for kibibytes in [
+        4_000, 8_000, 12_000, 16_000, 20_000, 24_000, 32_000, 48_000, 64_000,
+    ] {
+        let t = Specimen::new();
+        let leaves = t.leaves();
+        let run = limited(&t, &format!("-v {kibibytes}"), &["renew", "all"]);
+        assert_ne!(run.code, Some(101), "{kibibytes}: {run}");
+        let after = t.leaves();
+        let renewed = leaves
+            .keys()
+            .filter(|row| leaves[*row] != after[*row])
+            .count();
+        assert!(
+            renewed == 0 || renewed == leaves.len(),
+            "{kibibytes}: {renewed}: {run}"
+        );
+        failed += usize::from(run.code != Some(0));
+        t.pki(&["init"]).ok();
+        t.pki(&["renew", "all"]).ok();
+    }
+    assert!(failed > 0, "the limits were none");
+}
+
+/// What is nested without end is refused before the stack is.
+#[test]
+fn a_small_stack_is_enough() {
+    let t = Specimen::new();
+    limited(&t, "-s 512", &["renew", "all"]).ok();
+    limited(&t, "-s 512", &["check-expiration"]).ok();
+    // 8 MiB is what a process usually gets.
+    for limit in ["-s 8192", "-s 2048"] {
+        let t = Specimen::new();
+        for nested in [
+            format!("a: {}", "[".repeat(100_000)),
+            format!("a: {}{}", "[".repeat(100_000), "]".repeat(100_000)),
+            "{a: ".repeat(100_000),
+            "- ".repeat(100_000),
+            "? ".repeat(100_000),
+            "!!map ".repeat(100_000),
+        ] {
+            t.write("admin.conf", &nested);
+            let config = t.folder().join("config.yaml");
+            std::fs::write(&config, &nested).unwrap();
+            let kubeconfig = limited(&t, limit, &["init"]);
+            let config = limited(&t, limit, &["init", "--config", config.to_str().unwrap()]);
+            for run in [kubeconfig, config] {
+                assert_eq!(run.code, Some(3), "{limit}: {run}");
+            }
+        }
+    }
+}
+
+/// No thread can be started; keys are then made one after the other.
+#[test]
+fn a_user_who_may_start_no_more_processes_gets_a_tree_or_an_error() {
+    let (Some(program), Some(prlimit)) = (unprivileged(), crate::support::peer("prlimit")) else {
+        return;
+    };
+    let t = Specimen::empty();
+    std::os::unix::fs::chown(t.folder(), Some(65534), Some(65534)).unwrap();
+    let init = [
+        "init",
+        "--encryption-algorithm",
+        "RSA-2048",
+        "--node-name",
+        "cp-1",
+        "--rootfs",
+    ];
+    let plain = program.command();
+    let mut words = plain.get_args();
+    // The limit is set by whom it holds for.
+    let run = run(Command::new(plain.get_program())
+        .args(words.by_ref().take(5))
+        .arg(prlimit)
+        .arg("--nproc=1:1")
+        .args(words)
+        .args(init)
+        .arg(t.folder())
+        .env_clear());
+    assert!(matches!(run.code, Some(0 | 1)), "{run}");
+    assert_eq!(t.path("pki/ca.key").exists(), run.code == Some(0), "{run}");
 }
 
 #[test]

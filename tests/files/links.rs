@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    inputs::specimen::{LEAVES, Specimen, What, files_of, sane},
+    inputs::specimen::{LEAVES, Specimen, What, differences, files_of, sane},
     support::{Run, run},
 };
 
@@ -158,13 +158,23 @@ fn init_refuses_what_is_no_file_and_touches_nothing() {
         .into_iter()
         .filter(|(what, _)| *what != "a file with two names")
     {
-        for name in [CRT, KEY, "pki/ca.crt", CA_KEY, "pki/sa.key", "admin.conf"] {
+        for name in [
+            CRT,
+            KEY,
+            "pki/ca.crt",
+            CA_KEY,
+            "pki/etcd/ca.crt",
+            "pki/sa.key",
+            "pki/sa.pub",
+            "admin.conf",
+        ] {
             let t = Specimen::new();
             replace(&t, name);
             let (before, beside) = (t.snapshot(), outside(&t));
             let run = t.pki(&["init"]);
-            // A CA without key is an external one, whatever became of the key; and a lost kubeconfig is made anew.
-            let lost = what == "a dangling link" && (name == CA_KEY || name == "admin.conf");
+            // A CA without key is an external one, whatever became of the key; what is lost and can be made is made anew.
+            let lost =
+                what == "a dangling link" && [CA_KEY, "pki/sa.pub", "admin.conf"].contains(&name);
             assert!(run.code == Some(3) || lost, "{name} is {what}: {run}");
             assert_eq!(outside(&t), beside, "{name} is {what}: {run}");
             if run.code != Some(0) {
@@ -199,13 +209,21 @@ fn the_check_shows_what_is_no_file_and_does_not_hang() {
         .into_iter()
         .filter(|(what, _)| *what != "a file with two names")
     {
-        let t = Specimen::new();
-        replace(&t, CRT);
-        let before = t.snapshot();
-        let run = t.pki(&["check-expiration"]);
-        assert_eq!(run.code, Some(5), "{what}: {run}");
-        assert!(run.stdout.contains("! apiserver "), "{what}: {run}");
-        t.assert_unchanged(&before, &run);
+        for (name, row) in [
+            (CRT, "apiserver"),
+            ("pki/ca.crt", "ca"),
+            ("pki/etcd/ca.crt", "etcd-ca"),
+            ("admin.conf", "admin.conf"),
+        ] {
+            let t = Specimen::new();
+            replace(&t, name);
+            let before = t.snapshot();
+            let run = t.pki(&["check-expiration"]);
+            assert_eq!(run.code, Some(5), "{name} is {what}: {run}");
+            let marked = format!("! {row} ");
+            assert!(run.stdout.contains(&marked), "{name} is {what}: {run}");
+            t.assert_unchanged(&before, &run);
+        }
     }
 }
 
@@ -374,6 +392,132 @@ fn a_state_that_is_no_state_is_refused() {
             t.assert_unchanged(&before, &run);
         }
     }
+}
+
+/// Whatever lies there, a run ends, writes nothing through it, and renews everything or nothing.
+#[test]
+fn a_state_that_is_no_file_or_folder_does_no_harm() {
+    let huge: Replace = |t, name| {
+        directory(t, name);
+        fs::remove_dir(t.path(name)).unwrap();
+        File::create(t.path(name))
+            .unwrap()
+            .set_len(100 << 20)
+            .unwrap();
+    };
+    let kinds: [(&str, Replace); 8] = [
+        ("a FIFO", fifo),
+        ("a directory", directory),
+        ("a socket", socket),
+        ("a link to a device", device),
+        ("a link to /etc/passwd", link_to_passwd),
+        ("a dangling link", dangling_link),
+        ("a link to itself", link_loop),
+        ("too large", huge),
+    ];
+    for name in [".pki/cluster.yaml", ".pki/ledger.jsonl", ".pki/generations"] {
+        for (what, replace) in kinds {
+            let t = Specimen::new();
+            drop(fs::remove_dir_all(t.path(".pki/generations")));
+            if !t.path(name).exists() {
+                t.write(name, "");
+            }
+            replace(&t, name);
+            let (before, leaves) = (t.snapshot(), t.leaves());
+            for arguments in [&["check-expiration"][..], &["history"], &["ledger"]] {
+                let run = t.pki(arguments);
+                assert!(
+                    matches!(run.code, Some(0 | 1 | 3)),
+                    "{name} is {what}: {run}"
+                );
+                assert_eq!(
+                    differences(&before, &t.snapshot()),
+                    "",
+                    "{name} is {what}: {run}"
+                );
+            }
+            let run = t.pki(&["renew", "all"]);
+            assert!(
+                matches!(run.code, Some(0 | 1 | 3)),
+                "{name} is {what}: {run}"
+            );
+            let after = t.leaves();
+            let renewed = LEAVES.iter().filter(|row| leaves[*row] != after[*row]);
+            let expected = if run.code == Some(0) { LEAVES.len() } else { 0 };
+            assert_eq!(renewed.count(), expected, "{name} is {what}: {run}");
+            if run.code != Some(0) {
+                assert!(run.stderr.contains(name), "{name} is {what}: {run}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_its_generations_and_its_ledger_a_tree_is_renewed_as_well() {
+    for name in [".pki/generations", ".pki/ledger.jsonl", ".pki/lock", ".pki"] {
+        let t = Specimen::new();
+        t.pki(&["renew", "apiserver"]).ok();
+        let path = t.path(name);
+        match path.is_dir() {
+            true => fs::remove_dir_all(path).unwrap(),
+            false => fs::remove_file(path).unwrap(),
+        }
+        t.pki(&["renew", "all"]).ok();
+        t.pki(&["check-expiration"]).ok();
+    }
+}
+
+/// Somebody exchanges the directory for a link to another one, again and again, while a renewal writes in it.
+#[test]
+fn a_directory_that_becomes_a_link_meanwhile_leads_no_write_astray() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+    let t = Specimen::new();
+    let victim = t.folder().join("victim");
+    run(Command::new("cp")
+        .args(["-a"])
+        .arg(t.path("pki/etcd"))
+        .arg(&victim))
+    .ok();
+    let (real, link) = (t.path("pki/etcd"), t.path("pki/.exchanged"));
+    symlink(&victim, &link).unwrap();
+    let precious = crate::inputs::specimen::snapshot(&victim);
+    let done = AtomicBool::new(false);
+    let exchange = || renameat_with(CWD, &real, CWD, &link, RenameFlags::EXCHANGE).unwrap();
+    let runs = std::thread::scope(|scope| {
+        let racer = scope.spawn(|| {
+            let mut count = 0;
+            while !done.load(Ordering::Relaxed) {
+                exchange();
+                count += 1;
+            }
+            count
+        });
+        // Nothing is judged before the racer has stopped: it would never hear of a failure.
+        let runs: Vec<_> = (0..40)
+            .map(|_| {
+                let run = run(&mut t.command(&["renew", "etcd-server", "etcd-peer"]));
+                (run, crate::inputs::specimen::snapshot(&victim))
+            })
+            .collect();
+        done.store(true, Ordering::Relaxed);
+        let count: u32 = racer.join().unwrap();
+        assert!(count > 1000, "that was no race: {count}");
+        runs
+    });
+    for (run, now) in runs {
+        let run = sane(run);
+        assert!(matches!(run.code, Some(0 | 1 | 3 | 5)), "{run}");
+        assert_eq!(differences(&precious, &now), "", "{run}");
+    }
+    if real.is_symlink() {
+        exchange();
+    }
+    fs::remove_file(&link).unwrap();
+    t.pki(&["renew", "all"]).ok();
+    t.pki(&["init"]).ok();
 }
 
 /// A journal is data too: its paths must not lead out of the tree.

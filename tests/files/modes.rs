@@ -74,6 +74,75 @@ fn another_owner_is_kept() {
     assert_eq!(t.mode("pki/etcd/server.key"), 0o600);
 }
 
+/// They are not replaced, and still not left where others can read them.
+#[test]
+fn a_loose_key_that_no_renewal_replaces_is_tightened_and_said() {
+    for name in [
+        "pki/ca.key",
+        "pki/front-proxy-ca.key",
+        "pki/etcd/ca.key",
+        "pki/sa.key",
+    ] {
+        for command in [&["renew", "all"][..], &["init"]] {
+            let t = Specimen::new();
+            t.chmod(name, 0o644);
+            let bytes = t.read(name);
+            let run = t.pki(command).ok();
+            assert_eq!(t.mode(name), 0o600, "{name}: {run}");
+            assert!(t.read(name) == bytes, "{name}: {run}");
+            let said = format!(
+                "{}: others could read it (mode 0644)",
+                name.strip_prefix("pki/").unwrap()
+            );
+            assert!(run.stdout.contains(&said), "{said:?}: {run}");
+        }
+    }
+}
+
+#[test]
+fn a_ca_key_of_another_owner_signs_and_stays_theirs() {
+    if !is_root() {
+        return;
+    }
+    let t = Specimen::new();
+    for name in ["pki/ca.key", "pki/ca.crt", "pki/sa.key"] {
+        chown(t.path(name), Some(4242), Some(4343)).unwrap();
+    }
+    t.pki(&["renew", "all"]).ok();
+    for name in ["pki/ca.key", "pki/ca.crt", "pki/sa.key"] {
+        let metadata = t.path(name).metadata().unwrap();
+        assert_eq!((metadata.uid(), metadata.gid()), (4242, 4343), "{name}");
+    }
+}
+
+/// The umask of whoever wrote them by hand decides, and `cp` without `-p`.
+#[test]
+fn a_whole_tree_of_loose_modes_is_tightened_at_once() {
+    let t = Specimen::new();
+    let names: Vec<_> = t
+        .snapshot()
+        .into_keys()
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|end| ["key", "conf", "pub"].iter().any(|one| end == *one))
+        })
+        .collect();
+    assert_eq!(names.len(), 17, "{names:?}");
+    for name in &names {
+        t.chmod(t.folder().join(name).to_str().unwrap(), 0o644);
+    }
+    let run = t.pki(&["init"]).ok();
+    for name in &names {
+        let mode = t.folder().join(name).metadata().unwrap().mode() & 0o7777;
+        assert_eq!(mode, 0o600, "{}: {run}", name.display());
+    }
+    assert_eq!(
+        run.stdout.matches("others could read it").count(),
+        names.len(),
+        "{run}"
+    );
+}
+
 /// What is kept for a rollback holds the old keys.
 #[test]
 fn the_old_files_are_kept_where_nobody_else_can_read_them() {

@@ -93,6 +93,36 @@ fn a_full_file_system_leaves_the_old_tree() {
     }
 }
 
+/// There is room, and no place for another name.
+#[test]
+fn a_file_system_without_inodes_leaves_the_old_tree() {
+    if !can_mount() {
+        return;
+    }
+    for further in [2, 6, 12, 20, 30] {
+        let t = Specimen::new();
+        // As many as the tree has, the root, and some more.
+        let inodes = t.snapshot().len() + 1 + further;
+        let script = format!(
+            "mkdir $ROOT/small; mount -t tmpfs -o size=8m,nr_inodes={inodes} none $ROOT/small; cp -a $ROOT/etc $ROOT/small/etc;
+             code=0; $PKI renew all --rootfs $ROOT/small || code=$?; rm -f $ROOT/small/etc/kubernetes/.pki/lock;
+             cp -a $ROOT/small/etc $ROOT/after; exit $code"
+        );
+        let run = mounted(&t, &script);
+        assert_eq!(run.code, Some(1), "{inodes}: {run}");
+        assert!(
+            run.stderr.contains("No space left on device")
+                && run.stderr.contains("no file was changed"),
+            "{inodes}: {run}"
+        );
+        t.remove(".pki/lock");
+        let mut after = crate::inputs::specimen::snapshot(&t.folder().join("after"));
+        after.remove(Path::new("kubernetes/.pki/generations"));
+        let before = crate::inputs::specimen::snapshot(&t.folder().join("etc"));
+        assert_eq!(differences(&before, &after), "", "{inodes}: {run}");
+    }
+}
+
 #[test]
 fn a_first_tree_that_does_not_fit_leaves_none() {
     if !can_mount() {
