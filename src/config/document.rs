@@ -240,6 +240,10 @@ impl Builder<'_> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let value = scalar(&text, style, tag.as_deref()).map_err(|m| (line, m))?;
+                if anchor != 0 && matches!(value, Value::Null) {
+                    let message = "has an anchor (`&`) and no value; is a quote missing?";
+                    self.problem(line, self.path(), message.to_owned());
+                }
                 let merge = matches!(style, ScalarStyle::Plain) && text == "<<";
                 let weight = 1 + text.len();
                 self.complete(line, anchor, value, (1, weight), merge)

@@ -18,7 +18,6 @@ const PARSER: DurationParser<'static> = DurationParser::builder()
     ])
     .disable_exponent()
     .disable_infinity()
-    .parse_multiple(None)
     .build();
 
 /// Returns the duration that `text` spells, such as `8760h`, `1h30m`, `1.5h` or `365d`.
@@ -38,9 +37,16 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     if text.is_empty() || !text.split_inclusive(UNITS).all(is_number_with_unit) {
         return Err(no_duration());
     }
-    // What is left to fail is the size.
-    match PARSER.parse(text).map(Duration::try_from) {
-        Ok(Ok(duration)) if duration <= LONGEST => Ok(duration),
+    // One after the other: of two, the library does not take a second one that begins with a point. What is left to fail is
+    // the size.
+    let sum = text
+        .split_inclusive(UNITS)
+        .try_fold(Duration::ZERO, |sum, part| {
+            let duration = Duration::try_from(PARSER.parse(part).ok()?).ok()?;
+            sum.checked_add(duration)
+        });
+    match sum {
+        Some(duration) if duration <= LONGEST => Ok(duration),
         _ => Err(format!(
             "{} is longer than 100 years (`36525d`)",
             quote(text)
@@ -102,6 +108,8 @@ mod tests {
         check_ok("1h30m", 5400);
         check_ok("1.5h", 5400);
         check_ok(".5h", 1800);
+        check_ok("1h.5m", 3630);
+        check_ok("1.5h1.5m", 5490);
         check_ok("365d", 365 * 86400);
         check_ok("1d12h", 36 * 3600);
         check_ok("36525d", 36525 * 86400);

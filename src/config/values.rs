@@ -237,6 +237,12 @@ pub(super) fn validity(text: &str) -> Result<Duration, String> {
             quote(text)
         ));
     }
+    if validity.subsec_nanos() > 0 {
+        return Err(format!(
+            "{} has a fraction of a second; certificates count whole ones",
+            quote(text)
+        ));
+    }
     Ok(validity)
 }
 
