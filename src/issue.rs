@@ -1,6 +1,7 @@
 //! Carries out a plan in memory: generates the keys on all cores, signs, lays out the files, and checks every one of them
 //! as if it had just been read from disk. Nothing is written here.
 
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -217,7 +218,7 @@ impl Workshop<'_> {
             } => {
                 let key = key.context("there is no key")?;
                 let certificate = self_signed_ca(common_name, &key, *dates)?;
-                check_ca(&certificate, self.now)?;
+                check_ca(slice::from_ref(&certificate), self.now)?;
                 ensure!(
                     certificate.public_key() == key.public_key()?,
                     "the certificate is not for the key"
@@ -351,15 +352,15 @@ impl Workshop<'_> {
             .new_cas
             .iter()
             .find(|(ca, ..)| *ca == row)
-            .map(|(_, certificate, key)| (certificate, key));
+            .map(|(_, certificate, key)| (slice::from_ref(certificate), key));
         let there = || {
             let holding = self.inventory.holding(row)?;
-            Some((holding.leaf()?, holding.key()?))
+            Some((holding.chain()?, holding.key()?))
         };
-        let (certificate, key) = made
+        let (chain, key) = made
             .or_else(there)
             .with_context(|| format!("CA `{}` is gone", row.name))?;
-        Issuer::new(certificate, key, self.now).with_context(|| format!("CA `{}`", row.name))
+        Issuer::new(chain, key, self.now).with_context(|| format!("CA `{}`", row.name))
     }
 
     /// Returns the PEM of every CA that a kubeconfig of this tree has to trust.

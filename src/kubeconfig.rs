@@ -107,14 +107,8 @@ impl Kubeconfig {
         if text.is_empty() {
             return Err(KubeconfigError::Empty);
         }
-        // What is not meant as a number must not be rewritten as one; client-go reads names such as `007` as text.
-        let options = serde_saphyr::options! {
-            leading_zero_numbers_as_strings: true,
-            underscored_numbers_as_strings: true,
-            with_snippet: false,
-        };
-        let document: Value = serde_saphyr::from_slice_with_options(text, options)
-            .map_err(|error| KubeconfigError::Yaml(yaml_reason(&error)))?;
+        let mut document = read(text, Booleans::Core)?;
+        restore_booleans(&mut document, read(text, Booleans::AnyCase)?);
         expect(&document, "apiVersion", "v1")?;
         expect(&document, "kind", "Config")?;
         let current = string(&document, "current-context")?;
@@ -191,7 +185,14 @@ impl Kubeconfig {
 
     /// Returns the path in `certificate-authority`, if the CA is a file of its own.
     pub fn ca_file(&self) -> Option<&str> {
-        self.cluster()?.get("certificate-authority")?.as_str()
+        let path = self.cluster()?.get("certificate-authority")?.as_str()?;
+        Some(path).filter(|path| !path.is_empty())
+    }
+
+    /// Returns whether the current context's cluster may show any certificate at all.
+    pub fn trusts_anyone(&self) -> bool {
+        let skips = |cluster: &Value| cluster.get("insecure-skip-tls-verify")?.as_bool();
+        self.cluster().and_then(skips).unwrap_or(false)
     }
 
     /// Returns the credentials of the current context's user.
@@ -201,8 +202,10 @@ impl Kubeconfig {
             .document
             .get("users")
             .and_then(|users| users.get(self.user)?.get("user"))
+            .filter(|user| user.as_object().is_some_and(|user| !user.is_empty()))
         else {
-            return Ok(Client::Other);
+            // A file that was cut off ends like this, and nobody gets anywhere with it.
+            return Err(field(&path, "it is missing"));
         };
         let certificate = decoded(user, "client-certificate-data", &path)?;
         let key = decoded(user, "client-key-data", &path)?;
@@ -224,7 +227,8 @@ impl Kubeconfig {
                     Some(certificate) => Client::Files {
                         certificate: certificate.to_owned(),
                     },
-                    None => Client::Other,
+                    None if has_credentials(user) => Client::Other,
+                    None => return Err(field(&path, "it has no credentials")),
                 },
             ),
         }
@@ -303,6 +307,53 @@ impl fmt::Display for KubeconfigError {
 }
 
 impl std::error::Error for KubeconfigError {}
+
+/// Which plain words are booleans.
+#[derive(Clone, Copy, PartialEq)]
+enum Booleans {
+    /// Those of YAML 1.2 (section 10.3.2).
+    Core,
+    /// Those of YAML 1.1 as well, in any mixture of capitals.
+    AnyCase,
+}
+
+fn read(text: &[u8], booleans: Booleans) -> Result<Value, KubeconfigError> {
+    // What is not meant as a number must not be rewritten as one; client-go reads names such as `007` as text. The largest
+    // kubeconfigs have a few hundred nodes.
+    let options = serde_saphyr::options! {
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        strict_booleans: booleans == Booleans::Core,
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_nodes: 25_000 },
+    };
+    serde_saphyr::from_slice_with_options(text, options)
+        .map_err(|error| KubeconfigError::Yaml(yaml_reason(&error)))
+}
+
+/// Takes over the booleans that client-go reads as such and YAML 1.2 does not. The library knows no more than all or none:
+/// with all of them a word like `nO`, which is text to client-go, would be rewritten as `false`.
+fn restore_booleans(document: &mut Value, any_case: Value) {
+    /// `gopkg.in/yaml.v2`, `resolve.go`.
+    const YAML_1_1: [&str; 16] = [
+        "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off",
+        "OFF",
+    ];
+    match (&mut *document, any_case) {
+        (Value::Object(fields), Value::Object(others)) => {
+            let pairs = fields.values_mut().zip(others.into_iter().map(|(_, v)| v));
+            pairs.for_each(|(field, other)| restore_booleans(field, other));
+        }
+        (Value::Array(items), Value::Array(others)) => {
+            let pairs = items.iter_mut().zip(others);
+            pairs.for_each(|(item, other)| restore_booleans(item, other));
+        }
+        (Value::String(text), boolean @ Value::Bool(_)) if YAML_1_1.contains(&text.as_str()) => {
+            *document = boolean;
+        }
+        _ => {}
+    }
+}
 
 /// Returns the library's reason with the line, without its advice to programmers.
 fn yaml_reason(error: &serde_saphyr::Error) -> String {
@@ -391,6 +442,16 @@ fn named<'a>(
             format!("there is no `{}` in {list}", brief(name)),
         )),
     }
+}
+
+/// Returns whether a user proves who it is with something else than a certificate.
+fn has_credentials(user: &Value) -> bool {
+    const FIELDS: [&str; 5] = ["token", "tokenFile", "username", "auth-provider", "exec"];
+    FIELDS.into_iter().any(|name| match user.get(name) {
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(value) => !value.is_null(),
+        None => false,
+    })
 }
 
 fn decoded(parent: &Value, key: &str, path: &str) -> Result<Option<Vec<u8>>, KubeconfigError> {

@@ -69,6 +69,8 @@ enum Renew {
     HealsForNow(&'static str),
     /// Everything is renewed; what is wrong is none of it, and stays as it is.
     Besides,
+    /// The same for something that makes the row useless, so the exit code is 5 and this is said of it.
+    BesidesSaying(&'static str, &'static str),
     /// The row stays byte for byte and is named with the reason; every other one is renewed; exit code 5.
     LeavesOut(&'static str, &'static str),
     /// The row is not `pki`'s to renew: as [`Renew::LeavesOut`], with exit code 0.
@@ -375,6 +377,14 @@ fn judge_renewal(spoil: &impl Fn(&Specimen), renew: Renew) {
         Renew::HealsForNow(row) => {
             assert!(LEAVES.contains(row), "{row}");
             (4, nothing, nothing, "")
+        }
+        Renew::BesidesSaying(row, reason) => {
+            let is_said = |line: &str| line.contains(row) && line.contains(reason);
+            assert!(
+                run.stderr.lines().any(is_said),
+                "renew should say {reason:?} of {row}: {run}"
+            );
+            (5, nothing, nothing, "")
         }
         Renew::LeavesOut(row, reason) => (5, std::slice::from_ref(row), nothing, *reason),
         Renew::Skips(row, reason) => (0, std::slice::from_ref(row), nothing, *reason),

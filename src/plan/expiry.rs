@@ -2,6 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
+use super::NO_CA;
 use super::soundness::{Unsound, judge};
 use crate::catalog::{
     APISERVER_ETCD_CLIENT, CATALOG, ETCD_CA, ETCD_HEALTHCHECK_CLIENT, ETCD_PEER, ETCD_SERVER,
@@ -12,7 +13,7 @@ use crate::printable::escaped;
 use crate::store::inventory::{ClientFile, Found, Holding, Inventory};
 use crate::x509::certificate::Certificate;
 use crate::x509::issue::{IssuerError, check_ca};
-use crate::x509::verify::VerifyError;
+use crate::x509::verify::{VerifyError, is_falsely_claimed};
 
 /// When everything in a tree expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub enum Renewer {
     Owner,
     /// Nobody: a CA has to be replaced.
     Nobody,
+    /// `pki init`, once it is out of the way: it lacks more than a valid certificate.
+    Init,
 }
 
 /// What was found of a thing that can expire.
@@ -156,6 +159,10 @@ fn has_client_certificate(holding: &Holding) -> bool {
     }
 }
 
+fn trusts_nobody(holding: &Holding) -> bool {
+    matches!(holding, Holding::Kubeconfig(Found::Present(file)) if file.names_no_ca() && !file.kubeconfig.trusts_anyone())
+}
+
 fn is_dateless(holding: &Holding) -> bool {
     matches!(holding, Holding::Kubeconfig(Found::Present(file)) if matches!(file.client, ClientFile::Other))
 }
@@ -166,11 +173,16 @@ pub fn check(rows: &[&'static Row], inventory: &Inventory, now: OffsetDateTime) 
         .iter()
         .copied()
         .partition(|row| inventory.holding(row).is_some_and(is_dateless));
+    let broken_cas: Vec<&Row> = CATALOG
+        .iter()
+        .copied()
+        .filter(|row| row.is_ca() && problem(row, inventory, now).is_some())
+        .collect();
     let items = |wants_ca: bool| {
         let mut items: Vec<_> = dated
             .iter()
             .filter(|row| row.is_ca() == wants_ca)
-            .map(|row| item(row, inventory, now))
+            .map(|row| item(row, inventory, &broken_cas, now))
             .collect();
         items.sort_unstable_by_key(|item| item.name);
         items
@@ -182,7 +194,12 @@ pub fn check(rows: &[&'static Row], inventory: &Inventory, now: OffsetDateTime) 
     }
 }
 
-fn item(row: &'static Row, inventory: &Inventory, now: OffsetDateTime) -> Item {
+fn item(
+    row: &'static Row,
+    inventory: &Inventory,
+    broken_cas: &[&Row],
+    now: OffsetDateTime,
+) -> Item {
     let state = inventory
         .holding(row)
         .map_or(State::Missing, |holding| state(holding, now));
@@ -198,13 +215,12 @@ fn item(row: &'static Row, inventory: &Inventory, now: OffsetDateTime) -> Item {
         external,
         optional: row.is_optional(),
         renewer: match inventory.holding(row).and_then(client) {
+            _ if inventory.holding(row).is_some_and(trusts_nobody) => Renewer::Init,
             Some(ClientFile::Rotating(_)) => Renewer::Kubelet,
             Some(ClientFile::Referenced { .. }) => Renewer::Owner,
             _ if row.is_ca() => Renewer::Nobody,
             // What it signs anew would be refused as well.
-            _ if authority.is_some_and(|ca| problem(ca, inventory, now).is_some()) => {
-                Renewer::Nobody
-            }
+            _ if authority.is_some_and(|ca| broken_cas.contains(&ca)) => Renewer::Nobody,
             _ if has_external_ca => Renewer::ExternalCa,
             _ => Renewer::Pki,
         },
@@ -235,24 +251,30 @@ fn problem(row: &'static Row, inventory: &Inventory, now: OffsetDateTime) -> Opt
             certificate: Found::Absent,
             key: Found::Present(_),
         } if !row.is_ca() => return Some("its key is there without it".to_owned()),
-        // The kubelet's certificate may have come from another signer than this tree's CA.
-        _ if matches!(client(holding), Some(ClientFile::Rotating(_))) => return None,
         _ => {}
     }
     let chain = holding.chain()?;
     let leaf = chain.first()?;
     // Dates are judged by themselves.
     let at = within(leaf, now);
+    if trusts_nobody(holding) {
+        return Some(NO_CA.to_owned());
+    }
     let Some(signer) = row.signer() else {
         if let Some(other) = super::other_ca(row, leaf) {
             return Some(format!("it is the CA `{other}`"));
         }
-        return match check_ca(leaf, at) {
-            Ok(()) | Err(IssuerError::Expired(_) | IssuerError::NotYetValid(_)) => None,
+        return match check_ca(chain, at) {
+            Ok(_) | Err(IssuerError::Expired(_) | IssuerError::NotYetValid(_)) => None,
             Err(error) => Some(error.to_string()),
         };
     };
     let anchors = inventory.ca_certificates(signer)?;
+    // The kubelet's certificate may have come from another signer than this tree's CA.
+    if matches!(client(holding), Some(ClientFile::Rotating(_))) {
+        let wrong = VerifyError::BadSignature;
+        return is_falsely_claimed(leaf, anchors).then(|| wrong.to_string());
+    }
     match judge(row, chain, None, anchors, at) {
         Err(Unsound::Chain(VerifyError::Expired(_) | VerifyError::NotYetValid(_))) => None,
         Err(unsound @ (Unsound::Chain(_) | Unsound::Intermediate | Unsound::Name)) => {

@@ -8,7 +8,7 @@ mod existing;
 
 use time::OffsetDateTime;
 
-use super::soundness::{belongs, key_hint};
+use super::soundness::{belongs, ca_hint, key_hint};
 use super::{Action, KeySource, Leaf, Make, Plan, Refusal, Step, dates, wanted};
 use crate::catalog::{CATALOG, Profile, Row};
 use crate::config::cluster::Cluster;
@@ -93,7 +93,7 @@ impl Planner<'_> {
                         format!("it is the CA `{other}`: are the files of the two exchanged?");
                     return self.refuse(row, &what, "put each into its place");
                 }
-                if let Err(error) = check_ca(certificate, self.now) {
+                if let Err(error) = check_ca(chain, self.now) {
                     return self.refuse(row, &error.to_string(), ca_hint(&error));
                 }
                 match key {
@@ -165,7 +165,10 @@ impl Planner<'_> {
             (Found::Absent, Found::Present(_)) => self.refuse(
                 row,
                 "its key is there and its certificate is not",
-                "have a certificate signed for that key, or reissue both with `pki renew`",
+                format!(
+                    "have a certificate signed for that key, or run `pki renew {}`, which makes both anew",
+                    row.name
+                ),
             ),
             (Found::Present(_), Found::Absent) => self.refuse(
                 row,
@@ -362,18 +365,5 @@ fn made(make: Make) -> Action {
     Action::Make {
         make: Box::new(make),
         changes: Vec::new(),
-    }
-}
-
-fn ca_hint(error: &IssuerError) -> &'static str {
-    match error {
-        IssuerError::Expired(_) => "the CA has to be replaced, and everything it signed with it",
-        IssuerError::NotYetValid(_) => "set the clock",
-        IssuerError::WeakSignature | IssuerError::UnknownCritical(_) => {
-            "replace the CA by one that Kubernetes components accept"
-        }
-        IssuerError::NotCa | IssuerError::KeyMismatch | IssuerError::Damaged => {
-            "put the file back from a backup"
-        }
     }
 }

@@ -280,6 +280,9 @@ fn other_ca(row: &Row, certificate: &Certificate) -> Option<&'static str> {
     CATALOG.iter().find(is_other).map(|other| other.name)
 }
 
+/// What is said of a kubeconfig that trusts nobody.
+const NO_CA: &str = "it names no CA, so nothing that it connects to can be trusted";
+
 /// Returns how a message names a row.
 pub(crate) fn title(row: &Row) -> String {
     if row.is_ca() {

@@ -7,7 +7,7 @@ mod old;
 use time::{Duration, OffsetDateTime};
 
 use self::old::{Old, changes, old_pair};
-use super::soundness::{belongs, key_hint};
+use super::soundness::{belongs, ca_hint, key_hint};
 use super::{Action, Change, KeySource, Leaf, Make, Plan, Refusal, Step, dates, expiry, wanted};
 use crate::catalog::Row;
 use crate::config::cluster::{Cluster, DEFAULT_CERTIFICATE_VALIDITY};
@@ -16,6 +16,7 @@ use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::issue::{Contents, Issuer, IssuerError};
 use crate::x509::key::PrivateKey;
+use crate::x509::verify;
 
 /// What to renew, and how.
 #[derive(Clone, Debug)]
@@ -88,6 +89,8 @@ pub fn plan(
         Err(planner.refusal)
     }
 }
+
+const DAMAGED: &str = "its signature is not its CA's: it was damaged, or changed";
 
 struct Planner<'a> {
     request: &'a Request<'a>,
@@ -163,13 +166,17 @@ impl<'a> Planner<'a> {
             let hint = "move it away and run `pki init`";
             return Err(self.fail(row, "it is a CA certificate, want a leaf", hint));
         }
-        let Some(contents) = self.contents(row, old) else {
-            let what = old
-                .broken
-                .map_or("its certificate is missing", |broken| {
-                    broken.message.as_str()
-                })
-                .to_owned();
+        // What was changed since its CA signed it may say anything.
+        let is_damaged = old
+            .leaf
+            .is_some_and(|leaf| verify::is_damaged(leaf, issuer.certificate()));
+        let believed = old.leaf.filter(|_| !is_damaged);
+        let Some(contents) = self.contents(row, believed) else {
+            let what = match old.broken {
+                Some(broken) => broken.message.clone(),
+                None if is_damaged => DAMAGED.to_owned(),
+                None => "its certificate is missing".to_owned(),
+            };
             let hint =
                 "give `--config`: without a configuration nothing says which names it should have";
             return Err(self.fail(row, &what, hint));
@@ -223,6 +230,10 @@ impl<'a> Planner<'a> {
             key,
             dates,
         };
+        if is_damaged {
+            let what = format!("`{}`: {DAMAGED}; it is made anew", row.name);
+            self.plan.warnings.push(what);
+        }
         let declared = self.request.declared;
         let validity = declared.map(|cluster| cluster.certificate_validity);
         let changes = changes(old, &leaf, issuer.certificate(), validity);
@@ -250,7 +261,7 @@ impl<'a> Planner<'a> {
                 let certificate = chain.first().ok_or(None)?;
                 match (
                     super::other_ca(signer, certificate),
-                    Issuer::new(certificate, key, self.now),
+                    Issuer::new(chain, key, self.now),
                 ) {
                     (None, Ok(issuer)) => return Ok(issuer),
                     (Some(other), _) => (
@@ -264,7 +275,7 @@ impl<'a> Planner<'a> {
                         format!("{}: {error}", super::title(signer)),
                         match &error {
                             IssuerError::KeyMismatch => key_hint(key, chain),
-                            _ => "mend the CA first",
+                            _ => ca_hint(&error),
                         },
                     ),
                 }
@@ -284,8 +295,8 @@ impl<'a> Planner<'a> {
         Err(None)
     }
 
-    fn contents(&self, row: &Row, old: &Old<'_>) -> Option<Contents> {
-        let of_old = old.leaf.map(Contents::of);
+    fn contents(&self, row: &Row, old: Option<&Certificate>) -> Option<Contents> {
+        let of_old = old.map(Contents::of);
         let declared = match self.request.declared {
             // The copied client certificate of an external etcd is what its owner made it.
             Some(cluster) if wanted::is_wanted(row, cluster) => {
@@ -293,7 +304,7 @@ impl<'a> Planner<'a> {
             }
             Some(_) => None,
             // Most client certificates say the same in every cluster.
-            None if old.leaf.is_none() => wanted::constant_contents(row)?.ok(),
+            None if old.is_none() => wanted::constant_contents(row)?.ok(),
             None => None,
         };
         match (of_old, declared) {

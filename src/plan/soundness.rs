@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use crate::catalog::Row;
 use crate::x509::certificate::Certificate;
+use crate::x509::issue::IssuerError;
 use crate::x509::key::PrivateKey;
 use crate::x509::verify::{VerifyError, is_signed_by, verify};
 
@@ -38,11 +39,11 @@ pub fn judge(
     now: OffsetDateTime,
 ) -> Result<(), Unsound> {
     if let Some((leaf, behind)) = chain.split_first() {
-        if !leaf.has_valid_serial() {
-            return Err(Unsound::Serial);
-        }
         for usage in row.usages() {
             verify(chain, anchors, *usage, now).map_err(Unsound::Chain)?;
+        }
+        if !leaf.has_valid_serial() {
+            return Err(Unsound::Serial);
         }
         if !behind.iter().all(Certificate::claims_ca) {
             return Err(Unsound::SeveralLeaves);
@@ -85,6 +86,29 @@ pub fn key_hint(key: &PrivateKey, chain: &[Certificate]) -> &'static str {
         "the key is that of another certificate in the same file: put that one first, as the one that signs"
     } else {
         "put back the key that belongs to it, or take the key away if this CA is an external one"
+    }
+}
+
+/// Returns what to do about a CA that must not issue.
+pub fn ca_hint(error: &IssuerError) -> &'static str {
+    match error {
+        IssuerError::Expired(_) => "the CA has to be replaced, and everything it signed with it",
+        IssuerError::NotYetValid(_) => "set the clock",
+        IssuerError::WeakSignature | IssuerError::UnknownCritical(_) => {
+            "replace the CA by one that Kubernetes components accept"
+        }
+        IssuerError::Unproven(_) => {
+            "put the certificate of its issuer behind it, into the same file; if it should be its own issuer, put the file back from a backup"
+        }
+        IssuerError::Other(..) => {
+            "take that certificate out of the file, or put the file back from a backup"
+        }
+        IssuerError::NotByIssuer(_) => {
+            "put the file back from a backup, or the certificate of its true issuer behind it"
+        }
+        IssuerError::NotCa | IssuerError::KeyMismatch | IssuerError::Damaged => {
+            "put the file back from a backup"
+        }
     }
 }
 

@@ -337,6 +337,7 @@ fn verdict(item: &Item) -> Verdict {
         }
         Renewer::ExternalCa => "the CA is external: have it sign them again",
         Renewer::Pki => "`pki renew --due WARN` renews what is due",
+        Renewer::Init => "move it away, and `pki init` makes it anew",
     };
     if let Some(problem) = &item.problem {
         let name = item.name;
@@ -345,7 +346,9 @@ fn verdict(item: &Item) -> Verdict {
                 "put it back from a backup, or replace it and everything it signed".to_owned()
             }
             Renewer::Pki => format!("`pki renew {name}` makes key and certificate anew"),
-            Renewer::Kubelet | Renewer::Owner | Renewer::ExternalCa => remedy.to_owned(),
+            Renewer::Kubelet | Renewer::Owner | Renewer::ExternalCa | Renewer::Init => {
+                remedy.to_owned()
+            }
         };
         return Verdict::Alone(format!("`{name}`: {problem}; {remedy}"));
     }

@@ -251,6 +251,13 @@ impl Holding {
     }
 }
 
+impl KubeconfigFile {
+    /// Returns whether it names no CA, neither in itself nor in a file.
+    pub fn names_no_ca(&self) -> bool {
+        self.ca.is_none() && self.kubeconfig.ca_file().is_none()
+    }
+}
+
 impl<T> Found<T> {
     /// Returns whether there is no such file.
     pub fn is_absent(&self) -> bool {

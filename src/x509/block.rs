@@ -3,6 +3,7 @@
 //! What is wrong with one is said in words of our own. The library's messages quote the file: of a key whose BEGIN line
 //! lacks a dash, or which has an empty line within, they would show the key.
 
+use memchr::{memchr2, memmem};
 use pem::{Pem, PemError};
 
 /// Reads every block of a file; text around them is passed over, as Go's `encoding/pem` does.
@@ -12,26 +13,35 @@ pub(super) fn blocks(text: &[u8]) -> Result<Vec<Pem>, String> {
     if starts(text).any(is_within) {
         return Err("something stands before BEGIN in its line".to_owned());
     }
+    if memmem::find_iter(text, END).any(is_within) {
+        return Err("something stands before END in its line".to_owned());
+    }
     // The library takes these for blanks between lines, and nothing else does.
     let first = starts(text).next().unwrap_or(text.len());
-    let is_stray = |byte: &u8| matches!(byte, 0x0b | 0x0c);
-    if text.iter().skip(first).any(is_stray) {
+    if memchr2(0x0b, 0x0c, text.get(first..).unwrap_or_default()).is_some() {
         return Err("it has a vertical tab or a form feed".to_owned());
     }
     let blocks = pem::parse_many(text).map_err(|error| reason(&error))?;
     // The library passes over a block that has no end; a file cut short must not look like a shorter one.
     let begun = starts(text).count();
-    if begun == blocks.len() {
-        Ok(blocks)
-    } else {
-        Err(format!("{begun} blocks begin, {} end", blocks.len()))
+    if begun != blocks.len() {
+        return Err(format!("{begun} blocks begin, {} end", blocks.len()));
     }
+    // Nor does it see one whose BEGIN line is damaged.
+    let ended = memmem::find_iter(text, END).count();
+    if ended != begun {
+        return Err(format!("{begun} blocks begin, {ended} end"));
+    }
+    let last_line = text.rsplit(|byte| *byte == b'\n').next();
+    if last_line.is_some_and(|line| !line.is_empty() && BEGIN.starts_with(line)) {
+        return Err("it is cut off where another block begins".to_owned());
+    }
+    Ok(blocks)
 }
 
 /// Returns where blocks begin.
 fn starts(text: &[u8]) -> impl Iterator<Item = usize> {
-    let windows = text.windows(BEGIN.len()).enumerate();
-    windows.filter_map(|(at, window)| (window == BEGIN).then_some(at))
+    memmem::find_iter(text, BEGIN)
 }
 
 /// Returns the label of a block, if it is one that can be shown.
@@ -44,6 +54,7 @@ pub(super) fn label(label: &str) -> String {
 }
 
 const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
 
 fn reason(error: &PemError) -> String {
     match error {
@@ -124,5 +135,16 @@ mod tests {
         assert_eq!(blocks(text.as_bytes()).unwrap().len(), 2);
         let cut = text.get(..text.len() - 2).unwrap();
         assert_eq!(blocks(cut.as_bytes()).unwrap_err(), "2 blocks begin, 1 end");
+        for length in 1..BEGIN.len() {
+            let cut = [KEY.as_bytes(), BEGIN.get(..length).unwrap()].concat();
+            let reason = "it is cut off where another block begins";
+            assert_eq!(blocks(&cut).unwrap_err(), reason);
+        }
+        let damaged = text.replacen("-----BEGIN", "-----BEGiN", 1);
+        let reason = blocks(damaged.as_bytes()).unwrap_err();
+        assert_eq!(reason, "1 blocks begin, 2 end");
+        let damaged = KEY.replacen("-----BEGIN", "----BEGIN", 1);
+        let reason = blocks(damaged.as_bytes()).unwrap_err();
+        assert_eq!(reason, "0 blocks begin, 1 end");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 
+use memchr::memmem;
 use time::OffsetDateTime;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::AssociatedOid;
@@ -21,8 +22,8 @@ use super::key::{PublicKey, sha256, unix_lines};
 use super::san::San;
 use crate::catalog::Usage;
 use crate::printable::tame;
-const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 
+const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 const ANY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 
@@ -58,6 +59,14 @@ impl Certificate {
         let certificate = Certificate { der, parsed };
         check_extensions(certificate.extensions())
             .map_err(|error| CertificateError::Malformed(1, error.to_string()))?;
+        // RFC 5280 section 4.1.1.2; Go refuses it as well.
+        if certificate.parsed.signature_algorithm()
+            != certificate.parsed.tbs_certificate().signature()
+        {
+            let reason =
+                "its signature algorithm is one inside of what is signed and another outside";
+            return Err(CertificateError::Malformed(1, reason.to_owned()));
+        }
         let mut seen = HashSet::new();
         // RFC 5280 section 4.2: none of them twice; Go refuses it.
         if let Some(twice) = certificate
@@ -77,10 +86,7 @@ impl Certificate {
     pub fn chain_from_pem(text: &[u8]) -> Result<Vec<Certificate>, CertificateError> {
         let chain = Certificate::chain_beside_key(text)?;
         // The key of a `.crt`, which is 0644, is everybody's.
-        if text
-            .windows(PRIVATE_KEY.len())
-            .any(|window| window == PRIVATE_KEY)
-        {
+        if memmem::find(text, PRIVATE_KEY).is_some() {
             return Err(CertificateError::PrivateKey);
         }
         Ok(chain)

@@ -36,7 +36,9 @@ use super::algorithm::Algorithm;
 use super::certificate::{Certificate, general_name_text, usage_oid, usage_text};
 use super::key::{KeyError, PrivateKey, PublicKey, random};
 use super::san::San;
+use super::verify::{can_judge, is_signed_by};
 use crate::catalog::Usage;
+use crate::printable::tame;
 
 pub(super) const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 pub(super) const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
@@ -85,6 +87,12 @@ pub enum IssuerError {
     KeyMismatch,
     /// A self-signed CA certificate whose signature does not verify.
     Damaged,
+    /// The signature is not that of the issuer behind it; the issuer's name.
+    NotByIssuer(String),
+    /// Nothing shows whose signature it is: it names no key, and its issuer is not behind it; the issuer's name.
+    Unproven(String),
+    /// Something is wrong with another certificate of its file: its position, from 1, and the reason.
+    Other(usize, Box<IssuerError>),
     /// A signature algorithm that nothing accepts any more, such as SHA-1.
     WeakSignature,
     /// A critical extension that is not known here; its identifier.
@@ -232,13 +240,13 @@ impl Contents {
 }
 
 impl<'a> Issuer<'a> {
-    /// Takes a CA that may issue at `now`: it is a CA, valid, undamaged, and the key is its own.
+    /// Takes a CA that may issue at `now`, the first one of its file: it is a CA, valid, undamaged, and the key is its own.
     pub fn new(
-        certificate: &'a Certificate,
+        chain: &'a [Certificate],
         key: &'a PrivateKey,
         now: OffsetDateTime,
     ) -> Result<Issuer<'a>, IssuerError> {
-        check_ca(certificate, now)?;
+        let certificate = check_ca(chain, now)?;
         match key.public_key() {
             Ok(public) if public == certificate.public_key() => Ok(Issuer { certificate, key }),
             _ => Err(IssuerError::KeyMismatch),
@@ -279,11 +287,14 @@ impl<'a> Issuer<'a> {
     }
 }
 
-/// Checks that a certificate is a CA's and valid at `now`, whether or not its key is at hand.
-pub fn check_ca(certificate: &Certificate, now: OffsetDateTime) -> Result<(), IssuerError> {
-    if !certificate.is_ca() {
-        return Err(IssuerError::NotCa);
-    }
+/// Checks that the first certificate of a file is a CA's and valid at `now`, whether or not its key is at hand, and returns it.
+///
+/// What stands behind it may be its issuer, or any other CA; each has to be as it was signed, as far as that can be told.
+pub fn check_ca(chain: &[Certificate], now: OffsetDateTime) -> Result<&Certificate, IssuerError> {
+    let (certificate, behind) = match chain.split_first() {
+        Some((certificate, behind)) if certificate.is_ca() => (certificate, behind),
+        _ => return Err(IssuerError::NotCa),
+    };
     if let Some(extension) = certificate
         .extensions()
         .iter()
@@ -291,11 +302,16 @@ pub fn check_ca(certificate: &Certificate, now: OffsetDateTime) -> Result<(), Is
     {
         return Err(IssuerError::UnknownCritical(extension.extn_id.to_string()));
     }
-    if !super::verify::can_judge(certificate) {
+    if !can_judge(certificate) {
         return Err(IssuerError::WeakSignature);
     }
-    if certificate.is_self_issued() && !super::verify::is_signed_by(certificate, certificate) {
-        return Err(IssuerError::Damaged);
+    check_signature(certificate, behind)?;
+    // What lies behind is trusted as well, and goes into the kubeconfigs.
+    for (index, other) in chain.iter().enumerate().skip(1) {
+        if can_judge(other) {
+            check_signature(other, chain)
+                .map_err(|error| IssuerError::Other(index + 1, Box::new(error)))?;
+        }
     }
     if certificate.not_after() < now {
         return Err(IssuerError::Expired(certificate.not_after()));
@@ -303,7 +319,43 @@ pub fn check_ca(certificate: &Certificate, now: OffsetDateTime) -> Result<(), Is
     if certificate.not_before() > now {
         return Err(IssuerError::NotYetValid(certificate.not_before()));
     }
-    Ok(())
+    Ok(certificate)
+}
+
+/// Checks a signature as far as that is possible with the certificates at hand: one that only a CA elsewhere can judge passes.
+fn check_signature(certificate: &Certificate, others: &[Certificate]) -> Result<(), IssuerError> {
+    /// How many CAs of one name are tried.
+    const MOST_ISSUERS: usize = 8;
+    if is_signed_by(certificate, certificate) {
+        return Ok(());
+    }
+    let (issuer, named) = (certificate.issuer(), certificate.authority_key_id());
+    // One whose name was damaged shows by its key identifier.
+    let may_be_issuer = |other: &&Certificate| {
+        other.subject() == issuer || (named.is_some() && named == other.subject_key_id())
+    };
+    let issuers: Vec<_> = others
+        .iter()
+        .filter(|other| *other != certificate)
+        .filter(may_be_issuer)
+        .take(MOST_ISSUERS)
+        .collect();
+    if issuers
+        .iter()
+        .any(|other| other.subject() == issuer && is_signed_by(certificate, other))
+    {
+        return Ok(());
+    }
+    let names_itself = named.is_some() && named == certificate.subject_key_id();
+    if certificate.is_self_issued() || names_itself {
+        return Err(IssuerError::Damaged);
+    }
+    match named {
+        _ if !issuers.is_empty() => Err(IssuerError::NotByIssuer(issuer.to_string())),
+        // RFC 5280 section 4.2.1.1: only a self-signed certificate may leave out the key identifier of its issuer.
+        None => Err(IssuerError::Unproven(issuer.to_string())),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Makes a self-signed CA certificate: its one SAN is its common name, as kubeadm's have it.
@@ -584,6 +636,19 @@ impl fmt::Display for IssuerError {
                 write!(f, "it has a critical extension that is not known here, {oid}; most verifiers refuse it")
             }
             IssuerError::Damaged => f.write_str("its own signature does not verify: the file is damaged"),
+            IssuerError::Other(position, error) => {
+                write!(f, "certificate {position} of its file is damaged: {error}")
+            }
+            IssuerError::NotByIssuer(issuer) => write!(
+                f,
+                "its signature is not that of its issuer, `{}`, whose certificate is behind it",
+                tame(issuer)
+            ),
+            IssuerError::Unproven(issuer) => write!(
+                f,
+                "nothing shows that it is undamaged: its issuer, `{}`, is not behind it in its file, and it has no authority key identifier",
+                tame(issuer)
+            ),
         }
     }
 }

@@ -11,8 +11,8 @@ use aws_lc_rs::signature::{
     EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use pkcs8::PrivateKeyInfoRef;
-use pkcs8::der::Encode;
 use pkcs8::der::asn1::ObjectIdentifier;
+use pkcs8::der::{Decode, Encode};
 use pkcs8::spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
@@ -113,7 +113,7 @@ impl PrivateKey {
             let der = Zeroizing::new(block.into_contents());
             match tag.as_str() {
                 _ if encrypted => return Err(KeyError::Encrypted),
-                "RSA PRIVATE KEY" => return PrivateKey::from_rsa(RsaKeyPair::from_der(&der)),
+                "RSA PRIVATE KEY" => return PrivateKey::from_rsa(RsaKeyPair::from_der(&der), &der),
                 "EC PRIVATE KEY" => return PrivateKey::from_sec1(&der),
                 PRIVATE_KEY => return PrivateKey::from_pkcs8(&der),
                 _ => labels.push(label(&tag)),
@@ -124,6 +124,7 @@ impl PrivateKey {
 
     fn from_rsa(
         parsed: Result<RsaKeyPair, aws_lc_rs::error::KeyRejected>,
+        der: &[u8],
     ) -> Result<PrivateKey, KeyError> {
         let key = parsed.map_err(|error| match error.to_string().as_str() {
             "TooSmall" => KeyError::Unsupported("RSA with less than 2048 bits".to_owned()),
@@ -138,6 +139,11 @@ impl PrivateKey {
         if exponent.len() < 3 {
             return Err(KeyError::Unsupported(
                 "RSA with a public exponent below 65537".to_owned(),
+            ));
+        }
+        if has_close_primes(der) {
+            return Err(KeyError::Unsupported(
+                "RSA with two primes so close to each other that anybody can find them".to_owned(),
             ));
         }
         let bits = key.public_modulus_len() * 8;
@@ -176,7 +182,9 @@ impl PrivateKey {
         let info = PrivateKeyInfoRef::try_from(der)
             .map_err(|error| KeyError::Malformed(error.to_string()))?;
         match info.algorithm.oid {
-            RSA_ENCRYPTION => PrivateKey::from_rsa(RsaKeyPair::from_pkcs8(der)),
+            RSA_ENCRYPTION => {
+                PrivateKey::from_rsa(RsaKeyPair::from_pkcs8(der), info.private_key.as_bytes())
+            }
             EC_PUBLIC_KEY => PrivateKey::from_sec1(der),
             other => Err(KeyError::Unsupported(format!(
                 "a key of algorithm {other}, neither RSA nor ECDSA"
@@ -233,6 +241,25 @@ impl PrivateKey {
                 Ok(signature.as_ref().to_vec())
             }
         }
+    }
+}
+
+/// Returns whether the primes of an RSA key (DER RSAPrivateKey, RFC 8017 appendix A.1.2) differ by less than FIPS 186-5
+/// section A.1.3 wants, 2^(half of the bits - 100). Fermat's method finds such primes at once.
+fn has_close_primes(der: &[u8]) -> bool {
+    /// The first 128 bits tell.
+    fn leading(prime: &[u8]) -> Option<u128> {
+        prime.first_chunk().copied().map(u128::from_be_bytes)
+    }
+    let Ok(key) = pkcs1::RsaPrivateKeyRef::from_der(der) else {
+        return false;
+    };
+    let (p, q) = (key.prime1.as_bytes(), key.prime2.as_bytes());
+    match (leading(p), leading(q)) {
+        (Some(p_leading), Some(q_leading)) if p.len() == q.len() => {
+            p_leading.abs_diff(q_leading) >> 28 == 0
+        }
+        _ => false,
     }
 }
 

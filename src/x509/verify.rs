@@ -120,6 +120,30 @@ pub fn is_signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
         .is_ok_and(|signed| signed.is_signed_with(issuer.public_key().spki()))
 }
 
+/// Returns whether a certificate claims a signature of `issuer` that its key did not make: it has been changed since.
+///
+/// Another CA of the same name has another key, which the authority key identifier tells (RFC 5280 section 4.2.1.1).
+pub fn is_damaged(certificate: &Certificate, issuer: &Certificate) -> bool {
+    let claims = match (certificate.authority_key_id(), issuer.subject_key_id()) {
+        (Some(named), Some(own)) => named == own,
+        _ => certificate.issuer() == issuer.subject(),
+    };
+    claims && can_judge(certificate) && !is_signed_by(certificate, issuer)
+}
+
+/// Returns whether a certificate names one of these CAs as its issuer, by key or by name, and none of them signed it.
+pub fn is_falsely_claimed(certificate: &Certificate, issuers: &[Certificate]) -> bool {
+    let named = certificate.authority_key_id();
+    let claims = |issuer: &Certificate| {
+        certificate.issuer() == issuer.subject()
+            || (named.is_some() && named == issuer.subject_key_id())
+    };
+    issuers.iter().any(claims)
+        && !issuers
+            .iter()
+            .any(|issuer| is_signed_by(certificate, issuer))
+}
+
 /// Returns whether the signature on a certificate is of a kind that is still accepted.
 pub fn can_judge(certificate: &Certificate) -> bool {
     Signed::split(certificate.der()).is_ok_and(|signed| signed.is_accepted())

@@ -1,6 +1,6 @@
 //! kubeadm `phases/certs/certs_test.go` and `cmd/phases/init/certs_test.go`: what `init` does with what is there.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, slice};
 
 use pki::{
     catalog::Usage,
@@ -506,15 +506,18 @@ fn a_ca_certificate_is_told_from_a_leaf_an_expired_one_and_one_that_is_not_valid
         certificate(&sandbox, "ca"),
         certificate(&sandbox, "apiserver"),
     );
-    assert_eq!(check_ca(&ca, NOW), Ok(()));
-    assert_eq!(check_ca(&leaf, NOW), Err(IssuerError::NotCa));
+    assert_eq!(check_ca(slice::from_ref(&ca), NOW), Ok(&ca));
+    assert_eq!(
+        check_ca(slice::from_ref(&leaf), NOW),
+        Err(IssuerError::NotCa)
+    );
     let (early, late) = (NOW - Duration::minutes(6), NOW + Duration::hours(87_601));
     assert_eq!(
-        check_ca(&ca, early),
+        check_ca(slice::from_ref(&ca), early),
         Err(IssuerError::NotYetValid(ca.not_before()))
     );
     assert_eq!(
-        check_ca(&ca, late),
+        check_ca(slice::from_ref(&ca), late),
         Err(IssuerError::Expired(ca.not_after()))
     );
 }
@@ -527,9 +530,9 @@ fn a_ca_signs_with_its_own_key_only() {
         key(&sandbox, "ca"),
         key(&sandbox, "front-proxy-ca"),
     );
-    assert!(Issuer::new(&ca, &own, NOW).is_ok());
+    assert!(Issuer::new(slice::from_ref(&ca), &own, NOW).is_ok());
     assert_eq!(
-        Issuer::new(&ca, &other, NOW).err(),
+        Issuer::new(slice::from_ref(&ca), &other, NOW).err(),
         Some(IssuerError::KeyMismatch)
     );
 }

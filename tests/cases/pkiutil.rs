@@ -276,6 +276,8 @@ impl Authority {
             KeyUsagePurpose::KeyCertSign,
             KeyUsagePurpose::DigitalSignature,
         ];
+        // Go's `crypto/x509` names the issuer's key in every certificate.
+        params.use_authority_key_identifier_extension = issuer.is_some();
         let key = KeyPair::generate().unwrap();
         let pem = match issuer {
             None => params.self_signed(&key).unwrap().pem(),

@@ -11,7 +11,7 @@ use super::{
     cases,
     certificates::CA,
     forge::{
-        COMMON_NAME,
+        AUTHORITY_KEY_ID, COMMON_NAME,
         End::{NotAfter, NotBefore},
     },
     specimen::{OF_CA, OF_ETCD_CA, Specimen},
@@ -179,7 +179,15 @@ cases! {
             tbs.set_time(NotAfter, Tag::UtcTime, "200101000000Z");
         }));
     } => Keeps, Healthy, Heals("apiserver");
-    below_another_root_than_the_one_that_is_there: |t| { intermediate(t); behind(t, &other_ca(t, "stranger", "/CN=root")); } => Keeps, Healthy, Heals("apiserver");
+    below_another_root_than_the_one_that_is_there: |t| { intermediate(t); behind(t, &other_ca(t, "stranger", "/CN=root")); }
+        => Refuses("CA `ca`: its signature is not that of its issuer, `CN=root`"), Attention("ca", "its signature is not that of its issuer"),
+           Renew::Refuses("CA `ca`: its signature is not that of its issuer");
+    below_one_of_two_roots_of_that_name: |t| {
+        intermediate(t);
+        let root = read(t, "root");
+        behind(t, &(other_ca(t, "stranger", "/CN=root") + &root));
+        t.embed_ca();
+    } => Keeps, Healthy, Heals("apiserver");
     below_a_root_two_levels_up: |t| {
         other_ca(t, "root", "/CN=root");
         t.make_ca("middle", "/CN=middle", CA);
@@ -196,6 +204,27 @@ cases! {
         t.embed_ca();
     } => Refuses("CA `ca`: it is signed with an algorithm"), Attention("ca", "it is signed with an algorithm"),
          Renew::Refuses("CA `ca`: it is signed with an algorithm");
+    below_a_root_and_no_ca: |t| {
+        intermediate(t);
+        t.write(CA_CRT, signed_by(t, "root", "pki/ca.key", "/CN=kubernetes", "basicConstraints=critical,CA:FALSE\n"));
+        t.embed_ca();
+    } => Refuses("CA `ca`: it is not a CA certificate"), Attention("ca", "it is not a CA certificate"), Renew::Refuses("CA `ca`: it is not a CA certificate");
+    below_a_root_that_did_not_sign_it: |t| {
+        intermediate(t);
+        behind(t, &read(t, "root"));
+        t.spoil_signature(CA_CRT);
+        t.embed_ca();
+    } => Refuses("CA `ca`: its signature is not that of its issuer, `CN=root`"), Attention("ca", "its signature is not that of its issuer"),
+         Renew::Refuses("CA `ca`: its signature is not that of its issuer");
+    below_a_root_that_is_not_behind_it_without_naming_its_key: |t| {
+        forge_intermediate(t, |tbs| tbs.remove_extension(AUTHORITY_KEY_ID));
+    } => Refuses("CA `ca`: nothing shows that it is undamaged"), Attention("ca", "nothing shows that it is undamaged"),
+         Renew::Refuses("CA `ca`: nothing shows that it is undamaged");
+    below_a_root_without_naming_its_key: |t| {
+        forge_intermediate(t, |tbs| tbs.remove_extension(AUTHORITY_KEY_ID));
+        behind(t, &read(t, "root"));
+        t.embed_ca();
+    } => Keeps, Healthy, Heals("apiserver");
     below_a_root_and_expired: |t| forge_intermediate(t, |tbs| {
         tbs.set_time(NotBefore, Tag::UtcTime, "190101000000Z");
         tbs.set_time(NotAfter, Tag::UtcTime, "200101000000Z");

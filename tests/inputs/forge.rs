@@ -11,6 +11,7 @@ use super::specimen::Specimen;
 pub(crate) const COMMON_NAME: &str = "2.5.4.3";
 pub(crate) const ORGANIZATION: &str = "2.5.4.10";
 pub(crate) const SUBJECT_ALT_NAME: &str = "2.5.29.17";
+pub(crate) const AUTHORITY_KEY_ID: &str = "2.5.29.35";
 
 // The fields of a TBSCertificate of version 3 (RFC 5280 section 4.1).
 const VERSION: usize = 0;
@@ -140,13 +141,15 @@ impl Specimen {
         self.write(name, close(&certificate));
     }
 
-    /// Flips the last bit of a certificate's signature.
+    /// Flips the last bit of a certificate's signature; it is the first one of its file.
     pub(crate) fn spoil_signature(&self, name: &str) {
-        let mut certificate = open(&self.text(name));
+        let text = self.text(name);
+        let (_, behind) = text.split_once("END CERTIFICATE-----\n").unwrap();
+        let mut certificate = open(&text);
         let mut signature = certificate[2].value()[1..].to_vec();
         *signature.last_mut().unwrap() ^= 1;
         certificate[2] = bits(&signature);
-        self.write(name, close(&certificate));
+        self.write(name, close(&certificate) + behind);
     }
 
     /// Exchanges fields of the structure in a PEM file, and leaves its label.

@@ -103,7 +103,7 @@ said! {
     ];
     a_lost_certificate: |t| t.remove(CRT), ["init"] => [
         "error: `apiserver`: its key is there and its certificate is not",
-        "hint: have a certificate signed for that key, or reissue both with `pki renew`",
+        "hint: have a certificate signed for that key, or run `pki renew apiserver`, which makes both anew",
     ];
     a_lost_key: |t| t.remove("pki/apiserver.key"), ["init"] => [
         "error: `apiserver`: its certificate is there and its key is not",

@@ -224,6 +224,7 @@ cases! {
     /// Go takes none beyond 31 bits.
     rsa_exponent_of_34_bits: |t| t.write(KEY, RSA_LARGE_EXPONENT) => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
     rsa_even_modulus: |t| even_modulus(t, KEY) => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
+    rsa_primes_next_to_each_other: |t| t.write(KEY, RSA_CLOSE_PRIMES) => Refuses("apiserver.key`: unsupported key: RSA with two primes"), Healthy, Heals("apiserver");
     rsa_without_primes: |t| { t.write(KEY, RSA_2048); t.edit_der(KEY, |fields| fields[4..].fill(integer(&[0]))); }
         => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
     rsa_of_other_primes: |t| {
@@ -280,6 +281,8 @@ cases! {
     ca_ed25519_with_its_certificate: |t| { generate(t, CA_KEY, &["genpkey", "-algorithm", "ED25519"]); t.resign_ca("ca", CA, &[]); }
         => Refuses("ca.key`: unsupported key"), AttentionAll(OF_CA, "sign"), Renew::Refuses("ca.key`: unsupported key");
     ca_even_modulus: |t| even_modulus(t, CA_KEY) => Refuses("ca.key`: "), Healthy, Renew::Refuses("ca.key`: ");
+    ca_primes_next_to_each_other: |t| { t.write(CA_KEY, RSA_CLOSE_PRIMES); t.resign_ca("ca", CA, &[]); }
+        => Refuses("ca.key`: unsupported key: RSA with two primes"), AttentionAll(OF_CA, "sign"), Renew::Refuses("ca.key`: unsupported key: RSA with two primes");
     ca_exponent_3: |t| { generate(t, CA_KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_pubexp:3"]); t.resign_ca("ca", CA, &[]); }
         => Refuses("ca.key`: unsupported key"), AttentionAll(OF_CA, "sign"), Renew::Refuses("ca.key`: unsupported key");
     ca_rsa_1024: |t| { generate(t, CA_KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"]); t.resign_ca("ca", CA, &[]); }

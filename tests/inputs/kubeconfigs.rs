@@ -6,7 +6,7 @@ use x509_cert::der::Tag;
 use super::{
     Check::{self, Attention, Due, Healthy, Shows},
     Init::{Keeps, KeepsSaying, Mentions, Refuses},
-    Renew::{Besides, Heals, LeavesOut, Skips},
+    Renew::{Besides, BesidesSaying, Heals, LeavesOut, Skips},
     cases,
     certificates::{CA, STEERS, in_days},
     forge::{
@@ -152,6 +152,11 @@ cases! {
         => Refuses("admin.conf`: malformed YAML"), Shows("admin.conf"), LeavesOut("admin.conf", "malformed YAML");
     nested_in_lines: |t| t.edit(ADMIN, |text| (0..1000).fold(text, |text, depth| format!("{text}{}a:\n", " ".repeat(depth))))
         => Refuses("admin.conf`: malformed YAML"), Shows("admin.conf"), LeavesOut("admin.conf", "malformed YAML");
+    a_bomb_of_aliases: |t| {
+        let line = |(from, to): (u8, u8)| format!("{}: &{} [{}]\n", to as char, to as char, vec![format!("*{}", from as char); 9].join(", "));
+        let bomb: String = (b'a'..=b'y').zip(b'b'..=b'z').map(line).collect();
+        t.edit(ADMIN, |text| format!("a: &a [x]\n{bomb}{text}"));
+    } => Refuses("admin.conf`: malformed YAML"), Shows("admin.conf"), LeavesOut("admin.conf", "malformed YAML");
     an_alias_of_itself: |t| t.edit(ADMIN, |text| format!("a: &a [*a]\n{text}")) => Refuses("admin.conf`: malformed YAML"), Shows("admin.conf"),
         LeavesOut("admin.conf", "malformed YAML");
     two_documents: |t| t.edit(ADMIN, |text| format!("{text}---\n{text}")) => Refuses("admin.conf`: malformed YAML"), Shows("admin.conf"),
@@ -307,6 +312,16 @@ cases! {
     file_names_besides: |t| replace(t, "    client-key-data:", "    client-certificate: /nowhere/a.crt\n    client-key: /nowhere/a.key\n    client-key-data:")
         => Keeps, Healthy, Heals("admin.conf");
 
+    // A file that was cut off ends like these.
+    a_user_without_anything: |t| t.edit(ADMIN, |text| text[..text.find("  user:\n").unwrap()].to_owned())
+        => Refuses("users[0].user: it is missing"), Shows("admin.conf"), LeavesOut("admin.conf", "users[0].user: it is missing");
+    a_user_with_nothing_below: |t| t.edit(ADMIN, |text| text[..text.find("  user:\n").unwrap()].to_owned() + "  user:\n")
+        => Refuses("users[0].user: it is missing"), Shows("admin.conf"), LeavesOut("admin.conf", "users[0].user: it is missing");
+    a_user_whose_certificate_is_null: |t| credentials(t, "client-certificate-data:")
+        => Refuses("users[0].user: it has no credentials"), Shows("admin.conf"), LeavesOut("admin.conf", "users[0].user: it has no credentials");
+    a_user_with_an_empty_token: |t| credentials(t, "token: ''")
+        => Refuses("users[0].user: it has no credentials"), Shows("admin.conf"), LeavesOut("admin.conf", "users[0].user: it has no credentials");
+
     // Another way to prove who one is: nothing that could expire.
     a_token: |t| credentials(t, "token: not-a-real-token") => Keeps, Check::LeavesOut("admin.conf"), Skips("admin.conf", "its user has no client certificate");
     a_token_in_a_file: |t| credentials(t, "tokenFile: /var/run/token") => Keeps, Check::LeavesOut("admin.conf"), Skips("admin.conf", "its user has no client certificate");
@@ -350,7 +365,11 @@ cases! {
         => Refuses("certificate-authority-data: "), Shows("admin.conf"), LeavesOut("admin.conf", "certificate-authority-data: ");
     ca_not_base64: |t| set(t, TRUST, "certificate-authority-data: '*'")
         => Refuses("certificate-authority-data: it is not base64"), Shows("admin.conf"), LeavesOut("admin.conf", "certificate-authority-data: ");
-    ca_missing: |t| set(t, TRUST, "") => Refuses("`admin.conf`: it names no CA"), Healthy, Besides;
+    ca_missing: |t| set(t, TRUST, "") => Refuses("`admin.conf`: it names no CA"), Attention("admin.conf", "it names no CA, so nothing that it connects to can be trusted; move it away, and `pki init` makes it anew"),
+        BesidesSaying("admin.conf", "it names no CA");
+    ca_file_without_a_name: |t| set(t, TRUST, "certificate-authority: ''") => Refuses("`admin.conf`: it names no CA"), Attention("admin.conf", "it names no CA"),
+        BesidesSaying("admin.conf", "it names no CA");
+    ca_not_asked_for: |t| set(t, TRUST, "insecure-skip-tls-verify: yes") => Refuses("`admin.conf`: it names no CA"), Healthy, Besides;
     ca_of_another_tree: |t| t.embed(ADMIN, TRUST, t.read("pki/etcd/ca.crt"))
         => Refuses("`admin.conf`: it trusts another CA"), Healthy, Heals("admin.conf");
     ca_of_former_times: |t| { t.make_ca("former", "/CN=kubernetes", CA); t.embed(ADMIN, TRUST, std::fs::read(t.folder().join("former.crt")).unwrap()); }

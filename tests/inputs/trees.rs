@@ -312,6 +312,16 @@ cases! {
     // Things that are there twice.
     front_proxy_ca_is_the_cluster_ca: |t| { share(t, "ca", "front-proxy-ca"); share(t, "apiserver-kubelet-client", "front-proxy-client"); }
         => Refuses("CA `front-proxy-ca`: it is the CA `ca`"), Attention("front-proxy-ca", "it is the CA `ca`"), Renew::Refuses("CA `front-proxy-ca`: it is the CA `ca`");
+    etcd_ca_is_the_cluster_ca: |t| {
+        share(t, "ca", "etcd-ca");
+        for row in OF_ETCD_CA { share(t, "apiserver-kubelet-client", row); }
+    } => Refuses("CA `etcd-ca`: it is the CA `ca`"), AttentionAll(&["etcd-ca", "etcd-server", "etcd-peer"], ""), Renew::Refuses("CA `etcd-ca`: it is the CA `ca`");
+    etcd_ca_is_a_link_to_the_cluster_ca: |t| {
+        lose(t, &["etcd-ca"]);
+        symlink("../ca.crt", t.path("pki/etcd/ca.crt")).unwrap();
+        symlink("../ca.key", t.path("pki/etcd/ca.key")).unwrap();
+    } => Refuses("CA `etcd-ca`: it is the CA `ca`"), AttentionAll(&["etcd-ca", "etcd-server", "etcd-peer", "etcd-healthcheck-client", "apiserver-etcd-client"], ""),
+         Renew::Refuses("CA `etcd-ca`: it is the CA `ca`");
     one_key_for_two_cas: |t| { t.copy("pki/ca.key", "pki/front-proxy-ca.key"); t.resign_ca("front-proxy-ca", CA, &[]); }
         => Refuses("`front-proxy-client`: its signature is wrong"), Attention("front-proxy-client", "its signature is wrong"), Heals("front-proxy-client");
     one_serial_for_two: |t| for (crt, ca) in [("pki/apiserver.crt", "ca"), ("pki/apiserver-kubelet-client.crt", "ca"), ("pki/front-proxy-client.crt", "front-proxy-ca")] {

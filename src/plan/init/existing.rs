@@ -5,7 +5,7 @@ use crate::catalog::{Place, Profile, Row};
 use crate::plan::drift::{self, Wanted, field};
 use crate::plan::endpoint::{self, covers};
 use crate::plan::soundness::{Unsound, judge};
-use crate::plan::{Change, other_ca, wanted};
+use crate::plan::{Change, NO_CA, other_ca, wanted};
 use crate::printable::escaped;
 use crate::store::inventory::{ClientFile, Found, KeyFile, KubeconfigFile};
 use crate::x509::certificate::Certificate;
@@ -25,9 +25,9 @@ impl Planner<'_> {
             // The CA's own row says what is wrong with it.
             return Some(());
         };
-        let is_usable = anchors
-            .first()
-            .is_some_and(|ca| check_ca(ca, self.now).is_ok() && other_ca(signer, ca).is_none());
+        let is_usable = anchors.first().is_some_and(|ca| {
+            check_ca(anchors, self.now).is_ok() && other_ca(signer, ca).is_none()
+        });
         if !is_usable {
             return Some(());
         }
@@ -113,9 +113,8 @@ impl Planner<'_> {
                 (None, None) => false,
             },
         };
-        if file.ca.is_none() && file.kubeconfig.ca_file().is_none() {
-            let what = "it names no CA, so nothing that it connects to can be trusted";
-            return self.refuse(row, what, "move it away to have it made again");
+        if file.names_no_ca() {
+            return self.refuse(row, NO_CA, "move it away to have it made again");
         }
         if !trusted {
             return self.refuse(

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::slice;
 use std::sync::LazyLock;
 
 use pki::catalog::Usage;
@@ -36,7 +37,7 @@ pub(crate) static OWN: LazyLock<Own> = LazyLock::new(|| {
     let certificate: &_ = Box::leak(Box::new(self_signed_ca("fuzz", key, DATES).unwrap()));
     let leaf = PrivateKey::generate(Algorithm::EcdsaP256).unwrap();
     Own {
-        issuer: Issuer::new(certificate, key, NOW).unwrap(),
+        issuer: Issuer::new(slice::from_ref(certificate), key, NOW).unwrap(),
         leaf: leaf.public_key().unwrap(),
     }
 });
@@ -148,8 +149,8 @@ fn check_certificate(certificate: &Certificate) {
     let _ = (key.algorithm(), key.key_id(), key.to_pem());
 
     assert!(certificate.claims_ca() || !certificate.is_ca());
-    match check_ca(certificate, NOW) {
-        Ok(()) => {
+    match check_ca(slice::from_ref(certificate), NOW) {
+        Ok(_) => {
             assert!(certificate.is_ca());
             assert!(certificate.not_before() <= NOW && NOW <= certificate.not_after());
             assert!(can_judge(certificate));
