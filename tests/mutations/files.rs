@@ -1,0 +1,247 @@
+//! Certificates, keys and kubeconfigs: a test for each kind of file.
+
+use std::{collections::BTreeMap, process::Command, sync::Arc};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use pki::{
+    catalog::{self, Row},
+    store::layout,
+};
+use rustls_pki_types::pem::SectionKind;
+use serde_json::json;
+
+use super::{
+    case::{Case, Verdict, sections},
+    mutant::{Mutant, assert_none_wrong, sweep},
+    script,
+};
+use crate::support::{peer, peers, run_with_input, say};
+
+/// Verdicts on the mutants of one file.
+struct Judged {
+    case: Arc<Case>,
+    verdicts: Vec<(Mutant, Verdict)>,
+}
+
+impl Judged {
+    fn all(case: Case) -> Judged {
+        let case = Arc::new(case);
+        let judge = Arc::clone(&case);
+        let verdicts = sweep(
+            &case.file.to_string(),
+            &case.original,
+            move |mutant, bytes| Ok(judge.judge(Some(mutant), bytes)),
+        );
+        let panicked = |why| Verdict {
+            wrong: vec![why],
+            ..Verdict::default()
+        };
+        let verdicts = verdicts
+            .into_iter()
+            .map(|(mutant, verdict)| (mutant, verdict.unwrap_or_else(panicked)))
+            .collect();
+        Judged { case, verdicts }
+    }
+
+    #[track_caller]
+    fn assert_none_wrong(&self) {
+        let count = |is: fn(&Verdict) -> bool| {
+            let verdicts = self.verdicts.iter();
+            verdicts.filter(|(_, verdict)| is(verdict)).count()
+        };
+        say(&format!(
+            "{}: {} mutants: {} are kept by init, {} healthy to a check, {} renewed\n",
+            self.case.file,
+            self.verdicts.len(),
+            count(|verdict| verdict.kept),
+            count(|verdict| verdict.healthy),
+            count(|verdict| verdict.renewed),
+        ));
+        let wrong: Vec<_> = self
+            .verdicts
+            .iter()
+            .filter(|(_, verdict)| !verdict.wrong.is_empty())
+            .map(|(mutant, verdict)| (*mutant, verdict.wrong.join("; ")))
+            .collect();
+        assert_none_wrong(&self.case.file.to_string(), self.verdicts.len(), &wrong);
+    }
+}
+
+fn check_certificate(case: Case) {
+    Judged::all(case).assert_none_wrong();
+}
+
+/// Whatever is not byte by byte the original key has to be the same key to openssl.
+fn check_key(row: &'static Row, beside: &'static Row) {
+    if peer("openssl").is_none() {
+        return;
+    }
+    let mut judged = Judged::all(Case::new(row, layout::key_file(row).unwrap(), beside));
+    let original = judged.case.original.clone();
+    for (mutant, verdict) in &mut judged.verdicts {
+        if verdict.kept_reencoded && !is_same_key(&original, &mutant.of(&original)) {
+            let why = "it is used, and is another key to openssl";
+            verdict.wrong.push(why.to_owned());
+        }
+    }
+    judged.assert_none_wrong();
+}
+
+fn is_same_key(one: &[u8], other: &[u8]) -> bool {
+    // In words, which are never shown; the public half has several forms.
+    let described = |key: &[u8]| {
+        let mut command = Command::new("openssl");
+        command.args(["pkey", "-noout", "-text", "-ec_conv_form", "uncompressed"]);
+        let run = run_with_input(&mut command, str::from_utf8(key).unwrap());
+        assert!(run.code == Some(0) || run.stdout.is_empty());
+        run.stdout
+    };
+    described(one) == described(other)
+}
+
+/// What is kept has to say the same to PyYAML and to hold the same PEM, and what is renewed may differ from what it was only in
+/// what a renewal changes.
+fn check_kubeconfig(row: &'static Row) {
+    if peers(["python", "openssl"]).is_none() {
+        return;
+    }
+    let file = layout::kubeconfig_file(row).unwrap();
+    let mut judged = Judged::all(Case::new(row, file, &catalog::CA));
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let original = text(&judged.case.original);
+    let mut rows = Vec::new();
+    for (index, (mutant, verdict)) in judged.verdicts.iter().enumerate() {
+        let before = || text(&mutant.of(&judged.case.original));
+        if verdict.kept {
+            rows.push((index, before(), json!({"same": [original, before()]})));
+        }
+        if let Some(after) = &verdict.kubeconfig {
+            rows.push((index, before(), json!({"renewed": [before(), after]})));
+        }
+    }
+    let request = rows.iter().map(|(.., row)| row.clone()).collect();
+    let answers = script("kubeconfigs.py", &request).unwrap();
+    let answers: Vec<BTreeMap<String, Option<String>>> = serde_json::from_value(answers).unwrap();
+    assert_eq!(answers.len(), rows.len());
+    for ((index, before, row), answer) in rows.iter().zip(answers) {
+        let as_what = if row.get("same").is_some() {
+            "kept"
+        } else {
+            "renewed"
+        };
+        let complaint = answer
+            .into_iter()
+            .find_map(|(reader, complaint)| Some((reader, complaint?)));
+        let why = match complaint {
+            Some((reader, complaint)) => format!("it is {as_what}, and to {reader} {complaint}"),
+            None if as_what == "kept" && !embeds_the_same(&original, before) => {
+                "it is kept, and what it embeds is something else to others".to_owned()
+            }
+            None => continue,
+        };
+        judged.verdicts[*index].1.wrong.push(why);
+    }
+    judged.assert_none_wrong();
+}
+
+/// Returns whether the fields of a kubeconfig that hold PEM hold the same as the original's to others.
+fn embeds_the_same(original: &str, mutant: &str) -> bool {
+    let values = |text: &str| -> Vec<Vec<u8>> {
+        let values = text.lines().filter_map(|line| line.split_once("-data:"));
+        values
+            .filter_map(|(_, value)| STANDARD.decode(value.trim()).ok())
+            .collect()
+    };
+    let (original, mutant) = (values(original), values(mutant));
+    let is_same = |(original, mutant): (&Vec<u8>, &Vec<u8>)| {
+        let (one, other) = (sections(original), sections(mutant));
+        let is_key = one
+            .as_ref()
+            .is_some_and(|one| one[0].0 != SectionKind::Certificate);
+        one == other || is_key && other.is_some() && is_same_key(original, mutant)
+    };
+    original.len() == mutant.len() && original.iter().zip(&mutant).all(is_same)
+}
+
+#[test]
+fn mutants_of_the_cluster_ca_are_refused() {
+    let row = &catalog::CA;
+    check_certificate(Case::new(
+        row,
+        layout::certificate_file(row).unwrap(),
+        &catalog::APISERVER,
+    ));
+}
+
+#[test]
+fn mutants_of_the_etcd_ca_are_refused() {
+    let row = &catalog::ETCD_CA;
+    check_certificate(Case::new(
+        row,
+        layout::certificate_file(row).unwrap(),
+        &catalog::ETCD_SERVER,
+    ));
+}
+
+#[test]
+fn mutants_of_an_intermediate_ca_with_its_root_are_refused() {
+    let mut judged = Judged::all(Case::intermediate());
+    // A file that ends where its root begins is that of an intermediate without its root, which is not wrong.
+    let original = sections(&judged.case.original).unwrap();
+    for (mutant, verdict) in &mut judged.verdicts {
+        let bytes = mutant.of(&judged.case.original);
+        if judged.case.original.starts_with(&bytes)
+            && sections(&bytes).as_deref() == Some(&original[..1])
+            && bytes.trim_ascii_end().ends_with(b"-----")
+        {
+            verdict.wrong.clear();
+        }
+    }
+    judged.assert_none_wrong();
+}
+
+#[test]
+fn mutants_of_a_leaf_are_never_believed() {
+    let row = &catalog::APISERVER;
+    check_certificate(Case::new(
+        row,
+        layout::certificate_file(row).unwrap(),
+        &catalog::CA,
+    ));
+}
+
+#[test]
+fn mutants_of_the_kubelets_own_certificate_are_never_believed() {
+    check_certificate(Case::rotating());
+}
+
+#[test]
+fn mutants_of_a_leafs_key_are_refused() {
+    check_key(&catalog::APISERVER, &catalog::CA);
+}
+
+#[test]
+fn mutants_of_a_cas_key_are_refused() {
+    check_key(&catalog::CA, &catalog::APISERVER);
+}
+
+#[test]
+fn mutants_of_the_service_account_key_are_refused() {
+    check_key(&catalog::SA, &catalog::SA);
+}
+
+#[test]
+fn mutants_of_the_service_account_public_key_are_refused() {
+    let row = &catalog::SA;
+    check_certificate(Case::new(row, layout::certificate_file(row).unwrap(), row));
+}
+
+#[test]
+fn mutants_of_the_administrators_kubeconfig_are_never_believed() {
+    check_kubeconfig(&catalog::ADMIN_CONF);
+}
+
+#[test]
+fn mutants_of_the_kubelets_kubeconfig_are_never_believed() {
+    check_kubeconfig(&catalog::KUBELET_CONF);
+}

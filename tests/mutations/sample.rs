@@ -1,0 +1,335 @@
+//! Some of the mutants, in a whole tree, in the hands of the binary.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+use pki::config::{self, Cluster};
+use serde_json::json;
+
+use super::{
+    case::sections,
+    configurations::{RICH, difference, host, read_again},
+    everything,
+    mutant::Mutant,
+    script,
+};
+use crate::{
+    inputs::specimen::{Snapshot, Specimen, differences, sane},
+    support::{Run, peer, run, say, tree},
+};
+
+/// The files below `etc/kubernetes` that are mutated, and the name of the row that a message may use instead.
+const FILES: [(&str, &str); 10] = [
+    ("pki/ca.crt", "`ca`"),
+    ("pki/ca.key", "`ca`"),
+    ("pki/etcd/ca.crt", "`etcd-ca`"),
+    ("pki/apiserver.crt", "`apiserver`"),
+    ("pki/apiserver.key", "`apiserver`"),
+    ("pki/sa.key", "`sa`"),
+    ("pki/sa.pub", "`sa`"),
+    ("admin.conf", "admin.conf"),
+    ("kubelet.conf", "kubelet.conf"),
+    (RECORD, RECORD),
+];
+
+const RECORD: &str = ".pki/cluster.yaml";
+
+/// What a renewal may never touch.
+const PINNED: [&str; 8] = [
+    "pki/ca.crt",
+    "pki/ca.key",
+    "pki/front-proxy-ca.crt",
+    "pki/front-proxy-ca.key",
+    "pki/etcd/ca.crt",
+    "pki/etcd/ca.key",
+    "pki/sa.key",
+    "pki/sa.pub",
+];
+
+/// How long any command may take with something that it has to refuse.
+const BOUND: Duration = Duration::from_secs(1);
+
+/// A mutant in its tree.
+struct Sample {
+    name: &'static str,
+    row: &'static str,
+    bytes: Vec<u8>,
+    original: Vec<u8>,
+}
+
+impl Sample {
+    fn tree(&self) -> (Specimen, Snapshot) {
+        let specimen = Specimen::new();
+        specimen.write(self.name, &self.bytes);
+        let before = specimen.snapshot();
+        (specimen, before)
+    }
+
+    /// Runs the binary, which has to end with one of these codes, in time, and to say which file is meant if it fails.
+    fn pki(&self, specimen: &Specimen, arguments: &[&str], codes: &[i32]) -> Result<Run> {
+        let mut command = specimen.command(arguments);
+        let (mut took, mut run) = timed(&mut command);
+        // A machine that is busy with something else is no fault of the program's, and a refusal can be had twice.
+        if took > BOUND && run.code == Some(3) {
+            (took, run) = timed(&mut command);
+        }
+        let code = run.code.unwrap_or(-1);
+        ensure!(codes.contains(&code), "exit code {code}: {run}");
+        if code == 3 {
+            ensure!(took < BOUND, "{took:?}: {run}");
+            ensure!(run.stdout.is_empty(), "a refusal is not data: {run}");
+        }
+        if code != 0 && !self.is_a_wish() {
+            let said = format!("{}{}", run.stdout, run.stderr);
+            let name = self.name.rsplit('/').next().unwrap();
+            let is_named = said.contains(name) || said.contains(self.row);
+            ensure!(is_named, "the file is not named: {run}");
+        }
+        Ok(run)
+    }
+
+    /// Returns whether it is a record that says something else than the original, as an operator might have written it.
+    fn is_a_wish(&self) -> bool {
+        let resolve = |reading: config::Reading| Cluster::resolve(reading.settings, &host());
+        let read = || config::read(RECORD, &self.bytes).and_then(resolve);
+        self.name == RECORD && read().is_ok()
+    }
+
+    /// `init` keeps nothing but the original, and touches nothing that it keeps.
+    fn init(&self) -> Result<()> {
+        let (specimen, before) = self.tree();
+        let run = self.pki(&specimen, &["init"], &[0, 3])?;
+        let (mut before, mut after) = (before, specimen.snapshot());
+        if self.is_a_wish() {
+            // What it says is recorded.
+            let is_tree = |path: &Path| !path.starts_with("etc/kubernetes/.pki");
+            before.retain(|path, _| is_tree(path));
+            after.retain(|path, _| is_tree(path));
+        } else {
+            ensure!(run.code != Some(0) || self.is_same(), "it is kept: {run}");
+            let lock = Path::new("etc/kubernetes/.pki/lock");
+            before.remove(lock);
+            after.remove(lock);
+        }
+        let changed = differences(&before, &after);
+        ensure!(changed.is_empty(), "{changed}: {run}");
+        Ok(())
+    }
+
+    fn check_expiration(&self) -> Result<()> {
+        let (specimen, before) = self.tree();
+        let run = self.pki(&specimen, &["check-expiration"], &[0, 3, 5])?;
+        let changed = differences(&before, &specimen.snapshot());
+        ensure!(changed.is_empty(), "{changed}: {run}");
+        let is_shown = self.name.ends_with(".crt");
+        ensure!(
+            run.code != Some(0) || !is_shown || self.is_same(),
+            "it is believed: {run}"
+        );
+        Ok(())
+    }
+
+    /// Renews everything; returns the tree if that went well.
+    fn renew(&self) -> Result<Option<Specimen>> {
+        let (specimen, before) = self.tree();
+        let run = self.pki(&specimen, &["renew", "all"], &[0, 3, 5])?;
+        let after = specimen.snapshot();
+        for name in PINNED {
+            let path = Path::new("etc/kubernetes").join(name);
+            ensure!(
+                before.get(&path) == after.get(&path),
+                "{name} was touched: {run}"
+            );
+        }
+        if run.code == Some(0) {
+            return Ok(Some(specimen).filter(|_| !self.is_a_wish()));
+        }
+        if run.code == Some(3) {
+            let changed = differences(&before, &after);
+            ensure!(changed.is_empty(), "{changed}: {run}");
+        }
+        // A kubeconfig without a CA is renewed all the same, and what it lacks is said.
+        let is_said = run.stderr.contains("names no CA");
+        ensure!(
+            specimen.read(self.name) == self.bytes || self.is_a_wish() || is_said,
+            "it was touched: {run}"
+        );
+        Ok(None)
+    }
+
+    /// Returns whether another library reads the same from it; of what is no PEM, only bytes tell.
+    fn is_same(&self) -> bool {
+        match sections(&self.original).filter(|sections| !sections.is_empty()) {
+            Some(original) => sections(&self.bytes) == Some(original),
+            // Only an upper-case letter in a host name says the same.
+            None => self.bytes.eq_ignore_ascii_case(&self.original),
+        }
+    }
+}
+
+fn timed(command: &mut std::process::Command) -> (Duration, Run) {
+    let start = Instant::now();
+    let result = sane(run(command));
+    (start.elapsed(), result)
+}
+
+/// Returns the mutants of a file that are tried: a fixed choice in which every bit and every part of the file occurs.
+fn chosen(length: usize) -> Vec<Mutant> {
+    let step = if everything() { 97 } else { 331 };
+    Mutant::all(length)
+        .into_iter()
+        .skip(step / 2)
+        .step_by(step)
+        .collect()
+}
+
+fn check(names: &[&str]) {
+    if peer("python").is_none() {
+        return;
+    }
+    let source = tree("ECDSA-P256").kubeconfigs();
+    let (mut renewed, mut wrong, mut count) = (Vec::new(), Vec::new(), 0);
+    for (name, row) in FILES.into_iter().filter(|(name, _)| names.contains(name)) {
+        let original = fs::read(source.join(name)).unwrap();
+        for mutant in chosen(original.len()) {
+            let sample = Sample {
+                name,
+                row,
+                bytes: mutant.of(&original),
+                original: original.clone(),
+            };
+            let title = format!("{name}: {mutant}");
+            let mut note = |result: Result<()>| {
+                wrong.extend(result.err().map(|why| format!("{title}: {why:#}\n")));
+            };
+            note(sample.init());
+            note(sample.check_expiration());
+            match sample.renew() {
+                Ok(tree) => renewed.extend(tree.map(|tree| (title, tree))),
+                Err(why) => note(Err(why)),
+            }
+            count += 1;
+        }
+    }
+    let request = json!({
+        "original": source,
+        "trees": renewed.iter().map(|(_, tree)| tree.path("")).collect::<Vec<_>>(),
+    });
+    let answers: Vec<Vec<String>> =
+        serde_json::from_value(script("renewed.py", &request).unwrap()).unwrap();
+    assert_eq!(answers.len(), renewed.len());
+    for ((title, _), problems) in renewed.iter().zip(answers) {
+        if !problems.is_empty() {
+            wrong.push(format!(
+                "{title}: after `renew all`: {}\n",
+                problems.join("; ")
+            ));
+        }
+    }
+    say(&format!(
+        "{count} mutants in the hands of the binary, {} renewals judged\n",
+        renewed.len()
+    ));
+    assert!(wrong.is_empty(), "{}", wrong.concat());
+}
+
+#[test]
+fn the_binary_refuses_mutants_of_cas() {
+    check(&["pki/ca.crt", "pki/ca.key", "pki/etcd/ca.crt"]);
+}
+
+#[test]
+fn the_binary_never_believes_mutants_of_leaves_and_keys() {
+    check(&[
+        "pki/apiserver.crt",
+        "pki/apiserver.key",
+        "pki/sa.key",
+        "pki/sa.pub",
+    ]);
+}
+
+#[test]
+fn the_binary_never_believes_mutants_of_kubeconfigs() {
+    check(&["admin.conf", "kubelet.conf"]);
+}
+
+#[test]
+fn the_binary_refuses_mutants_of_the_recorded_configuration_or_does_what_they_say() {
+    check(&[RECORD]);
+}
+
+/// Fields that the command line decides.
+const DECIDED_ELSEWHERE: [&str; 3] = ["nodeName", "advertiseAddress", "algorithm"];
+
+#[test]
+fn the_binary_refuses_mutants_of_a_configuration_or_makes_what_they_say() {
+    if peer("python").is_none() {
+        return;
+    }
+    let (mut texts, mut count) = (Vec::new(), 0);
+    for mutant in chosen(RICH.len()) {
+        let specimen = Specimen::empty();
+        let config = specimen.folder().join("config.yaml");
+        fs::write(&config, mutant.of(RICH.as_bytes())).unwrap();
+        let before = specimen.snapshot();
+        // Nothing is left to the machine.
+        let mut arguments = vec!["init", "--encryption-algorithm", "ECDSA-P256"];
+        arguments.extend(["--node-name", "cp-1"]);
+        arguments.extend(["--apiserver-advertise-address", "192.0.2.11"]);
+        arguments.extend(["--config", config.to_str().unwrap()]);
+        let (took, run) = timed(&mut specimen.command(&arguments));
+        match run.code {
+            Some(0) => {
+                let record = specimen
+                    .snapshot()
+                    .into_iter()
+                    .find(|(path, _)| path.ends_with(RECORD));
+                let (path, _) =
+                    record.unwrap_or_else(|| panic!("{mutant}: nothing is recorded: {run}"));
+                texts.push((
+                    mutant,
+                    fs::read_to_string(specimen.folder().join(path)).unwrap(),
+                ));
+            }
+            Some(3) => {
+                assert_eq!(
+                    differences(&before, &specimen.snapshot()),
+                    "",
+                    "{mutant}: {run}"
+                );
+                assert!(
+                    run.stderr.contains("config.yaml") && run.stdout.is_empty(),
+                    "{mutant}: {run}"
+                );
+                assert!(took < 4 * BOUND, "{mutant}: {took:?}: {run}");
+            }
+            _ => panic!("{mutant}: {run}"),
+        }
+        count += 1;
+    }
+    let read = |texts: Vec<String>| read_again(texts.iter().map(String::as_str)).unwrap();
+    let made = read(texts.iter().map(|(_, text)| text.clone()).collect());
+    let asked = read(
+        texts
+            .iter()
+            .map(|(mutant, _)| String::from_utf8(mutant.of(RICH.as_bytes())).unwrap())
+            .collect(),
+    );
+    for (((mutant, _), mut made), mut asked) in texts.iter().zip(made).zip(asked) {
+        for facts in [&mut made, &mut asked] {
+            facts
+                .as_object_mut()
+                .unwrap()
+                .retain(|name, _| !DECIDED_ELSEWHERE.contains(&name.as_str()));
+        }
+        assert!(made == asked, "{mutant}: {}", difference(&asked, &made));
+    }
+    say(&format!(
+        "{count} mutants of a configuration in the hands of the binary, {} trees made\n",
+        texts.len()
+    ));
+}
