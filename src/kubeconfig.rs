@@ -108,7 +108,9 @@ impl Kubeconfig {
             return Err(KubeconfigError::Empty);
         }
         let mut document = read(text, Booleans::Core)?;
-        restore_booleans(&mut document, read(text, Booleans::AnyCase)?);
+        if has_boolean_words(&document) {
+            restore_booleans(&mut document, read(text, Booleans::AnyCase)?);
+        }
         expect(&document, "apiVersion", "v1")?;
         expect(&document, "kind", "Config")?;
         let current = string(&document, "current-context")?;
@@ -331,14 +333,24 @@ fn read(text: &[u8], booleans: Booleans) -> Result<Value, KubeconfigError> {
         .map_err(|error| KubeconfigError::Yaml(yaml_reason(&error)))
 }
 
+/// The booleans of YAML 1.1 that are none in YAML 1.2, as client-go spells them (`gopkg.in/yaml.v2`, `resolve.go`).
+const BOOLEAN_WORDS: [&str; 16] = [
+    "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off",
+    "OFF",
+];
+
+fn has_boolean_words(document: &Value) -> bool {
+    match document {
+        Value::String(text) => BOOLEAN_WORDS.contains(&text.as_str()),
+        Value::Array(items) => items.iter().any(has_boolean_words),
+        Value::Object(fields) => fields.values().any(has_boolean_words),
+        _ => false,
+    }
+}
+
 /// Takes over the booleans that client-go reads as such and YAML 1.2 does not. The library knows no more than all or none:
 /// with all of them a word like `nO`, which is text to client-go, would be rewritten as `false`.
 fn restore_booleans(document: &mut Value, any_case: Value) {
-    /// `gopkg.in/yaml.v2`, `resolve.go`.
-    const YAML_1_1: [&str; 16] = [
-        "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off",
-        "OFF",
-    ];
     match (&mut *document, any_case) {
         (Value::Object(fields), Value::Object(others)) => {
             let pairs = fields.values_mut().zip(others.into_iter().map(|(_, v)| v));
@@ -348,7 +360,9 @@ fn restore_booleans(document: &mut Value, any_case: Value) {
             let pairs = items.iter_mut().zip(others);
             pairs.for_each(|(item, other)| restore_booleans(item, other));
         }
-        (Value::String(text), boolean @ Value::Bool(_)) if YAML_1_1.contains(&text.as_str()) => {
+        (Value::String(text), boolean @ Value::Bool(_))
+            if BOOLEAN_WORDS.contains(&text.as_str()) =>
+        {
             *document = boolean;
         }
         _ => {}

@@ -9,7 +9,7 @@ use pki::{
 use serde_json::{Value, json};
 
 use super::{
-    mutant::{assert_none_wrong, sweep},
+    mutant::{Mutant, assert_none_wrong, sweep},
     script,
 };
 use crate::support::{peer, say, tree};
@@ -178,7 +178,9 @@ fn check(what: &str, original: &str) {
         judge(original)
     );
     let (mut accepted, mut wrong) = (Vec::new(), Vec::new());
-    let swept = sweep(what, original, |_, bytes| judge(bytes));
+    let swept = sweep(what, original, Mutant::all(original.len()), |_, bytes| {
+        judge(bytes)
+    });
     let total = swept.len();
     for (mutant, verdict) in swept {
         match verdict {

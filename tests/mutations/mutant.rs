@@ -70,15 +70,16 @@ impl Display for Mutant {
     }
 }
 
-/// Judges every mutant, in several threads, and returns each with its verdict, in order; a panic is a wrong one.
+/// Judges mutants of a file, in several threads, and returns each with its verdict, in order; a panic is a wrong one.
 ///
 /// Fails if one does not come to an end, and says which.
 pub(super) fn sweep<T: Send + 'static>(
     what: &str,
     original: &[u8],
+    mutants: Vec<Mutant>,
     judge: impl Fn(Mutant, &[u8]) -> Result<T, String> + Send + Sync + 'static,
 ) -> Vec<(Mutant, Result<T, String>)> {
-    let work = Arc::new((Mutant::all(original.len()), original.to_vec(), judge));
+    let work = Arc::new((mutants, original.to_vec(), judge));
     let next = Arc::new(AtomicUsize::new(0));
     let (sender, receiver) = channel();
     let mut busy_with = Vec::new();

@@ -179,7 +179,7 @@ fn timed(command: &mut std::process::Command) -> (Duration, Run) {
 
 /// Returns the mutants of a file that are tried: a fixed choice in which every bit and every part of the file occurs.
 fn chosen(length: usize) -> Vec<Mutant> {
-    let step = if everything() { 97 } else { 331 };
+    let step = if everything() { 97 } else { 641 };
     Mutant::all(length)
         .into_iter()
         .skip(step / 2)
