@@ -16,9 +16,11 @@ pub(crate) mod specimen;
 mod table;
 mod trees;
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, process::Command, rc::Rc, time::Duration};
 
-use crate::support::{Run, peer};
+use tempfile::TempDir;
+
+use crate::support::{Run, peer, run};
 use specimen::{AUTHORITIES, LEAVES, Snapshot, Specimen, What, differences, files_of};
 
 /// What `init` is expected to do.
@@ -89,14 +91,68 @@ fn judge(spoil: impl Fn(&Specimen), init: Init, check: Check, renew: Renew) {
     if peer("openssl").is_none() {
         return;
     }
-    judge_init(&spoil, init);
-    judge_check(&spoil, check);
-    judge_renewal(&spoil, renew);
+    let spoiled = Spoiled::new(spoil);
+    judge_init(&spoiled, init);
+    judge_check(&spoiled, check);
+    judge_renewal(&spoiled, renew);
+}
+
+/// What has a spoiled tree for every trial.
+trait Source {
+    fn tree(&self) -> Rc<Specimen>;
+}
+
+/// A tree is made for each one.
+impl<F: Fn(&Specimen)> Source for F {
+    fn tree(&self) -> Rc<Specimen> {
+        let specimen = Specimen::new();
+        self(&specimen);
+        Rc::new(specimen)
+    }
+}
+
+/// The tree is spoiled once, since `openssl` takes its time, and is brought back to that for each one, in its place.
+struct Spoiled {
+    specimen: Rc<Specimen>,
+    saved: TempDir,
+}
+
+impl Spoiled {
+    fn new(spoil: impl Fn(&Specimen)) -> Spoiled {
+        let specimen = spoil.tree();
+        let saved = Specimen::place();
+        copy(specimen.folder(), saved.path());
+        Spoiled { specimen, saved }
+    }
+}
+
+impl Source for Spoiled {
+    fn tree(&self) -> Rc<Specimen> {
+        let folder = self.specimen.folder();
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_folder = path.symlink_metadata().unwrap().is_dir();
+            if is_folder {
+                fs::remove_dir_all(path)
+            } else {
+                fs::remove_file(path)
+            }
+            .unwrap();
+        }
+        copy(self.saved.path(), folder);
+        self.specimen.begin();
+        Rc::clone(&self.specimen)
+    }
+}
+
+/// Copies what is in a folder into another one, attributes and all.
+fn copy(from: &Path, to: &Path) {
+    run(Command::new("cp").arg("-a").arg(from.join(".")).arg(to)).ok();
 }
 
 /// A run on a tree that was spoiled for it.
 struct Trial {
-    specimen: Specimen,
+    specimen: Rc<Specimen>,
     before: Snapshot,
     run: Run,
 }
@@ -104,13 +160,12 @@ struct Trial {
 /// How long no command may take.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// Spoils a tree and runs a command on it; `prepare` returns its arguments.
+/// Runs a command on a spoiled tree; `prepare` returns its arguments.
 #[track_caller]
-fn trial(spoil: &impl Fn(&Specimen), prepare: impl Fn(&Specimen) -> Vec<String>) -> Trial {
+fn trial(source: &impl Source, prepare: impl Fn(&Specimen) -> Vec<String>) -> Trial {
     // Something else may have the processors just then, but not each time.
     for _ in 0..3 {
-        let specimen = Specimen::new();
-        spoil(&specimen);
+        let specimen = source.tree();
         let arguments = prepare(&specimen);
         let before = specimen.snapshot();
         let run = specimen.pki(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
@@ -147,14 +202,14 @@ fn plainly(arguments: &[&str]) -> Vec<String> {
 }
 
 #[track_caller]
-fn judge_init(spoil: &impl Fn(&Specimen), init: Init) {
+fn judge_init(source: &impl Source, init: Init) {
     match init {
         Init::Keeps => {
             let Trial {
                 specimen,
                 before,
                 run,
-            } = trial(spoil, |_| plainly(&["init"]));
+            } = trial(source, |_| plainly(&["init"]));
             assert_eq!(run.code, Some(0), "init should keep it: {run}");
             specimen.assert_unchanged(&before, &run);
         }
@@ -163,7 +218,7 @@ fn judge_init(spoil: &impl Fn(&Specimen), init: Init) {
                 specimen,
                 before,
                 run,
-            } = trial(spoil, |_| plainly(&["init"]));
+            } = trial(source, |_| plainly(&["init"]));
             assert_eq!(run.code, Some(0), "init should keep it: {run}");
             assert!(run.stderr.contains(what), "init should say {what:?}: {run}");
             specimen.assert_unchanged(&before, &run);
@@ -173,7 +228,7 @@ fn judge_init(spoil: &impl Fn(&Specimen), init: Init) {
                 specimen,
                 before,
                 run,
-            } = trial(spoil, without_state);
+            } = trial(source, without_state);
             assert_eq!(run.code, Some(3), "init should refuse: {run}");
             assert!(
                 run.stderr.contains(reason),
@@ -187,7 +242,7 @@ fn judge_init(spoil: &impl Fn(&Specimen), init: Init) {
                 specimen,
                 before,
                 run,
-            } = trial(spoil, |_| plainly(&["init"]));
+            } = trial(source, |_| plainly(&["init"]));
             assert!(matches!(run.code, Some(0 | 3)), "{run}");
             assert!(
                 run.stderr.contains(what),
@@ -195,8 +250,8 @@ fn judge_init(spoil: &impl Fn(&Specimen), init: Init) {
             );
             specimen.assert_unchanged(&before, &run);
         }
-        Init::Makes(rows) => judge_completion(spoil, rows, &[]),
-        Init::Lacks(rows, lacking) => judge_completion(spoil, rows, lacking),
+        Init::Makes(rows) => judge_completion(source, rows, &[]),
+        Init::Lacks(rows, lacking) => judge_completion(source, rows, lacking),
     }
 }
 
@@ -209,12 +264,12 @@ fn without_state(specimen: &Specimen) -> Vec<String> {
 }
 
 #[track_caller]
-fn judge_completion(spoil: &impl Fn(&Specimen), rows: &[&str], lacking: &[&str]) {
+fn judge_completion(source: &impl Source, rows: &[&str], lacking: &[&str]) {
     let Trial {
         specimen,
         before,
         run,
-    } = trial(spoil, |_| plainly(&["init"]));
+    } = trial(source, |_| plainly(&["init"]));
     let code = if lacking.is_empty() { 0 } else { 5 };
     assert_eq!(run.code, Some(code), "init should complete it: {run}");
     let made: Vec<_> = run
@@ -260,12 +315,12 @@ fn others(snapshot: &Snapshot, is_mine: impl Fn(&Path) -> bool) -> Snapshot {
 }
 
 #[track_caller]
-fn judge_check(spoil: &impl Fn(&Specimen), check: Check) {
+fn judge_check(source: &impl Source, check: Check) {
     let Trial {
         specimen,
         before,
         run,
-    } = trial(spoil, |_| plainly(&["check-expiration"]));
+    } = trial(source, |_| plainly(&["check-expiration"]));
     specimen.assert_unchanged(&before, &run);
     let (code, marked, unmarked): (_, &[&str], &[&str]) = match &check {
         Check::Healthy => (0, &[], &[]),
@@ -348,12 +403,12 @@ fn assert_attention(run: &Run, row: &str, reason: &str) {
 }
 
 #[track_caller]
-fn judge_renewal(spoil: &impl Fn(&Specimen), renew: Renew) {
+fn judge_renewal(source: &impl Source, renew: Renew) {
     let Trial {
         specimen,
         before,
         run,
-    } = trial(spoil, |_| plainly(&["renew", "all"]));
+    } = trial(source, |_| plainly(&["renew", "all"]));
     let after = specimen.snapshot();
     let is_as_before = |row: &&str| {
         files_of(row).iter().all(|name| {

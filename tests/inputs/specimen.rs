@@ -137,11 +137,18 @@ impl Specimen {
 
     /// A folder in which there is nothing.
     pub(crate) fn empty() -> Specimen {
-        // In memory where there is a place for it: hundreds of renewals would wait for the disk.
-        let folder = TempDir::new_in("/dev/shm")
-            .or_else(|_| TempDir::new())
-            .unwrap();
-        Specimen::of(folder)
+        Specimen::of(Specimen::place())
+    }
+
+    /// Makes a folder, in memory where there is a place for it: hundreds of renewals would wait for the disk.
+    pub(super) fn place() -> TempDir {
+        let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new());
+        folder.unwrap()
+    }
+
+    /// Forgets how long the runs so far have taken.
+    pub(super) fn begin(&self) {
+        self.slowest.set(Duration::ZERO);
     }
 
     fn of(folder: TempDir) -> Specimen {
