@@ -31,35 +31,42 @@ pub(super) enum Entry {
 impl Directory {
     /// Opens a directory, and refuses one that others can write in: they could exchange any file of the tree.
     pub(super) fn open(path: &Path) -> Result<Directory, FileError> {
-        let directory = Directory::descend(path, check_above)?;
+        check_links(path, LONGEST_CHAIN)?;
+        let real = path.canonicalize().map_err(FileError::io(DOING, path))?;
+        let directory = Directory::descend(path, &real, check_above)?;
+        directory.check_owner()?;
+        Ok(directory)
+    }
+
+    /// Like [`Directory::open`], for a canonical path: where there is a link by now, it is refused and not followed. So what a
+    /// caller found out about the path holds for the directory.
+    pub(super) fn open_real(path: &Path) -> Result<Directory, FileError> {
+        let directory = Directory::descend(path, path, check_above)?;
         directory.check_owner()?;
         Ok(directory)
     }
 
     /// Opens a directory that the tree lies below, to make the next one in it.
     pub(super) fn open_any(path: &Path) -> Result<Directory, FileError> {
-        Directory::descend(path, |_, _| Ok(()))
+        let real = path.canonicalize().map_err(FileError::io(DOING, path))?;
+        Directory::descend(path, &real, |_, _| Ok(()))
     }
 
-    /// Goes down to a directory from the root, and asks `judge` about each one above it.
-    ///
-    /// Links are followed once, before anything is opened. Whatever then becomes a link is refused, so what a caller found
-    /// out about a canonical path holds for what is opened here.
+    /// Goes down to a directory from the root by its canonical path, and asks `judge` about each one above it.
     fn descend(
         path: &Path,
+        real: &Path,
         judge: impl Fn(&OwnedFd, &Path) -> Result<(), FileError>,
     ) -> Result<Directory, FileError> {
-        const DOING: &str = "opening the directory";
         let enter = |at: BorrowedFd<'_>, name: &OsStr, flags: OFlags| {
             let flags = flags | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             rustix::io::retry_on_intr(|| rustix::fs::openat(at, name, flags, Mode::empty()))
         };
-        let real = path.canonicalize().map_err(FileError::io(DOING, path))?;
         let root = Path::new("/");
         let mut place = root.to_path_buf();
         let mut at = enter(CWD, root.as_os_str(), OFlags::PATH)
             .map_err(|error| FileError::io(DOING, root)(error.into()))?;
-        for name in real.strip_prefix(root).unwrap_or(&real) {
+        for name in real.strip_prefix(root).unwrap_or(real) {
             judge(&at, &place)?;
             place.push(name);
             at = enter(at.as_fd(), name, OFlags::PATH).map_err(|error| match error {
@@ -347,6 +354,43 @@ impl Directory {
 fn is_trusted(uid: u32) -> bool {
     uid == 0 || uid == rustix::process::geteuid().as_raw()
 }
+
+/// Whoever may set a link on the way decides where the tree lies, also in a directory such as `/tmp`, where each sets their own.
+fn check_links(path: &Path, chain: usize) -> Result<(), FileError> {
+    let Some(parent) = path.parent() else {
+        return Ok(());
+    };
+    check_links(parent, chain)?;
+    let Ok(metadata) = path.symlink_metadata() else {
+        // Opening it says why.
+        return Ok(());
+    };
+    if !metadata.is_symlink() {
+        return Ok(());
+    }
+    let refuse = |what| Err(FileError::unexpected("following the link", path, what));
+    if !is_trusted(metadata.uid()) {
+        return refuse(format!(
+            "it belongs to user {}, who could put another tree in place of the one that it leads to",
+            metadata.uid()
+        ));
+    }
+    let holder = parent
+        .canonicalize()
+        .map_err(FileError::io(DOING, parent))?;
+    let holder = Directory::descend(parent, &holder, |_, _| Ok(()))?;
+    check_above(&holder.descriptor, parent)?;
+    match (path.read_link(), chain.checked_sub(1)) {
+        (Ok(target), Some(chain)) => check_links(&parent.join(target), chain),
+        (Ok(_), None) => refuse("symbolic links lead round in a circle".to_owned()),
+        (Err(error), _) => Err(FileError::io("following the link", path)(error)),
+    }
+}
+
+const DOING: &str = "opening the directory";
+
+/// How many links may follow one another; Linux follows 40.
+const LONGEST_CHAIN: usize = 40;
 
 /// Someone who can rename a directory above can put another tree in place of this one.
 fn check_above(directory: &OwnedFd, path: &Path) -> Result<(), FileError> {

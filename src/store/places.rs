@@ -46,7 +46,9 @@ impl Places {
             return Err(FileError::unexpected("following the link", path, what));
         }
         // By the path that was judged, in which no link is: one that comes up meanwhile leads nowhere.
-        self.directory(&real)?;
+        if !self.open.contains_key(&real) {
+            self.open.insert(real.clone(), Directory::open_real(&real)?);
+        }
         let name = name
             .and_then(|name| name.into_string().ok())
             .unwrap_or_else(|| file.file_name().to_owned());

@@ -5,7 +5,7 @@
 use std::{
     fs::{self, File},
     io::Read,
-    os::unix::fs::{MetadataExt, symlink},
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     process::Command,
 };
 
@@ -464,6 +464,42 @@ fn without_its_generations_and_its_ledger_a_tree_is_renewed_as_well() {
         }
         t.pki(&["renew", "all"]).ok();
         t.pki(&["check-expiration"]).ok();
+    }
+}
+
+/// In `/tmp` everybody sets links of their own.
+#[test]
+fn a_directory_behind_somebody_elses_link_is_refused() {
+    if !super::is_root() {
+        return;
+    }
+    for (owner, code) in [(0, 0), (4242, 3)] {
+        let t = Specimen::empty();
+        let (open, victim) = (t.folder().join("open"), t.folder().join("victim"));
+        fs::create_dir(&open).unwrap();
+        fs::create_dir(&victim).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o1777)).unwrap();
+        symlink(&victim, open.join("pki")).unwrap();
+        std::os::unix::fs::lchown(open.join("pki"), Some(owner), Some(owner)).unwrap();
+        let directory = open.join("pki");
+        let run = t.pki(&[
+            "init",
+            "--encryption-algorithm",
+            "ECDSA-P256",
+            "--node-name",
+            "cp-1",
+            "--cert-dir",
+            directory.to_str().unwrap(),
+            "--kubeconfig-dir",
+            t.path("").to_str().unwrap(),
+        ]);
+        assert_eq!(run.code, Some(code), "{run}");
+        let count = fs::read_dir(&victim).unwrap().count();
+        assert_eq!(count > 0, code == 0, "{run}");
+        if code != 0 {
+            let reason = "it belongs to user 4242, who could put another tree in place";
+            assert!(run.stderr.contains(reason), "{run}");
+        }
     }
 }
 
