@@ -74,6 +74,17 @@ pub fn judge(
     }
 }
 
+/// Returns the last second at which a leaf can be used: the intermediates that it needs may end before it does.
+pub fn last_valid(chain: &[Certificate], anchors: &[Certificate]) -> Option<OffsetDateTime> {
+    let (leaf, behind) = chain.split_first()?;
+    if behind.is_empty() || anchors.iter().any(|anchor| is_signed_by(leaf, anchor)) {
+        return Some(leaf.not_after());
+    }
+    let needed = behind.iter().filter(|ca| !anchors.contains(ca));
+    let ends = needed.map(Certificate::not_after).min();
+    Some(ends.map_or(leaf.not_after(), |end| end.min(leaf.not_after())))
+}
+
 /// Returns whether a key is the one of a certificate.
 pub fn belongs(key: &PrivateKey, certificate: &Certificate) -> bool {
     key.public_key()
@@ -98,13 +109,13 @@ pub fn ca_hint(error: &IssuerError) -> &'static str {
             "replace the CA by one that Kubernetes components accept"
         }
         IssuerError::Unproven(_) => {
-            "put the certificate of its issuer behind it, into the same file; if it should be its own issuer, put the file back from a backup"
+            "if it should be self-signed, put the file back from a backup; if not, have its issuer sign it again with an authority key identifier"
         }
         IssuerError::Other(..) => {
             "take that certificate out of the file, or put the file back from a backup"
         }
         IssuerError::NotByIssuer(_) => {
-            "put the file back from a backup, or the certificate of its true issuer behind it"
+            "put the file back from a backup, or take out of it the certificate that is not its issuer's"
         }
         IssuerError::NotCa | IssuerError::KeyMismatch | IssuerError::Damaged => {
             "put the file back from a backup"

@@ -207,12 +207,13 @@ impl Certificate {
         )
     }
 
-    /// Returns whether basicConstraints, marked critical, say that this is a CA, and keyUsage lets it sign certificates.
+    /// Returns whether basicConstraints, marked critical, say that this is a CA, and keyUsage, if there is one, lets it sign
+    /// certificates. CAs that were made by hand often have none, and every component takes them.
     pub fn is_ca(&self) -> bool {
         let basic: Option<(bool, BasicConstraints)> = self.extension();
         let may_sign = self
             .extension::<KeyUsage>()
-            .is_some_and(|(_, usage)| usage.key_cert_sign());
+            .is_none_or(|(_, usage)| usage.key_cert_sign());
         matches!(basic, Some((true, BasicConstraints { ca: true, .. }))) && may_sign
     }
 
@@ -287,6 +288,14 @@ impl Certificate {
     pub fn authority_key_id(&self) -> Option<Vec<u8>> {
         let (_, id) = self.extension::<AuthorityKeyIdentifier>()?;
         id.key_identifier.map(|id| id.as_bytes().to_vec())
+    }
+
+    /// Returns whether the authority key identifier names the issuer, by key or by name and serial number.
+    pub fn names_its_issuer(&self) -> bool {
+        self.extension::<AuthorityKeyIdentifier>()
+            .is_some_and(|(_, id)| {
+                id.key_identifier.is_some() || id.authority_cert_serial_number.is_some()
+            })
     }
 
     /// Returns the extensions as they are encoded.

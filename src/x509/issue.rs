@@ -3,6 +3,7 @@
 //! x509-cert builds the structure and AWS-LC signs it. rcgen is not used for it: its `DistinguishedName` is a map with one
 //! value per attribute type, so a subject or issuer with two organizations cannot be reissued without loss.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -33,7 +34,7 @@ use x509_cert::time::{Time, Validity};
 use x509_cert::{TbsCertificate, attr::AttributeTypeAndValue, builder};
 
 use super::algorithm::Algorithm;
-use super::certificate::{Certificate, general_name_text, usage_oid, usage_text};
+use super::certificate::{Certificate, general_name_text, to_san, usage_oid, usage_text};
 use super::key::{KeyError, PrivateKey, PublicKey, random};
 use super::san::San;
 use super::verify::{can_judge, is_signed_by};
@@ -191,6 +192,11 @@ impl Contents {
         self.names.iter().map(general_name_text).collect()
     }
 
+    /// Returns the DNS names and IP addresses among the subject alternative names.
+    pub fn sans(&self) -> Vec<San> {
+        self.names.iter().filter_map(to_san).collect()
+    }
+
     /// Returns an extension that is critical and that nothing here, nor in most verifiers, can judge.
     pub fn unknown_critical(&self) -> Option<String> {
         self.further_extensions
@@ -291,8 +297,8 @@ impl<'a> Issuer<'a> {
 ///
 /// What stands behind it may be its issuer, or any other CA; each has to be as it was signed, as far as that can be told.
 pub fn check_ca(chain: &[Certificate], now: OffsetDateTime) -> Result<&Certificate, IssuerError> {
-    let (certificate, behind) = match chain.split_first() {
-        Some((certificate, behind)) if certificate.is_ca() => (certificate, behind),
+    let certificate = match chain.first() {
+        Some(certificate) if certificate.is_ca() => certificate,
         _ => return Err(IssuerError::NotCa),
     };
     if let Some(extension) = certificate
@@ -305,14 +311,8 @@ pub fn check_ca(chain: &[Certificate], now: OffsetDateTime) -> Result<&Certifica
     if !can_judge(certificate) {
         return Err(IssuerError::WeakSignature);
     }
-    check_signature(certificate, behind)?;
-    // What lies behind is trusted as well, and goes into the kubeconfigs.
-    for (index, other) in chain.iter().enumerate().skip(1) {
-        if can_judge(other) {
-            check_signature(other, chain)
-                .map_err(|error| IssuerError::Other(index + 1, Box::new(error)))?;
-        }
-    }
+    check_signature(certificate, chain)?;
+    check_others(chain)?;
     if certificate.not_after() < now {
         return Err(IssuerError::Expired(certificate.not_after()));
     }
@@ -322,10 +322,33 @@ pub fn check_ca(chain: &[Certificate], now: OffsetDateTime) -> Result<&Certifica
     Ok(certificate)
 }
 
+/// How many certificates behind the first one, and how many possible issuers of each, are looked at: a file of a mebibyte holds
+/// thousands, and whatever is in it is judged within a second.
+const MOST_OTHERS: usize = 16;
+const MOST_ISSUERS: usize = 4;
+
+/// Checks what lies behind the first certificate of a file: it is trusted as well, and goes into the kubeconfigs.
+fn check_others(chain: &[Certificate]) -> Result<(), IssuerError> {
+    let Some(first) = chain.first() else {
+        return Ok(());
+    };
+    let mut seen = HashSet::from([first.der()]);
+    let others = chain.iter().enumerate();
+    let others = others.filter(|(_, other)| seen.insert(other.der()) && can_judge(other));
+    for (index, other) in others.take(MOST_OTHERS) {
+        match check_signature(other, chain) {
+            // It may be one below a CA elsewhere, but the issuer of the first one should be known for what it is.
+            Err(IssuerError::Unproven(_)) if !is_signed_by(first, other) => {}
+            checked => {
+                checked.map_err(|error| IssuerError::Other(index + 1, Box::new(error)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Checks a signature as far as that is possible with the certificates at hand: one that only a CA elsewhere can judge passes.
 fn check_signature(certificate: &Certificate, others: &[Certificate]) -> Result<(), IssuerError> {
-    /// How many CAs of one name are tried.
-    const MOST_ISSUERS: usize = 8;
     if is_signed_by(certificate, certificate) {
         return Ok(());
     }
@@ -334,27 +357,32 @@ fn check_signature(certificate: &Certificate, others: &[Certificate]) -> Result<
     let may_be_issuer = |other: &&Certificate| {
         other.subject() == issuer || (named.is_some() && named == other.subject_key_id())
     };
+    let mut seen = HashSet::from([certificate.der()]);
     let issuers: Vec<_> = others
         .iter()
-        .filter(|other| *other != certificate)
         .filter(may_be_issuer)
-        .take(MOST_ISSUERS)
+        .filter(|other| seen.insert(other.der()))
+        .take(MOST_ISSUERS + 1)
         .collect();
-    if issuers
+    let is_signed = issuers
         .iter()
-        .any(|other| other.subject() == issuer && is_signed_by(certificate, other))
-    {
+        .take(MOST_ISSUERS)
+        .any(|other| other.subject() == issuer && is_signed_by(certificate, other));
+    // Of so many the true one may be one that was not tried.
+    if is_signed || issuers.len() > MOST_ISSUERS {
         return Ok(());
     }
     let names_itself = named.is_some() && named == certificate.subject_key_id();
     if certificate.is_self_issued() || names_itself {
         return Err(IssuerError::Damaged);
     }
-    match named {
-        _ if !issuers.is_empty() => Err(IssuerError::NotByIssuer(issuer.to_string())),
-        // RFC 5280 section 4.2.1.1: only a self-signed certificate may leave out the key identifier of its issuer.
-        None => Err(IssuerError::Unproven(issuer.to_string())),
-        Some(_) => Ok(()),
+    if !issuers.is_empty() {
+        return Err(IssuerError::NotByIssuer(issuer.to_string()));
+    }
+    // RFC 5280 section 4.2.1.1: only a self-signed certificate may leave out the identifier of its issuer's key.
+    match certificate.names_its_issuer() {
+        true => Ok(()),
+        false => Err(IssuerError::Unproven(issuer.to_string())),
     }
 }
 

@@ -120,15 +120,21 @@ pub fn is_signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
         .is_ok_and(|signed| signed.is_signed_with(issuer.public_key().spki()))
 }
 
-/// Returns whether a certificate claims a signature of `issuer` that its key did not make: it has been changed since.
+/// Returns whether a certificate claims to be signed by one of these CAs, and none of them did: it has been changed since.
 ///
-/// Another CA of the same name has another key, which the authority key identifier tells (RFC 5280 section 4.2.1.1).
-pub fn is_damaged(certificate: &Certificate, issuer: &Certificate) -> bool {
-    let claims = match (certificate.authority_key_id(), issuer.subject_key_id()) {
-        (Some(named), Some(own)) => named == own,
-        _ => certificate.issuer() == issuer.subject(),
+/// Every cluster's CA is called `kubernetes`, the former one of this cluster as well, so where the certificate names a key only
+/// that counts. One that names none is of a CA without key identifier.
+pub fn is_damaged(certificate: &Certificate, issuers: &[Certificate]) -> bool {
+    let named = certificate.authority_key_id();
+    let is_named = |issuer: &Certificate| match (&named, issuer.subject_key_id()) {
+        (Some(named), own) => own.as_ref() == Some(named),
+        (None, own) => own.is_some() && certificate.issuer() == issuer.subject(),
     };
-    claims && can_judge(certificate) && !is_signed_by(certificate, issuer)
+    can_judge(certificate)
+        && issuers.iter().any(is_named)
+        && !issuers
+            .iter()
+            .any(|issuer| is_signed_by(certificate, issuer))
 }
 
 /// Returns whether a certificate names one of these CAs as its issuer, by key or by name, and none of them signed it.

@@ -418,6 +418,8 @@ cases! {
         => Refuses("CA `ca`: it is not a CA certificate"), Attention("ca", "it is not a CA certificate"), Renew::Refuses("CA `ca`: it is not a CA certificate");
     ca_that_says_it_is_none: |t| t.resign_ca("ca", "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,keyCertSign\n", &[])
         => Refuses("CA `ca`: it is not a CA certificate"), Attention("ca", "it is not a CA certificate"), Renew::Refuses("CA `ca`: it is not a CA certificate");
+    /// As `openssl req -x509` makes it, by which older guides have CAs made.
+    ca_without_key_usage: |t| t.resign_ca("ca", "basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n", &[]) => Refuses("`admin.conf`: it trusts another CA"), Healthy, Heals("apiserver");
     ca_that_may_not_sign: |t| t.resign_ca("ca", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature\n", &[])
         => Refuses("CA `ca`: it is not a CA certificate"), Attention("ca", "it is not a CA certificate"), Renew::Refuses("CA `ca`: it is not a CA certificate");
     ca_of_version_1: |t| t.resign_ca("ca", "", &[])

@@ -5,15 +5,16 @@
 use x509_cert::der::Tag;
 
 use super::{
-    Check::{Attention, AttentionAll, Healthy, Shows},
+    Check::{Attention, AttentionAll, Due, Healthy, Shows},
     Init::{Keeps, Refuses},
     Renew::{self, Heals, SkipsAll},
     cases,
-    certificates::CA,
+    certificates::{CA, in_days},
     forge::{
         AUTHORITY_KEY_ID, COMMON_NAME,
         End::{NotAfter, NotBefore},
     },
+    judge_check, judge_renewal,
     specimen::{OF_CA, OF_ETCD_CA, Specimen},
 };
 use crate::support::peer;
@@ -124,6 +125,17 @@ cases! {
     another_of_its_name_behind_it: |t| behind(t, &other_ca(t, "former", "/CN=kubernetes")) => Keeps, Healthy, Heals("admin.conf");
     itself_behind_it: |t| behind(t, &t.text(CA_CRT)) => Keeps, Healthy, Heals("admin.conf");
     fifty_others_behind_it: |t| behind(t, &other_ca(t, "former", "/CN=kubernetes").repeat(50)) => Keeps, Healthy, Heals("admin.conf");
+    hundreds_of_copies_of_one_below_others_behind_it: |t| {
+        for number in 0..6 {
+            t.openssl(&["ecparam", "-name", "secp521r1", "-genkey", "-noout", "-out", &beside(&format!("root-{number}.key"))], "");
+            let key = beside(&format!("root-{number}.key"));
+            let root = t.certify(&key, "/CN=root", CA, &["-days", "3000", "-signkey", &key]);
+            std::fs::write(t.folder().join(format!("root-{number}.crt")), &root).unwrap();
+            behind(t, &root);
+        }
+        let middle = signed_by(t, "root-5", "pki/apiserver.key", "/CN=middle", &format!("{CA}authorityKeyIdentifier=none\n"));
+        behind(t, &middle.repeat(900));
+    } => Keeps, Healthy, Heals("admin.conf");
     an_expired_one_behind_it: |t| {
         let other = other_ca(t, "former", "/CN=kubernetes");
         behind(t, &t.forged(&other, "../../../former", |tbs| {
@@ -220,6 +232,23 @@ cases! {
         forge_intermediate(t, |tbs| tbs.remove_extension(AUTHORITY_KEY_ID));
     } => Refuses("CA `ca`: nothing shows that it is undamaged"), Attention("ca", "nothing shows that it is undamaged"),
          Renew::Refuses("CA `ca`: nothing shows that it is undamaged");
+    below_a_root_named_by_its_serial_number: |t| {
+        // AuthorityKeyIdentifier (RFC 5280 section 4.2.1.1) with the name of the issuer's issuer and the issuer's serial number.
+        let name = b"\x30\x0f\x31\x0d\x30\x0b\x06\x03\x55\x04\x03\x0c\x04root";
+        let id = [&[0x30, 0x18, 0xa1, 0x13, 0xa4, 0x11][..], name, &[0x82, 0x01, 0x07]].concat();
+        forge_intermediate(t, |tbs| tbs.set_extension(AUTHORITY_KEY_ID, &id));
+    } => Keeps, Healthy, Heals("apiserver");
+    beside_one_below_a_ca_elsewhere: |t| {
+        other_ca(t, "company", "/CN=company");
+        let key = beside("company.key");
+        let middle = t.certify(&key, "/CN=unit", &format!("{CA}authorityKeyIdentifier=none\n"), &["-days", "3000", "-CA", &beside("company.crt"), "-CAkey", &key]);
+        behind(t, &middle);
+    } => Keeps, Healthy, Heals("admin.conf");
+    ends_before_its_leaf: |t| {
+        through_an_intermediate(t, CA);
+        let middle = std::fs::read_to_string(t.folder().join("middle.crt")).unwrap();
+        bring(t, &t.forged(&middle, "ca", |tbs| tbs.set_time(NotAfter, Tag::UtcTime, &in_days(20))));
+    } => Keeps, Due("apiserver"), Heals("apiserver");
     below_a_root_without_naming_its_key: |t| {
         forge_intermediate(t, |tbs| tbs.remove_extension(AUTHORITY_KEY_ID));
         behind(t, &read(t, "root"));
@@ -388,4 +417,33 @@ fn every_kubeconfig_gets_the_whole_set() {
         let trusted = specimen.embedded(kubeconfig, "certificate-authority-data");
         assert!(trusted == specimen.read(CA_CRT), "{kubeconfig}");
     }
+}
+
+/// In the middle of a rotation the former CA of the same name is still in the file; CAs of old releases have no key identifier.
+#[test]
+fn a_leaf_of_the_former_ca_is_believed_while_that_is_trusted() {
+    if peer("openssl").is_none() {
+        return;
+    }
+    let spoil = |t: &Specimen| {
+        let ca = CA.replace("subjectKeyIdentifier=hash", "subjectKeyIdentifier=none");
+        t.make_ca("former", "/CN=kubernetes", &ca);
+        let leaf = t.apiserver_names() + LEAF + "authorityKeyIdentifier=none\n";
+        t.write(
+            CRT,
+            signed_by(
+                t,
+                "former",
+                "pki/apiserver.key",
+                "/CN=kube-apiserver",
+                &leaf,
+            ),
+        );
+        behind(t, &read(t, "former"));
+        t.embed_ca();
+        // Nothing else says what it should be.
+        std::fs::remove_dir_all(t.path(".pki")).unwrap();
+    };
+    judge_check(&spoil, Healthy);
+    judge_renewal(&spoil, Heals("apiserver"));
 }
