@@ -60,7 +60,7 @@ pub enum Command {
     History(HistoryArgs),
     /// Put the files of a kept generation back, all or nothing
     ///
-    /// Without a name, undoes the last transaction. Files that a later transaction replaced come back as well, so that the
+    /// Without a name, undoes the last transaction that replaced files. Files that a later transaction replaced come back as well, so that the
     /// tree is as it was before. A rollback can itself be rolled back.
     #[command(after_help = EXIT_CODES)]
     Rollback(RollbackArgs),

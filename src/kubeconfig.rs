@@ -226,11 +226,11 @@ impl Kubeconfig {
             )),
             (None, _) => Ok(
                 match user.get("client-certificate").and_then(Value::as_str) {
-                    Some(certificate) => Client::Files {
+                    Some(certificate) if !certificate.is_empty() => Client::Files {
                         certificate: certificate.to_owned(),
                     },
-                    None if has_credentials(user) => Client::Other,
-                    None => return Err(field(&path, "it has no credentials")),
+                    _ if has_credentials(user) => Client::Other,
+                    _ => return Err(field(&path, "it has no credentials")),
                 },
             ),
         }
@@ -374,6 +374,9 @@ fn yaml_reason(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
     if text.contains("budget breached") {
         return "it is nested too deeply, or repeats itself too often".to_owned();
+    }
+    if text.contains("multiple YAML documents") {
+        return "it has several documents, want one".to_owned();
     }
     let reason = text
         .split(", set DuplicateKeyPolicy")

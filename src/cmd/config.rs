@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::target::{Detection, Source, Target};
 use super::{Env, Exit};
 use crate::cli::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
+use crate::config::cluster::Etcd;
 use crate::config::provenance;
 use crate::report::config as report;
 use crate::store::inventory::{Depth, Inventory};
@@ -36,6 +37,11 @@ fn show(args: &ConfigShowArgs, env: &Env) -> Result<Exit> {
         for guess in &layers.guesses {
             env.warn(guess);
         }
+    }
+    if let Etcd::External(etcd) = &resolved.cluster.etcd
+        && etcd.endpoints.is_empty()
+    {
+        env.warn("etcd.external.endpoints: no certificate tells them; a configuration needs at least one");
     }
     let fields = provenance::explain(&resolved.cluster, &layers.layers);
     env.print(&match args.output {

@@ -59,7 +59,7 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
     if args.write.dry_run {
         let plan = decide(&inventory)?;
         env.warn_of(&plan);
-        env.print(&text::dry_run(&plan, &target.layout))?;
+        env.print(&text::dry_run(&plan, &tree.loose()?, &target.layout))?;
         return Ok(exit(&plan));
     }
     let plan = preview(&work, &inventory)?;

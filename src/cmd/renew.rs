@@ -71,7 +71,7 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
     if args.write.dry_run {
         let plan = decide(&inventory)?;
         env.warn_of(&plan);
-        env.print(&text::dry_run(&plan, &target.layout))?;
+        env.print(&text::dry_run(&plan, &tree.loose()?, &target.layout))?;
         return Ok(if plan.has_failed() {
             Exit::Critical
         } else {

@@ -38,7 +38,7 @@ pub(super) fn run(args: &RollbackArgs, env: &Env) -> Result<Exit> {
     if args.write.dry_run {
         let plan = decide(&inventory)?;
         env.warn_of(&plan);
-        env.print(&text::dry_run(&plan, &layout))?;
+        env.print(&text::dry_run(&plan, &tree.loose()?, &layout))?;
         return Ok(Exit::Done);
     }
     let plan = preview(&work, &inventory)?;

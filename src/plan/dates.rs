@@ -52,6 +52,15 @@ pub fn period(own: Dates, issuer: Option<Dates>) -> Option<Duration> {
     }
 }
 
+/// Returns the period that certificates like this one are made for, where its dates tell. What is not whole hours was made by
+/// hand, and is no habit of a cluster's.
+pub fn habit(own: Dates, issuer: Option<Dates>) -> Option<std::time::Duration> {
+    let period = period(own, issuer).filter(|period| is_whole_hours(*period))?;
+    std::time::Duration::try_from(period)
+        .ok()
+        .filter(|period| !period.is_zero())
+}
+
 /// Returns whether a period is one that somebody would ask for.
 pub fn is_whole_hours(period: Duration) -> bool {
     period.whole_seconds() % Duration::HOUR.whole_seconds() == 0

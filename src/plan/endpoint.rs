@@ -26,10 +26,6 @@ pub fn judge(url: &str, wanted: &str, cluster: &Cluster) -> Target {
         return Target::Foreign;
     };
     // A proxy on the node itself, in front of all API servers, listens where it likes.
-    let is_loopback = match &host {
-        San::Ip(address) => address.is_loopback(),
-        San::Dns(name) => name == "localhost",
-    };
     let endpoint = cluster.control_plane_endpoint.as_ref();
     let is_known_port =
         port == cluster.bind_port || endpoint.is_some_and(|endpoint| endpoint.port == port);
@@ -37,10 +33,24 @@ pub fn judge(url: &str, wanted: &str, cluster: &Cluster) -> Target {
         .sans(SanRule::ApiServer)
         .iter()
         .any(|san| covers(san, &host));
-    if is_loopback || (is_known_port && is_ours) {
+    if is_loopback(&host) || (is_known_port && is_ours) {
         Target::SameCluster
     } else {
         Target::Foreign
+    }
+}
+
+/// Returns whether a server with these names in its certificate is found at a URL, as far as that can be told: what is no plain
+/// `https` URL, and what stands for this machine itself, may lead anywhere.
+pub fn reaches(url: &str, names: &[San]) -> bool {
+    parse(url)
+        .is_none_or(|(host, _)| is_loopback(&host) || names.iter().any(|name| covers(name, &host)))
+}
+
+fn is_loopback(host: &San) -> bool {
+    match host {
+        San::Ip(address) => address.is_loopback(),
+        San::Dns(name) => name == "localhost",
     }
 }
 

@@ -2,8 +2,8 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::NO_CA;
-use super::soundness::{Unsound, judge};
+use super::soundness::{Unsound, judge, last_valid};
+use super::trust::{self, Distrust};
 use crate::catalog::{
     APISERVER_ETCD_CLIENT, CATALOG, ETCD_CA, ETCD_HEALTHCHECK_CLIENT, ETCD_PEER, ETCD_SERVER,
     KUBELET_CONF, Row,
@@ -159,8 +159,14 @@ fn has_client_certificate(holding: &Holding) -> bool {
     }
 }
 
-fn trusts_nobody(holding: &Holding) -> bool {
-    matches!(holding, Holding::Kubeconfig(Found::Present(file)) if file.names_no_ca() && !file.kubeconfig.trusts_anyone())
+/// Returns what is wrong with whom a row's kubeconfig trusts.
+fn distrust(row: &Row, inventory: &Inventory) -> Option<Distrust> {
+    match inventory.holding(row) {
+        Some(Holding::Kubeconfig(Found::Present(file))) => {
+            trust::judge(file, row.signer()?, inventory)
+        }
+        _ => None,
+    }
 }
 
 fn is_dateless(holding: &Holding) -> bool {
@@ -200,9 +206,9 @@ fn item(
     broken_cas: &[&Row],
     now: OffsetDateTime,
 ) -> Item {
-    let state = inventory
-        .holding(row)
-        .map_or(State::Missing, |holding| state(holding, now));
+    let state = inventory.holding(row).map_or(State::Missing, |holding| {
+        state(holding, ends(row, holding, inventory), now)
+    });
     // kubeadm calls nothing that is missing externally managed, nor says which CA would sign it.
     let missing = state == State::Missing;
     let authority = if row.is_ca() { Some(row) } else { row.signer() };
@@ -215,7 +221,9 @@ fn item(
         external,
         optional: row.is_optional(),
         renewer: match inventory.holding(row).and_then(client) {
-            _ if inventory.holding(row).is_some_and(trusts_nobody) => Renewer::Init,
+            _ if distrust(row, inventory).is_some_and(|why| !why.is_mended_by_renewal()) => {
+                Renewer::Init
+            }
             Some(ClientFile::Rotating(_)) => Renewer::Kubelet,
             Some(ClientFile::Referenced { .. }) => Renewer::Owner,
             _ if row.is_ca() => Renewer::Nobody,
@@ -250,16 +258,15 @@ fn problem(row: &'static Row, inventory: &Inventory, now: OffsetDateTime) -> Opt
         Holding::Pair {
             certificate: Found::Absent,
             key: Found::Present(_),
-        } if !row.is_ca() => return Some("its key is there without it".to_owned()),
+        } if !row.is_ca() => {
+            return Some("its certificate is missing, and its key is there".to_owned());
+        }
         _ => {}
     }
     let chain = holding.chain()?;
     let leaf = chain.first()?;
     // Dates are judged by themselves.
     let at = within(leaf, now);
-    if trusts_nobody(holding) {
-        return Some(NO_CA.to_owned());
-    }
     let Some(signer) = row.signer() else {
         if let Some(other) = super::other_ca(row, leaf) {
             return Some(format!("it is the CA `{other}`"));
@@ -276,11 +283,15 @@ fn problem(row: &'static Row, inventory: &Inventory, now: OffsetDateTime) -> Opt
         return is_falsely_claimed(leaf, anchors).then(|| wrong.to_string());
     }
     match judge(row, chain, None, anchors, at) {
-        Err(Unsound::Chain(VerifyError::Expired(_) | VerifyError::NotYetValid(_))) => None,
+        Err(Unsound::Chain(VerifyError::Expired(_) | VerifyError::NotYetValid(_))) => {
+            distrust(row, inventory).map(|why| why.to_string())
+        }
         Err(unsound @ (Unsound::Chain(_) | Unsound::Intermediate | Unsound::Name)) => {
             Some(unsound.to_string())
         }
-        Err(Unsound::Serial | Unsound::SeveralLeaves | Unsound::KeyMismatch) | Ok(()) => None,
+        Err(Unsound::Serial | Unsound::SeveralLeaves | Unsound::KeyMismatch) | Ok(()) => {
+            distrust(row, inventory).map(|why| why.to_string())
+        }
     }
 }
 
@@ -290,9 +301,18 @@ fn within(certificate: &Certificate, now: OffsetDateTime) -> OffsetDateTime {
         .max(certificate.not_before())
 }
 
-fn state(holding: &Holding, now: OffsetDateTime) -> State {
-    if let Some(leaf) = holding.leaf() {
-        let (not_before, not_after) = (leaf.not_before(), leaf.not_after());
+/// Returns when what a row holds can be used no longer: with its leaf, or with an intermediate that the leaf needs.
+pub(super) fn ends(row: &Row, holding: &Holding, inventory: &Inventory) -> Option<OffsetDateTime> {
+    let anchors = row.signer().and_then(|ca| inventory.ca_certificates(ca));
+    match (holding.chain(), anchors) {
+        (Some(chain), Some(anchors)) => last_valid(chain, anchors),
+        _ => holding.leaf().map(Certificate::not_after),
+    }
+}
+
+fn state(holding: &Holding, ends: Option<OffsetDateTime>, now: OffsetDateTime) -> State {
+    if let (Some(leaf), Some(not_after)) = (holding.leaf(), ends) {
+        let not_before = leaf.not_before();
         return State::Dated {
             not_before,
             not_after,

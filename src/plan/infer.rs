@@ -11,8 +11,8 @@ use time::Duration;
 use super::endpoint::covers;
 use super::{dates, expiry};
 use crate::catalog::{
-    ADMIN_CONF, APISERVER, CA, CONTROLLER_MANAGER_CONF, ETCD_PEER, ETCD_SERVER, KUBELET_CONF, Row,
-    SCHEDULER_CONF, SUPER_ADMIN_CONF,
+    ADMIN_CONF, APISERVER, CA, CONTROLLER_MANAGER_CONF, ETCD_PEER, ETCD_SERVER, KUBELET_CONF,
+    Place, Row, SCHEDULER_CONF, SUPER_ADMIN_CONF,
 };
 use crate::config::cluster::{
     DEFAULT_CA_CERTIFICATE_VALIDITY, DEFAULT_CERTIFICATE_VALIDITY, DEFAULT_SERVICE_SUBNET,
@@ -205,16 +205,35 @@ fn external_etcd(inventory: &Inventory) -> Option<Declared<ExternalEtcdSettings>
 }
 
 /// Returns the algorithm of all leaves, if they have one and the same.
+///
+/// Old releases of kubeadm made the kubeconfigs' keys RSA whatever was asked for, so certificates of their own count first.
 fn algorithm(inventory: &Inventory) -> Option<Declared<String>> {
-    let mut algorithms = inventory
-        .entries()
-        .filter(|(row, _)| row.signer().is_some() && **row != KUBELET_CONF)
-        .filter_map(|(_, holding)| holding.leaf())
-        .map(|leaf| leaf.public_key().algorithm());
-    let first = algorithms.next()??;
-    let is_uniform = algorithms.all(|algorithm| algorithm == Some(first));
-    (is_uniform && Algorithm::CONFIGURABLE.contains(&first))
-        .then(|| detected("all keys", first.name().to_owned()))
+    type Kind = fn(&Row) -> bool;
+    let kinds: [(Kind, &'static str); 2] = [
+        (
+            |row| row.signer().is_some() && matches!(row.place, Place::Pair { .. }),
+            "all keys",
+        ),
+        (
+            |row| row.signer().is_some() && *row != KUBELET_CONF,
+            "all kubeconfigs",
+        ),
+    ];
+    kinds.into_iter().find_map(|(is_kind, origin)| {
+        let mut algorithms = inventory
+            .entries()
+            .filter(|(row, _)| is_kind(row))
+            .filter_map(|(_, holding)| holding.leaf())
+            .map(|leaf| leaf.public_key().algorithm())
+            .peekable();
+        let first = *algorithms.peek()?;
+        let same = first.filter(|first| algorithms.all(|algorithm| algorithm == Some(*first)));
+        // Where they differ, nothing else tells either.
+        Some(
+            same.filter(|same| Algorithm::CONFIGURABLE.contains(same))
+                .map(|same| detected(origin, same.name().to_owned())),
+        )
+    })?
 }
 
 /// Returns how long a certificate was made to be valid, if it is not kubeadm's default.
@@ -225,13 +244,11 @@ fn validity(
 ) -> Option<Declared<String>> {
     let certificate = leaf(inventory, row)?;
     let issuer = row.signer().and_then(|signer| leaf(inventory, signer));
-    let span = dates::period(dates::of(certificate), issuer.map(dates::of))?;
-    let default = Duration::try_from(default).ok()?;
-    // What is not whole hours was made by hand, and is no habit of this cluster's.
-    let span = std::time::Duration::try_from(span)
-        .ok()
-        .filter(|_| dates::is_whole_hours(span))
-        .filter(|_| span.checked_sub(default).is_some_and(dates::is_noticeable))?;
+    let span = dates::habit(dates::of(certificate), issuer.map(dates::of))?;
+    let difference = Duration::try_from(span.abs_diff(default)).ok()?;
+    if !dates::is_noticeable(difference) {
+        return None;
+    }
     let file = if row.is_ca() {
         "ca.crt"
     } else {

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::soundness::{belongs, ca_hint, key_hint};
 use super::{Action, KeySource, Leaf, Make, Plan, Refusal, Step, dates, wanted};
-use crate::catalog::{CATALOG, Profile, Row};
+use crate::catalog::{CATALOG, Place, Profile, Row};
 use crate::config::cluster::Cluster;
 use crate::store::inventory::{Broken, Fault, Found, Holding, Inventory, KeyFile, KubeconfigFile};
 use crate::x509::algorithm::Algorithm;
@@ -200,9 +200,27 @@ impl Planner<'_> {
     /// Leaves out a row that only its external CA can make.
     fn lack(&self, row: &'static Row, what: &str) -> Action {
         let signer = row.signer().map_or("", |signer| signer.name);
+        let contents = wanted::contents(row, self.cluster).and_then(Result::ok);
+        let wish = contents.map_or_else(String::new, |contents| {
+            let names = contents.san_texts().join(", ");
+            let names = if names.is_empty() {
+                names
+            } else {
+                format!(", names {names}")
+            };
+            let usages = contents.usage_names().join(" and ");
+            format!(
+                " for `{}`, usages {usages}{names},",
+                contents.subject_text()
+            )
+        });
+        let place = match row.place {
+            Place::Kubeconfig { .. } => "make the kubeconfig with it",
+            Place::Pair { .. } | Place::PublicPair { .. } => "put key and certificate in place",
+        };
         Action::Skip {
             reason: format!(
-                "{what}, and its CA `{signer}` is external: have that CA sign it, and put key and certificate in place"
+                "{what}, and its CA `{signer}` is external: have that CA sign a certificate{wish} and {place}"
             ),
             failed: true,
         }

@@ -12,6 +12,7 @@ pub mod init;
 pub mod renew;
 pub mod rollback;
 pub mod soundness;
+pub mod trust;
 pub mod wanted;
 
 use std::fmt;
@@ -279,9 +280,6 @@ fn other_ca(row: &Row, certificate: &Certificate) -> Option<&'static str> {
     };
     CATALOG.iter().find(is_other).map(|other| other.name)
 }
-
-/// What is said of a kubeconfig that trusts nobody.
-const NO_CA: &str = "it names no CA, so nothing that it connects to can be trusted";
 
 /// Returns how a message names a row.
 pub(crate) fn title(row: &Row) -> String {

@@ -1,6 +1,7 @@
 //! Plans `renew`: the same CA signs each certificate again, with what the configuration declares or else with what the old
 //! certificate says.
 
+mod besides;
 mod kubeconfig;
 mod old;
 
@@ -83,6 +84,8 @@ pub fn plan(
             planner.plan.steps.push(Step { row, action });
         }
     }
+    planner.say_who_is_cut_off();
+    planner.say_what_else_lacks_names();
     if planner.refusal.problems.is_empty() {
         Ok(planner.plan)
     } else {
@@ -90,7 +93,8 @@ pub fn plan(
     }
 }
 
-const DAMAGED: &str = "its signature is not its CA's: it was damaged, or changed";
+const DAMAGED: &str =
+    "its signature is not its CA's: it was damaged or changed, or another CA of that name made it";
 
 struct Planner<'a> {
     request: &'a Request<'a>,
@@ -108,8 +112,8 @@ impl<'a> Planner<'a> {
         match &self.request.selection {
             Selection::All | Selection::Rows(_) => true,
             Selection::Due(within) => match self.inventory.holding(row) {
-                Some(holding) => match holding.leaf() {
-                    Some(leaf) => leaf.not_after() - self.now <= *within,
+                Some(holding) => match expiry::ends(row, holding, self.inventory) {
+                    Some(end) => end - self.now <= *within,
                     None => !holding.is_absent(),
                 },
                 None => false,
@@ -166,10 +170,9 @@ impl<'a> Planner<'a> {
             let hint = "move it away and run `pki init`";
             return Err(self.fail(row, "it is a CA certificate, want a leaf", hint));
         }
+        let cas = self.inventory.ca_certificates(signer).unwrap_or_default();
         // What was changed since its CA signed it may say anything.
-        let is_damaged = old
-            .leaf
-            .is_some_and(|leaf| verify::is_damaged(leaf, issuer.certificate()));
+        let is_damaged = old.leaf.is_some_and(|leaf| verify::is_damaged(leaf, cas));
         let believed = old.leaf.filter(|_| !is_damaged);
         let Some(contents) = self.contents(row, believed) else {
             let what = match old.broken {
@@ -177,8 +180,7 @@ impl<'a> Planner<'a> {
                 None if is_damaged => DAMAGED.to_owned(),
                 None => "its certificate is missing".to_owned(),
             };
-            let hint =
-                "give `--config`: without a configuration nothing says which names it should have";
+            let hint = "give `--config`, which says what names it should have; `pki config show -o kubeadm` writes down what is known of this tree";
             return Err(self.fail(row, &what, hint));
         };
         let usages = contents.usage_names();
@@ -223,6 +225,9 @@ impl<'a> Planner<'a> {
             true => old.behind.to_vec(),
             false => Vec::new(),
         };
+        if let Some(leaf) = old.leaf {
+            self.say_which_rights_go(row, leaf, &contents);
+        }
         let leaf = Leaf {
             signer,
             contents,

@@ -61,14 +61,14 @@ pub fn verdicts(expiry: &Expiry, thresholds: Thresholds) -> Vec<String> {
         format!(
             "{what}: {}; {}",
             names.join(", "),
-            remedy.replace("WARN", &in_days(thresholds.warn))
+            remedy.replace("WARN", &in_days(thresholds.warn.max(thresholds.critical)))
         )
     });
     grouped.chain(lines).collect()
 }
 
 /// Returns what a plan would do, field by field.
-pub fn dry_run(plan: &Plan, layout: &Layout) -> String {
+pub fn dry_run(plan: &Plan, loose: &[(TreePath, u32)], layout: &Layout) -> String {
     let mut text = place(layout);
     for step in &plan.steps {
         let name = step.row.name;
@@ -91,6 +91,16 @@ pub fn dry_run(plan: &Plan, layout: &Layout) -> String {
                 }
             }
         }
+    }
+    for (file, mode) in loose {
+        _ = writeln!(
+            text,
+            "close {file}: others can read it (mode {:04o})",
+            mode & 0o7777
+        );
+    }
+    if plan.record.is_some() {
+        text.push_str("record the configuration\n");
     }
     text.push_str("dry run: nothing was written\n");
     text
@@ -374,6 +384,10 @@ fn verdict(item: &Item) -> Verdict {
         State::Missing if item.is_ca => Verdict::Shared(
             "missing".to_owned(),
             "put it back from a backup; `pki init` makes one only where nothing is signed yet",
+        ),
+        State::Missing if item.renewer == Renewer::ExternalCa => Verdict::Shared(
+            "missing".to_owned(),
+            "the CA is external: `pki init --dry-run` says what to have it sign",
         ),
         State::Missing => Verdict::Shared("missing".to_owned(), "`pki init` makes what is missing"),
         State::Broken(message) => Verdict::Alone(format!("`{}`: {message}", item.name)),

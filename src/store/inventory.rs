@@ -104,6 +104,8 @@ pub struct KubeconfigFile {
     pub ca: Option<Vec<Certificate>>,
     /// The CA of this tree whose file it names instead.
     pub ca_row: Option<&'static Row>,
+    /// Whether the CA's file that it names lies in the tree, and is not there.
+    pub is_ca_missing: bool,
     /// How its user proves who it is.
     pub client: ClientFile,
 }
@@ -251,13 +253,6 @@ impl Holding {
     }
 }
 
-impl KubeconfigFile {
-    /// Returns whether it names no CA, neither in itself nor in a file.
-    pub fn names_no_ca(&self) -> bool {
-        self.ca.is_none() && self.kubeconfig.ca_file().is_none()
-    }
-}
-
 impl<T> Found<T> {
     /// Returns whether there is no such file.
     pub fn is_absent(&self) -> bool {
@@ -359,10 +354,15 @@ impl Reader<'_> {
                     Err(error) => return Found::Broken(broken(&error)),
                 };
                 let ca_row = self.ca_row(&kubeconfig);
+                let is_ca_missing = kubeconfig
+                    .ca_file()
+                    .and_then(|path| self.tree.layout.locate(path))
+                    .is_some_and(|file| !self.tree.exists(&file));
                 Found::Present(Box::new(KubeconfigFile {
                     kubeconfig,
                     ca,
                     ca_row,
+                    is_ca_missing,
                     client,
                 }))
             })

@@ -100,6 +100,14 @@ impl Tree {
         Ok(loose(&self.layout)?.is_empty())
     }
 
+    /// Returns the private files that others can open, with their modes; the next run that writes closes them.
+    ///
+    /// # Errors
+    /// If one of them cannot be looked at.
+    pub fn loose(&self) -> Result<Vec<(TreePath, u32)>, FileError> {
+        loose(&self.layout)
+    }
+
     /// Reads a file as it will be once the pending transaction is finished; `None` if it does not exist.
     ///
     /// # Errors

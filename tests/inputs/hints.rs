@@ -140,7 +140,7 @@ said! {
     ];
     a_leaf_without_a_name: |t| t.sign("apiserver", "ca", &(t.apiserver_names().replace("DNS:cp-1,", "") + SERVER), &[]), ["init"] => [
         "error: `apiserver`: it lacks names that the configuration asks for: DNS:cp-1",
-        "hint: run `pki renew apiserver` with this configuration",
+        "hint: run `pki renew apiserver --config FILE` with this configuration; `pki config show -o kubeadm` writes it from flags",
     ];
     a_leaf_that_has_expired: |t| expire(t, CRT, "ca"), ["init"] => [
         "error: `apiserver`: it expired on DATE",

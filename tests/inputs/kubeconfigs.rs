@@ -371,9 +371,9 @@ cases! {
         BesidesSaying("admin.conf", "it names no CA");
     ca_not_asked_for: |t| set(t, TRUST, "insecure-skip-tls-verify: yes") => Refuses("`admin.conf`: it names no CA"), Healthy, Besides;
     ca_of_another_tree: |t| t.embed(ADMIN, TRUST, t.read("pki/etcd/ca.crt"))
-        => Refuses("`admin.conf`: it trusts another CA"), Healthy, Heals("admin.conf");
+        => Refuses("`admin.conf`: it trusts another CA"), Attention("admin.conf", "it trusts another CA than this tree's ca.crt"), Heals("admin.conf");
     ca_of_former_times: |t| { t.make_ca("former", "/CN=kubernetes", CA); t.embed(ADMIN, TRUST, std::fs::read(t.folder().join("former.crt")).unwrap()); }
-        => Refuses("`admin.conf`: it trusts another CA"), Healthy, Heals("admin.conf");
+        => Refuses("`admin.conf`: it trusts another CA"), Attention("admin.conf", "it trusts another CA than this tree's ca.crt"), Heals("admin.conf");
     ca_and_another: |t| t.embed(ADMIN, TRUST, t.text("pki/ca.crt") + &t.text("pki/etcd/ca.crt")) => Keeps, Healthy, Heals("admin.conf");
     another_ca_and_ours: |t| t.embed(ADMIN, TRUST, t.text("pki/etcd/ca.crt") + &t.text("pki/ca.crt"))
         => Refuses("`admin.conf`: it trusts another CA"), Healthy, Heals("admin.conf");
@@ -390,7 +390,14 @@ cases! {
     ca_in_a_file_elsewhere: |t| set(t, TRUST, "certificate-authority: /nowhere/ca.crt")
         => KeepsSaying("it trusts the CA in `/nowhere/ca.crt`, which was not read"), Healthy, Heals("admin.conf");
     ca_in_the_file_of_another: |t| set(t, TRUST, "certificate-authority: /etc/kubernetes/pki/etcd/ca.crt")
-        => Refuses("`admin.conf`: it trusts another CA"), Healthy, Besides;
+        => Refuses("`admin.conf`: it trusts another CA"), Attention("admin.conf", "it trusts another CA, `etcd-ca`; move it away"),
+           BesidesSaying("admin.conf", "it trusts another CA, `etcd-ca`");
+    ca_in_a_file_of_ours_that_is_not_there: |t| set(t, TRUST, "certificate-authority: /etc/kubernetes/pki/gone.crt")
+        => Refuses("`admin.conf`: its CA should lie in `/etc/kubernetes/pki/gone.crt`"), Attention("admin.conf", "its CA should lie in `/etc/kubernetes/pki/gone.crt`, and there is no such file"),
+           BesidesSaying("admin.conf", "its CA should lie in `/etc/kubernetes/pki/gone.crt`");
+    of_another_cluster_altogether: |t| { t.embed(ADMIN, TRUST, t.read("pki/etcd/ca.crt")); server(t, "https://api.other.example:6443"); }
+        => Refuses("`admin.conf`: it trusts another CA"), Attention("admin.conf", "it trusts another CA, and points at `https://api.other.example:6443`, which the API server's certificate is not for; move it away"),
+           LeavesOut("admin.conf", "it trusts another CA, and points at `https://api.other.example:6443`");
 
     // Which server it leads to.
     server_local: |t| server(t, "https://192.0.2.11:6443") => KeepsSaying("it points at `https://192.0.2.11:6443`"), Healthy, Heals("admin.conf");

@@ -62,7 +62,11 @@ fn a_new_name_and_address_of_the_control_plane_are_said_before_and_after() {
         [""; 0],
         "{dry}"
     );
-    let moved = "warning: `controller-manager.conf`: it points at `https://192.0.2.11:6443`, the configuration says `https://192.0.2.99:6443`; a renewal does not change that\n";
+    let moved = "warning: `controller-manager.conf`: it points at `https://192.0.2.11:6443`, the configuration says `https://192.0.2.99:6443`; a renewal does not change that\n\
+        warning: `kubelet.conf`: it points at `https://192.0.2.11:6443`, which the new certificate of `apiserver` is not for; a renewal does not change that\n\
+        warning: `scheduler.conf`: it points at `https://192.0.2.11:6443`, which the new certificate of `apiserver` is not for; a renewal does not change that\n\
+        warning: `etcd-server`: it lacks names that the configuration asks for: IP:192.0.2.99; `pki renew etcd-server` adds them\n\
+        warning: `etcd-peer`: it lacks names that the configuration asks for: IP:192.0.2.99; `pki renew etcd-peer` adds them\n";
     assert_eq!(dry.stderr, moved);
 
     let run = sandbox.pki(&arguments).ended_with(0);

@@ -341,6 +341,11 @@ fn a_configuration_takes_the_old_organizations_away_and_the_report_says_so() {
          admin.conf\n        O: system:masters -> kubeadm:cluster-admins\n"
     ));
     run.says("`pki template rbac`");
+    // Before it is done, too.
+    for name in ["admin.conf", "apiserver-kubelet-client"] {
+        let warning = format!("warning: `{name}`: it leaves the group `system:masters`");
+        assert!(dry.stderr.contains(&warning), "{dry}");
+    }
     // From now on the configuration is known, and nothing differs from it.
     sandbox
         .pki_at(now, &["renew", "all", "--reuse-key"])

@@ -5,7 +5,8 @@ use crate::catalog::{Place, Profile, Row};
 use crate::plan::drift::{self, Wanted, field};
 use crate::plan::endpoint::{self, covers};
 use crate::plan::soundness::{Unsound, judge};
-use crate::plan::{Change, NO_CA, other_ca, wanted};
+use crate::plan::trust::Distrust;
+use crate::plan::{Change, other_ca, wanted};
 use crate::printable::escaped;
 use crate::store::inventory::{ClientFile, Found, KeyFile, KubeconfigFile};
 use crate::x509::certificate::Certificate;
@@ -74,7 +75,10 @@ impl Planner<'_> {
             );
             let hint = match self.external_signer(row) {
                 Some(signer) => format!("have the external CA `{}` sign it again", signer.name),
-                None => format!("run `pki renew {}` with this configuration", row.name),
+                None => format!(
+                    "run `pki renew {} --config FILE` with this configuration; `pki config show -o kubeadm` writes it from flags",
+                    row.name
+                ),
             };
             return self.refuse(row, &what, hint);
         }
@@ -102,6 +106,14 @@ impl Planner<'_> {
             Some(embedded) => embedded.first() == anchors.first(),
             None => match (file.ca_row, file.kubeconfig.ca_file()) {
                 (Some(named), _) => named == signer,
+                (None, Some(path)) if file.is_ca_missing => {
+                    let what = Distrust::Missing(path.to_owned()).to_string();
+                    return self.refuse(
+                        row,
+                        &what,
+                        "put it there, or move the kubeconfig away to have it made again",
+                    );
+                }
                 (None, Some(path)) => {
                     let path = escaped(path);
                     self.plan.warnings.push(format!(
@@ -113,8 +125,9 @@ impl Planner<'_> {
                 (None, None) => false,
             },
         };
-        if file.names_no_ca() {
-            return self.refuse(row, NO_CA, "move it away to have it made again");
+        if file.ca.is_none() && file.kubeconfig.ca_file().is_none() {
+            let what = Distrust::NoCa.to_string();
+            return self.refuse(row, &what, "move it away to have it made again");
         }
         if !trusted {
             return self.refuse(

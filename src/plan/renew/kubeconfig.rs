@@ -1,6 +1,7 @@
 //! What `renew` plans for a kubeconfig: its client certificate and, where they have to change, its CAs; nothing else.
 
 use super::super::endpoint;
+use super::super::trust::{self, Distrust};
 use super::old::{Old, behind, read_key};
 use super::{Instead, Planner, make};
 use crate::catalog::{Profile, Row};
@@ -49,6 +50,11 @@ impl<'a> Planner<'a> {
                 return Err(self.leave_out(row, "its user has no client certificate", None));
             }
         };
+        let distrust = trust::judge(file, signer, self.inventory);
+        if let Some(foreign @ Distrust::Foreign(_)) = &distrust {
+            let hint = "is it another cluster's? move it away and run `pki init`";
+            return Err(self.fail(row, &foreign.to_string(), hint));
+        }
         let (leaf, mut changes) = self.leaf(row, signer, &old)?;
         self.say_what_was_wrong(row, &old, false);
         self.say_what_is_dropped(row, &old, &leaf);

@@ -1,0 +1,87 @@
+//! Whom a kubeconfig trusts, and whether that leads to this tree's API server: the one judgement that `init`, `renew` and the
+//! check share.
+
+use std::fmt;
+
+use super::endpoint::reaches;
+use crate::catalog::{APISERVER, Row};
+use crate::printable::escaped;
+use crate::store::inventory::{Holding, Inventory, KubeconfigFile};
+use crate::x509::certificate::Certificate;
+
+/// Why nothing that a kubeconfig connects to can be this tree's API server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// It names no CA.
+    NoCa,
+    /// The CA's file that it names lies in the tree, and is not there; its path.
+    Missing(String),
+    /// The CA's file that it names is another CA's; the row's name.
+    OtherFile(&'static str),
+    /// None of the CAs in it is the tree's: it has missed a rotation, or is a stranger.
+    OtherCa,
+    /// The same, and the API server's certificate is not for the server that it points at; its URL.
+    Foreign(String),
+}
+
+/// Judges a kubeconfig whose CA is `ca`; none if nothing is wrong that can be told from here.
+pub fn judge(file: &KubeconfigFile, ca: &Row, inventory: &Inventory) -> Option<Distrust> {
+    if file.kubeconfig.trusts_anyone() {
+        return None;
+    }
+    let Some(embedded) = &file.ca else {
+        return match (file.kubeconfig.ca_file(), file.ca_row) {
+            (None, _) => Some(Distrust::NoCa),
+            (Some(_), Some(named)) if named != ca => Some(Distrust::OtherFile(named.name)),
+            (Some(path), _) if file.is_ca_missing => Some(Distrust::Missing(path.to_owned())),
+            (Some(_), _) => None,
+        };
+    };
+    // Where the tree's own CA cannot be read there is nothing to compare with, and its row says so.
+    let own = inventory.ca_certificates(ca)?;
+    // A CA whose certificate was signed again is the same to whoever trusts it: name and key count.
+    let is_same = |known: &Certificate, ca: &Certificate| {
+        known.subject() == ca.subject() && known.public_key() == ca.public_key()
+    };
+    if embedded
+        .iter()
+        .any(|known| own.iter().any(|ca| is_same(known, ca)))
+    {
+        return None;
+    }
+    let server = file.kubeconfig.server().unwrap_or_default();
+    let apiserver = inventory.holding(&APISERVER).and_then(Holding::leaf);
+    Some(match apiserver {
+        Some(leaf) if !reaches(server, &leaf.sans()) => Distrust::Foreign(server.to_owned()),
+        _ => Distrust::OtherCa,
+    })
+}
+
+impl Distrust {
+    /// Returns whether a renewal, which brings the CA data up to date, makes it good.
+    pub fn is_mended_by_renewal(&self) -> bool {
+        *self == Distrust::OtherCa
+    }
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Distrust::NoCa => {
+                f.write_str("it names no CA, so nothing that it connects to can be trusted")
+            }
+            Distrust::Missing(path) => write!(
+                f,
+                "its CA should lie in `{}`, and there is no such file",
+                escaped(path)
+            ),
+            Distrust::OtherFile(ca) => write!(f, "it trusts another CA, `{ca}`"),
+            Distrust::OtherCa => f.write_str("it trusts another CA than this tree's ca.crt"),
+            Distrust::Foreign(server) => write!(
+                f,
+                "it trusts another CA, and points at `{}`, which the API server's certificate is not for",
+                escaped(server)
+            ),
+        }
+    }
+}
