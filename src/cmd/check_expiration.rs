@@ -32,6 +32,14 @@ pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
         Some(_) => expiry.urgency(thresholds).max(Urgency::Due),
         None => expiry.urgency(thresholds),
     };
+    let layout = &target.layout;
+    if !layout.kubeconfigs.exists() && !layout.certificates.exists() {
+        env.warn(&format!(
+            "there is neither `{}` nor `{}`: is that where the tree lies?",
+            layout.kubeconfigs.display(),
+            layout.certificates.display()
+        ));
+    }
     if !(args.quiet && urgency == Urgency::Healthy) {
         if !args.quiet {
             for warning in &target.warnings {
