@@ -8,11 +8,12 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, ExitCode},
+    sync::{Mutex, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use pki_fuzz::{TARGETS, Target};
 
 use crate::{
@@ -53,32 +54,29 @@ pub(crate) fn run(seconds: u32, names: &[&str]) -> Result<ExitCode> {
     }
 
     let workers = thread::available_parallelism()?.get();
-    let mut waiting = targets.iter();
-    let mut running: Vec<Run> = Vec::new();
-    let mut failed = false;
-    loop {
-        while running.len() < workers
-            && let Some(target) = waiting.next()
-        {
-            running.push(Run::start(&fuzzer, target, seconds)?);
+    let waiting = Mutex::new(targets.iter());
+    let work = || -> Result<bool> {
+        let mut is_good = true;
+        while let Some(target) = {
+            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.next()
+        } {
+            is_good &= Run::start(&fuzzer, target, seconds)?.finish()?;
         }
-        if running.is_empty() {
-            break;
-        }
-        let mut still_running = Vec::new();
-        for mut run in running {
-            match run.child.try_wait()? {
-                Some(status) => failed |= !run.report(status.success())?,
-                None => still_running.push(run),
-            }
-        }
-        running = still_running;
-        thread::sleep(Duration::from_millis(100));
-    }
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
+        Ok(is_good)
+    };
+    let outcomes: Vec<Result<bool>> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|_| bail!("a worker panicked"))
+        };
+        threads.into_iter().map(join).collect()
+    });
+    let outcomes = outcomes.into_iter().collect::<Result<Vec<bool>>>()?;
+    Ok(if outcomes.into_iter().all(|is_good| is_good) {
         ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 
@@ -187,8 +185,9 @@ impl Run {
         })
     }
 
-    /// Prints how it went, and returns whether it went well.
-    fn report(&self, success: bool) -> Result<bool> {
+    /// Waits for its end, prints how it went, and returns whether it went well.
+    fn finish(&mut self) -> Result<bool> {
+        let success = self.child.wait()?.success();
         let log = String::from_utf8_lossy(&fs::read(&self.log)?).into_owned();
         let figures = Figures::of(&log);
         let name = self.target.name;
