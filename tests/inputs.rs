@@ -3,6 +3,7 @@
 //! The cases are the tables of the modules below; a row is a test. Whatever its verdicts are, each of its runs ends within a
 //! second, without a panic, tells no key, and changes nothing that it does not say.
 
+mod authorities;
 mod certificates;
 mod chains;
 mod config;
