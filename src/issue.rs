@@ -18,8 +18,9 @@ use crate::store::inventory::{Found, Holding, Inventory};
 use crate::store::layout::{self, Access, TreePath};
 use crate::store::ledger;
 use crate::x509::algorithm::Algorithm;
+use crate::x509::authority::check_ca;
 use crate::x509::certificate::Certificate;
-use crate::x509::issue::{Issuer, check_ca, self_signed_ca};
+use crate::x509::issue::{Issuer, self_signed_ca};
 use crate::x509::key::{KeyError, PrivateKey, PublicKey, hex};
 use crate::x509::verify::verify;
 

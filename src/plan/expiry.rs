@@ -11,8 +11,8 @@ use crate::catalog::{
 use crate::config::cluster::{Cluster, Etcd};
 use crate::printable::escaped;
 use crate::store::inventory::{ClientFile, Found, Holding, Inventory};
+use crate::x509::authority::{IssuerError, check_ca};
 use crate::x509::certificate::Certificate;
-use crate::x509::issue::{IssuerError, check_ca};
 use crate::x509::verify::{VerifyError, is_falsely_claimed};
 
 /// When everything in a tree expires.

@@ -14,8 +14,9 @@ use crate::catalog::Row;
 use crate::config::cluster::{Cluster, DEFAULT_CERTIFICATE_VALIDITY};
 use crate::store::inventory::{Fault, Found, Holding, Inventory, KeyFile};
 use crate::x509::algorithm::Algorithm;
+use crate::x509::authority::IssuerError;
 use crate::x509::certificate::Certificate;
-use crate::x509::issue::{Contents, Issuer, IssuerError};
+use crate::x509::issue::{Contents, Issuer};
 use crate::x509::key::PrivateKey;
 use crate::x509::verify;
 

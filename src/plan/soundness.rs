@@ -5,8 +5,8 @@ use std::fmt;
 use time::OffsetDateTime;
 
 use crate::catalog::Row;
+use crate::x509::authority::IssuerError;
 use crate::x509::certificate::Certificate;
-use crate::x509::issue::IssuerError;
 use crate::x509::key::PrivateKey;
 use crate::x509::verify::{VerifyError, is_signed_by, verify};
 

@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, slice};
 use pki::{
     catalog::Usage,
     x509::{
+        authority::{IssuerError, check_ca},
         certificate::Certificate,
-        issue::{Issuer, IssuerError, check_ca},
+        issue::Issuer,
         key::{PrivateKey, PublicKey},
         verify::{VerifyError, verify},
     },

@@ -9,8 +9,8 @@ use crate::plan::trust::Distrust;
 use crate::plan::{Change, other_ca, wanted};
 use crate::printable::escaped;
 use crate::store::inventory::{ClientFile, Found, KeyFile, KubeconfigFile};
+use crate::x509::authority::check_ca;
 use crate::x509::certificate::Certificate;
-use crate::x509::issue::check_ca;
 use crate::x509::verify::VerifyError;
 
 impl Planner<'_> {

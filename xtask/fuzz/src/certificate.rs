@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 
 use pki::catalog::Usage;
 use pki::x509::algorithm::Algorithm;
+use pki::x509::authority::check_ca;
 use pki::x509::certificate::Certificate;
-use pki::x509::issue::{Contents, Dates, Issuer, check_ca, self_signed_ca};
+use pki::x509::issue::{Contents, Dates, Issuer, self_signed_ca};
 use pki::x509::key::{PrivateKey, PublicKey};
 use pki::x509::verify::{can_judge, is_signed_by, verify};
 use time::OffsetDateTime;

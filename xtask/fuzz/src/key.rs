@@ -3,7 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use pki::x509::issue::{check_ca, self_signed_ca};
+use pki::x509::authority::check_ca;
+use pki::x509::issue::self_signed_ca;
 use pki::x509::key::{PrivateKey, PublicKey};
 
 use crate::certificate::{DATES, NOW};
