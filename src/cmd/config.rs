@@ -26,11 +26,15 @@ fn show(args: &ConfigShowArgs, env: &Env) -> Result<Exit> {
     let tree = Tree::open_as_guest(&target.layout)?;
     let inventory = Inventory::read(&tree, |_| Depth::Certificates);
     let layers = target.layers(&inventory);
-    let resolved = layers.resolve(Detection::Allowed)?;
     if tree.is_state_hidden() {
         env.warn("`.pki` cannot be read by this user: what is recorded there is not known");
     }
-    for warning in target.warnings.iter().chain(&resolved.warnings) {
+    // Said even if the values are refused: a misspelt field may be the cause.
+    for warning in &target.warnings {
+        env.warn(&warning.to_string());
+    }
+    let resolved = layers.resolve(Detection::Allowed)?;
+    for warning in &resolved.warnings {
         env.warn(&warning.to_string());
     }
     if target.source() == Source::Nothing {

@@ -19,15 +19,16 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
     let depth = |_: &Row| Depth::Keys;
     let inventory = Inventory::read(&tree, depth);
     let layers = target.layers(&inventory);
+    // Said even if the values are refused: a misspelt field may be the cause.
+    for warning in &target.warnings {
+        env.warn(&warning.to_string());
+    }
     let resolved = layers.resolve(Detection::Allowed)?;
     let source = target.source();
-    for warning in target.warnings.iter().chain(
-        resolved
-            .warnings
-            .iter()
-            .filter(|_| source == Source::File || args.cluster != ClusterArgs::default()),
-    ) {
-        env.warn(&warning.to_string());
+    if source == Source::File || args.cluster != ClusterArgs::default() {
+        for warning in &resolved.warnings {
+            env.warn(&warning.to_string());
+        }
     }
     if source == Source::Nothing && layers.infers_anything() {
         env.note("no configuration is recorded or given: what the tree tells is taken, see `pki config show`");

@@ -33,9 +33,13 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
     let source = target.source();
     let declared = match source {
         Source::File | Source::Recorded => {
+            // Said even if the values are refused: a misspelt field may be the cause.
+            for warning in &target.warnings {
+                env.warn(&warning.to_string());
+            }
             let resolved = target.layers(&inventory).resolve(Detection::Forbidden)?;
             if source == Source::File {
-                for warning in target.warnings.iter().chain(&resolved.warnings) {
+                for warning in &resolved.warnings {
                     env.warn(&warning.to_string());
                 }
             }
