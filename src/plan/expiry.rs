@@ -62,6 +62,8 @@ pub enum Renewer {
     Nobody,
     /// `pki init`, once it is out of the way: it lacks more than a valid certificate.
     Init,
+    /// Whoever administers the node: nothing else replaces the CAs in it.
+    Hand,
 }
 
 /// What was found of a thing that can expire.
@@ -160,10 +162,10 @@ fn has_client_certificate(holding: &Holding) -> bool {
 }
 
 /// Returns what is wrong with whom a row's kubeconfig trusts.
-fn distrust(row: &Row, inventory: &Inventory) -> Option<Distrust> {
+fn distrust(row: &Row, inventory: &Inventory, now: OffsetDateTime) -> Option<Distrust> {
     match inventory.holding(row) {
         Some(Holding::Kubeconfig(Found::Present(file))) => {
-            trust::judge(file, row.signer()?, inventory)
+            trust::judge(file, row.signer()?, inventory, now)
         }
         _ => None,
     }
@@ -214,6 +216,7 @@ fn item(
     let authority = if row.is_ca() { Some(row) } else { row.signer() };
     let has_external_ca = authority.is_some_and(|ca| inventory.is_external(ca));
     let external = !missing && has_external_ca;
+    let distrust = distrust(row, inventory, now);
     Item {
         name: row.name,
         is_ca: row.is_ca(),
@@ -221,9 +224,16 @@ fn item(
         external,
         optional: row.is_optional(),
         renewer: match inventory.holding(row).and_then(client) {
-            _ if distrust(row, inventory).is_some_and(|why| !why.is_mended_by_renewal()) => {
+            _ if distrust
+                .as_ref()
+                .is_some_and(|why| !why.is_mended_by_renewal()) =>
+            {
                 Renewer::Init
             }
+            Some(ClientFile::Rotating(_) | ClientFile::Referenced { .. }) if distrust.is_some() => {
+                Renewer::Hand
+            }
+            _ if distrust.is_some() && has_external_ca => Renewer::Hand,
             Some(ClientFile::Rotating(_)) => Renewer::Kubelet,
             Some(ClientFile::Referenced { .. }) => Renewer::Owner,
             _ if row.is_ca() => Renewer::Nobody,
@@ -280,17 +290,20 @@ fn problem(row: &'static Row, inventory: &Inventory, now: OffsetDateTime) -> Opt
     // The kubelet's certificate may have come from another signer than this tree's CA.
     if matches!(client(holding), Some(ClientFile::Rotating(_))) {
         let wrong = VerifyError::BadSignature;
-        return is_falsely_claimed(leaf, anchors).then(|| wrong.to_string());
+        return match is_falsely_claimed(leaf, anchors) {
+            true => Some(wrong.to_string()),
+            false => distrust(row, inventory, now).map(|why| why.to_string()),
+        };
     }
     match judge(row, chain, None, anchors, at) {
         Err(Unsound::Chain(VerifyError::Expired(_) | VerifyError::NotYetValid(_))) => {
-            distrust(row, inventory).map(|why| why.to_string())
+            distrust(row, inventory, now).map(|why| why.to_string())
         }
         Err(unsound @ (Unsound::Chain(_) | Unsound::Intermediate | Unsound::Name)) => {
             Some(unsound.to_string())
         }
         Err(Unsound::Serial | Unsound::SeveralLeaves | Unsound::KeyMismatch) | Ok(()) => {
-            distrust(row, inventory).map(|why| why.to_string())
+            distrust(row, inventory, now).map(|why| why.to_string())
         }
     }
 }

@@ -74,15 +74,36 @@ pub fn judge(
     }
 }
 
-/// Returns the last second at which a leaf can be used: the intermediates that it needs may end before it does.
+/// Returns the last second at which a leaf can be used: the intermediates that lead to its CA may end before it does.
 pub fn last_valid(chain: &[Certificate], anchors: &[Certificate]) -> Option<OffsetDateTime> {
     let (leaf, behind) = chain.split_first()?;
-    if behind.is_empty() || anchors.iter().any(|anchor| is_signed_by(leaf, anchor)) {
-        return Some(leaf.not_after());
+    let (mut current, mut end) = (leaf, leaf.not_after());
+    // No path is longer than the file.
+    for _ in behind {
+        let is_anchor = |anchor: &Certificate| is_same_ca(anchor, current);
+        let is_signed = |anchor: &Certificate| is_signed_by(current, anchor);
+        if anchors
+            .iter()
+            .any(|anchor| is_anchor(anchor) || is_signed(anchor))
+        {
+            break;
+        }
+        let issuers = behind
+            .iter()
+            .filter(|ca| ca.subject() == current.issuer() && is_signed_by(current, ca));
+        match issuers.max_by_key(|ca| ca.not_after()) {
+            Some(issuer) => {
+                (current, end) = (issuer, end.min(issuer.not_after()));
+            }
+            None => break,
+        }
     }
-    let needed = behind.iter().filter(|ca| !anchors.contains(ca));
-    let ends = needed.map(Certificate::not_after).min();
-    Some(ends.map_or(leaf.not_after(), |end| end.min(leaf.not_after())))
+    Some(end)
+}
+
+/// Returns whether two certificates are of one CA: name and key count, and not when or by whom they were signed.
+pub fn is_same_ca(one: &Certificate, other: &Certificate) -> bool {
+    one.subject() == other.subject() && one.public_key() == other.public_key()
 }
 
 /// Returns whether a key is the one of a certificate.

@@ -3,11 +3,15 @@
 
 use std::fmt;
 
+use time::OffsetDateTime;
+
 use super::endpoint::reaches;
-use crate::catalog::{APISERVER, Row};
+use super::soundness::is_same_ca;
+use crate::catalog::{APISERVER, Row, Usage};
 use crate::printable::escaped;
 use crate::store::inventory::{Holding, Inventory, KubeconfigFile};
 use crate::x509::certificate::Certificate;
+use crate::x509::verify::{is_signed_by, verify};
 
 /// Why nothing that a kubeconfig connects to can be this tree's API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +28,13 @@ pub enum Distrust {
     Foreign(String),
 }
 
-/// Judges a kubeconfig whose CA is `ca`; none if nothing is wrong that can be told from here.
-pub fn judge(file: &KubeconfigFile, ca: &Row, inventory: &Inventory) -> Option<Distrust> {
+/// Judges a kubeconfig whose CA is `ca`, at `now`; none if nothing is wrong that can be told from here.
+pub fn judge(
+    file: &KubeconfigFile,
+    ca: &Row,
+    inventory: &Inventory,
+    now: OffsetDateTime,
+) -> Option<Distrust> {
     if file.kubeconfig.trusts_anyone() {
         return None;
     }
@@ -39,19 +48,32 @@ pub fn judge(file: &KubeconfigFile, ca: &Row, inventory: &Inventory) -> Option<D
     };
     // Where the tree's own CA cannot be read there is nothing to compare with, and its row says so.
     let own = inventory.ca_certificates(ca)?;
-    // A CA whose certificate was signed again is the same to whoever trusts it: name and key count.
-    let is_same = |known: &Certificate, ca: &Certificate| {
-        known.subject() == ca.subject() && known.public_key() == ca.public_key()
-    };
-    if embedded
+    // Where the CA itself has expired its row says so.
+    let now = own
+        .first()
+        .map_or(now, |ca| now.min(ca.not_after()).max(ca.not_before()));
+    // Whoever trusts an expired CA trusts nobody (Go's `crypto/x509`).
+    let known: Vec<_> = embedded
         .iter()
-        .any(|known| own.iter().any(|ca| is_same(known, ca)))
-    {
+        .filter(|known| known.not_after() >= now)
+        .cloned()
+        .collect();
+    let accepts = |anchors: &[Certificate], chain| verify(chain, anchors, Usage::ServerAuth, now);
+    let apiserver = inventory.holding(&APISERVER).and_then(Holding::chain);
+    // What counts is the API server's certificate; where there is none that this tree's CA vouches for, the CAs are compared.
+    let sound = apiserver.filter(|chain| accepts(own, chain).is_ok());
+    let is_trusting = match sound {
+        Some(chain) => accepts(&known, chain).is_ok(),
+        None => known.iter().any(|known| {
+            own.iter()
+                .any(|ca| is_same_ca(known, ca) || is_signed_by(ca, known))
+        }),
+    };
+    if is_trusting {
         return None;
     }
     let server = file.kubeconfig.server().unwrap_or_default();
-    let apiserver = inventory.holding(&APISERVER).and_then(Holding::leaf);
-    Some(match apiserver {
+    Some(match sound.and_then(<[_]>::first) {
         Some(leaf) if !reaches(server, &leaf.sans()) => Distrust::Foreign(server.to_owned()),
         _ => Distrust::OtherCa,
     })

@@ -348,6 +348,7 @@ fn verdict(item: &Item) -> Verdict {
         Renewer::ExternalCa => "the CA is external: have it sign them again",
         Renewer::Pki => "`pki renew --due WARN` renews what is due",
         Renewer::Init => "move it away, and `pki init` makes it anew",
+        Renewer::Hand => "replace the CAs in it by those of ca.crt, and restart what uses it",
     };
     if let Some(problem) = &item.problem {
         let name = item.name;
@@ -356,9 +357,11 @@ fn verdict(item: &Item) -> Verdict {
                 "put it back from a backup, or replace it and everything it signed".to_owned()
             }
             Renewer::Pki => format!("`pki renew {name}` makes key and certificate anew"),
-            Renewer::Kubelet | Renewer::Owner | Renewer::ExternalCa | Renewer::Init => {
-                remedy.to_owned()
-            }
+            Renewer::Kubelet
+            | Renewer::Owner
+            | Renewer::ExternalCa
+            | Renewer::Init
+            | Renewer::Hand => remedy.to_owned(),
         };
         return Verdict::Alone(format!("`{name}`: {problem}; {remedy}"));
     }

@@ -48,6 +48,7 @@ impl Directory {
 
     /// Opens a directory that the tree lies below, to make the next one in it.
     pub(super) fn open_any(path: &Path) -> Result<Directory, FileError> {
+        check_links(path, LONGEST_CHAIN)?;
         let real = path.canonicalize().map_err(FileError::io(DOING, path))?;
         Directory::descend(path, &real, |_, _| Ok(()))
     }
@@ -378,7 +379,7 @@ fn check_links(path: &Path, chain: usize) -> Result<(), FileError> {
     let holder = parent
         .canonicalize()
         .map_err(FileError::io(DOING, parent))?;
-    let holder = Directory::descend(parent, &holder, |_, _| Ok(()))?;
+    let holder = Directory::descend(parent, &holder, check_above)?;
     check_above(&holder.descriptor, parent)?;
     match (path.read_link(), chain.checked_sub(1)) {
         (Ok(target), Some(chain)) => check_links(&parent.join(target), chain),

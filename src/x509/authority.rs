@@ -53,7 +53,7 @@ pub fn check_ca(chain: &[Certificate], now: OffsetDateTime) -> Result<&Certifica
     if !can_judge(certificate) {
         return Err(IssuerError::WeakSignature);
     }
-    check_signature(certificate, chain)?;
+    check_signature(chain, 0)?;
     check_others(chain)?;
     if certificate.not_after() < now {
         return Err(IssuerError::Expired(certificate.not_after()));
@@ -78,7 +78,7 @@ fn check_others(chain: &[Certificate]) -> Result<(), IssuerError> {
     let others = chain.iter().enumerate();
     let others = others.filter(|(_, other)| seen.insert(other.der()) && can_judge(other));
     for (index, other) in others.take(MOST_OTHERS) {
-        match check_signature(other, chain) {
+        match check_signature(chain, index) {
             // It may be one below a CA elsewhere, but the issuer of the first one should be known for what it is.
             Err(IssuerError::Unproven(_)) if !is_signed_by(first, other) => {}
             checked => {
@@ -89,34 +89,51 @@ fn check_others(chain: &[Certificate]) -> Result<(), IssuerError> {
     Ok(())
 }
 
-/// Checks a signature as far as that is possible with the certificates at hand: one that only a CA elsewhere can judge passes.
-fn check_signature(certificate: &Certificate, others: &[Certificate]) -> Result<(), IssuerError> {
+/// Checks the signature on `chain`'s certificate at `index` as far as that is possible with the others: one that only a CA
+/// elsewhere can judge passes.
+///
+/// The first one signs, so of that, and of the one that signed it, a name alone is a claim. Besides there may be any CA, also one
+/// that another CA of the same name, with another key, has signed.
+fn check_signature(chain: &[Certificate], index: usize) -> Result<(), IssuerError> {
+    let Some(certificate) = chain.get(index) else {
+        return Ok(());
+    };
     if is_signed_by(certificate, certificate) {
         return Ok(());
     }
+    let is_above_first = || {
+        let first = chain.first();
+        first.is_some_and(|first| is_signed_by(first, certificate))
+    };
+    let is_strict = index == 0 || is_above_first();
     let (issuer, named) = (certificate.issuer(), certificate.authority_key_id());
-    // One whose name was damaged shows by its key identifier.
+    let is_named = |other: &Certificate| named.is_some() && named == other.subject_key_id();
+    let is_another = |other: &Certificate| named.is_some() && other.subject_key_id().is_some();
     let may_be_issuer = |other: &&Certificate| {
-        other.subject() == issuer || (named.is_some() && named == other.subject_key_id())
+        is_named(other) || (other.subject() == issuer && (is_strict || !is_another(other)))
     };
     let mut seen = HashSet::from([certificate.der()]);
-    let issuers: Vec<_> = others
+    let mut issuers: Vec<_> = chain
         .iter()
         .filter(may_be_issuer)
         .filter(|other| seen.insert(other.der()))
-        .take(MOST_ISSUERS + 1)
         .collect();
+    issuers.sort_by_key(|other| !is_named(other));
     let is_signed = issuers
         .iter()
         .take(MOST_ISSUERS)
         .any(|other| other.subject() == issuer && is_signed_by(certificate, other));
-    // Of so many the true one may be one that was not tried.
-    if is_signed || issuers.len() > MOST_ISSUERS {
+    if is_signed {
         return Ok(());
     }
     let names_itself = named.is_some() && named == certificate.subject_key_id();
-    if certificate.is_self_issued() || names_itself {
+    let claims_itself = certificate.is_self_issued() && (is_strict || named.is_none());
+    if names_itself || claims_itself {
         return Err(IssuerError::Damaged);
+    }
+    // Of so many the true one may be one that was not tried.
+    if issuers.len() > MOST_ISSUERS {
+        return Ok(());
     }
     if !issuers.is_empty() {
         return Err(IssuerError::NotByIssuer(issuer.to_string()));

@@ -7,7 +7,7 @@ use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime}
 use time::OffsetDateTime;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_cert::der::asn1::BitStringRef;
-use x509_cert::der::{Decode, Reader, SliceReader};
+use x509_cert::der::{Decode, Encode, Reader, SliceReader};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use super::certificate::Certificate;
@@ -123,12 +123,12 @@ pub fn is_signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
 /// Returns whether a certificate claims to be signed by one of these CAs, and none of them did: it has been changed since.
 ///
 /// Every cluster's CA is called `kubernetes`, the former one of this cluster as well, so where the certificate names a key only
-/// that counts. One that names none is of a CA without key identifier.
+/// that counts. One that names none is of an old release, or was damaged just there: nothing but the signature tells.
 pub fn is_damaged(certificate: &Certificate, issuers: &[Certificate]) -> bool {
     let named = certificate.authority_key_id();
     let is_named = |issuer: &Certificate| match (&named, issuer.subject_key_id()) {
         (Some(named), own) => own.as_ref() == Some(named),
-        (None, own) => own.is_some() && certificate.issuer() == issuer.subject(),
+        (None, _) => certificate.issuer() == issuer.subject(),
     };
     can_judge(certificate)
         && issuers.iter().any(is_named)
@@ -194,12 +194,17 @@ impl<'a> Signed<'a> {
         let Ok(spki) = SubjectPublicKeyInfoRef::from_der(spki) else {
             return false;
         };
+        let Ok(kind) = spki.algorithm.to_der() else {
+            return false;
+        };
         let key = spki.subject_public_key.raw_bytes();
-        self.candidates().any(|candidate| {
-            candidate
-                .verify_signature(key, self.body, self.signature)
-                .is_ok()
-        })
+        self.candidates()
+            .filter(|candidate| is_body_of(candidate.public_key_alg_id().as_ref(), &kind))
+            .any(|candidate| {
+                candidate
+                    .verify_signature(key, self.body, self.signature)
+                    .is_ok()
+            })
     }
 
     fn candidates(&self) -> impl Iterator<Item = &'static dyn SignatureVerificationAlgorithm> {

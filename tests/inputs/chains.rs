@@ -194,6 +194,11 @@ cases! {
     below_another_root_than_the_one_that_is_there: |t| { intermediate(t); behind(t, &other_ca(t, "stranger", "/CN=root")); }
         => Refuses("CA `ca`: its signature is not that of its issuer, `CN=root`"), Attention("ca", "its signature is not that of its issuer"),
            Renew::Refuses("CA `ca`: its signature is not that of its issuer");
+    below_a_root_that_a_kubeconfig_trusts: |t| {
+        intermediate(t);
+        bring(t, &t.text(CA_CRT));
+        t.embed("admin.conf", "certificate-authority-data", read(t, "root"));
+    } => Refuses("`admin.conf`: it trusts another CA"), Healthy, Heals("admin.conf");
     below_one_of_two_roots_of_that_name: |t| {
         intermediate(t);
         let root = read(t, "root");
@@ -244,6 +249,12 @@ cases! {
         let middle = t.certify(&key, "/CN=unit", &format!("{CA}authorityKeyIdentifier=none\n"), &["-days", "3000", "-CA", &beside("company.crt"), "-CAkey", &key]);
         behind(t, &middle);
     } => Keeps, Healthy, Heals("admin.conf");
+    ends_long_ago_and_is_not_needed: |t| {
+        other_ca(t, "old", "/CN=old");
+        let crossed = signed_by(t, "old", "pki/ca.key", "/CN=kubernetes", CA);
+        through_an_intermediate(t, CA);
+        bring(t, &(read(t, "middle") + &t.forged(&crossed, "../../../old", |tbs| tbs.set_time(NotAfter, Tag::UtcTime, "210101000000Z"))));
+    } => Keeps, Healthy, Heals("apiserver");
     ends_before_its_leaf: |t| {
         through_an_intermediate(t, CA);
         let middle = std::fs::read_to_string(t.folder().join("middle.crt")).unwrap();
@@ -446,4 +457,25 @@ fn a_leaf_of_the_former_ca_is_believed_while_that_is_trusted() {
     };
     judge_check(&spoil, Healthy);
     judge_renewal(&spoil, Heals("apiserver"));
+}
+
+/// Such a leaf names no key, so only its signature tells.
+#[test]
+fn a_damaged_leaf_of_a_ca_without_key_identifier_is_not_believed() {
+    if peer("openssl").is_none() {
+        return;
+    }
+    let spoil = |t: &Specimen| {
+        let ca = CA.replace("subjectKeyIdentifier=hash", "subjectKeyIdentifier=none");
+        t.resign_ca("ca", &ca, &[]);
+        t.embed_ca();
+        t.forge(CRT, "ca", |tbs| tbs.remove_extension(AUTHORITY_KEY_ID));
+        t.spoil_signature(CRT);
+        std::fs::remove_dir_all(t.path(".pki")).unwrap();
+    };
+    judge_check(&spoil, Attention("apiserver", "its signature is wrong"));
+    judge_renewal(
+        &spoil,
+        Renew::LeavesOut("apiserver", "its signature is not its CA's"),
+    );
 }

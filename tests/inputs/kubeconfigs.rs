@@ -374,6 +374,10 @@ cases! {
         => Refuses("`admin.conf`: it trusts another CA"), Attention("admin.conf", "it trusts another CA than this tree's ca.crt"), Heals("admin.conf");
     ca_of_former_times: |t| { t.make_ca("former", "/CN=kubernetes", CA); t.embed(ADMIN, TRUST, std::fs::read(t.folder().join("former.crt")).unwrap()); }
         => Refuses("`admin.conf`: it trusts another CA"), Attention("admin.conf", "it trusts another CA than this tree's ca.crt"), Heals("admin.conf");
+    ca_that_has_expired: |t| {
+        let ca = t.forged(&t.text("pki/ca.crt"), "ca", |tbs| tbs.set_time(NotAfter, Tag::UtcTime, "260101000000Z"));
+        t.embed(ADMIN, TRUST, ca);
+    } => Refuses("`admin.conf`: it trusts another CA"), Attention("admin.conf", "it trusts another CA than this tree's ca.crt"), Heals("admin.conf");
     ca_and_another: |t| t.embed(ADMIN, TRUST, t.text("pki/ca.crt") + &t.text("pki/etcd/ca.crt")) => Keeps, Healthy, Heals("admin.conf");
     another_ca_and_ours: |t| t.embed(ADMIN, TRUST, t.text("pki/etcd/ca.crt") + &t.text("pki/ca.crt"))
         => Refuses("`admin.conf`: it trusts another CA"), Healthy, Heals("admin.conf");

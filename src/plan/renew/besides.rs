@@ -2,7 +2,7 @@
 
 use super::super::endpoint::{self, covers};
 use super::{Planner, Selection};
-use crate::catalog::{APISERVER, Row};
+use crate::catalog::{APISERVER, CA, Row};
 use crate::config::cluster::Cluster;
 use crate::plan::wanted;
 use crate::printable::escaped;
@@ -83,7 +83,9 @@ impl Planner<'_> {
     pub(super) fn say_which_rights_go(&mut self, row: &Row, old: &Certificate, new: &Contents) {
         let (from, to) = (Contents::of(old).organizations(), new.organizations());
         let is_master = |groups: &[String]| groups.iter().any(|group| group == MASTERS);
-        if is_master(&from) && !is_master(&to) {
+        // etcd knows no groups.
+        let is_of_cluster = row.signer() == Some(&CA);
+        if is_of_cluster && is_master(&from) && !is_master(&to) {
             self.plan.warnings.push(format!(
                 "`{}`: it leaves the group `{MASTERS}`, and has only the rights that RBAC gives it: before it is used, apply `pki template rbac` with a kubeconfig that is still in that group",
                 row.name

@@ -9,6 +9,7 @@ use crate::plan::{Action, Change, Make};
 use crate::printable::escaped;
 use crate::store::inventory::{ClientFile, KubeconfigFile};
 use crate::x509::certificate::Certificate;
+use crate::x509::verify::is_signed_by;
 
 impl<'a> Planner<'a> {
     pub(super) fn kubeconfig(
@@ -50,8 +51,10 @@ impl<'a> Planner<'a> {
                 return Err(self.leave_out(row, "its user has no client certificate", None));
             }
         };
-        let distrust = trust::judge(file, signer, self.inventory);
-        if let Some(foreign @ Distrust::Foreign(_)) = &distrust {
+        let distrust = trust::judge(file, signer, self.inventory, self.now);
+        if let Some(foreign @ Distrust::Foreign(_)) = &distrust
+            && !self.is_declared(row, file)
+        {
             let hint = "is it another cluster's? move it away and run `pki init`";
             return Err(self.fail(row, &foreign.to_string(), hint));
         }
@@ -61,6 +64,17 @@ impl<'a> Planner<'a> {
         self.say_another_server(row, file);
         let ca = self.ca_change(signer, file, &mut changes);
         Ok(Some(make(Make::RenewedKubeconfig { leaf, ca }, changes)))
+    }
+
+    /// Returns whether the configuration says, or knows, the server that a kubeconfig points at.
+    fn is_declared(&self, row: &Row, file: &KubeconfigFile) -> bool {
+        let (Some(cluster), Profile::Client { server, .. }) = (self.request.declared, row.profile)
+        else {
+            return false;
+        };
+        let found = file.kubeconfig.server().unwrap_or_default();
+        let target = endpoint::judge(found, &cluster.server_url(server), cluster);
+        target != endpoint::Target::Foreign
     }
 
     /// The CA data stays as it is as long as it trusts every CA of the tree, the signer's first. Otherwise the tree's CAs come
@@ -77,7 +91,13 @@ impl<'a> Planner<'a> {
             return None;
         }
         // One that does not trust the signer at all is another cluster's, or stale: nothing of it is kept.
-        let is_ours = own.first().is_some_and(|signer| embedded.contains(signer));
+        let leads_to = |signer: &Certificate, known: &Certificate| {
+            let is_above = !signer.is_self_issued() && known.subject() == signer.issuer();
+            known == signer || (is_above && is_signed_by(signer, known))
+        };
+        let is_ours = own
+            .first()
+            .is_some_and(|signer| embedded.iter().any(|known| leads_to(signer, known)));
         let others = embedded
             .iter()
             .filter(|ca| is_ours && !own.contains(ca) && ca.not_after() >= self.now);
