@@ -240,6 +240,12 @@ said! {
     ];
     what_an_external_ca_is_to_sign: |t| { t.remove("pki/ca.key"); lose(t, &["apiserver", "admin.conf"]); }, ["init"] => [];
 
+    a_renewal_of_a_kubeconfig_without_a_ca: |t| admin(t, "certificate-authority-data:", "certificate-authority-dat:"), ["renew", "admin.conf", "--dry-run"] => [
+        "warning: `admin.conf`: it names no CA, so nothing that it connects to can be trusted; a renewal does not change that",
+    ];
+    check_of_what_an_external_ca_is_to_sign: |t| { t.remove("pki/ca.key"); lose(t, &["apiserver"]); }, ["check-expiration"] => [
+        "warning: missing: apiserver; the CA is external: `pki init --dry-run` says what to have it sign",
+    ];
     check_of_a_lost_leaf: |t| lose(t, &["apiserver"]), ["check-expiration"] => [
         "warning: missing: apiserver; `pki init` makes what is missing",
     ];

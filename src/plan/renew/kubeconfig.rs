@@ -62,6 +62,10 @@ impl<'a> Planner<'a> {
         self.say_what_was_wrong(row, &old, false);
         self.say_what_is_dropped(row, &old, &leaf);
         self.say_another_server(row, file);
+        if let Some(distrust) = distrust.filter(|why| !why.is_mended_by_renewal()) {
+            let what = format!("`{}`: {distrust}; a renewal does not change that", row.name);
+            self.plan.warnings.push(what);
+        }
         let ca = self.ca_change(signer, file, &mut changes);
         Ok(Some(make(Make::RenewedKubeconfig { leaf, ca }, changes)))
     }
