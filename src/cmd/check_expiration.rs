@@ -1,7 +1,5 @@
 //! `pki check-expiration`.
 
-use std::path::Path;
-
 use anyhow::Result;
 
 use super::target::{Source, Target};
@@ -35,8 +33,7 @@ pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
         None => expiry.urgency(thresholds),
     };
     let layout = &target.layout;
-    let is_absent = |path: &Path| matches!(path.try_exists(), Ok(false));
-    if is_absent(&layout.kubeconfigs) && is_absent(&layout.certificates) {
+    if tree.is_absent() {
         env.warn(&format!(
             "there is neither `{}` nor `{}`: is that where the tree lies?",
             layout.kubeconfigs.display(),

@@ -296,14 +296,13 @@ fn problem(row: &'static Row, inventory: &Inventory, now: OffsetDateTime) -> Opt
         };
     }
     match judge(row, chain, None, anchors, at) {
-        Err(Unsound::Chain(VerifyError::Expired(_) | VerifyError::NotYetValid(_))) => {
+        Err(Unsound::Chain(VerifyError::Expired(_) | VerifyError::NotYetValid(_)))
+        | Ok(())
+        | Err(Unsound::Serial | Unsound::SeveralLeaves | Unsound::KeyMismatch) => {
             distrust(row, inventory, now).map(|why| why.to_string())
         }
         Err(unsound @ (Unsound::Chain(_) | Unsound::Intermediate | Unsound::Name)) => {
             Some(unsound.to_string())
-        }
-        Err(Unsound::Serial | Unsound::SeveralLeaves | Unsound::KeyMismatch) | Ok(()) => {
-            distrust(row, inventory, now).map(|why| why.to_string())
         }
     }
 }

@@ -100,6 +100,13 @@ impl Tree {
         Ok(loose(&self.layout)?.is_empty())
     }
 
+    /// Returns whether neither of its directories is there; one that cannot be looked at may be.
+    pub fn is_absent(&self) -> bool {
+        [&self.layout.kubeconfigs, &self.layout.certificates]
+            .into_iter()
+            .all(|path| matches!(path.try_exists(), Ok(false)))
+    }
+
     /// Returns the private files that others can open, with their modes; the next run that writes closes them.
     ///
     /// # Errors

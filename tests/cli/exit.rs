@@ -439,3 +439,18 @@ fn a_binary_argument_is_refused() {
         assert!(specimen.snapshot().is_empty());
     }
 }
+
+/// A mistyped directory is told from a tree that has lost everything.
+#[test]
+fn the_check_of_a_directory_that_is_not_there_says_so_and_ends_with_5() {
+    let specimen = Specimen::empty();
+    let missing = "is that where the tree lies?";
+    let run = specimen.pki(&["check-expiration"]);
+    assert_eq!(run.code, Some(5), "{run}");
+    assert!(run.stderr.contains(missing), "{run}");
+    assert!(run.stdout.contains("!MISSING! apiserver"), "{run}");
+    std::fs::create_dir_all(specimen.path("pki")).unwrap();
+    let run = specimen.pki(&["check-expiration"]);
+    assert_eq!(run.code, Some(5), "{run}");
+    assert!(!run.stderr.contains(missing), "{run}");
+}
