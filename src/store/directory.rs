@@ -447,3 +447,28 @@ pub(super) fn sync_all(files: &[(File, PathBuf)]) -> Result<(), FileError> {
         result
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// What becomes a link between a judgement and this leads nowhere, whether it is the last name or one above.
+    #[test]
+    fn a_path_that_was_judged_is_opened_without_following_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        std::fs::create_dir_all(folder.join("real/etcd")).unwrap();
+        std::os::unix::fs::symlink("real", folder.join("link")).unwrap();
+        assert!(Directory::open_real(&folder.join("real/etcd")).is_ok());
+        for (name, reason) in [
+            ("link", "it is a file, want a directory"),
+            ("link/etcd", "it became a symbolic link or a file"),
+        ] {
+            let path = folder.join(name);
+            assert!(Directory::open(&path).is_ok(), "{name}");
+            let error = Directory::open_real(&path).err().unwrap().to_string();
+            assert!(error.ends_with(reason), "{name}: {error}");
+        }
+    }
+}
