@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::catalog;
-use crate::config::duration;
+use crate::util::duration;
 
 const EXIT_CODES: &str = "\
 Exit codes:

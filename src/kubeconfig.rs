@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::printable::beginning;
+use crate::util::escape::beginning;
 use crate::x509::certificate::{Certificate, CertificateError};
 
 /// A kubeconfig whose current context leads to a cluster and a user.

@@ -14,7 +14,7 @@
 //! Modules, in reading order:
 //!
 //! - [`catalog`]: the table of everything a tree holds. Start here.
-//! - [`printable`]: how text of others is shown.
+//! - [`util`]: small helpers: how text of others is shown, durations.
 //! - [`config`]: kubeadm's YAML and flags, into a [`config::Cluster`] that cannot be wrong.
 //! - [`x509`]: keys, certificates, signing and verification. No files, no clock.
 //! - [`kubeconfig`]: the few fields of a kubeconfig that matter here, the rest kept.
@@ -42,7 +42,7 @@ pub mod config;
 pub mod issue;
 pub mod kubeconfig;
 pub mod plan;
-pub mod printable;
 pub mod report;
 pub mod store;
+pub mod util;
 pub mod x509;

@@ -26,13 +26,13 @@ use crate::cli::{Cli, Command};
 use crate::config::{Cluster, Problems};
 use crate::plan::expiry::{self, Thresholds, Urgency};
 use crate::plan::{Plan, Refusal};
-use crate::printable::tame;
 use crate::report::text;
 use crate::store::files::FileError;
 use crate::store::inventory::{Depth, Inventory};
 use crate::store::layout::Layout;
 use crate::store::outcome::TransactionError;
 use crate::store::tree::Tree;
+use crate::util::escape::tame;
 use crate::x509::verify::VerifyError;
 
 /// What a command gets from the process it runs in.

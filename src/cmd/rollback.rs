@@ -9,12 +9,12 @@ use super::{Env, Exit, Invalid, verdict};
 use crate::cli::{ClusterArgs, ConfigArgs, RollbackArgs};
 use crate::plan::rollback::{self, Request};
 use crate::plan::{Plan, Refusal};
-use crate::printable::escaped;
 use crate::report::text;
 use crate::store::generations::{self, Generation};
 use crate::store::inventory::{Depth, Inventory};
 use crate::store::layout::{self, Layout, TreePath};
 use crate::store::tree::Tree;
+use crate::util::escape::escaped;
 
 /// Files with the bytes that they had.
 type OldFiles = Vec<(TreePath, Zeroizing<Vec<u8>>)>;

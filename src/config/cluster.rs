@@ -12,7 +12,6 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::document::MOST_FINDINGS;
-use super::duration;
 use super::problem::{Declared, Origin, Problem, Problems};
 use super::san::{parse_san, unreachable_kind};
 use super::settings::{ExternalEtcdSettings, Settings};
@@ -21,7 +20,8 @@ use super::values::{
     etcd_url, node_name, port, service_subnets, validity,
 };
 use crate::catalog::{SanRule, Server};
-use crate::printable::quote;
+use crate::util::duration;
+use crate::util::escape::quote;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::san::San;
 

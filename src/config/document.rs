@@ -15,7 +15,7 @@ use std::rc::Rc;
 use serde_saphyr::granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Tag};
 
 use super::problem::{Origin, Problem};
-use crate::printable::{printable, quote};
+use crate::util::escape::{printable, quote};
 
 /// The largest file that is read; a configuration of a thousand SANs has 40 KiB.
 pub const MAX_BYTES: usize = 1 << 20;

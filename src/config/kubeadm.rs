@@ -19,7 +19,7 @@ use super::problem::{Declared, Origin, Problem, Problems};
 use super::schema::{self, Document, Findings, VERSIONS, Version, near};
 use super::settings::{ExternalEtcdSettings, Settings};
 use super::values::certificate_key;
-use crate::printable::quote;
+use crate::util::escape::quote;
 
 /// What a file declares, and what in it is worth a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]

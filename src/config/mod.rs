@@ -7,7 +7,6 @@
 
 pub mod cluster;
 pub mod document;
-pub mod duration;
 pub mod kubeadm;
 pub mod problem;
 pub mod provenance;

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration, and where it was said.
 //!
 //! Every declared value carries its [`Origin`], so that a problem found long after reading still names file, line and
-//! field. Text from a configuration reaches a message only through [`quote`](crate::printable::quote).
+//! field. Text from a configuration reaches a message only through [`quote`](crate::util::escape::quote).
 
 use std::fmt;
 

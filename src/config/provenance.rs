@@ -4,9 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::cluster::{Cluster, Etcd, host_port};
-use super::duration;
 use super::problem::{Declared, Origin};
 use super::settings::Settings;
+use crate::util::duration;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::san::San;
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::printable::quote;
+use crate::util::escape::quote;
 use crate::x509::san::San;
 
 /// Returns the SAN that `text` spells: an IP address, a DNS-1123 subdomain, or `*.` and a subdomain.

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::duration;
 use super::san::{MAX_NAME, is_hidden, parse_san, subdomain, subdomain_within};
-use crate::printable::quote;
+use crate::util::duration;
+use crate::util::escape::quote;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::san::San;
 

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::cluster::{Cluster, Etcd, host_port};
-use super::duration;
+use crate::util::duration;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::san::San;
 

@@ -4,7 +4,7 @@
 use time::Duration;
 
 use super::{Change, dates};
-use crate::config::duration;
+use crate::util::duration;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::issue::Contents;

@@ -9,8 +9,8 @@ use crate::catalog::{
     KUBELET_CONF, Row,
 };
 use crate::config::cluster::{Cluster, Etcd};
-use crate::printable::escaped;
 use crate::store::inventory::{ClientFile, Found, Holding, Inventory};
+use crate::util::escape::escaped;
 use crate::x509::authority::{IssuerError, check_ca};
 use crate::x509::certificate::Certificate;
 use crate::x509::verify::{VerifyError, is_falsely_claimed};

@@ -19,9 +19,10 @@ use crate::config::cluster::{
     first_address,
 };
 use crate::config::settings::ExternalEtcdSettings;
-use crate::config::{Declared, Origin, Settings, duration, parse_san};
+use crate::config::{Declared, Origin, Settings, parse_san};
 use crate::kubeconfig::Kubeconfig;
 use crate::store::inventory::{Found, Holding, Inventory};
+use crate::util::duration;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::san::San;

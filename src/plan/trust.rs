@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 use super::endpoint::reaches;
 use super::soundness::is_same_ca;
 use crate::catalog::{APISERVER, Row, Usage};
-use crate::printable::escaped;
 use crate::store::inventory::{Holding, Inventory, KubeconfigFile};
+use crate::util::escape::escaped;
 use crate::x509::certificate::Certificate;
 use crate::x509::verify::{is_signed_by, verify};
 

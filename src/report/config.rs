@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::text::table;
 use crate::config::problem::Origin;
 use crate::config::provenance::{Field, Provenance};
-use crate::printable::escaped;
+use crate::util::escape::escaped;
 
 /// Returns a table for people.
 pub fn text(fields: &[Field]) -> String {

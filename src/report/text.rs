@@ -13,9 +13,9 @@ use crate::issue::Issued;
 use crate::plan::drift::field;
 use crate::plan::expiry::{Expiry, Item, Renewer, State, Thresholds, Urgency};
 use crate::plan::{Action, Change, Make, Plan, time_text};
-use crate::printable::tame;
 use crate::store::layout::{Access, Layout, TreePath};
 use crate::store::outcome::Committed;
+use crate::util::escape::tame;
 
 /// Returns kubeadm's two tables: certificates, then CAs.
 pub fn expiration(expiry: &Expiry) -> String {

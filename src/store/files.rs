@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::layout::{Layout, Root, TreePath};
-use crate::printable::escaped;
+use crate::util::escape::escaped;
 
 /// No certificate, key or kubeconfig of a control plane comes near this size.
 pub const LARGEST_FILE: u64 = 1024 * 1024;

@@ -11,7 +11,7 @@ use time::macros::format_description;
 use super::directory::{Directory, Entry, sync_all};
 use super::files::{Attributes, Contents, FileError, Reason};
 use super::layout::{Layout, Root, TreePath};
-use crate::printable::escaped;
+use crate::util::escape::escaped;
 
 const DIRECTORY: &str = "generations";
 const UNFINISHED: &str = ".new";

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::directory::{Directory, Entry};
 use super::files::{Attributes, FileError};
 use super::layout::{self, TreePath};
-use crate::printable::escaped;
+use crate::util::escape::escaped;
 use crate::x509::key::{self, hex};
 
 const COMMIT: &str = "journal.commit";

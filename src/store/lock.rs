@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::directory::Directory;
 use super::files::{self, FileError};
-use crate::printable::escaped;
+use crate::util::escape::escaped;
 
 const NAME: &str = "lock";
 

@@ -8,7 +8,7 @@ use x509_cert::ext::Extension;
 
 use super::certificate::Certificate;
 use super::verify::{can_judge, is_signed_by};
-use crate::printable::tame;
+use crate::util::escape::tame;
 
 /// Why a CA must not issue.
 #[derive(Clone, Debug, PartialEq, Eq)]

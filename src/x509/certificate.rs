@@ -21,7 +21,7 @@ use super::block::{blocks, label};
 use super::key::{PublicKey, sha256, unix_lines};
 use super::san::San;
 use crate::catalog::Usage;
-use crate::printable::tame;
+use crate::util::escape::tame;
 
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");

@@ -28,7 +28,7 @@ use super::key::{EC_PUBLIC_KEY, PublicKey, RSA_ENCRYPTION, unix_lines};
 use super::san::San;
 use super::verify::Signed;
 use crate::catalog::{Profile, Row};
-use crate::printable::quote;
+use crate::util::escape::quote;
 
 /// A thousand names of the usual length take a tenth of this.
 const LARGEST: usize = 256 * 1024;

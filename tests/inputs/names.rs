@@ -4,7 +4,7 @@
 
 mod tables;
 
-use pki::printable::quote;
+use pki::util::escape::quote;
 
 use super::config::{NAMED, accepted, cluster, init, refused};
 use super::table::{Bench, Ends, Row, errors, rows, words};

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
-use pki::{
-    config::{duration, parse_san},
-    x509::san::San,
-};
+use pki::{config::parse_san, util::duration, x509::san::San};
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde::Deserialize;
 use serde_json::json;

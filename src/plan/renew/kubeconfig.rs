@@ -6,8 +6,8 @@ use super::old::{Old, behind, read_key};
 use super::{Instead, Planner, make};
 use crate::catalog::{Profile, Row};
 use crate::plan::{Action, Change, Make};
-use crate::printable::escaped;
 use crate::store::inventory::{ClientFile, KubeconfigFile};
+use crate::util::escape::escaped;
 use crate::x509::certificate::Certificate;
 use crate::x509::verify::is_signed_by;
 

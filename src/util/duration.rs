@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fundu::{DurationParser, TimeUnit};
 
-use crate::printable::quote;
+use crate::util::escape::quote;
 
 /// The longest validity: a certificate of this length still ends in a year of four digits.
 const LONGEST: Duration = Duration::from_secs(36_525 * 24 * 60 * 60);

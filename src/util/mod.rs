@@ -1,0 +1,4 @@
+//! Small helpers without any knowledge of certificates, Kubernetes or files.
+
+pub mod duration;
+pub mod escape;
