@@ -5,6 +5,8 @@
 //!
 //! Source: kubeadm 1.36 `cmd/kubeadm/app/phases/certs/certlist.go` and `phases/kubeconfig/kubeconfig.go`.
 
+use crate::x509::usage::Usage;
+
 /// One thing that `pki` keeps in a tree.
 #[derive(Debug)]
 pub struct Row {
@@ -83,15 +85,6 @@ pub enum CommonName {
     Node,
     /// `system:node:` and the node name.
     NodeUser,
-}
-
-/// An extended key usage (RFC 5280 section 4.2.1.12).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Usage {
-    /// id-kp-serverAuth.
-    ServerAuth,
-    /// id-kp-clientAuth.
-    ClientAuth,
 }
 
 /// Which subject alternative names a leaf gets from the cluster's configuration.
@@ -186,16 +179,6 @@ impl PartialEq for Row {
 }
 
 impl Eq for Row {}
-
-impl Usage {
-    /// Returns the RFC 5280 name of this usage.
-    pub fn name(self) -> &'static str {
-        match self {
-            Usage::ServerAuth => "serverAuth",
-            Usage::ClientAuth => "clientAuth",
-        }
-    }
-}
 
 /// Returns the row of that name.
 pub fn find(name: &str) -> Option<&'static Row> {

@@ -18,11 +18,11 @@ use crate::store::inventory::{Found, Holding, Inventory};
 use crate::store::layout::{self, Access, TreePath};
 use crate::store::ledger;
 use crate::x509::algorithm::Algorithm;
-use crate::x509::authority::check_ca;
+use crate::x509::ca::check_ca;
 use crate::x509::certificate::Certificate;
-use crate::x509::issue::{Issuer, self_signed_ca};
+use crate::x509::chain::verify;
 use crate::x509::key::{KeyError, PrivateKey, PublicKey, hex};
-use crate::x509::verify::verify;
+use crate::x509::sign::{Issuer, self_signed_ca};
 
 /// Everything a plan makes, ready to be written.
 #[derive(Default)]

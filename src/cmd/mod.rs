@@ -33,7 +33,7 @@ use crate::store::layout::Layout;
 use crate::store::outcome::TransactionError;
 use crate::store::tree::Tree;
 use crate::util::escape::tame;
-use crate::x509::verify::VerifyError;
+use crate::x509::chain::VerifyError;
 
 /// What a command gets from the process it runs in.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use time::{Duration, OffsetDateTime};
 
 use crate::x509::certificate::Certificate;
-use crate::x509::issue::Dates;
+use crate::x509::sign::Dates;
 
 /// How far before now a certificate begins, for clocks that are behind (kubernetes/kubernetes#118922).
 const BACKDATE: Duration = Duration::minutes(5);

@@ -7,7 +7,7 @@ use super::{Change, dates};
 use crate::util::duration;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
-use crate::x509::issue::Contents;
+use crate::x509::sign::Contents;
 
 /// What a certificate should say.
 #[derive(Clone, Copy, Debug)]

@@ -11,9 +11,9 @@ use crate::catalog::{
 use crate::config::cluster::{Cluster, Etcd};
 use crate::store::inventory::{ClientFile, Found, Holding, Inventory};
 use crate::util::escape::escaped;
-use crate::x509::authority::{IssuerError, check_ca};
+use crate::x509::ca::{IssuerError, check_ca};
 use crate::x509::certificate::Certificate;
-use crate::x509::verify::{VerifyError, is_falsely_claimed};
+use crate::x509::chain::{VerifyError, is_falsely_claimed};
 
 /// When everything in a tree expires.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,9 +14,9 @@ use crate::catalog::{CATALOG, Place, Profile, Row};
 use crate::config::cluster::Cluster;
 use crate::store::inventory::{Broken, Fault, Found, Holding, Inventory, KeyFile, KubeconfigFile};
 use crate::x509::algorithm::Algorithm;
-use crate::x509::authority::{IssuerError, check_ca};
+use crate::x509::ca::{IssuerError, check_ca};
 use crate::x509::certificate::Certificate;
-use crate::x509::issue::Dates;
+use crate::x509::sign::Dates;
 
 /// Plans what is missing for this cluster at `now`.
 ///

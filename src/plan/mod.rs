@@ -25,7 +25,7 @@ use crate::catalog::{CATALOG, Profile, Row};
 use crate::store::layout::TreePath;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
-use crate::x509::issue::{Contents, Dates};
+use crate::x509::sign::{Contents, Dates};
 
 /// What a command is going to do, in catalog order.
 #[derive(Debug, Default)]

@@ -14,11 +14,11 @@ use crate::catalog::Row;
 use crate::config::cluster::{Cluster, DEFAULT_CERTIFICATE_VALIDITY};
 use crate::store::inventory::{Fault, Found, Holding, Inventory, KeyFile};
 use crate::x509::algorithm::Algorithm;
-use crate::x509::authority::IssuerError;
+use crate::x509::ca::IssuerError;
 use crate::x509::certificate::Certificate;
-use crate::x509::issue::{Contents, Issuer};
+use crate::x509::chain;
 use crate::x509::key::PrivateKey;
-use crate::x509::verify;
+use crate::x509::sign::{Contents, Issuer};
 
 /// What to renew, and how.
 #[derive(Clone, Debug)]
@@ -173,7 +173,7 @@ impl<'a> Planner<'a> {
         }
         let cas = self.inventory.ca_certificates(signer).unwrap_or_default();
         // What was changed since its CA signed it may say anything.
-        let is_damaged = old.leaf.is_some_and(|leaf| verify::is_damaged(leaf, cas));
+        let is_damaged = old.leaf.is_some_and(|leaf| chain::is_damaged(leaf, cas));
         let believed = old.leaf.filter(|_| !is_damaged);
         let Some(contents) = self.contents(row, believed) else {
             let what = match old.broken {

@@ -5,10 +5,10 @@ use std::fmt;
 use time::OffsetDateTime;
 
 use crate::catalog::Row;
-use crate::x509::authority::IssuerError;
+use crate::x509::ca::IssuerError;
 use crate::x509::certificate::Certificate;
+use crate::x509::chain::{VerifyError, is_signed_by, verify};
 use crate::x509::key::PrivateKey;
-use crate::x509::verify::{VerifyError, is_signed_by, verify};
 
 /// Why a leaf does not serve its row.
 #[derive(Clone, Debug, PartialEq, Eq)]

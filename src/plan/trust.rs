@@ -7,11 +7,12 @@ use time::OffsetDateTime;
 
 use super::endpoint::reaches;
 use super::soundness::is_same_ca;
-use crate::catalog::{APISERVER, Row, Usage};
+use crate::catalog::{APISERVER, Row};
 use crate::store::inventory::{Holding, Inventory, KubeconfigFile};
 use crate::util::escape::escaped;
 use crate::x509::certificate::Certificate;
-use crate::x509::verify::{is_signed_by, verify};
+use crate::x509::chain::{is_signed_by, verify};
+use crate::x509::usage::Usage;
 
 /// Why nothing that a kubeconfig connects to can be this tree's API server.
 #[derive(Clone, Debug, PartialEq, Eq)]

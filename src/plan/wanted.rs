@@ -2,8 +2,8 @@
 
 use crate::catalog::{CommonName, Profile, Row, SanRule};
 use crate::config::cluster::{Cluster, Etcd};
-use crate::x509::issue::{Contents, IssueError};
 use crate::x509::san::San;
+use crate::x509::sign::{Contents, IssueError};
 
 /// Returns the subject common name of a row in this cluster.
 pub fn common_name(rule: CommonName, cluster: &Cluster) -> String {

@@ -17,11 +17,11 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::name::Name;
 
-use super::block::{blocks, label};
 use super::key::{PublicKey, sha256, unix_lines};
+use super::pem::{blocks, label};
 use super::san::San;
-use crate::catalog::Usage;
 use crate::util::escape::tame;
+use crate::x509::usage::Usage;
 
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");

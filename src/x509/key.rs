@@ -17,7 +17,7 @@ use pkcs8::spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
 use super::algorithm::Algorithm;
-use super::block::{blocks, label};
+use super::pem::{blocks, label};
 
 pub(super) const RSA_ENCRYPTION: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");

@@ -1,14 +1,15 @@
 //! Keys, certificates and chains: no files, no clock, no printing.
 //!
-//! `algorithm` and `san` are the vocabulary, `key` holds private keys, `certificate` reads, `issue` signs, `authority` judges
-//! a CA and `verify` a chain; `request` reads what others ask for, and holds it against a row. Only `key` names AWS-LC, only `verify` names webpki.
+//! `algorithm` and `san` are the vocabulary, `key` holds private keys, `certificate` reads, `sign` signs, `ca` judges a CA
+//! and `chain` a chain; `request` reads what others ask for, and holds it against a row. Only `key` names AWS-LC, only `chain` names webpki.
 
 pub mod algorithm;
-pub mod authority;
-mod block;
+pub mod ca;
 pub mod certificate;
-pub mod issue;
+pub mod chain;
 pub mod key;
+mod pem;
 pub mod request;
 pub mod san;
-pub mod verify;
+pub mod sign;
+pub mod usage;

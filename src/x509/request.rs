@@ -19,14 +19,14 @@ use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
-use super::block::{blocks, label};
 use super::certificate::{
     Known, check_extensions, find_extension, general_name_text, to_san, usage_oid, usage_text,
 };
-use super::issue::{COMMON_NAME, ORGANIZATION};
+use super::chain::Signed;
 use super::key::{EC_PUBLIC_KEY, PublicKey, RSA_ENCRYPTION, unix_lines};
+use super::pem::{blocks, label};
 use super::san::San;
-use super::verify::Signed;
+use super::sign::{COMMON_NAME, ORGANIZATION};
 use crate::catalog::{Profile, Row};
 use crate::util::escape::quote;
 

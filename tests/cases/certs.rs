@@ -3,13 +3,13 @@
 use std::{collections::BTreeSet, slice};
 
 use pki::{
-    catalog::Usage,
+    x509::usage::Usage,
     x509::{
-        authority::{IssuerError, check_ca},
+        ca::{IssuerError, check_ca},
         certificate::Certificate,
-        issue::Issuer,
+        chain::{VerifyError, verify},
         key::{PrivateKey, PublicKey},
-        verify::{VerifyError, verify},
+        sign::Issuer,
     },
 };
 use time::Duration;

@@ -1,13 +1,14 @@
 //! kubeadm `util/pkiutil/pki_helpers_test.go`: certificates and keys as files.
 
 use pki::{
-    catalog::{CATALOG, Usage},
+    catalog::CATALOG,
     store::layout,
+    x509::usage::Usage,
     x509::{
         algorithm::Algorithm,
         certificate::{Certificate, CertificateError},
+        chain::{VerifyError, verify},
         key::{KeyError, PrivateKey, PublicKey},
-        verify::{VerifyError, verify},
     },
 };
 use rcgen::{

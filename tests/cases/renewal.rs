@@ -4,7 +4,7 @@ use clap::Parser;
 use pki::{
     catalog,
     cli::Cli,
-    x509::{certificate::Certificate, issue::Contents},
+    x509::{certificate::Certificate, sign::Contents},
 };
 use serde_json::Value;
 use time::Duration;

@@ -6,7 +6,7 @@
 use std::{fs, path::Path};
 
 use pki::{
-    catalog::{self, CATALOG, Row, Usage},
+    catalog::{self, CATALOG, Row},
     config::{self, Cluster, Host},
     issue::{Progress, issue},
     kubeconfig::Kubeconfig,
@@ -22,6 +22,7 @@ use pki::{
         tree::Tree,
     },
     x509::certificate::Certificate,
+    x509::usage::Usage,
 };
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustls_pki_types::{

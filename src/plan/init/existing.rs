@@ -9,9 +9,9 @@ use crate::plan::trust::Distrust;
 use crate::plan::{Change, other_ca, wanted};
 use crate::store::inventory::{ClientFile, Found, KeyFile, KubeconfigFile};
 use crate::util::escape::escaped;
-use crate::x509::authority::check_ca;
+use crate::x509::ca::check_ca;
 use crate::x509::certificate::Certificate;
-use crate::x509::verify::VerifyError;
+use crate::x509::chain::VerifyError;
 
 impl Planner<'_> {
     /// Checks a leaf that is there: chain, usage, dates, key, and the names that the configuration asks for.

@@ -8,8 +8,8 @@ use crate::plan::wanted;
 use crate::store::inventory::{Found, Holding};
 use crate::util::escape::escaped;
 use crate::x509::certificate::Certificate;
-use crate::x509::issue::Contents;
 use crate::x509::san::San;
+use crate::x509::sign::Contents;
 
 /// Members of this group may do everything, whatever RBAC says.
 const MASTERS: &str = "system:masters";

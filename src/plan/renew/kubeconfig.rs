@@ -9,7 +9,7 @@ use crate::plan::{Action, Change, Make};
 use crate::store::inventory::{ClientFile, KubeconfigFile};
 use crate::util::escape::escaped;
 use crate::x509::certificate::Certificate;
-use crate::x509::verify::is_signed_by;
+use crate::x509::chain::is_signed_by;
 
 impl<'a> Planner<'a> {
     pub(super) fn kubeconfig(

@@ -485,8 +485,8 @@ fn a_request_of_every_row_is_granted_as_kubeadm_and_others_write_it() {
             .usages()
             .iter()
             .map(|usage| match usage {
-                crate::catalog::Usage::ServerAuth => ExtendedKeyUsagePurpose::ServerAuth,
-                crate::catalog::Usage::ClientAuth => ExtendedKeyUsagePurpose::ClientAuth,
+                crate::x509::usage::Usage::ServerAuth => ExtendedKeyUsagePurpose::ServerAuth,
+                crate::x509::usage::Usage::ClientAuth => ExtendedKeyUsagePurpose::ClientAuth,
             })
             .collect();
         params.key_usages = vec![

@@ -5,13 +5,13 @@ use std::io;
 use std::slice;
 use std::sync::LazyLock;
 
-use pki::catalog::Usage;
 use pki::x509::algorithm::Algorithm;
-use pki::x509::authority::check_ca;
+use pki::x509::ca::check_ca;
 use pki::x509::certificate::Certificate;
-use pki::x509::issue::{Contents, Dates, Issuer, self_signed_ca};
+use pki::x509::chain::{can_judge, is_signed_by, verify};
 use pki::x509::key::{PrivateKey, PublicKey};
-use pki::x509::verify::{can_judge, is_signed_by, verify};
+use pki::x509::sign::{Contents, Dates, Issuer, self_signed_ca};
+use pki::x509::usage::Usage;
 use time::OffsetDateTime;
 use time::macros::datetime;
 

@@ -3,9 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use pki::x509::authority::check_ca;
-use pki::x509::issue::self_signed_ca;
+use pki::x509::ca::check_ca;
 use pki::x509::key::{PrivateKey, PublicKey};
+use pki::x509::sign::self_signed_ca;
 
 use crate::certificate::{DATES, NOW};
 use crate::{Seed, assert_printable, files, fixtures, has_extension, odd};

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use x509_cert::ext::Extension;
 
 use super::certificate::Certificate;
-use super::verify::{can_judge, is_signed_by};
+use super::chain::{can_judge, is_signed_by};
 use crate::util::escape::tame;
 
 /// Why a CA must not issue.

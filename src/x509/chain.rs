@@ -11,7 +11,7 @@ use x509_cert::der::{Decode, Encode, Reader, SliceReader};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use super::certificate::Certificate;
-use crate::catalog::Usage;
+use crate::x509::usage::Usage;
 
 /// Why a certificate does not verify.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::slice;
 use time::macros::datetime;
 
 use super::*;
-use crate::x509::verify::{VerifyError, verify};
+use crate::x509::chain::{VerifyError, verify};
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 00:00:00 UTC);
 const YEAR: Dates = Dates {

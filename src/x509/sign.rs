@@ -33,11 +33,11 @@ use x509_cert::time::{Time, Validity};
 use x509_cert::{TbsCertificate, attr::AttributeTypeAndValue, builder};
 
 use super::algorithm::Algorithm;
-use super::authority::{IssuerError, check_ca, is_unknown_critical};
+use super::ca::{IssuerError, check_ca, is_unknown_critical};
 use super::certificate::{Certificate, general_name_text, to_san, usage_oid, usage_text};
 use super::key::{KeyError, PrivateKey, PublicKey, random};
 use super::san::San;
-use crate::catalog::Usage;
+use crate::x509::usage::Usage;
 
 pub(super) const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 pub(super) const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
