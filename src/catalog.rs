@@ -467,7 +467,7 @@ mod tests {
         assert_eq!(names.len(), CATALOG.len());
         let files: Vec<_> = CATALOG
             .iter()
-            .flat_map(|row| crate::store::layout::files(row))
+            .flat_map(|row| crate::tree::layout::files(row))
             .collect();
         let unique: BTreeSet<_> = files.iter().map(|(file, _)| file).collect();
         assert_eq!(unique.len(), files.len());

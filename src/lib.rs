@@ -6,7 +6,7 @@
 //! config -> plan -> issue -> commit -> report
 //! ```
 //!
-//! A command reads what the cluster should be (`config`) and what the tree holds (`store::inventory`), decides a list of
+//! A command reads what the cluster should be (`config`) and what the tree holds (`tree::inventory`), decides a list of
 //! steps (`plan`), makes all keys, certificates and files in memory and checks them (`issue`), writes them all or none
 //! (`store::transaction`), and says what it did (`report`). Commands differ only in how the plan is made, so a dry run is
 //! the plan, printed.
@@ -18,7 +18,9 @@
 //! - [`config`]: kubeadm's YAML and flags, into a [`config::Cluster`] that cannot be wrong.
 //! - [`x509`]: keys, certificates, signing and verification. No files, no clock.
 //! - [`kubeconfig`]: the few fields of a kubeconfig that matter here, the rest kept.
-//! - [`store`]: the only file access: layout, inventory, transaction.
+//! - [`fs`]: the only file access.
+//! - [`tree`]: reading a tree: layout, inventory, journal.
+//! - [`store`]: writing a tree: transaction, generations, ledger.
 //! - [`plan`]: decides, without doing: [`plan::init`], [`plan::renew`], [`plan::expiry`].
 //! - [`issue`]: carries a plan out in memory.
 //! - [`report`]: formats results, as strings.
@@ -39,10 +41,12 @@ pub mod catalog;
 pub mod cli;
 pub mod cmd;
 pub mod config;
+pub mod fs;
 pub mod issue;
 pub mod kubeconfig;
 pub mod plan;
 pub mod report;
 pub mod store;
+pub mod tree;
 pub mod util;
 pub mod x509;

@@ -12,13 +12,13 @@ use super::{Env, Standing};
 use crate::catalog::Row;
 use crate::issue::{Issued, issue};
 use crate::plan::{Plan, Refusal};
-use crate::store::inventory::{Depth, Inventory};
-use crate::store::journal::Direction;
-use crate::store::layout::{self, Access, Layout};
 use crate::store::outcome::Committed;
 use crate::store::outcome::TransactionError;
 use crate::store::transaction::{self, Transaction};
-use crate::store::tree::Tree;
+use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::journal::Direction;
+use crate::tree::layout::{self, Access, Layout};
+use crate::tree::overlay::Tree;
 
 /// What is to be carried out.
 pub(super) struct Work<'a> {

@@ -8,9 +8,9 @@ use crate::cli::{CheckExpirationArgs, ClusterArgs, OutputFormat};
 use crate::config::{Cluster, Declared, Host, Origin, Settings};
 use crate::plan::expiry::{self, Thresholds, Urgency};
 use crate::report::{json, text};
-use crate::store::inventory::{Depth, Inventory};
-use crate::store::journal::Direction;
-use crate::store::tree::Tree;
+use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::journal::Direction;
+use crate::tree::overlay::Tree;
 
 pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
     let target = Target::find(&args.tree, &args.config, &ClusterArgs::default())?;

@@ -8,8 +8,8 @@ use crate::cli::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs}
 use crate::config::cluster::Etcd;
 use crate::config::provenance;
 use crate::report::config as report;
-use crate::store::inventory::{Depth, Inventory};
-use crate::store::tree::Tree;
+use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::overlay::Tree;
 
 pub(super) fn run(args: &ConfigCommandArgs, env: &Env) -> Result<Exit> {
     match &args.command {

@@ -7,7 +7,7 @@ use super::{Env, Exit};
 use crate::cli::{ClusterArgs, ConfigArgs, HistoryArgs, OutputFormat};
 use crate::report::history::{self, Replaced};
 use crate::store::generations;
-use crate::store::layout::Layout;
+use crate::tree::layout::Layout;
 use crate::x509::certificate::Certificate;
 
 pub(super) fn run(args: &HistoryArgs, env: &Env) -> Result<Exit> {

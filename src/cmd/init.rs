@@ -9,8 +9,8 @@ use crate::catalog::Row;
 use crate::cli::{ClusterArgs, InitArgs};
 use crate::plan::{Plan, init};
 use crate::report::text;
-use crate::store::inventory::{Depth, Inventory};
-use crate::store::tree::Tree;
+use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::overlay::Tree;
 
 pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
     let target = Target::find(&args.tree, &args.config, &args.cluster)?;

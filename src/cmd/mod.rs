@@ -24,14 +24,14 @@ use time::{Duration, OffsetDateTime};
 
 use crate::cli::{Cli, Command};
 use crate::config::{Cluster, Problems};
+use crate::fs::file::FileError;
 use crate::plan::expiry::{self, Thresholds, Urgency};
 use crate::plan::{Plan, Refusal};
 use crate::report::text;
-use crate::store::files::FileError;
-use crate::store::inventory::{Depth, Inventory};
-use crate::store::layout::Layout;
 use crate::store::outcome::TransactionError;
-use crate::store::tree::Tree;
+use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::layout::Layout;
+use crate::tree::overlay::Tree;
 use crate::util::escape::tame;
 use crate::x509::chain::VerifyError;
 

@@ -13,9 +13,9 @@ use crate::config::Cluster;
 use crate::plan::Plan;
 use crate::plan::renew::{self, Request, Selection};
 use crate::report::text;
-use crate::store::inventory::{Depth, Inventory};
-use crate::store::layout::Layout;
-use crate::store::tree::Tree;
+use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::layout::Layout;
+use crate::tree::overlay::Tree;
 
 pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
     let selection = selection(args);

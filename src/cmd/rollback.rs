@@ -11,9 +11,9 @@ use crate::plan::rollback::{self, Request};
 use crate::plan::{Plan, Refusal};
 use crate::report::text;
 use crate::store::generations::{self, Generation};
-use crate::store::inventory::{Depth, Inventory};
-use crate::store::layout::{self, Layout, TreePath};
-use crate::store::tree::Tree;
+use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::layout::{self, Layout, TreePath};
+use crate::tree::overlay::Tree;
 use crate::util::escape::escaped;
 
 /// Files with the bytes that they had.

@@ -13,11 +13,11 @@ use crate::config::cluster::DEFAULT_CERTIFICATES_DIR;
 use crate::config::{
     self, Cluster, Declared, Host, Layer, Origin, Problem, Provenance, Resolved, Settings,
 };
+use crate::fs::file;
 use crate::plan::infer;
-use crate::store::files;
-use crate::store::inventory::Inventory;
-use crate::store::layout::{self, Layout};
-use crate::store::tree::Tree;
+use crate::tree::inventory::Inventory;
+use crate::tree::layout::{self, Layout};
+use crate::tree::overlay::Tree;
 
 const KUBELET: &str = "/var/lib/kubelet/pki";
 
@@ -290,12 +290,12 @@ fn read_config(path: &Path) -> Result<config::Reading> {
         }
         let mut bytes = Vec::new();
         // One byte more than is accepted, so that too much is noticed.
-        Read::take(&mut stdin, files::LARGEST_FILE + 1)
+        Read::take(&mut stdin, file::LARGEST_FILE + 1)
             .read_to_end(&mut bytes)
             .context("reading the configuration from standard input")?;
         return Ok(config::read("standard input", &bytes)?);
     }
-    let contents = files::read_given(path).map_err(|error| {
+    let contents = file::read_given(path).map_err(|error| {
         // What a shell makes of `<(...)` is a pipe, which standard input is for.
         let is_pipe = path
             .metadata()

@@ -9,7 +9,7 @@ use crate::catalog::{
     KUBELET_CONF, Row,
 };
 use crate::config::cluster::{Cluster, Etcd};
-use crate::store::inventory::{ClientFile, Found, Holding, Inventory};
+use crate::tree::inventory::{ClientFile, Found, Holding, Inventory};
 use crate::util::escape::escaped;
 use crate::x509::ca::{IssuerError, check_ca};
 use crate::x509::certificate::Certificate;

@@ -21,7 +21,7 @@ use crate::config::cluster::{
 use crate::config::settings::ExternalEtcdSettings;
 use crate::config::{Declared, Origin, Settings, parse_san};
 use crate::kubeconfig::Kubeconfig;
-use crate::store::inventory::{Found, Holding, Inventory};
+use crate::tree::inventory::{Found, Holding, Inventory};
 use crate::util::duration;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;

@@ -12,7 +12,7 @@ use super::soundness::{belongs, ca_hint, key_hint};
 use super::{Action, KeySource, Leaf, Make, Plan, Refusal, Step, dates, wanted};
 use crate::catalog::{CATALOG, Place, Profile, Row};
 use crate::config::cluster::Cluster;
-use crate::store::inventory::{Broken, Fault, Found, Holding, Inventory, KeyFile, KubeconfigFile};
+use crate::tree::inventory::{Broken, Fault, Found, Holding, Inventory, KeyFile, KubeconfigFile};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::ca::{IssuerError, check_ca};
 use crate::x509::certificate::Certificate;

@@ -22,7 +22,7 @@ use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 use crate::catalog::{CATALOG, Profile, Row};
-use crate::store::layout::TreePath;
+use crate::tree::layout::TreePath;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::sign::{Contents, Dates};

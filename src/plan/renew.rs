@@ -12,7 +12,7 @@ use super::soundness::{belongs, ca_hint, key_hint};
 use super::{Action, Change, KeySource, Leaf, Make, Plan, Refusal, Step, dates, expiry, wanted};
 use crate::catalog::Row;
 use crate::config::cluster::{Cluster, DEFAULT_CERTIFICATE_VALIDITY};
-use crate::store::inventory::{Fault, Found, Holding, Inventory, KeyFile};
+use crate::tree::inventory::{Fault, Found, Holding, Inventory, KeyFile};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::ca::IssuerError;
 use crate::x509::certificate::Certificate;

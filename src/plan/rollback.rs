@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 use super::soundness::judge;
 use super::{Action, Change, Make, Plan, Refusal, Step, time_text, title};
 use crate::catalog::{CATALOG, Row};
-use crate::store::inventory::{Found, Holding, Inventory};
-use crate::store::layout::{self, TreePath};
+use crate::tree::inventory::{Found, Holding, Inventory};
+use crate::tree::layout::{self, TreePath};
 use crate::x509::certificate::Certificate;
 
 /// What a rollback starts from.

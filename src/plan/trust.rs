@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::endpoint::reaches;
 use super::soundness::is_same_ca;
 use crate::catalog::{APISERVER, Row};
-use crate::store::inventory::{Holding, Inventory, KubeconfigFile};
+use crate::tree::inventory::{Holding, Inventory, KubeconfigFile};
 use crate::util::escape::escaped;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::{is_signed_by, verify};

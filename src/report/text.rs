@@ -13,8 +13,8 @@ use crate::issue::Issued;
 use crate::plan::drift::field;
 use crate::plan::expiry::{Expiry, Item, Renewer, State, Thresholds, Urgency};
 use crate::plan::{Action, Change, Make, Plan, time_text};
-use crate::store::layout::{Access, Layout, TreePath};
 use crate::store::outcome::Committed;
+use crate::tree::layout::{Access, Layout, TreePath};
 use crate::util::escape::tame;
 
 /// Returns kubeadm's two tables: certificates, then CAs.
@@ -400,7 +400,7 @@ fn verdict(item: &Item) -> Verdict {
 /// Returns what a row that is made from nothing consists of.
 fn contents(row: &Row, make: &Make, layout: &Layout) -> String {
     let mut text = String::new();
-    for (file, access) in crate::store::layout::files(row) {
+    for (file, access) in crate::tree::layout::files(row) {
         if matches!(make, Make::ServiceAccountPublic) && file.file_name().ends_with(".key") {
             continue;
         }

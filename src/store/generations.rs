@@ -8,9 +8,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-use super::directory::{Directory, Entry, sync_all};
-use super::files::{Attributes, Contents, FileError, Reason};
-use super::layout::{Layout, Root, TreePath};
+use crate::fs::directory::{Directory, Entry, sync_all};
+use crate::fs::file::{Attributes, Contents, FileError, Reason};
+use crate::tree::layout::{Layout, Root, TreePath};
 use crate::util::escape::escaped;
 
 const DIRECTORY: &str = "generations";

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::files::{self, FileError};
-use super::layout::{self, Layout};
+use crate::fs::file::FileError;
+use crate::tree::layout::{self, Layout};
+use crate::tree::lookup;
 
 /// A certificate that was issued. Never holds a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +42,7 @@ pub struct Entry {
 /// If it cannot be read, or a line is not one of this version's.
 pub fn read(layout: &Layout) -> Result<Vec<Entry>, FileError> {
     let file = layout::ledger();
-    let Some(contents) = files::read_large(layout, &file)? else {
+    let Some(contents) = lookup::read_large(layout, &file)? else {
         return Ok(Vec::new());
     };
     let parse = |(index, line): (usize, &[u8])| {

@@ -5,8 +5,8 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 
-use super::directory::Directory;
-use super::files::{self, FileError};
+use crate::fs::directory::Directory;
+use crate::fs::file::{self, FileError};
 use crate::util::escape::escaped;
 
 const NAME: &str = "lock";
@@ -41,7 +41,7 @@ pub(super) enum LockError {
 impl Lock {
     /// Returns who holds the lock of a state directory; none if nobody does, or there is no lock to be seen.
     pub(super) fn holder(state: &Path) -> Option<Busy> {
-        let (mut file, _) = files::open_regular(&state.join(NAME)).ok()?;
+        let (mut file, _) = file::open_regular(&state.join(NAME)).ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => Some(Busy::announced_in(&mut file)),
             Ok(()) | Err(TryLockError::Error(_)) => None,

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::files::{FileError, Reason};
-use super::layout::TreePath;
 use super::lock::Busy;
+use crate::fs::file::{FileError, Reason};
+use crate::tree::layout::TreePath;
 
 /// What a transaction did beyond writing the files it was given.
 #[derive(Debug, Default)]

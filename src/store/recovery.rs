@@ -1,12 +1,12 @@
 //! Puts right what a killed run has left: finishes what its journal promises, either way, and removes its litter.
 
-use super::directory::{Directory, Entry};
-use super::files::FileError;
 use super::generations;
-use super::journal::{Direction, Journal, JournalFile, is_litter, kept_name, staged_name};
-use super::layout::{Layout, Root};
 use super::outcome::{TransactionError, TreeState, refused_or};
-use super::places::{Places, directories};
+use crate::fs::directory::{Directory, Entry};
+use crate::fs::file::FileError;
+use crate::tree::journal::{Direction, Journal, JournalFile, is_litter, kept_name, staged_name};
+use crate::tree::layout::{Layout, Root};
+use crate::tree::places::{Places, directories};
 
 /// Finishes what the journal promises, or removes the litter of a run that promised nothing.
 pub(super) fn recover(

@@ -20,17 +20,17 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
-use super::directory::{Directory, Entry, sync_all};
-use super::files::{Attributes, Contents, FileError};
 use super::generations::{self, Replaced};
-use super::journal::{self, Direction, Journal, JournalFile, kept_name, staged_name};
-use super::layout::{self, Access, Layout, Root, TreePath};
 use super::ledger;
 use super::lock::{Busy, Lock, LockError};
 use super::outcome::{Committed, TransactionError, TreeState, refused_or};
-use super::places::{Places, directories};
 use super::recovery::{recover, undo_one};
-use super::tree::{loose, tighten};
+use crate::fs::directory::{Directory, Entry, sync_all};
+use crate::fs::file::{Attributes, Contents, FileError};
+use crate::tree::journal::{self, Direction, Journal, JournalFile, kept_name, staged_name};
+use crate::tree::layout::{self, Access, Layout, Root, TreePath};
+use crate::tree::overlay::{loose, tighten};
+use crate::tree::places::{Places, directories};
 
 /// Generations that are kept unless told otherwise.
 pub const DEFAULT_GENERATIONS: usize = 5;

@@ -7,7 +7,7 @@ use std::{fs, process::ExitCode};
 use anyhow::{Context, Result, bail};
 use pki::{
     catalog::{CATALOG, CommonName, Profile, Row, SanRule, Sharing},
-    store::layout::{self, Access, Root, TreePath},
+    tree::layout::{self, Access, Root, TreePath},
 };
 
 use crate::command::top;

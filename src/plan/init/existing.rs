@@ -7,7 +7,7 @@ use crate::plan::endpoint::{self, covers};
 use crate::plan::soundness::{Unsound, judge};
 use crate::plan::trust::Distrust;
 use crate::plan::{Change, other_ca, wanted};
-use crate::store::inventory::{ClientFile, Found, KeyFile, KubeconfigFile};
+use crate::tree::inventory::{ClientFile, Found, KeyFile, KubeconfigFile};
 use crate::util::escape::escaped;
 use crate::x509::ca::check_ca;
 use crate::x509::certificate::Certificate;

@@ -5,7 +5,7 @@ use super::{Planner, Selection};
 use crate::catalog::{APISERVER, CA, Row};
 use crate::config::cluster::Cluster;
 use crate::plan::wanted;
-use crate::store::inventory::{Found, Holding};
+use crate::tree::inventory::{Found, Holding};
 use crate::util::escape::escaped;
 use crate::x509::certificate::Certificate;
 use crate::x509::san::San;

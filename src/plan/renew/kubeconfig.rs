@@ -6,7 +6,7 @@ use super::old::{Old, behind, read_key};
 use super::{Instead, Planner, make};
 use crate::catalog::{Profile, Row};
 use crate::plan::{Action, Change, Make};
-use crate::store::inventory::{ClientFile, KubeconfigFile};
+use crate::tree::inventory::{ClientFile, KubeconfigFile};
 use crate::util::escape::escaped;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::is_signed_by;

@@ -2,7 +2,7 @@
 
 use crate::plan::drift::{self, Wanted};
 use crate::plan::{Change, KeySource, Leaf, time_text};
-use crate::store::inventory::{Broken, Found, KeyFile};
+use crate::tree::inventory::{Broken, Found, KeyFile};
 use crate::x509::certificate::Certificate;
 use crate::x509::key::PrivateKey;
 

@@ -16,7 +16,7 @@ use time::macros::datetime;
 
 use super::*;
 use crate::store::outcome::TreeState;
-use crate::store::tree::Tree;
+use crate::tree::overlay::Tree;
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 00:00:00 UTC);
 

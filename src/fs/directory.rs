@@ -13,16 +13,16 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
-use super::files::{self, Attributes, Contents, FileError, LARGEST_LEDGER, read_open};
+use crate::fs::file::{self, Attributes, Contents, FileError, LARGEST_LEDGER, read_open};
 
 /// An open directory that only its owner can write in.
-pub(super) struct Directory {
+pub(crate) struct Directory {
     descriptor: OwnedFd,
     path: PathBuf,
 }
 
 /// What lies under a name in a directory.
-pub(super) enum Entry {
+pub(crate) enum Entry {
     Absent,
     File(Box<Contents>),
     Link,
@@ -30,7 +30,7 @@ pub(super) enum Entry {
 
 impl Directory {
     /// Opens a directory, and refuses one that others can write in: they could exchange any file of the tree.
-    pub(super) fn open(path: &Path) -> Result<Directory, FileError> {
+    pub(crate) fn open(path: &Path) -> Result<Directory, FileError> {
         check_links(path, LONGEST_CHAIN)?;
         let real = path.canonicalize().map_err(FileError::io(DOING, path))?;
         let directory = Directory::descend(path, &real, check_above)?;
@@ -40,14 +40,14 @@ impl Directory {
 
     /// Like [`Directory::open`], for a canonical path: where there is a link by now, it is refused and not followed. So what a
     /// caller found out about the path holds for the directory.
-    pub(super) fn open_real(path: &Path) -> Result<Directory, FileError> {
+    pub(crate) fn open_real(path: &Path) -> Result<Directory, FileError> {
         let directory = Directory::descend(path, path, check_above)?;
         directory.check_owner()?;
         Ok(directory)
     }
 
     /// Opens a directory that the tree lies below, to make the next one in it.
-    pub(super) fn open_any(path: &Path) -> Result<Directory, FileError> {
+    pub(crate) fn open_any(path: &Path) -> Result<Directory, FileError> {
         check_links(path, LONGEST_CHAIN)?;
         let real = path.canonicalize().map_err(FileError::io(DOING, path))?;
         Directory::descend(path, &real, |_, _| Ok(()))
@@ -114,13 +114,13 @@ impl Directory {
     }
 
     /// Returns the path that the directory was opened by.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Returns what lies under a name, with its bytes if it is a file. A file with several names is refused: writing to a
     /// name that someone else planted would leave the other one behind.
-    pub(super) fn entry(&self, name: &str) -> Result<Entry, FileError> {
+    pub(crate) fn entry(&self, name: &str) -> Result<Entry, FileError> {
         if self.is_link(name)? {
             return Ok(Entry::Link);
         }
@@ -171,7 +171,7 @@ impl Directory {
     ///
     /// # Errors
     /// If anything of that name exists.
-    pub(super) fn create(
+    pub(crate) fn create(
         &self,
         name: &str,
         bytes: &[u8],
@@ -203,7 +203,7 @@ impl Directory {
     }
 
     /// Opens or makes a private file for locking, its contents kept.
-    pub(super) fn open_lock(&self, name: &str) -> Result<File, FileError> {
+    pub(crate) fn open_lock(&self, name: &str) -> Result<File, FileError> {
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::io::retry_on_intr(|| {
@@ -211,12 +211,12 @@ impl Directory {
         })
         .map(File::from)
         .map_err(|error| self.error("opening the lock", name)(error.into()))?;
-        files::require_regular(&file, "opening the lock", &self.path.join(name))?;
+        file::require_regular(&file, "opening the lock", &self.path.join(name))?;
         Ok(file)
     }
 
     /// Makes a directory with this mode, whatever the umask; an existing one is left as it is. Returns whether it was made.
-    pub(super) fn create_directory(&self, name: &str, mode: u32) -> Result<bool, FileError> {
+    pub(crate) fn create_directory(&self, name: &str, mode: u32) -> Result<bool, FileError> {
         match rustix::fs::mkdirat(&self.descriptor, name, Mode::from_raw_mode(mode)) {
             Ok(()) => {
                 let made = Directory::open_below(self, name)?;
@@ -238,7 +238,7 @@ impl Directory {
     }
 
     /// Gives a file a second name.
-    pub(super) fn link(&self, from: &str, to: &str) -> Result<(), FileError> {
+    pub(crate) fn link(&self, from: &str, to: &str) -> Result<(), FileError> {
         rustix::fs::linkat(
             &self.descriptor,
             from,
@@ -250,18 +250,18 @@ impl Directory {
     }
 
     /// Renames a file or directory, in place of whatever file has the new name. Both are in this directory.
-    pub(super) fn rename(&self, from: &str, to: &str) -> Result<(), FileError> {
+    pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), FileError> {
         rustix::fs::renameat(&self.descriptor, from, &self.descriptor, to)
             .map_err(|error| self.error("renaming into place", to)(error.into()))
     }
 
     /// Removes a file. Returns whether there was one.
-    pub(super) fn remove(&self, name: &str) -> Result<bool, FileError> {
+    pub(crate) fn remove(&self, name: &str) -> Result<bool, FileError> {
         self.unlink(name, AtFlags::empty())
     }
 
     /// Removes an empty directory. Returns whether there was one.
-    pub(super) fn remove_directory(&self, name: &str) -> Result<bool, FileError> {
+    pub(crate) fn remove_directory(&self, name: &str) -> Result<bool, FileError> {
         self.unlink(name, AtFlags::REMOVEDIR)
     }
 
@@ -274,14 +274,14 @@ impl Directory {
     }
 
     /// Like [`Directory::entry`], for a file that a transaction has given a second name.
-    pub(super) fn entry_with_links(&self, name: &str) -> Result<Entry, FileError> {
+    pub(crate) fn entry_with_links(&self, name: &str) -> Result<Entry, FileError> {
         self.read_entry(name).map(|contents| {
             contents.map_or(Entry::Absent, |contents| Entry::File(Box::new(contents)))
         })
     }
 
     /// Takes the lock of the directory itself, at once or not at all. Closing it releases the lock.
-    pub(super) fn try_lock(&self) -> Result<bool, FileError> {
+    pub(crate) fn try_lock(&self) -> Result<bool, FileError> {
         match rustix::io::retry_on_intr(|| {
             rustix::fs::flock(&self.descriptor, FlockOperation::NonBlockingLockExclusive)
         }) {
@@ -292,7 +292,7 @@ impl Directory {
     }
 
     /// Takes from everybody what is not in this mode.
-    pub(super) fn restrict(&self, mode: u32) -> Result<(), FileError> {
+    pub(crate) fn restrict(&self, mode: u32) -> Result<(), FileError> {
         let status = rustix::fs::fstat(&self.descriptor)
             .map_err(|error| self.error("reading", "")(error.into()))?;
         if status.st_mode & 0o7777 & !mode == 0 {
@@ -303,7 +303,7 @@ impl Directory {
     }
 
     /// Returns whether a plain file or a link lies under a name.
-    pub(super) fn is_file(&self, name: &str) -> Result<bool, FileError> {
+    pub(crate) fn is_file(&self, name: &str) -> Result<bool, FileError> {
         match rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(status) => Ok(!FileType::from_raw_mode(status.st_mode).is_dir()),
             Err(Errno::NOENT) => Ok(false),
@@ -312,7 +312,7 @@ impl Directory {
     }
 
     /// Returns whether anything lies under a name.
-    pub(super) fn contains(&self, name: &str) -> Result<bool, FileError> {
+    pub(crate) fn contains(&self, name: &str) -> Result<bool, FileError> {
         match rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
@@ -321,7 +321,7 @@ impl Directory {
     }
 
     /// Returns the names in this directory, in byte order.
-    pub(super) fn names(&self) -> Result<Vec<String>, FileError> {
+    pub(crate) fn names(&self) -> Result<Vec<String>, FileError> {
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.descriptor)
             .map_err(|error| self.error("listing", "")(error.into()))?
@@ -337,7 +337,7 @@ impl Directory {
     }
 
     /// Makes the names in this directory durable.
-    pub(super) fn sync(&self) -> Result<(), FileError> {
+    pub(crate) fn sync(&self) -> Result<(), FileError> {
         rustix::io::retry_on_intr(|| rustix::fs::fsync(self.descriptor.as_fd()))
             .map_err(|error| self.error("syncing the directory", "")(error.into()))
     }
@@ -417,7 +417,7 @@ fn check_above(directory: &OwnedFd, path: &Path) -> Result<(), FileError> {
 }
 
 /// Makes files durable, several at a time: concurrent calls share one commit of the file system's journal.
-pub(super) fn sync_all(files: &[(File, PathBuf)]) -> Result<(), FileError> {
+pub(crate) fn sync_all(files: &[(File, PathBuf)]) -> Result<(), FileError> {
     const THREADS: usize = 8;
     let sync = |part: &[(File, PathBuf)]| {
         part.iter()

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::directory::Directory;
-use super::files::{self, FileError};
-use super::layout::{self, Layout, Root, TreePath};
+use super::lookup;
 use crate::catalog::CATALOG;
+use crate::fs::directory::Directory;
+use crate::fs::file::FileError;
+use crate::tree::layout::{self, Layout, Root, TreePath};
 
 /// The directories in use, and which of them did not exist before.
 #[derive(Default)]
-pub(super) struct Places {
+pub(crate) struct Places {
     open: BTreeMap<PathBuf, Directory>,
     /// The parent and the name of each.
     created: Vec<(Directory, String)>,
@@ -19,7 +20,7 @@ pub(super) struct Places {
 
 impl Places {
     /// Returns the directory and name that a file really has, following a link from one directory of the tree to another.
-    pub(super) fn locate(
+    pub(crate) fn locate(
         &mut self,
         layout: &Layout,
         file: &TreePath,
@@ -27,7 +28,7 @@ impl Places {
         let path = layout.path(file);
         let parent = path.parent().unwrap_or(Path::new("/"));
         self.create(parent, 0o755)?;
-        let (parent, name) = match files::follow(layout, &path) {
+        let (parent, name) = match lookup::follow(layout, &path) {
             Ok(real) => (
                 real.parent().unwrap_or(parent).to_path_buf(),
                 real.file_name().map(OsStr::to_os_string),
@@ -38,7 +39,7 @@ impl Places {
         let real = parent
             .canonicalize()
             .map_err(FileError::io("opening the directory", &parent))?;
-        if !files::is_inside(layout, &WRITABLE, &real)? {
+        if !lookup::is_inside(layout, &WRITABLE, &real)? {
             let what = format!(
                 "a symbolic link leads from it to `{}`, which is outside the tree",
                 real.display()
@@ -56,7 +57,7 @@ impl Places {
     }
 
     /// Opens a directory of the tree, making it and what is missing above it with mode 0755, as kubeadm does.
-    pub(super) fn directory(&mut self, path: &Path) -> Result<&Directory, FileError> {
+    pub(crate) fn directory(&mut self, path: &Path) -> Result<&Directory, FileError> {
         if !self.open.contains_key(path) {
             self.create(path, 0o755)?;
             self.open.insert(path.to_path_buf(), Directory::open(path)?);
@@ -65,7 +66,7 @@ impl Places {
     }
 
     /// Makes a directory with this mode, and what is missing above it with mode 0755.
-    pub(super) fn create(&mut self, path: &Path, mode: u32) -> Result<(), FileError> {
+    pub(crate) fn create(&mut self, path: &Path, mode: u32) -> Result<(), FileError> {
         let (Some(parent), Some(name)) = (
             path.parent(),
             path.file_name().and_then(|name| name.to_str()),
@@ -86,19 +87,19 @@ impl Places {
         Ok(())
     }
 
-    pub(super) fn open(&self, path: &Path) -> Result<&Directory, FileError> {
+    pub(crate) fn open(&self, path: &Path) -> Result<&Directory, FileError> {
         self.open
             .get(path)
             .ok_or_else(|| FileError::unexpected("opening the directory", path, "it is not open"))
     }
 
     /// Makes all names in all directories durable.
-    pub(super) fn sync(&self) -> Result<(), FileError> {
+    pub(crate) fn sync(&self) -> Result<(), FileError> {
         self.open.values().try_for_each(Directory::sync)
     }
 
     /// Removes the directories that were made, as far as they are empty.
-    pub(super) fn remove_directories(&self) {
+    pub(crate) fn remove_directories(&self) {
         for (parent, name) in self.created.iter().rev() {
             let _occupied = parent.remove_directory(name);
             let _unsynced = parent.sync();
@@ -111,7 +112,7 @@ const WRITABLE: [Root; 2] = [Root::Certificates, Root::Kubeconfigs];
 
 /// Opens the directories in which a transaction makes files, as far as they exist: the tree's own, and those that links from
 /// there to other places in the tree lead to.
-pub(super) fn directories(layout: &Layout) -> Result<Vec<Directory>, FileError> {
+pub(crate) fn directories(layout: &Layout) -> Result<Vec<Directory>, FileError> {
     let mut paths = vec![
         layout.kubeconfigs.clone(),
         layout.certificates.clone(),
@@ -125,7 +126,7 @@ pub(super) fn directories(layout: &Layout) -> Result<Vec<Directory>, FileError> 
         .filter_map(|path| Some(path.canonicalize().ok()?.parent()?.to_path_buf()));
     let etcd = layout.certificates.join("etcd").canonicalize().ok();
     for path in etcd.into_iter().chain(linked) {
-        if files::is_inside(layout, &WRITABLE, &path)? {
+        if lookup::is_inside(layout, &WRITABLE, &path)? {
             paths.push(path);
         }
     }

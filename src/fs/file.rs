@@ -11,14 +11,13 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use super::layout::{Layout, Root, TreePath};
 use crate::util::escape::escaped;
 
 /// No certificate, key or kubeconfig of a control plane comes near this size.
 pub const LARGEST_FILE: u64 = 1024 * 1024;
 
 /// The ledger of a node that renews everything daily grows by about 3 MiB in a year.
-pub(super) const LARGEST_LEDGER: u64 = 64 * 1024 * 1024;
+pub(crate) const LARGEST_LEDGER: u64 = 64 * 1024 * 1024;
 
 /// What is known of a file besides its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +37,12 @@ pub struct Contents {
     /// The attributes of the descriptor that they were read from.
     pub attributes: Attributes,
     /// How many names the file has.
-    pub(super) links: u64,
+    pub(crate) links: u64,
 }
 
 impl Contents {
     /// Returns bytes that come from no file.
-    pub(super) fn in_memory(bytes: Zeroizing<Vec<u8>>) -> Contents {
+    pub(crate) fn in_memory(bytes: Zeroizing<Vec<u8>>) -> Contents {
         Contents {
             bytes,
             attributes: Attributes {
@@ -77,7 +76,7 @@ pub enum Reason {
 }
 
 impl FileError {
-    pub(super) fn io(
+    pub(crate) fn io(
         doing: &'static str,
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(io::Error) -> FileError {
@@ -89,7 +88,7 @@ impl FileError {
         }
     }
 
-    pub(super) fn unexpected(
+    pub(crate) fn unexpected(
         doing: &'static str,
         path: impl Into<PathBuf>,
         what: impl Into<String>,
@@ -125,122 +124,18 @@ impl fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
-/// Reads a file of a tree; `None` if it does not exist.
-pub fn read(layout: &Layout, file: &TreePath) -> Result<Option<Contents>, FileError> {
-    read_up_to(layout, file, LARGEST_FILE)
-}
-
-/// Reads a file of a tree that grows with time; `None` if it does not exist.
-pub(super) fn read_large(layout: &Layout, file: &TreePath) -> Result<Option<Contents>, FileError> {
-    read_up_to(layout, file, LARGEST_LEDGER)
-}
-
-/// Reads a file beside one of the tree; `None` if it does not exist.
-pub(super) fn read_at(path: &Path) -> Result<Option<Contents>, FileError> {
-    match read_regular(path, LARGEST_LEDGER) {
-        Ok(contents) => Ok(Some(contents)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn read_up_to(layout: &Layout, file: &TreePath, limit: u64) -> Result<Option<Contents>, FileError> {
-    let path = layout.path(file);
-    match follow(layout, &path).and_then(|path| read_regular(&path, limit)) {
-        Ok(contents) => Ok(Some(contents)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Returns whether anything lies at a path of the tree.
-pub fn exists(layout: &Layout, file: &TreePath) -> bool {
-    layout.path(file).symlink_metadata().is_ok()
-}
-
 /// Reads a regular file that the command line names; links are followed.
 pub fn read_given(path: &Path) -> Result<Contents, FileError> {
     let (file, _) = open(path, OFlags::empty())?;
     read_open(file, path, LARGEST_FILE)
 }
 
-/// Returns where a path of the tree really leads: links are followed as long as they stay in the named directories.
-pub(super) fn follow(layout: &Layout, path: &Path) -> Result<PathBuf, FileError> {
-    let target = match path.canonicalize() {
-        Ok(target) => target,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
-            return Err(FileError::unexpected(
-                "following the link",
-                path,
-                "a symbolic link that leads nowhere",
-            ));
-        }
-        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-            return Err(FileError::unexpected(
-                "following the link",
-                path,
-                "symbolic links lead round in a circle",
-            ));
-        }
-        Err(error) => return Err(FileError::io("reading", path)(error)),
-    };
-    let roots = [Root::Certificates, Root::Kubeconfigs, Root::Kubelet];
-    if is_inside(layout, &roots, &target)? {
-        Ok(target)
-    } else {
-        let what = format!(
-            "a symbolic link leads from it to `{}`, which is outside the tree",
-            target.display()
-        );
-        Err(FileError::unexpected("following the link", path, what))
-    }
-}
-
-/// Returns whether a canonical path lies in one of these directories.
-///
-/// # Errors
-/// If one of them is there and cannot be looked at.
-pub(super) fn is_inside(layout: &Layout, roots: &[Root], target: &Path) -> Result<bool, FileError> {
-    for root in roots {
-        let directory = layout.directory(*root);
-        match directory.canonicalize() {
-            Ok(directory) if target.starts_with(&directory) => return Ok(true),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(FileError::io("opening the directory", directory)(error)),
-        }
-    }
-    Ok(false)
-}
-
-/// Returns the attributes of a file of the tree, from its descriptor; `None` if it does not exist.
-pub(super) fn attributes_of(
-    layout: &Layout,
-    file: &TreePath,
-) -> Result<Option<Attributes>, FileError> {
-    let path = layout.path(file);
-    match follow(layout, &path).and_then(|path| open_regular(&path)) {
-        Ok((_, metadata)) => Ok(Some(attributes(&metadata))),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Gives a file of the tree this mode, and makes that durable.
-pub(super) fn restrict(layout: &Layout, file: &TreePath, mode: u32) -> Result<(), FileError> {
-    let path = follow(layout, &layout.path(file))?;
-    let (open, _) = open_regular(&path)?;
-    rustix::fs::fchmod(&open, Mode::from_raw_mode(mode))
-        .map_err(|error| FileError::io("setting the mode of", &path)(error.into()))?;
-    open.sync_all().map_err(FileError::io("syncing", &path))
-}
-
-fn read_regular(path: &Path, limit: u64) -> Result<Contents, FileError> {
+pub(crate) fn read_regular(path: &Path, limit: u64) -> Result<Contents, FileError> {
     let (file, _) = open_regular(path)?;
     read_open(file, path, limit)
 }
 
-pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata), FileError> {
+pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata), FileError> {
     open(path, OFlags::NOFOLLOW)
 }
 
@@ -267,7 +162,7 @@ fn open(path: &Path, links: OFlags) -> Result<(File, Metadata), FileError> {
 }
 
 /// Returns the metadata of an open file, if it is a regular one.
-pub(super) fn require_regular(
+pub(crate) fn require_regular(
     file: &File,
     doing: &'static str,
     path: &Path,
@@ -281,7 +176,7 @@ pub(super) fn require_regular(
 }
 
 /// Reads an open file from its beginning, if it is one and not larger than `limit` bytes.
-pub(super) fn read_open(mut file: File, path: &Path, limit: u64) -> Result<Contents, FileError> {
+pub(crate) fn read_open(mut file: File, path: &Path, limit: u64) -> Result<Contents, FileError> {
     let metadata = require_regular(&file, "reading", path)?;
     if metadata.len() > limit {
         let what = format!(
@@ -303,7 +198,7 @@ pub(super) fn read_open(mut file: File, path: &Path, limit: u64) -> Result<Conte
     })
 }
 
-fn attributes(metadata: &std::fs::Metadata) -> Attributes {
+pub(crate) fn attributes(metadata: &std::fs::Metadata) -> Attributes {
     Attributes {
         mode: metadata.mode() & 0o7777,
         uid: metadata.uid(),

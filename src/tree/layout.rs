@@ -73,7 +73,7 @@ impl Layout {
 
     /// Returns the certificates directory as the journal names it: relative to the kubeconfigs where it lies below them, so
     /// that a tree can be moved or restored elsewhere with a transaction pending.
-    pub(super) fn certificates_name(&self) -> String {
+    pub(crate) fn certificates_name(&self) -> String {
         self.certificates
             .strip_prefix(&self.kubeconfigs)
             .unwrap_or(&self.certificates)
@@ -223,7 +223,7 @@ pub fn row_of(file: &TreePath) -> Option<(&'static Row, Access)> {
 }
 
 /// Returns whether a transaction may write a file: one of a row's, the recorded configuration, or the ledger.
-pub(super) fn is_known(file: &TreePath) -> bool {
+pub(crate) fn is_known(file: &TreePath) -> bool {
     row_of(file).is_some() || *file == recorded_configuration() || *file == ledger()
 }
 

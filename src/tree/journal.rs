@@ -7,9 +7,9 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::directory::{Directory, Entry};
-use super::files::{Attributes, FileError};
-use super::layout::{self, TreePath};
+use crate::fs::directory::{Directory, Entry};
+use crate::fs::file::{Attributes, FileError};
+use crate::tree::layout::{self, TreePath};
 use crate::util::escape::escaped;
 use crate::x509::key::{self, hex};
 
@@ -29,58 +29,58 @@ pub enum Direction {
 /// The files of a transaction whose renames have begun or are about to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Journal {
+pub(crate) struct Journal {
     version: u32,
     /// What wrote it, for people: `renew all`.
-    pub(super) command: String,
+    pub(crate) command: String,
     /// The certificates directory that the paths belong to.
-    pub(super) certificates: String,
+    pub(crate) certificates: String,
     /// The generation that keeps the old files, if there were any.
-    pub(super) generation: Option<String>,
+    pub(crate) generation: Option<String>,
     /// In the order of the renames.
-    pub(super) files: Vec<JournalFile>,
+    pub(crate) files: Vec<JournalFile>,
 }
 
 /// One file of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct JournalFile {
-    pub(super) file: TreePath,
+pub(crate) struct JournalFile {
+    pub(crate) file: TreePath,
     /// Whether there was a file before.
-    pub(super) existed: bool,
+    pub(crate) existed: bool,
     /// SHA-256 of the new bytes, hexadecimal: what has been promised, and not only that something has.
-    pub(super) sha256: String,
+    pub(crate) sha256: String,
 }
 
 impl JournalFile {
     /// Returns whether these are the bytes that have been promised.
-    pub(super) fn is_promised(&self, bytes: &[u8]) -> bool {
+    pub(crate) fn is_promised(&self, bytes: &[u8]) -> bool {
         self.sha256 == sha256(bytes)
     }
 }
 
 /// Returns the SHA-256 of some bytes, hexadecimal.
-pub(super) fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&key::sha256(bytes))
 }
 
 /// Returns the name under which the new file waits beside its target.
-pub(super) fn staged_name(name: &str) -> String {
+pub(crate) fn staged_name(name: &str) -> String {
     format!(".{name}.pki-new")
 }
 
 /// Returns the name under which the old file waits beside its target until the transaction is over.
-pub(super) fn kept_name(name: &str) -> String {
+pub(crate) fn kept_name(name: &str) -> String {
     format!(".{name}.pki-old")
 }
 
 /// Returns whether a name is one that [`staged_name`] or [`kept_name`] makes.
-pub(super) fn is_litter(name: &str) -> bool {
+pub(crate) fn is_litter(name: &str) -> bool {
     name.starts_with('.') && (name.ends_with(".pki-new") || name.ends_with(".pki-old"))
 }
 
 impl Journal {
-    pub(super) fn new(
+    pub(crate) fn new(
         command: &str,
         certificates: String,
         generation: Option<String>,
@@ -96,7 +96,7 @@ impl Journal {
     }
 
     /// Reads the pending journal, if there is one.
-    pub(super) fn read(state: &Directory) -> Result<Option<(Direction, Journal)>, FileError> {
+    pub(crate) fn read(state: &Directory) -> Result<Option<(Direction, Journal)>, FileError> {
         for (direction, name) in [(Direction::Commit, COMMIT), (Direction::Undo, UNDO)] {
             match state.entry(name)? {
                 Entry::Absent => {}
@@ -146,7 +146,7 @@ impl Journal {
     }
 
     /// Makes the promise: durable when this returns.
-    pub(super) fn write(&self, state: &Directory, owner: Attributes) -> Result<(), FileError> {
+    pub(crate) fn write(&self, state: &Directory, owner: Attributes) -> Result<(), FileError> {
         let staged = staged_name(COMMIT);
         let bytes = serde_json::to_vec_pretty(self)
             .map(Zeroizing::new)
@@ -168,7 +168,7 @@ impl Journal {
     }
 
     /// Turns the promise round: from now on the old files come back.
-    pub(super) fn turn_round(state: &Directory) -> Result<(), FileError> {
+    pub(crate) fn turn_round(state: &Directory) -> Result<(), FileError> {
         state.rename(COMMIT, UNDO)?;
         state.sync()
     }
@@ -177,7 +177,7 @@ impl Journal {
     ///
     /// # Errors
     /// If the promise is still there.
-    pub(super) fn withdraw(state: &Directory) -> Result<bool, FileError> {
+    pub(crate) fn withdraw(state: &Directory) -> Result<bool, FileError> {
         if !state.contains(COMMIT)? {
             return Ok(true);
         }
@@ -186,7 +186,7 @@ impl Journal {
     }
 
     /// Ends the promise.
-    pub(super) fn remove(state: &Directory) -> Result<(), FileError> {
+    pub(crate) fn remove(state: &Directory) -> Result<(), FileError> {
         state.remove(COMMIT)?;
         state.remove(UNDO)?;
         state.sync()

@@ -4,11 +4,11 @@ use std::any::Any;
 use std::fmt;
 use std::path::Path;
 
-use super::files::Contents;
-use super::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
-use super::tree::Tree;
 use crate::catalog::{CATALOG, Place, Row};
+use crate::fs::file::Contents;
 use crate::kubeconfig::{Client, Kubeconfig};
+use crate::tree::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
+use crate::tree::overlay::Tree;
 use crate::x509::certificate::{Certificate, CertificateError};
 use crate::x509::key::{PrivateKey, PublicKey};
 

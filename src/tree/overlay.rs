@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::directory::Directory;
-use super::files::{self, Attributes, Contents, FileError, Reason};
-use super::journal::{Direction, Journal, is_litter, kept_name, staged_name};
-use super::layout::{self, Access, Layout, Root, TreePath};
-use super::places::directories;
+use super::lookup;
 use crate::catalog::CATALOG;
+use crate::fs::directory::Directory;
+use crate::fs::file::{Attributes, Contents, FileError, Reason};
+use crate::tree::journal::{Direction, Journal, is_litter, kept_name, staged_name};
+use crate::tree::layout::{self, Access, Layout, Root, TreePath};
+use crate::tree::places::directories;
 
 /// A tree as it will be once a pending transaction is finished; reading one needs no lock and no write access.
 pub struct Tree {
@@ -124,13 +125,13 @@ impl Tree {
             return Ok(Some(Contents::in_memory(bytes.clone())));
         }
         match self.waiting(file) {
-            Waiting::Instead(path) => match files::read_at(&path)? {
+            Waiting::Instead(path) => match lookup::read_at(&path)? {
                 Some(contents) => Ok(Some(contents)),
                 // Its rename has been done.
-                None => files::read(&self.layout, file),
+                None => lookup::read(&self.layout, file),
             },
             Waiting::Vanishes => Ok(None),
-            Waiting::Not => files::read(&self.layout, file),
+            Waiting::Not => lookup::read(&self.layout, file),
         }
     }
 
@@ -138,28 +139,28 @@ impl Tree {
     pub fn exists(&self, file: &TreePath) -> bool {
         match self.waiting(file) {
             Waiting::Instead(path) => {
-                path.symlink_metadata().is_ok() || files::exists(&self.layout, file)
+                path.symlink_metadata().is_ok() || lookup::exists(&self.layout, file)
             }
             Waiting::Vanishes => false,
-            Waiting::Not => files::exists(&self.layout, file),
+            Waiting::Not => lookup::exists(&self.layout, file),
         }
     }
 
     /// Returns whether etcd's static pod lies where kubeadm puts it.
-    pub(super) fn runs_etcd(&self) -> bool {
+    pub(crate) fn runs_etcd(&self) -> bool {
         let manifest = self.layout.kubeconfigs.join("manifests/etcd.yaml");
         manifest.symlink_metadata().is_ok()
     }
 
     /// Returns whether a transaction that was cut off has given a file a second name.
-    pub(super) fn has_kept(&self, file: &TreePath) -> bool {
+    pub(crate) fn has_kept(&self, file: &TreePath) -> bool {
         self.beside(file, kept_name).symlink_metadata().is_ok()
     }
 
     /// Returns a path beside a file, wherever a link to it leads: there new and old files wait.
     fn beside(&self, file: &TreePath, name: fn(&str) -> String) -> PathBuf {
         let path = self.layout.path(file);
-        let real = files::follow(&self.layout, &path).unwrap_or(path);
+        let real = lookup::follow(&self.layout, &path).unwrap_or(path);
         let own = real
             .file_name()
             .and_then(|name| name.to_str())
@@ -193,14 +194,14 @@ enum Waiting {
 }
 
 /// Returns the private files that others can open, with their modes.
-pub(super) fn loose(layout: &Layout) -> Result<Vec<(TreePath, u32)>, FileError> {
+pub(crate) fn loose(layout: &Layout) -> Result<Vec<(TreePath, u32)>, FileError> {
     let private = CATALOG
         .iter()
         .flat_map(|row| layout::files(row))
         .filter(|(_, access)| *access == Access::Private);
     let mut loose = Vec::new();
     for (file, access) in private {
-        match files::attributes_of(layout, &file) {
+        match lookup::attributes_of(layout, &file) {
             Ok(Some(Attributes { mode, .. })) if mode & 0o7777 & !access.mode() & 0o077 != 0 => {
                 loose.push((file, mode))
             }
@@ -217,9 +218,9 @@ pub(super) fn loose(layout: &Layout) -> Result<Vec<(TreePath, u32)>, FileError> 
 }
 
 /// Takes the private files away from others who can open them, whether or not they have been replaced: a CA's key is not.
-pub(super) fn tighten(layout: &Layout) -> Result<(), FileError> {
+pub(crate) fn tighten(layout: &Layout) -> Result<(), FileError> {
     for (file, mode) in loose(layout)? {
-        files::restrict(layout, &file, mode & Access::Private.mode())?;
+        lookup::restrict(layout, &file, mode & Access::Private.mode())?;
     }
     Ok(())
 }
