@@ -3,34 +3,35 @@
 //! Every command runs down the same spine, and each part of it only knows the ones before it:
 //!
 //! ```text
-//! config -> plan -> issue -> commit -> report
+//! config -> plan -> execute -> commit -> report
 //! ```
 //!
 //! A command reads what the cluster should be (`config`) and what the tree holds (`tree::inventory`), decides a list of
-//! steps (`plan`), makes all keys, certificates and files in memory and checks them (`issue`), writes them all or none
+//! steps (`plan`), makes all keys, certificates and files in memory and checks them (`execute`), writes them all or none
 //! (`store::transaction`), and says what it did (`report`). Commands differ only in how the plan is made, so a dry run is
 //! the plan, printed.
 //!
-//! Modules, in reading order:
+//! Modules, in reading order; each uses only those above it, but for `cli` and `cmd`, which come last:
 //!
-//! - [`catalog`]: the table of everything a tree holds. Start here.
 //! - [`util`]: small helpers: how text of others is shown, durations.
-//! - [`config`]: kubeadm's YAML and flags, into a [`config::Cluster`] that cannot be wrong.
 //! - [`x509`]: keys, certificates, signing and verification. No files, no clock.
+//! - [`catalog`]: the table of everything a tree holds. Start here.
+//! - [`config`]: kubeadm's YAML and flags, into a [`config::Cluster`] that cannot be wrong.
 //! - [`kubeconfig`]: the few fields of a kubeconfig that matter here, the rest kept.
 //! - [`fs`]: the only file access.
 //! - [`tree`]: reading a tree: layout, inventory, journal.
 //! - [`store`]: writing a tree: transaction, generations, ledger.
-//! - [`plan`]: decides, without doing: [`plan::init`], [`plan::renew`], [`plan::expiry`].
-//! - [`issue`]: carries a plan out in memory.
+//! - [`check`]: the judgement of a tree.
+//! - [`plan`]: decides, without doing: [`plan::init`], [`plan::renew`], [`plan::rollback`].
+//! - [`execute`]: carries a plan out in memory.
 //! - [`report`]: formats results, as strings.
 //! - [`cli`] and [`cmd`]: what was typed, and one thin handler for each command.
 //!
 //! Invariants:
 //!
-//! 1. The catalog is constant. What depends on the cluster is a rule there, resolved by a pure function in `plan::wanted`.
+//! 1. The catalog is constant. What depends on the cluster is a rule there, resolved by a pure function in `check::expected`.
 //! 2. The time is read once, in `main`, and passed down. Order is catalog order; no map's order reaches output or disk.
-//! 3. `x509` and `plan` touch no files. Only `x509::key` names AWS-LC and only `x509` names x509-cert. What `issue` makes is judged by webpki, which shares no code with it.
+//! 3. `x509`, `check` and `plan` touch no files. Only `x509::key` names AWS-LC and only `x509` names x509-cert. What `execute` makes is judged by webpki, which shares no code with it.
 //! 4. Everything is checked in memory before the first byte is written, and every write goes through one
 //!    [`store::transaction::Transaction`].
 //! 5. A file is judged by its open descriptor, not by its path; directories are held open while they are written in.
@@ -38,11 +39,12 @@
 //! 7. Private keys are elided in `Debug`, wiped when dropped where the libraries allow it, and reach no output.
 
 pub mod catalog;
+pub mod check;
 pub mod cli;
 pub mod cmd;
 pub mod config;
+pub mod execute;
 pub mod fs;
-pub mod issue;
 pub mod kubeconfig;
 pub mod plan;
 pub mod report;

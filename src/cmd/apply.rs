@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::progress::Bar;
 use super::{Env, Standing};
 use crate::catalog::Row;
-use crate::issue::{Issued, issue};
+use crate::execute::{Issued, issue};
 use crate::plan::{Plan, Refusal};
 use crate::store::outcome::Committed;
 use crate::store::outcome::TransactionError;

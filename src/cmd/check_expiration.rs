@@ -4,9 +4,9 @@ use anyhow::Result;
 
 use super::target::{Source, Target};
 use super::{Env, Exit};
+use crate::check::expiry::{self, Thresholds, Urgency};
 use crate::cli::{CheckExpirationArgs, ClusterArgs, OutputFormat};
 use crate::config::{Cluster, Declared, Host, Origin, Settings};
-use crate::plan::expiry::{self, Thresholds, Urgency};
 use crate::report::{json, text};
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::journal::Direction;

@@ -22,10 +22,10 @@ use anyhow::{Context, Result};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use time::{Duration, OffsetDateTime};
 
+use crate::check::expiry::{self, Thresholds, Urgency};
 use crate::cli::{Cli, Command};
 use crate::config::{Cluster, Problems};
 use crate::fs::file::FileError;
-use crate::plan::expiry::{self, Thresholds, Urgency};
 use crate::plan::{Plan, Refusal};
 use crate::report::text;
 use crate::store::outcome::TransactionError;

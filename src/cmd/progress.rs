@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::issue::Progress;
+use crate::execute::Progress;
 
 /// A bar on standard error; nothing at all where that is not a terminal.
 pub(super) struct Bar {

@@ -8,12 +8,12 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use time::Duration;
 
-use super::endpoint::covers;
-use super::{dates, expiry};
 use crate::catalog::{
     ADMIN_CONF, APISERVER, CA, CONTROLLER_MANAGER_CONF, ETCD_PEER, ETCD_SERVER, KUBELET_CONF,
     Place, Row, SCHEDULER_CONF, SUPER_ADMIN_CONF,
 };
+use crate::check::names::covers;
+use crate::check::{expiry, validity};
 use crate::config::cluster::{
     DEFAULT_CA_CERTIFICATE_VALIDITY, DEFAULT_CERTIFICATE_VALIDITY, DEFAULT_SERVICE_SUBNET,
     first_address,
@@ -245,9 +245,9 @@ fn validity(
 ) -> Option<Declared<String>> {
     let certificate = leaf(inventory, row)?;
     let issuer = row.signer().and_then(|signer| leaf(inventory, signer));
-    let span = dates::habit(dates::of(certificate), issuer.map(dates::of))?;
+    let span = validity::habit(validity::of(certificate), issuer.map(validity::of))?;
     let difference = Duration::try_from(span.abs_diff(default)).ok()?;
-    if !dates::is_noticeable(difference) {
+    if !validity::is_noticeable(difference) {
         return None;
     }
     let file = if row.is_ca() {

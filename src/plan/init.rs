@@ -8,9 +8,10 @@ mod existing;
 
 use time::OffsetDateTime;
 
-use super::soundness::{belongs, ca_hint, key_hint};
-use super::{Action, KeySource, Leaf, Make, Plan, Refusal, Step, dates, wanted};
+use super::{Action, KeySource, Leaf, Make, Plan, Refusal, Step};
 use crate::catalog::{CATALOG, Place, Profile, Row};
+use crate::check::leaf::{belongs, ca_hint, key_hint};
+use crate::check::{expected, validity};
 use crate::config::cluster::Cluster;
 use crate::tree::inventory::{Broken, Fault, Found, Holding, Inventory, KeyFile, KubeconfigFile};
 use crate::x509::algorithm::Algorithm;
@@ -37,7 +38,7 @@ pub fn plan(
     for row in CATALOG
         .iter()
         .copied()
-        .filter(|row| wanted::is_wanted(row, cluster))
+        .filter(|row| expected::is_wanted(row, cluster))
     {
         if let Some(action) = planner.action(row) {
             planner.plan.steps.push(Step { row, action });
@@ -89,7 +90,7 @@ impl Planner<'_> {
             (Found::Broken(broken), _) | (_, Found::Broken(broken)) => self.broken(row, broken),
             (Found::Present(chain), key) => {
                 let certificate = chain.first()?;
-                if let Some(other) = super::other_ca(row, certificate) {
+                if let Some(other) = crate::check::other_ca(row, certificate) {
                     let what =
                         format!("it is the CA `{other}`: are the files of the two exchanged?");
                     return self.refuse(row, &what, "put each into its place");
@@ -120,7 +121,7 @@ impl Planner<'_> {
             .entries()
             .filter(|(entry, holding)| {
                 entry.signer() == Some(row)
-                    && wanted::is_wanted(entry, self.cluster)
+                    && expected::is_wanted(entry, self.cluster)
                     && holding.leaf().is_some()
             })
             .map(|(entry, _)| entry.name)
@@ -136,7 +137,7 @@ impl Planner<'_> {
                 "put the CA back, or move those files away to start anew",
             );
         }
-        let dates = dates::ca(self.now, self.cluster.ca_certificate_validity);
+        let dates = validity::ca(self.now, self.cluster.ca_certificate_validity);
         Some(made(Make::Ca {
             common_name,
             algorithm: self.algorithm(),
@@ -201,7 +202,7 @@ impl Planner<'_> {
     /// Leaves out a row that only its external CA can make.
     fn lack(&self, row: &'static Row, what: &str) -> Action {
         let signer = row.signer().map_or("", |signer| signer.name);
-        let contents = wanted::contents(row, self.cluster).and_then(Result::ok);
+        let contents = expected::contents(row, self.cluster).and_then(Result::ok);
         let wish = contents.map_or_else(String::new, |contents| {
             let names = contents.san_texts().join(", ");
             let names = if names.is_empty() {
@@ -230,13 +231,13 @@ impl Planner<'_> {
     fn new_leaf(&mut self, row: &'static Row) -> Option<Leaf> {
         let signer = row.signer()?;
         let issuer = self.issuer_dates(signer)?;
-        let (dates, cut) = dates::leaf(self.now, self.cluster.certificate_validity, issuer);
+        let (dates, cut) = validity::leaf(self.now, self.cluster.certificate_validity, issuer);
         if cut {
             self.plan
                 .warnings
                 .push(super::cut_short(row, signer, dates));
         }
-        match wanted::contents(row, self.cluster)? {
+        match expected::contents(row, self.cluster)? {
             Ok(contents) => Some(Leaf {
                 signer,
                 contents,
@@ -254,11 +255,11 @@ impl Planner<'_> {
             Holding::Pair {
                 certificate: Found::Present(chain),
                 ..
-            } => chain.first().map(dates::of),
+            } => chain.first().map(validity::of),
             Holding::Pair {
                 certificate: Found::Absent,
                 key: Found::Absent,
-            } => Some(dates::ca(self.now, self.cluster.ca_certificate_validity)),
+            } => Some(validity::ca(self.now, self.cluster.ca_certificate_validity)),
             // The CA's own row says what is wrong with it.
             _ => None,
         }
@@ -322,7 +323,7 @@ impl Planner<'_> {
                     leaf: self.new_leaf(row)?,
                     cluster: self.cluster.cluster_name.clone(),
                     server: self.cluster.server_url(server),
-                    user: wanted::common_name(common_name, self.cluster),
+                    user: expected::common_name(common_name, self.cluster),
                 }))
             }
         }
@@ -353,8 +354,10 @@ impl Planner<'_> {
     }
 
     fn refuse<T>(&mut self, row: &Row, what: &str, hint: impl Into<Hint>) -> Option<T> {
-        self.refusal
-            .add(format!("{}: {what}", super::title(row)), hint.into().0);
+        self.refusal.add(
+            format!("{}: {what}", crate::check::title(row)),
+            hint.into().0,
+        );
         None
     }
 }

@@ -1,27 +1,19 @@
 //! Decides: what is wanted and what is there, at a given time, make a list of steps. No files, no keys are made here.
 //!
-//! `init` and `renew` are two ways to make a [`Plan`]; `crate::issue` carries either out. `wanted` resolves the catalog's
-//! rules, `dates` the validity, `expiry` says what is due.
+//! `init` and `renew` are two ways to make a [`Plan`]; `crate::execute` carries either out. What is there is judged by
+//! `crate::check`.
 
-pub mod dates;
-pub mod drift;
-pub mod endpoint;
-pub mod expiry;
 pub mod infer;
 pub mod init;
 pub mod renew;
 pub mod rollback;
-pub mod soundness;
-pub mod trust;
-pub mod wanted;
 
 use std::fmt;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
-use crate::catalog::{CATALOG, Profile, Row};
+use crate::catalog::Row;
+use crate::check::Change;
 use crate::tree::layout::TreePath;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
@@ -136,20 +128,6 @@ pub enum KeySource {
     New(Algorithm),
     /// The one that is there.
     Reuse(Algorithm),
-}
-
-/// One field that changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The field: `not after`, `subject`, `SANs`.
-    pub field: &'static str,
-    /// What it was.
-    pub from: String,
-    /// What it becomes.
-    pub to: String,
-    /// Whether the change follows from a difference between the old certificate and the declared configuration, and not
-    /// from the renewal as such.
-    pub drift: bool,
 }
 
 /// A plan cannot be made: everything that stands in the way.
@@ -270,33 +248,6 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
-
-/// Returns the name of another CA of the catalog, if a certificate is that one's: its files may have been exchanged.
-fn other_ca(row: &Row, certificate: &Certificate) -> Option<&'static str> {
-    let common_name = certificate.common_name()?;
-    let is_other = |other: &&&'static Row| {
-        matches!(other.profile, Profile::Ca { common_name: name } if name == common_name)
-            && **other != row
-    };
-    CATALOG.iter().find(is_other).map(|other| other.name)
-}
-
-/// Returns how a message names a row.
-pub(crate) fn title(row: &Row) -> String {
-    if row.is_ca() {
-        format!("CA `{}`", row.name)
-    } else {
-        format!("`{}`", row.name)
-    }
-}
-
-/// Returns a time as reports give it: RFC 3339, UTC.
-pub(crate) fn time_text(time: OffsetDateTime) -> String {
-    // Every time that a certificate can express has an RFC 3339 form.
-    time.to_offset(time::UtcOffset::UTC)
-        .format(&Rfc3339)
-        .unwrap_or_else(|_| time.to_string())
-}
 
 fn cut_short(row: &Row, signer: &Row, dates: Dates) -> String {
     format!(

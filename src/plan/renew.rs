@@ -8,9 +8,10 @@ mod old;
 use time::{Duration, OffsetDateTime};
 
 use self::old::{Old, changes, old_pair};
-use super::soundness::{belongs, ca_hint, key_hint};
-use super::{Action, Change, KeySource, Leaf, Make, Plan, Refusal, Step, dates, expiry, wanted};
+use super::{Action, KeySource, Leaf, Make, Plan, Refusal, Step};
 use crate::catalog::Row;
+use crate::check::leaf::{belongs, ca_hint, key_hint};
+use crate::check::{Change, expected, expiry, validity};
 use crate::config::cluster::{Cluster, DEFAULT_CERTIFICATE_VALIDITY};
 use crate::tree::inventory::{Fault, Found, Holding, Inventory, KeyFile};
 use crate::x509::algorithm::Algorithm;
@@ -215,7 +216,7 @@ impl<'a> Planner<'a> {
             .map_or(DEFAULT_CERTIFICATE_VALIDITY, |cluster| {
                 cluster.certificate_validity
             });
-        let (dates, cut) = dates::leaf(self.now, validity, dates::of(issuer.certificate()));
+        let (dates, cut) = validity::leaf(self.now, validity, validity::of(issuer.certificate()));
         if cut {
             self.plan
                 .warnings
@@ -266,19 +267,19 @@ impl<'a> Planner<'a> {
             (Found::Present(chain), Found::Present(KeyFile::Read(key))) => {
                 let certificate = chain.first().ok_or(None)?;
                 match (
-                    super::other_ca(signer, certificate),
+                    crate::check::other_ca(signer, certificate),
                     Issuer::new(chain, key, self.now),
                 ) {
                     (None, Ok(issuer)) => return Ok(issuer),
                     (Some(other), _) => (
                         format!(
                             "{}: it is the CA `{other}`: are the files of the two exchanged?",
-                            super::title(signer)
+                            crate::check::title(signer)
                         ),
                         "put each into its place",
                     ),
                     (None, Err(error)) => (
-                        format!("{}: {error}", super::title(signer)),
+                        format!("{}: {error}", crate::check::title(signer)),
                         match &error {
                             IssuerError::KeyMismatch => key_hint(key, chain),
                             _ => ca_hint(&error),
@@ -290,7 +291,10 @@ impl<'a> Planner<'a> {
                 (broken.message.clone(), "put the file back from a backup")
             }
             (Found::Absent, _) | (_, Found::Present(KeyFile::Unread)) => (
-                format!("{}: its certificate is missing", super::title(signer)),
+                format!(
+                    "{}: its certificate is missing",
+                    crate::check::title(signer)
+                ),
                 "put it back from a backup",
             ),
         };
@@ -305,12 +309,12 @@ impl<'a> Planner<'a> {
         let of_old = old.map(Contents::of);
         let declared = match self.request.declared {
             // The copied client certificate of an external etcd is what its owner made it.
-            Some(cluster) if wanted::is_wanted(row, cluster) => {
-                wanted::contents(row, cluster)?.ok()
+            Some(cluster) if expected::is_wanted(row, cluster) => {
+                expected::contents(row, cluster)?.ok()
             }
             Some(_) => None,
             // Most client certificates say the same in every cluster.
-            None if old.is_none() => wanted::constant_contents(row)?.ok(),
+            None if old.is_none() => expected::constant_contents(row)?.ok(),
             None => None,
         };
         match (of_old, declared) {

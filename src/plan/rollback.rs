@@ -2,9 +2,10 @@
 
 use time::OffsetDateTime;
 
-use super::soundness::judge;
-use super::{Action, Change, Make, Plan, Refusal, Step, time_text, title};
+use super::{Action, Make, Plan, Refusal, Step};
 use crate::catalog::{CATALOG, Row};
+use crate::check::leaf::judge;
+use crate::check::{Change, time_text, title};
 use crate::tree::inventory::{Found, Holding, Inventory};
 use crate::tree::layout::{self, TreePath};
 use crate::x509::certificate::Certificate;

@@ -5,8 +5,8 @@
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 
-use crate::plan::expiry::{Expiry, Item, State, Thresholds, Urgency};
-use crate::plan::time_text;
+use crate::check::expiry::{Expiry, Item, State, Thresholds, Urgency};
+use crate::check::time_text;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

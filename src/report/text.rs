@@ -9,10 +9,11 @@ use time::macros::format_description;
 
 use super::residual::human;
 use crate::catalog::{Reload, Row};
-use crate::issue::Issued;
-use crate::plan::drift::field;
-use crate::plan::expiry::{Expiry, Item, Renewer, State, Thresholds, Urgency};
-use crate::plan::{Action, Change, Make, Plan, time_text};
+use crate::check::drift::field;
+use crate::check::expiry::{Expiry, Item, Renewer, State, Thresholds, Urgency};
+use crate::check::{Change, time_text};
+use crate::execute::Issued;
+use crate::plan::{Action, Make, Plan};
 use crate::store::outcome::Committed;
 use crate::tree::layout::{Access, Layout, TreePath};
 use crate::util::escape::tame;

@@ -2,7 +2,7 @@
 
 use pki::{
     catalog::CATALOG,
-    store::layout,
+    tree::layout,
     x509::usage::Usage,
     x509::{
         algorithm::Algorithm,

@@ -7,19 +7,18 @@ use std::{fs, path::Path};
 
 use pki::{
     catalog::{self, CATALOG, Row},
+    check::expiry::{self, Thresholds, Urgency},
     config::{self, Cluster, Host},
-    issue::{Progress, issue},
+    execute::{Progress, issue},
     kubeconfig::Kubeconfig,
     plan::{
-        Action, Make, Plan,
-        expiry::{self, Thresholds, Urgency},
-        init,
+        Action, Make, Plan, init,
         renew::{self, Request, Selection},
     },
-    store::{
+    tree::{
         inventory::{Depth, Found, Holding, Inventory},
         layout::{self, Layout, Root, TreePath},
-        tree::Tree,
+        overlay::Tree,
     },
     x509::certificate::Certificate,
     x509::usage::Usage,

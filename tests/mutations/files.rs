@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, process::Command, sync::Arc};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use pki::{
     catalog::{self, Row},
-    store::layout,
+    tree::layout,
 };
 use rustls_pki_types::pem::SectionKind;
 use serde_json::json;

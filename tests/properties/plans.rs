@@ -4,20 +4,21 @@ use std::fs;
 
 use pki::{
     catalog::{CATALOG, Row},
-    config::{self, Cluster, Etcd, Host, Settings},
-    issue::{Progress, issue},
-    plan::{
-        Action, Plan,
+    check::{
+        expected,
         expiry::{self, Thresholds, Urgency},
-        init,
-        renew::{self, Request, Selection},
-        wanted,
     },
-    store::{
+    config::{self, Cluster, Etcd, Host, Settings},
+    execute::{Progress, issue},
+    plan::{
+        Action, Plan, init,
+        renew::{self, Request, Selection},
+    },
+    store::transaction::Transaction,
+    tree::{
         inventory::{Depth, Inventory},
         layout::{self, Access, Layout},
-        transaction::Transaction,
-        tree::Tree,
+        overlay::Tree,
     },
 };
 use proptest::{option, prelude::*};
@@ -123,7 +124,9 @@ impl Grown {
         assert_eq!(self.recorded(), *cluster);
         let plan = self.init(cluster);
         assert!(plan.makes_nothing(), "init would make more: {plan:?}");
-        let wanted = CATALOG.iter().filter(|row| wanted::is_wanted(row, cluster));
+        let wanted = CATALOG
+            .iter()
+            .filter(|row| expected::is_wanted(row, cluster));
         assert_eq!(rows(&plan), wanted.map(|row| row.name).collect::<Vec<_>>());
         assert_eq!(self.urgency(cluster), Urgency::Healthy);
         let due = self.renewal(cluster, Selection::Due(Duration::SECOND));
@@ -198,7 +201,7 @@ proptest! {
         let (before, after) = (quick(before), quick(after));
         let mut grown = Grown::new(now);
         let plan = grown.init(&before);
-        let wanted = CATALOG.iter().filter(|row| wanted::is_wanted(row, &before));
+        let wanted = CATALOG.iter().filter(|row| expected::is_wanted(row, &before));
         prop_assert_eq!(plan.made().map(|(row, ..)| row.name).collect::<Vec<_>>(), wanted.map(|row| row.name).collect::<Vec<_>>());
         grown.apply(&plan, &before);
         grown.check(&before);
@@ -206,7 +209,7 @@ proptest! {
         grown.now += Duration::MINUTE;
         let plan = grown.renewal(&after, Selection::All);
         let is_leaf = |row: &&Row| row.signer().is_some();
-        let leaves = CATALOG.iter().copied().filter(is_leaf).filter(|row| wanted::is_wanted(row, &after));
+        let leaves = CATALOG.iter().copied().filter(is_leaf).filter(|row| expected::is_wanted(row, &after));
         prop_assert_eq!(rows(&plan), leaves.map(|row| row.name).collect::<Vec<_>>());
         prop_assert!(plan.steps.iter().all(|step| matches!(step.action, Action::Make { .. })), "{:?}", plan);
         grown.apply(&plan, &after);

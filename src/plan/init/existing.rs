@@ -2,11 +2,11 @@
 
 use super::Planner;
 use crate::catalog::{Place, Profile, Row};
-use crate::plan::drift::{self, Wanted, field};
-use crate::plan::endpoint::{self, covers};
-use crate::plan::soundness::{Unsound, judge};
-use crate::plan::trust::Distrust;
-use crate::plan::{Change, other_ca, wanted};
+use crate::check::drift::{self, Wanted, field};
+use crate::check::leaf::{Unsound, judge};
+use crate::check::names::{self, covers};
+use crate::check::trust::Distrust;
+use crate::check::{Change, expected, other_ca};
 use crate::tree::inventory::{ClientFile, Found, KeyFile, KubeconfigFile};
 use crate::util::escape::escaped;
 use crate::x509::ca::check_ca;
@@ -49,14 +49,14 @@ impl Planner<'_> {
             };
             return self.refuse(row, &unsound.to_string(), hint);
         }
-        let contents = wanted::contents(row, self.cluster)?.ok()?;
+        let contents = expected::contents(row, self.cluster)?.ok()?;
         let wanted = Wanted {
             contents: &contents,
             algorithm: self.cluster.algorithm,
             validity: Some(self.cluster.certificate_validity),
         };
         let present = leaf.sans();
-        let missing: Vec<_> = wanted::sans(row, self.cluster)
+        let missing: Vec<_> = expected::sans(row, self.cluster)
             .into_iter()
             .filter(|wanted| !present.iter().any(|san| covers(san, wanted)))
             .map(|san| san.to_string())
@@ -139,13 +139,13 @@ impl Planner<'_> {
         let wanted = self.cluster.server_url(server);
         let found = file.kubeconfig.server().unwrap_or_default();
         let shown = escaped(found);
-        match endpoint::judge(found, &wanted, self.cluster) {
-            endpoint::Target::Wanted => {}
-            endpoint::Target::SameCluster => self.plan.warnings.push(format!(
+        match names::judge(found, &wanted, self.cluster) {
+            names::Target::Wanted => {}
+            names::Target::SameCluster => self.plan.warnings.push(format!(
                 "`{}`: it points at `{shown}`, the configuration says `{wanted}`; it is kept",
                 row.name
             )),
-            endpoint::Target::Foreign => {
+            names::Target::Foreign => {
                 let what = format!(
                     "it points at `{shown}`, which the API server's certificate is not for; the configuration says `{wanted}`"
                 );

@@ -1,10 +1,10 @@
 //! What a renewal leads to outside of the rows that it renews: whoever asked for it has to know before it is done.
 
-use super::super::endpoint::{self, covers};
 use super::{Planner, Selection};
 use crate::catalog::{APISERVER, CA, Row};
+use crate::check::expected;
+use crate::check::names::{self, covers};
 use crate::config::cluster::Cluster;
-use crate::plan::wanted;
 use crate::tree::inventory::{Found, Holding};
 use crate::util::escape::escaped;
 use crate::x509::certificate::Certificate;
@@ -33,8 +33,8 @@ impl Planner<'_> {
             if !is_compared
                 && let Holding::Kubeconfig(Found::Present(file)) = holding
                 && let Some(server) = file.kubeconfig.server()
-                && endpoint::reaches(server, &old)
-                && !endpoint::reaches(server, &new)
+                && names::reaches(server, &old)
+                && !names::reaches(server, &new)
             {
                 cut_off.push(format!(
                     "`{}`: it points at `{}`, which the new certificate of `apiserver` is not for; a renewal does not change that",
@@ -57,7 +57,7 @@ impl Planner<'_> {
             .inventory
             .entries()
             .filter(|(row, _)| row.signer().is_some() && !rows.contains(row))
-            .filter(|(row, _)| wanted::is_wanted(row, cluster))
+            .filter(|(row, _)| expected::is_wanted(row, cluster))
             .filter_map(|(row, holding)| Some((row, missing(row, cluster, holding.leaf()?))))
             .filter(|(_, missing)| !missing.is_empty())
             .map(|(row, missing)| {
@@ -97,7 +97,7 @@ impl Planner<'_> {
 /// Returns the names that a row's certificate should have and does not.
 fn missing(row: &Row, cluster: &Cluster, leaf: &Certificate) -> Vec<San> {
     let present = leaf.sans();
-    let mut wanted = wanted::sans(row, cluster);
+    let mut wanted = expected::sans(row, cluster);
     wanted.retain(|wanted| !present.iter().any(|san| covers(san, wanted)));
     wanted
 }

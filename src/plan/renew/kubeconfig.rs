@@ -1,10 +1,10 @@
 //! What `renew` plans for a kubeconfig: its client certificate and, where they have to change, its CAs; nothing else.
 
-use super::super::endpoint;
-use super::super::trust::{self, Distrust};
 use super::old::{Old, behind, read_key};
 use super::{Instead, Planner, make};
 use crate::catalog::{Profile, Row};
+use crate::check::names;
+use crate::check::trust::{self, Distrust};
 use crate::plan::{Action, Change, Make};
 use crate::tree::inventory::{ClientFile, KubeconfigFile};
 use crate::util::escape::escaped;
@@ -77,8 +77,8 @@ impl<'a> Planner<'a> {
             return false;
         };
         let found = file.kubeconfig.server().unwrap_or_default();
-        let target = endpoint::judge(found, &cluster.server_url(server), cluster);
-        target != endpoint::Target::Foreign
+        let target = names::judge(found, &cluster.server_url(server), cluster);
+        target != names::Target::Foreign
     }
 
     /// The CA data stays as it is as long as it trusts every CA of the tree, the signer's first. Otherwise the tree's CAs come
@@ -132,7 +132,7 @@ impl<'a> Planner<'a> {
             file.kubeconfig.server().unwrap_or_default(),
             cluster.server_url(server),
         );
-        if !endpoint::is_same(found, &wanted) {
+        if !names::is_same(found, &wanted) {
             self.plan.warnings.push(format!(
                 "`{}`: it points at `{}`, the configuration says `{wanted}`; a renewal does not change that",
                 row.name,

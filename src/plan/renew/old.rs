@@ -1,7 +1,8 @@
 //! What a row holds before its renewal, and in what the new certificate differs from that.
 
-use crate::plan::drift::{self, Wanted};
-use crate::plan::{Change, KeySource, Leaf, time_text};
+use crate::check::drift::{self, Wanted};
+use crate::check::{Change, time_text};
+use crate::plan::{KeySource, Leaf};
 use crate::tree::inventory::{Broken, Found, KeyFile};
 use crate::x509::certificate::Certificate;
 use crate::x509::key::PrivateKey;

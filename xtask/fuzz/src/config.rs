@@ -3,8 +3,8 @@
 use std::io;
 
 use pki::catalog::{CATALOG, SanRule, Server};
+use pki::check::expected;
 use pki::config::{self, Cluster, Host, Problems, parse_san};
-use pki::plan::wanted;
 use pki::x509::san::San;
 
 use crate::certificate::OWN;
@@ -83,7 +83,7 @@ fn check_cluster(cluster: &Cluster) {
         assert!(url.bytes().all(|byte| byte.is_ascii_graphic()), "{url}");
     }
     for row in CATALOG {
-        match wanted::contents(row, cluster) {
+        match expected::contents(row, cluster) {
             // The others say nothing that these do not; signing takes the most of the time.
             Some(contents) if ISSUED.contains(&row.name) => {
                 OWN.issue_for(&contents.unwrap(), row.usages());

@@ -2,12 +2,12 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::soundness::{Unsound, judge, last_valid};
-use super::trust::{self, Distrust};
 use crate::catalog::{
     APISERVER_ETCD_CLIENT, CATALOG, ETCD_CA, ETCD_HEALTHCHECK_CLIENT, ETCD_PEER, ETCD_SERVER,
     KUBELET_CONF, Row,
 };
+use crate::check::leaf::{Unsound, judge, last_valid};
+use crate::check::trust::{self, Distrust};
 use crate::config::cluster::{Cluster, Etcd};
 use crate::tree::inventory::{ClientFile, Found, Holding, Inventory};
 use crate::util::escape::escaped;
@@ -314,7 +314,7 @@ fn within(certificate: &Certificate, now: OffsetDateTime) -> OffsetDateTime {
 }
 
 /// Returns when what a row holds can be used no longer: with its leaf, or with an intermediate that the leaf needs.
-pub(super) fn ends(row: &Row, holding: &Holding, inventory: &Inventory) -> Option<OffsetDateTime> {
+pub(crate) fn ends(row: &Row, holding: &Holding, inventory: &Inventory) -> Option<OffsetDateTime> {
     let anchors = row.signer().and_then(|ca| inventory.ca_certificates(ca));
     match (holding.chain(), anchors) {
         (Some(chain), Some(anchors)) => last_valid(chain, anchors),

@@ -12,8 +12,9 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::catalog::Row;
+use crate::check::time_text;
 use crate::kubeconfig::{self, Client, Kubeconfig};
-use crate::plan::{KeySource, Leaf, Make, Plan, time_text};
+use crate::plan::{KeySource, Leaf, Make, Plan};
 use crate::store::ledger;
 use crate::tree::inventory::{Found, Holding, Inventory};
 use crate::tree::layout::{self, Access, TreePath};

@@ -3,7 +3,7 @@
 
 use time::Duration;
 
-use super::{Change, dates};
+use super::{Change, validity};
 use crate::util::duration;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
@@ -88,7 +88,7 @@ pub fn between(
         let found = found.map_or_else(|| "unknown".to_owned(), |found| found.to_string());
         note(field::ALGORITHM, found, algorithm.to_string());
     }
-    let period = dates::period(dates::of(certificate), issuer.map(dates::of));
+    let period = validity::period(validity::of(certificate), issuer.map(validity::of));
     if let (Some(period), Some(validity)) = (period, wanted.validity)
         && is_other_period(period, validity)
     {
@@ -106,7 +106,7 @@ fn is_other_period(period: Duration, wanted: std::time::Duration) -> bool {
     Duration::try_from(wanted)
         .ok()
         .and_then(|wanted| period.checked_sub(wanted))
-        .is_none_or(dates::is_noticeable)
+        .is_none_or(validity::is_noticeable)
 }
 
 fn sorted(mut names: Vec<String>) -> Vec<String> {

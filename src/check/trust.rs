@@ -5,9 +5,9 @@ use std::fmt;
 
 use time::OffsetDateTime;
 
-use super::endpoint::reaches;
-use super::soundness::is_same_ca;
 use crate::catalog::{APISERVER, Row};
+use crate::check::leaf::is_same_ca;
+use crate::check::names::reaches;
 use crate::tree::inventory::{Holding, Inventory, KubeconfigFile};
 use crate::util::escape::escaped;
 use crate::x509::certificate::Certificate;
