@@ -2,7 +2,7 @@
 
 use pki::{
     catalog::{CATALOG, Row},
-    plan::wanted::is_wanted,
+    check::expected::is_wanted,
 };
 use time::Duration;
 

@@ -2,8 +2,8 @@
 
 use pki::{
     catalog::CATALOG,
+    check::expected,
     config::{self, Cluster, Etcd, Host, Problems},
-    plan::wanted,
     x509::san::San,
 };
 use serde_json::{Value, json};
@@ -157,7 +157,7 @@ fn judge(bytes: &[u8]) -> Result<Option<Value>, String> {
         }
     };
     for row in CATALOG {
-        if let Some(Err(error)) = wanted::contents(row, &cluster) {
+        if let Some(Err(error)) = expected::contents(row, &cluster) {
             return Err(format!(
                 "accepted, and `{}` cannot be made: {error}",
                 row.name

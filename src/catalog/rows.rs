@@ -1,0 +1,268 @@
+//! THE table: one row for every CA, certificate, key pair and kubeconfig of a kubeadm 1.36 tree.
+
+use super::*;
+
+/// Every row, each CA directly before its leaves: kubeadm's generation order, then the kubeconfigs.
+pub static CATALOG: &[&Row] = &[
+    &CA,
+    &APISERVER,
+    &APISERVER_KUBELET_CLIENT,
+    &FRONT_PROXY_CA,
+    &FRONT_PROXY_CLIENT,
+    &ETCD_CA,
+    &ETCD_SERVER,
+    &ETCD_PEER,
+    &ETCD_HEALTHCHECK_CLIENT,
+    &APISERVER_ETCD_CLIENT,
+    &SA,
+    &ADMIN_CONF,
+    &SUPER_ADMIN_CONF,
+    &KUBELET_CONF,
+    &CONTROLLER_MANAGER_CONF,
+    &SCHEDULER_CONF,
+];
+
+/// The cluster CA.
+pub static CA: Row = Row {
+    name: "ca",
+    description: "cluster CA",
+    place: Place::Pair { base: "ca" },
+    profile: Profile::Ca {
+        common_name: "kubernetes",
+    },
+    sharing: Sharing::Cluster,
+    reload: Reload::Automatic,
+};
+
+/// The API server's serving certificate.
+pub static APISERVER: Row = Row {
+    name: "apiserver",
+    description: "serving certificate of the API server",
+    place: Place::Pair { base: "apiserver" },
+    profile: Profile::Leaf {
+        signer: &CA,
+        common_name: CommonName::Fixed("kube-apiserver"),
+        usages: &[Usage::ServerAuth],
+        sans: SanRule::ApiServer,
+    },
+    sharing: Sharing::Node,
+    reload: Reload::Automatic,
+};
+
+/// The API server's client certificate towards kubelets.
+///
+/// Without an organization since kubeadm 1.36.1: the group `system:masters`, then `kubeadm:cluster-admins`, gave way to a
+/// ClusterRoleBinding for this user (kubernetes/kubernetes#138957).
+pub static APISERVER_KUBELET_CLIENT: Row = Row {
+    name: "apiserver-kubelet-client",
+    description: "client certificate of the API server towards kubelets",
+    place: Place::Pair {
+        base: "apiserver-kubelet-client",
+    },
+    profile: Profile::Leaf {
+        signer: &CA,
+        common_name: CommonName::Fixed("kube-apiserver-kubelet-client"),
+        usages: &[Usage::ClientAuth],
+        sans: SanRule::Empty,
+    },
+    sharing: Sharing::Node,
+    reload: Reload::Automatic,
+};
+
+/// The front-proxy CA.
+pub static FRONT_PROXY_CA: Row = Row {
+    name: "front-proxy-ca",
+    description: "CA of the API aggregation layer",
+    place: Place::Pair {
+        base: "front-proxy-ca",
+    },
+    profile: Profile::Ca {
+        common_name: "front-proxy-ca",
+    },
+    sharing: Sharing::Cluster,
+    reload: Reload::Automatic,
+};
+
+/// The API server's client certificate towards aggregated API servers.
+pub static FRONT_PROXY_CLIENT: Row = Row {
+    name: "front-proxy-client",
+    description: "client certificate of the front proxy",
+    place: Place::Pair {
+        base: "front-proxy-client",
+    },
+    profile: Profile::Leaf {
+        signer: &FRONT_PROXY_CA,
+        common_name: CommonName::Fixed("front-proxy-client"),
+        usages: &[Usage::ClientAuth],
+        sans: SanRule::Empty,
+    },
+    sharing: Sharing::Node,
+    reload: Reload::Automatic,
+};
+
+/// The etcd CA.
+pub static ETCD_CA: Row = Row {
+    name: "etcd-ca",
+    description: "etcd CA",
+    place: Place::Pair { base: "etcd/ca" },
+    profile: Profile::Ca {
+        common_name: "etcd-ca",
+    },
+    sharing: Sharing::Cluster,
+    reload: Reload::Automatic,
+};
+
+/// etcd's serving certificate.
+pub static ETCD_SERVER: Row = Row {
+    name: "etcd-server",
+    description: "serving certificate of etcd",
+    place: Place::Pair {
+        base: "etcd/server",
+    },
+    profile: Profile::Leaf {
+        signer: &ETCD_CA,
+        common_name: CommonName::Node,
+        // etcd's gRPC gateway dials etcd with the server certificate (etcd-io/etcd#9785).
+        usages: &[Usage::ServerAuth, Usage::ClientAuth],
+        sans: SanRule::EtcdServer,
+    },
+    sharing: Sharing::Node,
+    reload: Reload::Automatic,
+};
+
+/// etcd's certificate towards its peers.
+pub static ETCD_PEER: Row = Row {
+    name: "etcd-peer",
+    description: "certificate of etcd members towards each other",
+    place: Place::Pair { base: "etcd/peer" },
+    profile: Profile::Leaf {
+        signer: &ETCD_CA,
+        common_name: CommonName::Node,
+        usages: &[Usage::ServerAuth, Usage::ClientAuth],
+        sans: SanRule::EtcdPeer,
+    },
+    sharing: Sharing::Node,
+    reload: Reload::Automatic,
+};
+
+/// The client certificate of etcd's liveness probe.
+pub static ETCD_HEALTHCHECK_CLIENT: Row = Row {
+    name: "etcd-healthcheck-client",
+    description: "client certificate of etcd's liveness probe",
+    place: Place::Pair {
+        base: "etcd/healthcheck-client",
+    },
+    profile: Profile::Leaf {
+        signer: &ETCD_CA,
+        common_name: CommonName::Fixed("kube-etcd-healthcheck-client"),
+        usages: &[Usage::ClientAuth],
+        sans: SanRule::Empty,
+    },
+    sharing: Sharing::Node,
+    reload: Reload::Automatic,
+};
+
+/// The API server's client certificate towards etcd; signed by the etcd CA, but not in `etcd/`.
+pub static APISERVER_ETCD_CLIENT: Row = Row {
+    name: "apiserver-etcd-client",
+    description: "client certificate of the API server towards etcd",
+    place: Place::Pair {
+        base: "apiserver-etcd-client",
+    },
+    profile: Profile::Leaf {
+        signer: &ETCD_CA,
+        common_name: CommonName::Fixed("kube-apiserver-etcd-client"),
+        usages: &[Usage::ClientAuth],
+        sans: SanRule::Empty,
+    },
+    sharing: Sharing::Node,
+    reload: Reload::Automatic,
+};
+
+/// The service-account token key pair.
+pub static SA: Row = Row {
+    name: "sa",
+    description: "key pair that signs service-account tokens",
+    place: Place::PublicPair { base: "sa" },
+    profile: Profile::ServiceAccount,
+    sharing: Sharing::Cluster,
+    reload: Reload::StaticPod("kube-apiserver"),
+};
+
+/// The administrator's kubeconfig; its group needs a ClusterRoleBinding.
+pub static ADMIN_CONF: Row = Row {
+    name: "admin.conf",
+    description: "kubeconfig of the cluster administrator",
+    place: Place::Kubeconfig { file: "admin.conf" },
+    profile: Profile::Client {
+        common_name: CommonName::Fixed("kubernetes-admin"),
+        organization: Some("kubeadm:cluster-admins"),
+        server: Server::ControlPlane,
+    },
+    sharing: Sharing::Node,
+    reload: Reload::Copies,
+};
+
+/// The break-glass kubeconfig, which no RBAC rule can lock out.
+pub static SUPER_ADMIN_CONF: Row = Row {
+    name: "super-admin.conf",
+    description: "break-glass kubeconfig, above RBAC",
+    place: Place::Kubeconfig {
+        file: "super-admin.conf",
+    },
+    profile: Profile::Client {
+        common_name: CommonName::Fixed("kubernetes-super-admin"),
+        organization: Some("system:masters"),
+        server: Server::ControlPlane,
+    },
+    sharing: Sharing::Node,
+    reload: Reload::Copies,
+};
+
+/// The kubelet's kubeconfig; the local endpoint since kubeadm 1.33 (kubernetes/kubernetes#129956).
+pub static KUBELET_CONF: Row = Row {
+    name: "kubelet.conf",
+    description: "kubeconfig of this node's kubelet",
+    place: Place::Kubeconfig {
+        file: "kubelet.conf",
+    },
+    profile: Profile::Client {
+        common_name: CommonName::NodeUser,
+        organization: Some("system:nodes"),
+        server: Server::Local,
+    },
+    sharing: Sharing::Node,
+    reload: Reload::Kubelet,
+};
+
+/// The controller manager's kubeconfig.
+pub static CONTROLLER_MANAGER_CONF: Row = Row {
+    name: "controller-manager.conf",
+    description: "kubeconfig of the controller manager",
+    place: Place::Kubeconfig {
+        file: "controller-manager.conf",
+    },
+    profile: Profile::Client {
+        common_name: CommonName::Fixed("system:kube-controller-manager"),
+        organization: None,
+        server: Server::Local,
+    },
+    sharing: Sharing::Node,
+    reload: Reload::StaticPod("kube-controller-manager"),
+};
+
+/// The scheduler's kubeconfig.
+pub static SCHEDULER_CONF: Row = Row {
+    name: "scheduler.conf",
+    description: "kubeconfig of the scheduler",
+    place: Place::Kubeconfig {
+        file: "scheduler.conf",
+    },
+    profile: Profile::Client {
+        common_name: CommonName::Fixed("system:kube-scheduler"),
+        organization: None,
+        server: Server::Local,
+    },
+    sharing: Sharing::Node,
+    reload: Reload::StaticPod("kube-scheduler"),
+};
