@@ -22,8 +22,8 @@ pub struct Kubeconfig {
     user: usize,
 }
 
-/// How the current context's user proves who it is.
-pub enum Client {
+/// The credentials of the current context's user.
+pub enum Credentials {
     /// Certificate and key are in the file, both PEM.
     Embedded {
         /// Decoded `client-certificate-data`.
@@ -32,12 +32,12 @@ pub enum Client {
         key: Zeroizing<Vec<u8>>,
     },
     /// Certificate and key are in files of their own.
-    Files {
+    CertificateFiles {
         /// `client-certificate`.
         certificate: String,
     },
-    /// A token, a password or a plugin; or nothing at all.
-    Other,
+    /// A token, a password or a plugin.
+    NoCertificate,
 }
 
 /// What a kubeconfig made from scratch says.
@@ -178,7 +178,7 @@ impl Kubeconfig {
             return Ok(None);
         };
         match decoded(cluster, "certificate-authority-data", &path)? {
-            Some(pem) => Certificate::chain_from_pem(&pem)
+            Some(pem) => Certificate::list_from_pem(&pem)
                 .map(Some)
                 .map_err(KubeconfigError::Ca),
             None => Ok(None),
@@ -191,14 +191,14 @@ impl Kubeconfig {
         Some(path).filter(|path| !path.is_empty())
     }
 
-    /// Returns whether the current context's cluster may show any certificate at all.
-    pub fn trusts_anyone(&self) -> bool {
+    /// Returns whether the current context's cluster is not verified (`insecure-skip-tls-verify`).
+    pub fn skips_tls_verification(&self) -> bool {
         let skips = |cluster: &Value| cluster.get("insecure-skip-tls-verify")?.as_bool();
         self.cluster().and_then(skips).unwrap_or(false)
     }
 
     /// Returns the credentials of the current context's user.
-    pub fn client(&self) -> Result<Client, KubeconfigError> {
+    pub fn credentials(&self) -> Result<Credentials, KubeconfigError> {
         let path = format!("users[{}].user", self.user);
         let Some(user) = self
             .document
@@ -212,7 +212,7 @@ impl Kubeconfig {
         let certificate = decoded(user, "client-certificate-data", &path)?;
         let key = decoded(user, "client-key-data", &path)?;
         match (certificate, key) {
-            (Some(certificate), Some(key)) => Ok(Client::Embedded {
+            (Some(certificate), Some(key)) => Ok(Credentials::Embedded {
                 certificate,
                 key: Zeroizing::new(key),
             }),
@@ -226,10 +226,10 @@ impl Kubeconfig {
             )),
             (None, _) => Ok(
                 match user.get("client-certificate").and_then(Value::as_str) {
-                    Some(certificate) if !certificate.is_empty() => Client::Files {
+                    Some(certificate) if !certificate.is_empty() => Credentials::CertificateFiles {
                         certificate: certificate.to_owned(),
                     },
-                    _ if has_credentials(user) => Client::Other,
+                    _ if has_credentials(user) => Credentials::NoCertificate,
                     _ => return Err(field(&path, "it has no credentials")),
                 },
             ),
@@ -287,12 +287,14 @@ impl fmt::Debug for Kubeconfig {
     }
 }
 
-impl fmt::Debug for Client {
+impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Client::Embedded { .. } => f.write_str("Embedded(elided)"),
-            Client::Files { certificate } => write!(f, "Files({certificate})"),
-            Client::Other => f.write_str("Other"),
+            Credentials::Embedded { .. } => f.write_str("Embedded(elided)"),
+            Credentials::CertificateFiles { certificate } => {
+                write!(f, "CertificateFiles({certificate})")
+            }
+            Credentials::NoCertificate => f.write_str("NoCertificate"),
         }
     }
 }
@@ -669,7 +671,7 @@ extensions:
                 "    client-key-data: b2xkIGtleQ==\n    client-certificate-data: b2xk\n",
                 user,
             );
-            Kubeconfig::parse(text.as_bytes()).unwrap().client()
+            Kubeconfig::parse(text.as_bytes()).unwrap().credentials()
         };
         let path = "users[1].user";
         let error = client("    client-certificate-data: b2xk\n")
@@ -686,20 +688,27 @@ extensions:
             error.starts_with(&format!("{path}.client-certificate-data: it is not base64")),
             "{error}"
         );
-        assert!(matches!(client("    token: abc\n").unwrap(), Client::Other));
+        assert!(matches!(
+            client("    token: abc\n").unwrap(),
+            Credentials::NoCertificate
+        ));
         let files = client("    client-certificate: /a/b.pem\n    client-key: /a/b.pem\n").unwrap();
-        assert!(matches!(files, Client::Files { certificate } if certificate == "/a/b.pem"));
+        assert!(
+            matches!(files, Credentials::CertificateFiles { certificate } if certificate == "/a/b.pem")
+        );
         let wrapped = client(
             "    client-certificate-data: |\n      b2\n      xk\n    client-key-data: b2xk\n",
         )
         .unwrap();
-        assert!(matches!(wrapped, Client::Embedded { certificate, .. } if certificate == b"old"));
+        assert!(
+            matches!(wrapped, Credentials::Embedded { certificate, .. } if certificate == b"old")
+        );
     }
 
     #[test]
     fn debug_output_shows_no_key() {
         let kubeconfig = Kubeconfig::parse(RICH.as_bytes()).unwrap();
-        let text = format!("{kubeconfig:?} {:?}", kubeconfig.client().unwrap());
+        let text = format!("{kubeconfig:?} {:?}", kubeconfig.credentials().unwrap());
         assert_eq!(
             text,
             "Kubeconfig(https://10.0.0.1:6443, elided) Embedded(elided)"

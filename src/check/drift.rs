@@ -7,13 +7,13 @@ use super::{Change, validity};
 use crate::util::duration;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
-use crate::x509::sign::Contents;
+use crate::x509::sign::LeafTemplate;
 
 /// What a certificate should say.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// Subject, usages, names.
-    pub contents: &'a Contents,
+    pub contents: &'a LeafTemplate,
     /// Algorithm of its key, where one is asked for.
     pub algorithm: Option<Algorithm>,
     /// For how long it should be valid, where that is asked for.
@@ -57,7 +57,7 @@ pub fn between(
             });
         }
     };
-    let (found, contents) = (Contents::of(certificate), wanted.contents);
+    let (found, contents) = (LeafTemplate::of(certificate), wanted.contents);
     note(
         field::COMMON_NAME,
         found.common_names().join(", "),
@@ -88,7 +88,7 @@ pub fn between(
         let found = found.map_or_else(|| "unknown".to_owned(), |found| found.to_string());
         note(field::ALGORITHM, found, algorithm.to_string());
     }
-    let period = validity::period(validity::of(certificate), issuer.map(validity::of));
+    let period = validity::period(certificate.validity(), issuer.map(Certificate::validity));
     if let (Some(period), Some(validity)) = (period, wanted.validity)
         && is_other_period(period, validity)
     {

@@ -3,7 +3,7 @@
 use crate::catalog::{CommonName, Profile, Row, SanRule};
 use crate::config::cluster::{Cluster, Etcd};
 use crate::x509::san::San;
-use crate::x509::sign::{Contents, IssueError};
+use crate::x509::sign::{IssueError, LeafTemplate};
 
 /// Returns the subject common name of a row in this cluster.
 pub fn common_name(rule: CommonName, cluster: &Cluster) -> String {
@@ -24,7 +24,7 @@ pub fn sans(row: &Row, cluster: &Cluster) -> Vec<San> {
 }
 
 /// Returns what a row's leaf certificate has to say in this cluster; none for a row without a leaf certificate.
-pub fn contents(row: &Row, cluster: &Cluster) -> Option<Result<Contents, IssueError>> {
+pub fn contents(row: &Row, cluster: &Cluster) -> Option<Result<LeafTemplate, IssueError>> {
     let (rule, organization) = match row.profile {
         Profile::Leaf { common_name, .. } => (common_name, None),
         Profile::Client {
@@ -34,7 +34,7 @@ pub fn contents(row: &Row, cluster: &Cluster) -> Option<Result<Contents, IssueEr
         } => (common_name, organization),
         Profile::Ca { .. } | Profile::ServiceAccount => return None,
     };
-    Some(Contents::new(
+    Some(LeafTemplate::new(
         &common_name(rule, cluster),
         organization,
         row.usages(),
@@ -43,7 +43,7 @@ pub fn contents(row: &Row, cluster: &Cluster) -> Option<Result<Contents, IssueEr
 }
 
 /// Returns what a row's leaf certificate has to say in every cluster; none for a row that depends on the cluster.
-pub fn constant_contents(row: &Row) -> Option<Result<Contents, IssueError>> {
+pub fn constant_contents(row: &Row) -> Option<Result<LeafTemplate, IssueError>> {
     let (common_name, organization) = match row.profile {
         Profile::Leaf {
             common_name: CommonName::Fixed(name),
@@ -57,7 +57,12 @@ pub fn constant_contents(row: &Row) -> Option<Result<Contents, IssueError>> {
         } => (name, organization),
         _ => return None,
     };
-    Some(Contents::new(common_name, organization, row.usages(), &[]))
+    Some(LeafTemplate::new(
+        common_name,
+        organization,
+        row.usages(),
+        &[],
+    ))
 }
 
 /// Returns whether the row exists in a cluster of this configuration.

@@ -9,11 +9,11 @@ use crate::catalog::{
 use crate::check::leaf::{Unsound, judge, last_valid};
 use crate::check::trust::{self, Distrust};
 use crate::config::cluster::{Cluster, Etcd};
-use crate::tree::inventory::{ClientFile, Found, Holding, Inventory};
+use crate::tree::inventory::{ClientCertificate, FileState, Inventory, RowFiles};
 use crate::util::escape::escaped;
 use crate::x509::ca::{IssuerError, check_ca};
 use crate::x509::certificate::Certificate;
-use crate::x509::chain::{VerifyError, is_falsely_claimed};
+use crate::x509::verify::{VerifyError, has_forged_issuer};
 
 /// When everything in a tree expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,11 +113,7 @@ pub fn rows(cluster: Option<&Cluster>, inventory: &Inventory) -> Vec<&'static Ro
         Some(cluster) => matches!(cluster.etcd, Etcd::Local),
         None => has_local_etcd(inventory),
     };
-    let is_there = |row: &Row| {
-        inventory
-            .holding(row)
-            .is_some_and(|holding| !holding.is_absent())
-    };
+    let is_there = |row: &Row| !inventory.row(row).is_missing();
     CATALOG
         .iter()
         .copied()
@@ -126,9 +122,7 @@ pub fn rows(cluster: Option<&Cluster>, inventory: &Inventory) -> Vec<&'static Ro
             let is_copied = [&ETCD_CA, &APISERVER_ETCD_CLIENT].contains(row) && is_there(row);
             !row.needs_local_etcd() || local_etcd || is_copied
         })
-        .filter(|row| {
-            **row != KUBELET_CONF || inventory.holding(row).is_some_and(has_client_certificate)
-        })
+        .filter(|row| **row != KUBELET_CONF || has_client_certificate(inventory.row(row)))
         .collect()
 }
 
@@ -137,42 +131,41 @@ pub fn rows(cluster: Option<&Cluster>, inventory: &Inventory) -> Vec<&'static Ro
 pub fn has_local_etcd(inventory: &Inventory) -> bool {
     let is_etcds = [&ETCD_SERVER, &ETCD_PEER, &ETCD_HEALTHCHECK_CLIENT]
         .into_iter()
-        .filter_map(|row| inventory.holding(row))
-        .any(|holding| !holding.is_absent());
+        .any(|row| !inventory.row(row).is_missing());
     let has_ca_key = matches!(
-        inventory.holding(&ETCD_CA),
-        Some(Holding::Pair { key, .. }) if !key.is_absent()
+        inventory.row(&ETCD_CA),
+        RowFiles::Ca { key, .. } if !key.is_missing()
     );
     inventory.runs_etcd() || is_etcds || has_ca_key
 }
 
-fn has_client_certificate(holding: &Holding) -> bool {
-    match holding {
-        Holding::Kubeconfig(Found::Present(file)) => {
+fn has_client_certificate(files: &RowFiles) -> bool {
+    match files {
+        RowFiles::Kubeconfig(FileState::Valid(file)) => {
             matches!(
                 file.client,
-                ClientFile::Embedded { .. }
-                    | ClientFile::Rotating(_)
-                    | ClientFile::Referenced { .. }
+                ClientCertificate::Embedded { .. }
+                    | ClientCertificate::KubeletRotated(_)
+                    | ClientCertificate::InTree { .. }
             )
         }
-        Holding::Kubeconfig(Found::Broken(_)) => true,
+        RowFiles::Kubeconfig(FileState::Invalid(_)) => true,
         _ => false,
     }
 }
 
 /// Returns what is wrong with whom a row's kubeconfig trusts.
 fn distrust(row: &Row, inventory: &Inventory, now: OffsetDateTime) -> Option<Distrust> {
-    match inventory.holding(row) {
-        Some(Holding::Kubeconfig(Found::Present(file))) => {
+    match inventory.row(row) {
+        RowFiles::Kubeconfig(FileState::Valid(file)) => {
             trust::judge(file, row.signer()?, inventory, now)
         }
         _ => None,
     }
 }
 
-fn is_dateless(holding: &Holding) -> bool {
-    matches!(holding, Holding::Kubeconfig(Found::Present(file)) if matches!(file.client, ClientFile::Other))
+fn is_dateless(files: &RowFiles) -> bool {
+    matches!(files, RowFiles::Kubeconfig(FileState::Valid(file)) if matches!(file.client, ClientCertificate::Unused))
 }
 
 /// Returns when each of these rows expires.
@@ -180,7 +173,7 @@ pub fn check(rows: &[&'static Row], inventory: &Inventory, now: OffsetDateTime) 
     let (dateless, dated): (Vec<&Row>, Vec<&Row>) = rows
         .iter()
         .copied()
-        .partition(|row| inventory.holding(row).is_some_and(is_dateless));
+        .partition(|row| is_dateless(inventory.row(row)));
     let broken_cas: Vec<&Row> = CATALOG
         .iter()
         .copied()
@@ -208,9 +201,8 @@ fn item(
     broken_cas: &[&Row],
     now: OffsetDateTime,
 ) -> Item {
-    let state = inventory.holding(row).map_or(State::Missing, |holding| {
-        state(holding, ends(row, holding, inventory), now)
-    });
+    let files = inventory.row(row);
+    let state = state(files, ends(row, files, inventory), now);
     // kubeadm calls nothing that is missing externally managed, nor says which CA would sign it.
     let missing = state == State::Missing;
     let authority = if row.is_ca() { Some(row) } else { row.signer() };
@@ -223,19 +215,21 @@ fn item(
         ca: row.signer().filter(|_| !missing).map(|signer| signer.name),
         external,
         optional: row.is_optional(),
-        renewer: match inventory.holding(row).and_then(client) {
+        renewer: match client(files) {
             _ if distrust
                 .as_ref()
                 .is_some_and(|why| !why.is_mended_by_renewal()) =>
             {
                 Renewer::Init
             }
-            Some(ClientFile::Rotating(_) | ClientFile::Referenced { .. }) if distrust.is_some() => {
+            Some(ClientCertificate::KubeletRotated(_) | ClientCertificate::InTree { .. })
+                if distrust.is_some() =>
+            {
                 Renewer::Hand
             }
             _ if distrust.is_some() && has_external_ca => Renewer::Hand,
-            Some(ClientFile::Rotating(_)) => Renewer::Kubelet,
-            Some(ClientFile::Referenced { .. }) => Renewer::Owner,
+            Some(ClientCertificate::KubeletRotated(_)) => Renewer::Kubelet,
+            Some(ClientCertificate::InTree { .. }) => Renewer::Owner,
             _ if row.is_ca() => Renewer::Nobody,
             // What it signs anew would be refused as well.
             _ if authority.is_some_and(|ca| broken_cas.contains(&ca)) => Renewer::Nobody,
@@ -247,9 +241,9 @@ fn item(
     }
 }
 
-fn client(holding: &Holding) -> Option<&ClientFile> {
-    match holding {
-        Holding::Kubeconfig(Found::Present(file)) => Some(&file.client),
+fn client(files: &RowFiles) -> Option<&ClientCertificate> {
+    match files {
+        RowFiles::Kubeconfig(FileState::Valid(file)) => Some(&file.client),
         _ => None,
     }
 }
@@ -259,43 +253,42 @@ fn client(holding: &Holding) -> Option<&ClientFile> {
 /// kubeadm looks neither at a leaf's key nor, where the CA's key is there, at its signature; but a certificate that no
 /// component can show, or that none accepts, is no better than an expired one.
 fn problem(row: &'static Row, inventory: &Inventory, now: OffsetDateTime) -> Option<String> {
-    let holding = inventory.holding(row)?;
-    match holding {
-        Holding::Pair {
-            certificate: Found::Present(_),
-            key: Found::Absent,
-        } if !row.is_ca() => return Some("its key is missing".to_owned()),
-        Holding::Pair {
-            certificate: Found::Absent,
-            key: Found::Present(_),
-        } if !row.is_ca() => {
+    let files = inventory.row(row);
+    match files {
+        RowFiles::Leaf {
+            chain: FileState::Valid(_),
+            key: FileState::Missing,
+        } => return Some("its key is missing".to_owned()),
+        RowFiles::Leaf {
+            chain: FileState::Missing,
+            key: FileState::Valid(_),
+        } => {
             return Some("its certificate is missing, and its key is there".to_owned());
         }
         _ => {}
     }
-    let chain = holding.chain()?;
-    let leaf = chain.first()?;
-    // Dates are judged by themselves.
-    let at = within(leaf, now);
     let Some(signer) = row.signer() else {
-        if let Some(other) = super::other_ca(row, leaf) {
+        let bundle = inventory.ca_bundle(row)?;
+        if let Some(other) = super::other_ca(row, &bundle.signer) {
             return Some(format!("it is the CA `{other}`"));
         }
-        return match check_ca(chain, at) {
-            Ok(_) | Err(IssuerError::Expired(_) | IssuerError::NotYetValid(_)) => None,
+        // Dates are judged by themselves.
+        return match check_ca(bundle, bundle.signer.validity().clamp(now)) {
+            Ok(()) | Err(IssuerError::Expired(_) | IssuerError::NotYetValid(_)) => None,
             Err(error) => Some(error.to_string()),
         };
     };
-    let anchors = inventory.ca_certificates(signer)?;
+    let chain = files.chain()?;
+    let anchors = inventory.ca_bundle(signer)?;
     // The kubelet's certificate may have come from another signer than this tree's CA.
-    if matches!(client(holding), Some(ClientFile::Rotating(_))) {
+    if matches!(client(files), Some(ClientCertificate::KubeletRotated(_))) {
         let wrong = VerifyError::BadSignature;
-        return match is_falsely_claimed(leaf, anchors) {
+        return match has_forged_issuer(&chain.leaf, &anchors.certificates()) {
             true => Some(wrong.to_string()),
             false => distrust(row, inventory, now).map(|why| why.to_string()),
         };
     }
-    match judge(row, chain, None, anchors, at) {
+    match judge(row, chain, None, anchors, chain.leaf.validity().clamp(now)) {
         Err(Unsound::Chain(VerifyError::Expired(_) | VerifyError::NotYetValid(_)))
         | Ok(())
         | Err(Unsound::Serial | Unsound::SeveralLeaves | Unsound::KeyMismatch) => {
@@ -307,23 +300,17 @@ fn problem(row: &'static Row, inventory: &Inventory, now: OffsetDateTime) -> Opt
     }
 }
 
-/// Returns the time nearest to `now` at which a certificate is valid.
-fn within(certificate: &Certificate, now: OffsetDateTime) -> OffsetDateTime {
-    now.min(certificate.not_after())
-        .max(certificate.not_before())
-}
-
 /// Returns when what a row holds can be used no longer: with its leaf, or with an intermediate that the leaf needs.
-pub(crate) fn ends(row: &Row, holding: &Holding, inventory: &Inventory) -> Option<OffsetDateTime> {
-    let anchors = row.signer().and_then(|ca| inventory.ca_certificates(ca));
-    match (holding.chain(), anchors) {
-        (Some(chain), Some(anchors)) => last_valid(chain, anchors),
-        _ => holding.leaf().map(Certificate::not_after),
+pub(crate) fn ends(row: &Row, files: &RowFiles, inventory: &Inventory) -> Option<OffsetDateTime> {
+    let anchors = row.signer().and_then(|ca| inventory.ca_bundle(ca));
+    match (files.chain(), anchors) {
+        (Some(chain), Some(anchors)) => Some(last_valid(chain, anchors)),
+        _ => files.certificate().map(Certificate::not_after),
     }
 }
 
-fn state(holding: &Holding, ends: Option<OffsetDateTime>, now: OffsetDateTime) -> State {
-    if let (Some(leaf), Some(not_after)) = (holding.leaf(), ends) {
+fn state(files: &RowFiles, ends: Option<OffsetDateTime>, now: OffsetDateTime) -> State {
+    if let (Some(leaf), Some(not_after)) = (files.certificate(), ends) {
         let not_before = leaf.not_before();
         return State::Dated {
             not_before,
@@ -331,27 +318,33 @@ fn state(holding: &Holding, ends: Option<OffsetDateTime>, now: OffsetDateTime) -
             residual: not_after - now,
         };
     }
-    match holding {
-        Holding::Pair {
-            certificate: Found::Broken(message),
+    match files {
+        RowFiles::Ca {
+            bundle: FileState::Invalid(message),
             ..
         }
-        | Holding::Kubeconfig(Found::Broken(message)) => State::Broken(message.to_string()),
-        Holding::Kubeconfig(Found::Present(file)) => match &file.client {
-            ClientFile::Rotating(Found::Broken(message)) => State::Broken(message.to_string()),
-            ClientFile::Rotating(_) => State::Missing,
-            ClientFile::Referenced {
+        | RowFiles::Leaf {
+            chain: FileState::Invalid(message),
+            ..
+        }
+        | RowFiles::Kubeconfig(FileState::Invalid(message)) => State::Broken(message.to_string()),
+        RowFiles::Kubeconfig(FileState::Valid(file)) => match &file.client {
+            ClientCertificate::KubeletRotated(FileState::Invalid(message)) => {
+                State::Broken(message.to_string())
+            }
+            ClientCertificate::KubeletRotated(_) => State::Missing,
+            ClientCertificate::InTree {
                 path,
-                chain: Found::Absent,
+                chain: FileState::Missing,
             } => State::Broken(format!(
                 "its client certificate should lie in `{}`, and there is no such file",
                 escaped(path)
             )),
-            ClientFile::Referenced {
-                chain: Found::Broken(message),
+            ClientCertificate::InTree {
+                chain: FileState::Invalid(message),
                 ..
             } => State::Broken(message.to_string()),
-            ClientFile::Elsewhere(path) => State::Broken(format!(
+            ClientCertificate::OutsideTree(path) => State::Broken(format!(
                 "its client certificate lies in `{}`, which is not read",
                 escaped(path)
             )),

@@ -7,8 +7,9 @@ use time::OffsetDateTime;
 use crate::catalog::Row;
 use crate::x509::ca::IssuerError;
 use crate::x509::certificate::Certificate;
-use crate::x509::chain::{VerifyError, is_signed_by, verify};
+use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::key::PrivateKey;
+use crate::x509::verify::{VerifyError, is_signed_by, verify};
 
 /// Why a leaf does not serve its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,30 +34,33 @@ pub enum Unsound {
 /// The first thing that is wrong.
 pub fn judge(
     row: &Row,
-    chain: &[Certificate],
+    chain: &Chain,
     key: Option<&PrivateKey>,
-    anchors: &[Certificate],
+    bundle: &CaBundle,
     now: OffsetDateTime,
 ) -> Result<(), Unsound> {
-    if let Some((leaf, behind)) = chain.split_first() {
-        for usage in row.usages() {
-            verify(chain, anchors, *usage, now).map_err(Unsound::Chain)?;
-        }
-        if !leaf.has_valid_serial() {
-            return Err(Unsound::Serial);
-        }
-        if !behind.iter().all(Certificate::claims_ca) {
-            return Err(Unsound::SeveralLeaves);
-        }
+    let anchors = bundle.certificates();
+    let Chain {
+        leaf,
+        intermediates,
+    } = chain;
+    for usage in row.usages() {
+        verify(chain, &anchors, *usage, now).map_err(Unsound::Chain)?;
     }
-    let signer = chain
-        .first()
-        .and_then(|leaf| anchors.iter().find(|anchor| is_signed_by(leaf, anchor)));
+    if !leaf.has_valid_serial() {
+        return Err(Unsound::Serial);
+    }
+    if !intermediates.iter().all(Certificate::has_ca_flag) {
+        return Err(Unsound::SeveralLeaves);
+    }
+    let signer = anchors.iter().find(|anchor| is_signed_by(leaf, anchor));
     // webpki looks neither at the key usage of an intermediate nor at the path length of what it trusts; Go does.
     if signer.is_none() {
-        let behind = chain.get(1..).unwrap_or_default();
-        let between: Vec<_> = behind.iter().filter(|ca| !anchors.contains(ca)).collect();
-        let is_far = |anchor: &Certificate| {
+        let between: Vec<_> = intermediates
+            .iter()
+            .filter(|ca| !bundle.contains(ca))
+            .collect();
+        let is_far = |anchor: &&Certificate| {
             anchor
                 .path_length()
                 .is_some_and(|length| between.len() > usize::from(length))
@@ -65,21 +69,25 @@ pub fn judge(
             return Err(Unsound::Intermediate);
         }
     }
-    if !chain.iter().all(Certificate::has_valid_names) {
+    if !chain
+        .certificates()
+        .into_iter()
+        .all(Certificate::has_valid_names)
+    {
         return Err(Unsound::Name);
     }
-    match (key, chain.first()) {
-        (Some(key), Some(leaf)) if !belongs(key, leaf) => Err(Unsound::KeyMismatch),
+    match key {
+        Some(key) if !belongs(key, leaf) => Err(Unsound::KeyMismatch),
         _ => Ok(()),
     }
 }
 
 /// Returns the last second at which a leaf can be used: the intermediates that lead to its CA may end before it does.
-pub fn last_valid(chain: &[Certificate], anchors: &[Certificate]) -> Option<OffsetDateTime> {
-    let (leaf, behind) = chain.split_first()?;
-    let (mut current, mut end) = (leaf, leaf.not_after());
+pub fn last_valid(chain: &Chain, bundle: &CaBundle) -> OffsetDateTime {
+    let anchors = bundle.certificates();
+    let (mut current, mut end) = (&chain.leaf, chain.leaf.not_after());
     // No path is longer than the file.
-    for _ in behind {
+    for _ in &chain.intermediates {
         let is_anchor = |anchor: &Certificate| is_same_ca(anchor, current);
         let is_signed = |anchor: &Certificate| is_signed_by(current, anchor);
         if anchors
@@ -88,7 +96,8 @@ pub fn last_valid(chain: &[Certificate], anchors: &[Certificate]) -> Option<Offs
         {
             break;
         }
-        let issuers = behind
+        let issuers = chain
+            .intermediates
             .iter()
             .filter(|ca| ca.subject() == current.issuer() && is_signed_by(current, ca));
         match issuers.max_by_key(|ca| ca.not_after()) {
@@ -98,7 +107,7 @@ pub fn last_valid(chain: &[Certificate], anchors: &[Certificate]) -> Option<Offs
             None => break,
         }
     }
-    Some(end)
+    end
 }
 
 /// Returns whether two certificates are of one CA: name and key count, and not when or by whom they were signed.
@@ -113,8 +122,8 @@ pub fn belongs(key: &PrivateKey, certificate: &Certificate) -> bool {
 }
 
 /// Returns what to do about a CA's key that is not its certificate's.
-pub fn key_hint(key: &PrivateKey, chain: &[Certificate]) -> &'static str {
-    if chain.iter().any(|certificate| belongs(key, certificate)) {
+pub fn key_hint(key: &PrivateKey, bundle: &CaBundle) -> &'static str {
+    if bundle.others.iter().any(|other| belongs(key, other)) {
         "the key is that of another certificate in the same file: put that one first, as the one that signs"
     } else {
         "put back the key that belongs to it, or take the key away if this CA is an external one"
@@ -129,16 +138,16 @@ pub fn ca_hint(error: &IssuerError) -> &'static str {
         IssuerError::WeakSignature | IssuerError::UnknownCritical(_) => {
             "replace the CA by one that Kubernetes components accept"
         }
-        IssuerError::Unproven(_) => {
+        IssuerError::UnprovenSignature(_) => {
             "if it should be self-signed, put the file back from a backup; if not, have its issuer sign it again with an authority key identifier"
         }
-        IssuerError::Other(..) => {
+        IssuerError::OtherCertificate(..) => {
             "take that certificate out of the file, or put the file back from a backup"
         }
-        IssuerError::NotByIssuer(_) => {
+        IssuerError::BadIssuerSignature(_) => {
             "put the file back from a backup, or take out of it the certificate that is not its issuer's"
         }
-        IssuerError::NotCa | IssuerError::KeyMismatch | IssuerError::Damaged => {
+        IssuerError::NotCa | IssuerError::KeyMismatch | IssuerError::BadSelfSignature => {
             "put the file back from a backup"
         }
     }

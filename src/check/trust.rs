@@ -8,11 +8,12 @@ use time::OffsetDateTime;
 use crate::catalog::{APISERVER, Row};
 use crate::check::leaf::is_same_ca;
 use crate::check::names::reaches;
-use crate::tree::inventory::{Holding, Inventory, KubeconfigFile};
+use crate::tree::inventory::{Inventory, KubeconfigCa, KubeconfigFile};
 use crate::util::escape::escaped;
 use crate::x509::certificate::Certificate;
-use crate::x509::chain::{is_signed_by, verify};
+use crate::x509::chain::Chain;
 use crate::x509::usage::Usage;
+use crate::x509::verify::{is_signed_by, verify};
 
 /// Why nothing that a kubeconfig connects to can be this tree's API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,33 +37,37 @@ pub fn judge(
     inventory: &Inventory,
     now: OffsetDateTime,
 ) -> Option<Distrust> {
-    if file.kubeconfig.trusts_anyone() {
+    if file.kubeconfig.skips_tls_verification() {
         return None;
     }
-    let Some(embedded) = &file.ca else {
-        return match (file.kubeconfig.ca_file(), file.ca_row) {
-            (None, _) => Some(Distrust::NoCa),
-            (Some(_), Some(named)) if named != ca => Some(Distrust::OtherFile(named.name)),
-            (Some(path), _) if file.is_ca_missing => Some(Distrust::Missing(path.to_owned())),
-            (Some(_), _) => None,
-        };
+    let embedded = match &file.ca {
+        KubeconfigCa::Embedded(certificates) => certificates,
+        KubeconfigCa::Missing => return Some(Distrust::NoCa),
+        KubeconfigCa::File { row: Some(row), .. } if *row != ca => {
+            return Some(Distrust::OtherFile(row.name));
+        }
+        KubeconfigCa::File {
+            path,
+            is_missing: true,
+            ..
+        } => return Some(Distrust::Missing(path.clone())),
+        KubeconfigCa::File { .. } => return None,
     };
     // Where the tree's own CA cannot be read there is nothing to compare with, and its row says so.
-    let own = inventory.ca_certificates(ca)?;
+    let own = inventory.ca_bundle(ca)?;
     // Where the CA itself has expired its row says so.
-    let now = own
-        .first()
-        .map_or(now, |ca| now.min(ca.not_after()).max(ca.not_before()));
+    let now = own.signer.validity().clamp(now);
+    let own = own.certificates();
     // Whoever trusts an expired CA trusts nobody (Go's `crypto/x509`).
     let known: Vec<_> = embedded
         .iter()
         .filter(|known| known.not_after() >= now)
-        .cloned()
         .collect();
-    let accepts = |anchors: &[Certificate], chain| verify(chain, anchors, Usage::ServerAuth, now);
-    let apiserver = inventory.holding(&APISERVER).and_then(Holding::chain);
+    let accepts =
+        |anchors: &[&Certificate], chain: &Chain| verify(chain, anchors, Usage::ServerAuth, now);
+    let apiserver = inventory.row(&APISERVER).chain();
     // What counts is the API server's certificate; where there is none that this tree's CA vouches for, the CAs are compared.
-    let sound = apiserver.filter(|chain| accepts(own, chain).is_ok());
+    let sound = apiserver.filter(|chain| accepts(&own, chain).is_ok());
     let is_trusting = match sound {
         Some(chain) => accepts(&known, chain).is_ok(),
         None => known.iter().any(|known| {
@@ -74,7 +79,7 @@ pub fn judge(
         return None;
     }
     let server = file.kubeconfig.server().unwrap_or_default();
-    Some(match sound.and_then(<[_]>::first) {
+    Some(match sound.map(|chain| &chain.leaf) {
         Some(leaf) if !reaches(server, &leaf.sans()) => Distrust::Foreign(server.to_owned()),
         _ => Distrust::OtherCa,
     })

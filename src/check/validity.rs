@@ -2,8 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
-use crate::x509::certificate::Certificate;
-use crate::x509::sign::Dates;
+use crate::x509::validity::Validity;
 
 /// How far before now a certificate begins, for clocks that are behind (kubernetes/kubernetes#118922).
 const BACKDATE: Duration = Duration::minutes(5);
@@ -12,30 +11,26 @@ const BACKDATE: Duration = Duration::minutes(5);
 const LAST: OffsetDateTime = time::macros::datetime!(9999-12-31 23:59:59 UTC);
 
 /// Returns the validity of a CA made at `now`: from five minutes before, and for `validity` from now on.
-pub fn ca(now: OffsetDateTime, validity: std::time::Duration) -> Dates {
+pub fn ca(now: OffsetDateTime, validity: std::time::Duration) -> Validity {
     let validity = Duration::try_from(validity).unwrap_or(Duration::MAX);
-    Dates {
+    Validity {
         not_before: now - BACKDATE,
         not_after: now.checked_add(validity).map_or(LAST, |end| end.min(LAST)),
     }
 }
 
 /// Returns the validity of a leaf made at `now`, inside the CA's, and whether it had to be cut short.
-pub fn leaf(now: OffsetDateTime, validity: std::time::Duration, issuer: Dates) -> (Dates, bool) {
+pub fn leaf(
+    now: OffsetDateTime,
+    validity: std::time::Duration,
+    issuer: Validity,
+) -> (Validity, bool) {
     let wanted = ca(now, validity);
-    let dates = Dates {
+    let dates = Validity {
         not_before: wanted.not_before.max(issuer.not_before),
         not_after: wanted.not_after.min(issuer.not_after),
     };
     (dates, dates.not_after < wanted.not_after)
-}
-
-/// Returns the validity of an existing certificate.
-pub fn of(certificate: &Certificate) -> Dates {
-    Dates {
-        not_before: certificate.not_before(),
-        not_after: certificate.not_after(),
-    }
 }
 
 /// Returns for how long a certificate was asked to be valid, where its dates tell.
@@ -43,7 +38,7 @@ pub fn of(certificate: &Certificate) -> Dates {
 /// One that ends with its CA may have been cut short. One that begins with it may have been made later than its dates say
 /// (kubeadm's client certificates in kubeconfigs, and every leaf of its old releases); as periods are whole hours, it was made
 /// together with its CA if the rest is.
-pub fn period(own: Dates, issuer: Option<Dates>) -> Option<Duration> {
+pub fn period(own: Validity, issuer: Option<Validity>) -> Option<Duration> {
     let period = own.not_after - own.not_before - BACKDATE;
     match issuer {
         Some(issuer) if own.not_after == issuer.not_after => None,
@@ -54,7 +49,7 @@ pub fn period(own: Dates, issuer: Option<Dates>) -> Option<Duration> {
 
 /// Returns the period that certificates like this one are made for, where its dates tell. What is not whole hours was made by
 /// hand, and is no habit of a cluster's.
-pub fn habit(own: Dates, issuer: Option<Dates>) -> Option<std::time::Duration> {
+pub fn habit(own: Validity, issuer: Option<Validity>) -> Option<std::time::Duration> {
     let period = period(own, issuer).filter(|period| is_whole_hours(*period))?;
     std::time::Duration::try_from(period)
         .ok()
@@ -89,14 +84,14 @@ mod tests {
 
     #[test]
     fn a_leaf_ends_with_its_ca_at_the_latest() {
-        let issuer = Dates {
+        let issuer = Validity {
             not_before: NOW - Duration::DAY,
             not_after: NOW + Duration::HOUR,
         };
         assert_eq!(
             leaf(NOW, HOUR * 2, issuer),
             (
-                Dates {
+                Validity {
                     not_before: NOW - BACKDATE,
                     not_after: issuer.not_after
                 },
@@ -111,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_leaf_does_not_begin_before_its_ca() {
-        let issuer = Dates {
+        let issuer = Validity {
             not_before: NOW - Duration::MINUTE,
             not_after: NOW + Duration::DAY,
         };

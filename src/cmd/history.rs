@@ -9,6 +9,7 @@ use crate::report::history::{self, Replaced};
 use crate::store::generations;
 use crate::tree::layout::Layout;
 use crate::x509::certificate::Certificate;
+use crate::x509::chain::Chain;
 
 pub(super) fn run(args: &HistoryArgs, env: &Env) -> Result<Exit> {
     let layout = Target::find(&args.tree, &ConfigArgs::default(), &ClusterArgs::default())?.layout;
@@ -42,12 +43,12 @@ fn replaced(
     let chain = contents
         .as_ref()
         .filter(|_| is_certificate)
-        .and_then(|old| Certificate::chain_from_pem(&old.bytes).ok());
+        .and_then(|old| Chain::from_pem(&old.bytes).ok());
     let client = contents
         .as_ref()
         .filter(|_| !is_certificate)
         .and_then(|old| client_certificate(&old.bytes));
-    let certificate = chain.and_then(|chain| chain.into_iter().next()).or(client);
+    let certificate = chain.map(|chain| chain.leaf).or(client);
     Replaced {
         file: file.file.to_string(),
         existed: file.existed(),
@@ -56,12 +57,9 @@ fn replaced(
 }
 
 fn client_certificate(bytes: &[u8]) -> Option<Certificate> {
-    use crate::kubeconfig::{Client, Kubeconfig};
-    match Kubeconfig::parse(bytes).ok()?.client().ok()? {
-        Client::Embedded { certificate, .. } => Certificate::chain_from_pem(&certificate)
-            .ok()?
-            .into_iter()
-            .next(),
-        Client::Files { .. } | Client::Other => None,
+    use crate::kubeconfig::{Credentials, Kubeconfig};
+    match Kubeconfig::parse(bytes).ok()?.credentials().ok()? {
+        Credentials::Embedded { certificate, .. } => Some(Chain::from_pem(&certificate).ok()?.leaf),
+        Credentials::CertificateFiles { .. } | Credentials::NoCertificate => None,
     }
 }

@@ -33,7 +33,7 @@ use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::layout::Layout;
 use crate::tree::overlay::Tree;
 use crate::util::escape::tame;
-use crate::x509::chain::VerifyError;
+use crate::x509::verify::VerifyError;
 
 /// What a command gets from the process it runs in.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! Carries out a plan in memory: generates the keys on all cores, signs, lays out the files, and checks every one of them
 //! as if it had just been read from disk. Nothing is written here.
 
-use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -13,17 +12,18 @@ use zeroize::Zeroizing;
 
 use crate::catalog::Row;
 use crate::check::time_text;
-use crate::kubeconfig::{self, Client, Kubeconfig};
+use crate::kubeconfig::{self, Credentials, Kubeconfig};
 use crate::plan::{KeySource, Leaf, Make, Plan};
 use crate::store::ledger;
-use crate::tree::inventory::{Found, Holding, Inventory};
+use crate::tree::inventory::{CaState, FileState, Inventory, RowFiles};
 use crate::tree::layout::{self, Access, TreePath};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::ca::check_ca;
 use crate::x509::certificate::Certificate;
-use crate::x509::chain::verify;
+use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::key::{KeyError, PrivateKey, PublicKey, hex};
 use crate::x509::sign::{Issuer, self_signed_ca};
+use crate::x509::verify::verify;
 
 /// Everything a plan makes, ready to be written.
 #[derive(Default)]
@@ -95,8 +95,8 @@ impl Issued {
                 issuer_key_id: certificate.authority_key_id().map(|id| hex(&id)),
                 fingerprint: hex(&certificate.fingerprint()),
                 replaces: before
-                    .holding(issued.row)
-                    .and_then(Holding::leaf)
+                    .row(issued.row)
+                    .certificate()
                     .map(Certificate::serial),
             })
         };
@@ -117,14 +117,14 @@ pub fn issue(
     let made: Vec<_> = plan.made().collect();
     let algorithms: Vec<_> = made.iter().map(|(_, make, _)| make.new_key()).collect();
     let keys = generate(&algorithms, progress)?;
-    let mut workshop = Workshop {
+    let mut maker = Maker {
         inventory,
         now,
         new_cas: Vec::new(),
     };
     let mut issued = Issued::default();
     for ((row, make, _), key) in made.into_iter().zip(keys) {
-        let row = workshop
+        let row = maker
             .make(row, make, key)
             .with_context(|| format!("issuing `{}`", row.name))?;
         issued.rows.push(row);
@@ -200,14 +200,14 @@ fn generate(
     Ok(keys)
 }
 
-struct Workshop<'a> {
+struct Maker<'a> {
     inventory: &'a Inventory,
     now: OffsetDateTime,
     /// CAs made by this plan; they sign what comes after them.
-    new_cas: Vec<(&'static Row, Certificate, PrivateKey)>,
+    new_cas: Vec<(&'static Row, CaBundle, PrivateKey)>,
 }
 
-impl Workshop<'_> {
+impl Maker<'_> {
     fn make(
         &mut self,
         row: &'static Row,
@@ -216,18 +216,21 @@ impl Workshop<'_> {
     ) -> Result<IssuedRow> {
         match make {
             Make::Ca {
-                common_name, dates, ..
+                common_name,
+                validity,
+                ..
             } => {
                 let key = key.context("there is no key")?;
-                let certificate = self_signed_ca(common_name, &key, *dates)?;
-                check_ca(slice::from_ref(&certificate), self.now)?;
+                let certificate = self_signed_ca(common_name, &key, *validity)?;
+                let bundle = CaBundle::from(certificate.clone());
+                check_ca(&bundle, self.now)?;
                 ensure!(
                     certificate.public_key() == key.public_key()?,
                     "the certificate is not for the key"
                 );
                 let files = pair(row, certificate.to_pem(), Some(key.to_pem()?));
-                check_pair(&files, &certificate, &[], Some(&key))?;
-                self.new_cas.push((row, certificate.clone(), key));
+                check_pair(&files, &Chain::from(certificate.clone()), Some(&key))?;
+                self.new_cas.push((row, bundle, key));
                 Ok(IssuedRow {
                     row,
                     certificate: Some(certificate),
@@ -237,8 +240,9 @@ impl Workshop<'_> {
             Make::Leaf(leaf) => {
                 let (certificate, new_key) = self.leaf(row, leaf, key)?;
                 let pem = new_key.as_ref().map(PrivateKey::to_pem).transpose()?;
-                let files = pair(row, with_chain(&certificate, &leaf.chain), pem);
-                check_pair(&files, &certificate, &leaf.chain, new_key.as_ref())?;
+                let chain = with_intermediates(&certificate, leaf);
+                let files = pair(row, chain.to_pem(), pem);
+                check_pair(&files, &chain, new_key.as_ref())?;
                 Ok(IssuedRow {
                     row,
                     certificate: Some(certificate),
@@ -264,14 +268,13 @@ impl Workshop<'_> {
                 self.kubeconfig(row, leaf.signer, kubeconfig, certificate)
             }
             Make::RenewedKubeconfig { leaf, ca } => {
-                let Some(Holding::Kubeconfig(Found::Present(old))) = self.inventory.holding(row)
-                else {
+                let RowFiles::Kubeconfig(FileState::Valid(old)) = self.inventory.row(row) else {
                     bail!("the kubeconfig is gone");
                 };
                 let mut kubeconfig = old.kubeconfig.clone();
                 let (certificate, key) = self.leaf(row, leaf, key)?;
                 let key = key.as_ref().map(PrivateKey::to_pem).transpose()?;
-                let pem = with_chain(&certificate, &leaf.chain);
+                let pem = with_intermediates(&certificate, leaf).to_pem();
                 kubeconfig.set_client(&pem, key.as_ref().map(|key| key.as_str()));
                 if let Some(ca) = ca {
                     kubeconfig.set_ca(&ca.iter().map(Certificate::to_pem).collect::<String>());
@@ -290,11 +293,7 @@ impl Workshop<'_> {
             }
             Make::Restore { files } => restored(row, files),
             Make::ServiceAccountPublic => {
-                let key = self
-                    .inventory
-                    .holding(row)
-                    .and_then(Holding::key)
-                    .context("sa.key is gone")?;
+                let key = self.inventory.row(row).key().context("sa.key is gone")?;
                 let files = pair(row, key.public_key()?.to_pem(), None);
                 check_public_pair(&files, key)?;
                 Ok(IssuedRow {
@@ -318,21 +317,17 @@ impl Workshop<'_> {
             (KeySource::New(_), None) => bail!("there is no key"),
             (KeySource::Reuse(_), _) => self
                 .inventory
-                .holding(row)
-                .and_then(Holding::key)
+                .row(row)
+                .key()
                 .context("the key is gone")?
                 .public_key()?,
         };
         let issuer = self.issuer(leaf.signer)?;
         let certificate =
-            issuer.issue(&leaf.contents, &public, leaf.key.algorithm(), leaf.dates)?;
+            issuer.issue(&leaf.contents, &public, leaf.key.algorithm(), leaf.validity)?;
+        let chain = Chain::from(certificate.clone());
         for usage in row.usages() {
-            verify(
-                std::slice::from_ref(&certificate),
-                std::slice::from_ref(issuer.certificate()),
-                *usage,
-                self.now,
-            )?;
+            verify(&chain, &[issuer.certificate()], *usage, self.now)?;
         }
         ensure!(
             certificate.public_key() == public,
@@ -343,7 +338,7 @@ impl Workshop<'_> {
             "the certificate has other names than planned"
         );
         ensure!(
-            certificate.not_after() == leaf.dates.not_after,
+            certificate.not_after() == leaf.validity.not_after,
             "the certificate has other dates than planned"
         );
         Ok((certificate, key))
@@ -354,27 +349,25 @@ impl Workshop<'_> {
             .new_cas
             .iter()
             .find(|(ca, ..)| *ca == row)
-            .map(|(_, certificate, key)| (slice::from_ref(certificate), key));
-        let there = || {
-            let holding = self.inventory.holding(row)?;
-            Some((holding.chain()?, holding.key()?))
+            .map(|(_, bundle, key)| (bundle, key));
+        let existing = || match self.inventory.ca(row) {
+            CaState::Local { bundle, key } => Some((bundle, key.read()?)),
+            _ => None,
         };
-        let (chain, key) = made
-            .or_else(there)
+        let (bundle, key) = made
+            .or_else(existing)
             .with_context(|| format!("CA `{}` is gone", row.name))?;
-        Issuer::new(chain, key, self.now).with_context(|| format!("CA `{}`", row.name))
+        Issuer::new(bundle, key, self.now).with_context(|| format!("CA `{}`", row.name))
     }
 
     /// Returns the PEM of every CA that a kubeconfig of this tree has to trust.
     fn trust_bundle(&self, row: &Row) -> Result<String> {
-        if let Some((_, certificate, _)) = self.new_cas.iter().find(|(ca, ..)| *ca == row) {
-            return Ok(certificate.to_pem());
-        }
-        let certificates = self
-            .inventory
-            .ca_certificates(row)
+        let made = self.new_cas.iter().find(|(ca, ..)| *ca == row);
+        let bundle = made
+            .map(|(_, bundle, _)| bundle)
+            .or_else(|| self.inventory.ca_bundle(row))
             .with_context(|| format!("CA `{}` is gone", row.name))?;
-        Ok(certificates.iter().map(Certificate::to_pem).collect())
+        Ok(bundle.to_pem())
     }
 
     fn kubeconfig(
@@ -388,18 +381,15 @@ impl Workshop<'_> {
         let bytes = Zeroizing::new(kubeconfig.to_yaml()?.as_bytes().to_vec());
         let again = Kubeconfig::parse(&bytes).context("reading it back")?;
         ensure!(again == kubeconfig, "it reads back differently");
-        let Client::Embedded {
+        let Credentials::Embedded {
             certificate: pem,
             key,
-        } = again.client()?
+        } = again.credentials()?
         else {
             bail!("it has no client certificate")
         };
-        let chain = Certificate::chain_from_pem(&pem)?;
-        ensure!(
-            chain.first() == Some(&certificate),
-            "it holds another certificate"
-        );
+        let chain = Chain::from_pem(&pem)?;
+        ensure!(chain.leaf == certificate, "it holds another certificate");
         ensure!(
             PrivateKey::from_pem(&key)?.public_key()? == certificate.public_key(),
             "its key is not its certificate's"
@@ -442,12 +432,11 @@ fn pair(row: &Row, public: String, key: Option<Zeroizing<String>>) -> Vec<Issued
     files
 }
 
-/// Returns the PEM of a certificate and of what stands behind it.
-fn with_chain(certificate: &Certificate, behind: &[Certificate]) -> String {
-    std::iter::once(certificate)
-        .chain(behind)
-        .map(Certificate::to_pem)
-        .collect()
+fn with_intermediates(certificate: &Certificate, leaf: &Leaf) -> Chain {
+    Chain {
+        leaf: certificate.clone(),
+        intermediates: leaf.intermediates.clone(),
+    }
 }
 
 /// Lays out old files; whether the tree is sound with them has been judged by the plan.
@@ -477,19 +466,13 @@ fn restored(row: &'static Row, files: &[(TreePath, Zeroizing<Vec<u8>>)]) -> Resu
 }
 
 /// Reads the laid-out files back.
-fn check_pair(
-    files: &[IssuedFile],
-    certificate: &Certificate,
-    behind: &[Certificate],
-    key: Option<&PrivateKey>,
-) -> Result<()> {
-    let public = certificate.public_key();
+fn check_pair(files: &[IssuedFile], chain: &Chain, key: Option<&PrivateKey>) -> Result<()> {
+    let public = chain.leaf.public_key();
     for file in files {
         match file.access {
             Access::Public => {
-                let chain = Certificate::chain_from_pem(&file.bytes)?;
                 ensure!(
-                    chain.split_first() == Some((certificate, behind)),
+                    Chain::from_pem(&file.bytes)? == *chain,
                     "`{}` reads back differently",
                     file.file
                 );

@@ -21,7 +21,7 @@ use crate::config::cluster::{
 use crate::config::settings::ExternalEtcdSettings;
 use crate::config::{Declared, Origin, Settings, parse_san};
 use crate::kubeconfig::Kubeconfig;
-use crate::tree::inventory::{Found, Holding, Inventory};
+use crate::tree::inventory::{FileState, Inventory, RowFiles};
 use crate::util::duration;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
@@ -132,12 +132,12 @@ fn detected<T>(file: &'static str, value: T) -> Declared<T> {
 }
 
 fn leaf<'a>(inventory: &'a Inventory, row: &Row) -> Option<&'a Certificate> {
-    inventory.holding(row).and_then(Holding::leaf)
+    inventory.row(row).certificate()
 }
 
 fn kubeconfig<'a>(inventory: &'a Inventory, row: &Row) -> Option<&'a Kubeconfig> {
-    match inventory.holding(row) {
-        Some(Holding::Kubeconfig(Found::Present(file))) => Some(&file.kubeconfig),
+    match inventory.row(row) {
+        RowFiles::Kubeconfig(FileState::Valid(file)) => Some(&file.kubeconfig),
         _ => None,
     }
 }
@@ -222,9 +222,9 @@ fn algorithm(inventory: &Inventory) -> Option<Declared<String>> {
     ];
     kinds.into_iter().find_map(|(is_kind, origin)| {
         let mut algorithms = inventory
-            .entries()
+            .rows()
             .filter(|(row, _)| is_kind(row))
-            .filter_map(|(_, holding)| holding.leaf())
+            .filter_map(|(_, files)| files.certificate())
             .map(|leaf| leaf.public_key().algorithm())
             .peekable();
         let first = *algorithms.peek()?;
@@ -245,7 +245,7 @@ fn validity(
 ) -> Option<Declared<String>> {
     let certificate = leaf(inventory, row)?;
     let issuer = row.signer().and_then(|signer| leaf(inventory, signer));
-    let span = validity::habit(validity::of(certificate), issuer.map(validity::of))?;
+    let span = validity::habit(certificate.validity(), issuer.map(Certificate::validity))?;
     let difference = Duration::try_from(span.abs_diff(default)).ok()?;
     if !validity::is_noticeable(difference) {
         return None;

@@ -13,11 +13,13 @@ use crate::catalog::{CATALOG, Place, Profile, Row};
 use crate::check::leaf::{belongs, ca_hint, key_hint};
 use crate::check::{expected, validity};
 use crate::config::cluster::Cluster;
-use crate::tree::inventory::{Broken, Fault, Found, Holding, Inventory, KeyFile, KubeconfigFile};
+use crate::tree::inventory::{
+    CaState, FileState, InvalidFile, Inventory, KeyFile, KubeconfigFile, RowFiles,
+};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::ca::{IssuerError, check_ca};
-use crate::x509::certificate::Certificate;
-use crate::x509::sign::Dates;
+use crate::x509::chain::{CaBundle, Chain};
+use crate::x509::validity::Validity;
 
 /// Plans what is missing for this cluster at `now`.
 ///
@@ -62,11 +64,11 @@ struct Planner<'a> {
 impl Planner<'_> {
     /// Returns what to do with a row; none if it is an obstacle, which is then noted.
     fn action(&mut self, row: &'static Row) -> Option<Action> {
-        match self.inventory.holding(row)? {
-            Holding::Pair { certificate, key } if row.is_ca() => self.ca(row, certificate, key),
-            Holding::Pair { certificate, key } => self.leaf(row, certificate, key),
-            Holding::PublicPair { public, key } => self.service_account(row, public, key),
-            Holding::Kubeconfig(file) => self.kubeconfig(row, file),
+        match self.inventory.row(row) {
+            RowFiles::Ca { bundle, key } => self.ca(row, bundle, key),
+            RowFiles::Leaf { chain, key } => self.leaf(row, chain, key),
+            RowFiles::ServiceAccount { public, key } => self.service_account(row, public, key),
+            RowFiles::Kubeconfig(file) => self.kubeconfig(row, file),
         }
     }
 
@@ -77,33 +79,35 @@ impl Planner<'_> {
     fn ca(
         &mut self,
         row: &'static Row,
-        certificate: &Found<Vec<Certificate>>,
-        key: &Found<KeyFile>,
+        bundle: &FileState<CaBundle>,
+        key: &FileState<KeyFile>,
     ) -> Option<Action> {
-        match (certificate, key) {
-            (Found::Absent, Found::Absent) => self.new_ca(row),
-            (Found::Absent, Found::Present(_)) => self.refuse(
+        match (bundle, key) {
+            (FileState::Missing, FileState::Missing) => self.new_ca(row),
+            (FileState::Missing, FileState::Valid(_)) => self.refuse(
                 row,
                 "its key is there and its certificate is not",
                 "put the certificate back; a new CA would not match what the old one signed",
             ),
-            (Found::Broken(broken), _) | (_, Found::Broken(broken)) => self.broken(row, broken),
-            (Found::Present(chain), key) => {
-                let certificate = chain.first()?;
+            (FileState::Invalid(broken), _) | (_, FileState::Invalid(broken)) => {
+                self.broken(row, broken)
+            }
+            (FileState::Valid(bundle), key) => {
+                let certificate = &bundle.signer;
                 if let Some(other) = crate::check::other_ca(row, certificate) {
                     let what =
                         format!("it is the CA `{other}`: are the files of the two exchanged?");
                     return self.refuse(row, &what, "put each into its place");
                 }
-                if let Err(error) = check_ca(chain, self.now) {
+                if let Err(error) = check_ca(bundle, self.now) {
                     return self.refuse(row, &error.to_string(), ca_hint(&error));
                 }
                 match key {
-                    Found::Present(KeyFile::Read(key)) if !belongs(key, certificate) => self
+                    FileState::Valid(KeyFile::Read(key)) if !belongs(key, certificate) => self
                         .refuse(
                             row,
                             &IssuerError::KeyMismatch.to_string(),
-                            key_hint(key, chain),
+                            key_hint(key, bundle),
                         ),
                     _ => Some(Action::Keep),
                 }
@@ -118,11 +122,11 @@ impl Planner<'_> {
         };
         let orphans: Vec<_> = self
             .inventory
-            .entries()
-            .filter(|(entry, holding)| {
+            .rows()
+            .filter(|(entry, files)| {
                 entry.signer() == Some(row)
                     && expected::is_wanted(entry, self.cluster)
-                    && holding.leaf().is_some()
+                    && files.certificate().is_some()
             })
             .map(|(entry, _)| entry.name)
             .collect();
@@ -137,34 +141,34 @@ impl Planner<'_> {
                 "put the CA back, or move those files away to start anew",
             );
         }
-        let dates = validity::ca(self.now, self.cluster.ca_certificate_validity);
+        let validity = validity::ca(self.now, self.cluster.ca_certificate_validity);
         Some(made(Make::Ca {
             common_name,
             algorithm: self.algorithm(),
-            dates,
+            validity,
         }))
     }
 
     fn leaf(
         &mut self,
         row: &'static Row,
-        certificate: &Found<Vec<Certificate>>,
-        key: &Found<KeyFile>,
+        chain: &FileState<Chain>,
+        key: &FileState<KeyFile>,
     ) -> Option<Action> {
-        match (certificate, key) {
-            (Found::Broken(broken), _) | (_, Found::Broken(broken)) => self.broken(row, broken),
-            (Found::Absent, key) if self.external_signer(row).is_some() => {
-                let what = match key.is_absent() {
+        match (chain, key) {
+            (FileState::Invalid(broken), _) | (_, FileState::Invalid(broken)) => self.broken(row, broken),
+            (FileState::Missing, key) if self.external_signer(row).is_some() => {
+                let what = match key.is_missing() {
                     true => "it is missing",
                     false => "its key is there and its certificate is not",
                 };
                 Some(self.lack(row, what))
             }
-            (Found::Absent, Found::Absent) => {
+            (FileState::Missing, FileState::Missing) => {
                 let leaf = self.new_leaf(row)?;
                 Some(made(Make::Leaf(leaf)))
             }
-            (Found::Absent, Found::Present(_)) => self.refuse(
+            (FileState::Missing, FileState::Valid(_)) => self.refuse(
                 row,
                 "its key is there and its certificate is not",
                 format!(
@@ -172,7 +176,7 @@ impl Planner<'_> {
                     row.name
                 ),
             ),
-            (Found::Present(_), Found::Absent) => self.refuse(
+            (FileState::Valid(_), FileState::Missing) => self.refuse(
                 row,
                 "its certificate is there and its key is not",
                 match self.external_signer(row) {
@@ -186,7 +190,7 @@ impl Planner<'_> {
                     ),
                 },
             ),
-            (Found::Present(chain), Found::Present(key)) => {
+            (FileState::Valid(chain), FileState::Valid(key)) => {
                 self.existing_leaf(row, chain, key)?;
                 Some(Action::Keep)
             }
@@ -230,36 +234,32 @@ impl Planner<'_> {
 
     fn new_leaf(&mut self, row: &'static Row) -> Option<Leaf> {
         let signer = row.signer()?;
-        let issuer = self.issuer_dates(signer)?;
-        let (dates, cut) = validity::leaf(self.now, self.cluster.certificate_validity, issuer);
+        let issuer = self.issuer_validity(signer)?;
+        let (validity, cut) = validity::leaf(self.now, self.cluster.certificate_validity, issuer);
         if cut {
             self.plan
                 .warnings
-                .push(super::cut_short(row, signer, dates));
+                .push(super::cut_short(row, signer, validity));
         }
         match expected::contents(row, self.cluster)? {
             Ok(contents) => Some(Leaf {
                 signer,
                 contents,
-                chain: Vec::new(),
+                intermediates: Vec::new(),
                 key: KeySource::New(self.algorithm()),
-                dates,
+                validity,
             }),
             Err(error) => self.refuse(row, &error.to_string(), None),
         }
     }
 
     /// Returns the validity of the CA that is to sign, whether it is there or is made in the same plan.
-    fn issuer_dates(&self, signer: &'static Row) -> Option<Dates> {
-        match self.inventory.holding(signer)? {
-            Holding::Pair {
-                certificate: Found::Present(chain),
-                ..
-            } => chain.first().map(validity::of),
-            Holding::Pair {
-                certificate: Found::Absent,
-                key: Found::Absent,
-            } => Some(validity::ca(self.now, self.cluster.ca_certificate_validity)),
+    fn issuer_validity(&self, signer: &'static Row) -> Option<Validity> {
+        if let Some(bundle) = self.inventory.ca_bundle(signer) {
+            return Some(bundle.signer.validity());
+        }
+        match self.inventory.ca(signer) {
+            CaState::Missing => Some(validity::ca(self.now, self.cluster.ca_certificate_validity)),
             // The CA's own row says what is wrong with it.
             _ => None,
         }
@@ -268,21 +268,23 @@ impl Planner<'_> {
     fn service_account(
         &mut self,
         row: &'static Row,
-        public: &Found<Vec<crate::x509::key::PublicKey>>,
-        key: &Found<KeyFile>,
+        public: &FileState<Vec<crate::x509::key::PublicKey>>,
+        key: &FileState<KeyFile>,
     ) -> Option<Action> {
         match (public, key) {
-            (Found::Broken(broken), _) | (_, Found::Broken(broken)) => self.broken(row, broken),
-            (Found::Absent, Found::Absent) => Some(made(Make::ServiceAccount {
+            (FileState::Invalid(broken), _) | (_, FileState::Invalid(broken)) => {
+                self.broken(row, broken)
+            }
+            (FileState::Missing, FileState::Missing) => Some(made(Make::ServiceAccount {
                 algorithm: self.algorithm(),
             })),
-            (Found::Absent, Found::Present(_)) => Some(made(Make::ServiceAccountPublic)),
-            (Found::Present(_), Found::Absent) => self.refuse(
+            (FileState::Missing, FileState::Valid(_)) => Some(made(Make::ServiceAccountPublic)),
+            (FileState::Valid(_), FileState::Missing) => self.refuse(
                 row,
                 "sa.pub is there and sa.key is not",
                 "put sa.key back; a new pair would void every service-account token",
             ),
-            (Found::Present(public), Found::Present(KeyFile::Read(key))) => {
+            (FileState::Valid(public), FileState::Valid(KeyFile::Read(key))) => {
                 match key.public_key() {
                     Ok(own) if public.contains(&own) => Some(Action::Keep),
                     _ => self.refuse(
@@ -292,25 +294,25 @@ impl Planner<'_> {
                     ),
                 }
             }
-            (Found::Present(_), Found::Present(KeyFile::Unread)) => Some(Action::Keep),
+            (FileState::Valid(_), FileState::Valid(KeyFile::Unread)) => Some(Action::Keep),
         }
     }
 
     fn kubeconfig(
         &mut self,
         row: &'static Row,
-        file: &Found<Box<KubeconfigFile>>,
+        file: &FileState<Box<KubeconfigFile>>,
     ) -> Option<Action> {
         match file {
-            Found::Broken(broken) => self.broken(row, broken),
-            Found::Present(file) => {
+            FileState::Invalid(broken) => self.broken(row, broken),
+            FileState::Valid(file) => {
                 self.existing_kubeconfig(row, file)?;
                 Some(Action::Keep)
             }
-            Found::Absent if self.external_signer(row).is_some() => {
+            FileState::Missing if self.external_signer(row).is_some() => {
                 Some(self.lack(row, "it is missing"))
             }
-            Found::Absent => {
+            FileState::Missing => {
                 let Profile::Client {
                     common_name,
                     server,
@@ -329,13 +331,13 @@ impl Planner<'_> {
         }
     }
 
-    fn broken<T>(&mut self, row: &Row, broken: &Broken) -> Option<T> {
+    fn broken<T>(&mut self, row: &Row, broken: &InvalidFile) -> Option<T> {
         let hint = match row.profile {
             // Another one would void everything that the old one signed.
             Profile::Ca { .. } | Profile::ServiceAccount => {
                 "put the file back from a backup".to_owned()
             }
-            Profile::Leaf { .. } if broken.fault == Fault::Unreadable => {
+            Profile::Leaf { .. } if broken.is_unreadable() => {
                 "see what it is doing there, and move it away".to_owned()
             }
             Profile::Leaf { .. } => match self.external_signer(row) {
@@ -349,7 +351,7 @@ impl Planner<'_> {
                 "put the file back from a backup, or move it away to have it made again".to_owned()
             }
         };
-        self.refusal.add(broken.message.clone(), hint);
+        self.refusal.add(broken.to_string(), hint);
         None
     }
 

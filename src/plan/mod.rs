@@ -17,7 +17,8 @@ use crate::check::Change;
 use crate::tree::layout::TreePath;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
-use crate::x509::sign::{Contents, Dates};
+use crate::x509::sign::LeafTemplate;
+use crate::x509::validity::Validity;
 
 /// What a command is going to do, in catalog order.
 #[derive(Debug, Default)]
@@ -69,8 +70,8 @@ pub enum Make {
         common_name: &'static str,
         /// Algorithm of the new key.
         algorithm: Algorithm,
-        /// Validity.
-        dates: Dates,
+        /// Validity of its certificate.
+        validity: Validity,
     },
     /// A leaf certificate in a file of its own.
     Leaf(Leaf),
@@ -112,13 +113,13 @@ pub struct Leaf {
     /// The CA's row.
     pub signer: &'static Row,
     /// Subject, usages, names.
-    pub contents: Contents,
-    /// What stands behind it in its file.
-    pub chain: Vec<Certificate>,
+    pub contents: LeafTemplate,
+    /// The certificates that follow it in its file.
+    pub intermediates: Vec<Certificate>,
     /// Where the key comes from.
     pub key: KeySource,
-    /// Validity.
-    pub dates: Dates,
+    /// Validity of the certificate.
+    pub validity: Validity,
 }
 
 /// Where the key of a leaf comes from.
@@ -202,10 +203,10 @@ impl Make {
     }
 
     /// Returns the validity of the certificate that is made.
-    pub fn dates(&self) -> Option<Dates> {
+    pub fn validity(&self) -> Option<Validity> {
         match self {
-            Make::Ca { dates, .. } => Some(*dates),
-            _ => self.leaf().map(|leaf| leaf.dates),
+            Make::Ca { validity, .. } => Some(*validity),
+            _ => self.leaf().map(|leaf| leaf.validity),
         }
     }
 }
@@ -249,11 +250,11 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-fn cut_short(row: &Row, signer: &Row, dates: Dates) -> String {
+fn cut_short(row: &Row, signer: &Row, validity: Validity) -> String {
     format!(
         "`{}`: valid only until {}, when its CA `{}` expires",
         row.name,
-        dates.not_after.date(),
+        validity.not_after.date(),
         signer.name
     )
 }

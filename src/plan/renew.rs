@@ -13,13 +13,16 @@ use crate::catalog::Row;
 use crate::check::leaf::{belongs, ca_hint, key_hint};
 use crate::check::{Change, expected, expiry, validity};
 use crate::config::cluster::{Cluster, DEFAULT_CERTIFICATE_VALIDITY};
-use crate::tree::inventory::{Fault, Found, Holding, Inventory, KeyFile};
+use crate::tree::inventory::{
+    CaState, Fault, FileState, InvalidFile, Inventory, KeyFile, RowFiles,
+};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::ca::IssuerError;
 use crate::x509::certificate::Certificate;
-use crate::x509::chain;
+use crate::x509::chain::CaBundle;
 use crate::x509::key::PrivateKey;
-use crate::x509::sign::{Contents, Issuer};
+use crate::x509::sign::{Issuer, LeafTemplate};
+use crate::x509::verify::is_damaged;
 
 /// What to renew, and how.
 #[derive(Clone, Debug)]
@@ -113,13 +116,13 @@ impl<'a> Planner<'a> {
     fn is_selected(&self, row: &Row) -> bool {
         match &self.request.selection {
             Selection::All | Selection::Rows(_) => true,
-            Selection::Due(within) => match self.inventory.holding(row) {
-                Some(holding) => match expiry::ends(row, holding, self.inventory) {
+            Selection::Due(within) => {
+                let files = self.inventory.row(row);
+                match expiry::ends(row, files, self.inventory) {
                     Some(end) => end - self.now <= *within,
-                    None => !holding.is_absent(),
-                },
-                None => false,
-            },
+                    None => !files.is_missing(),
+                }
+            }
         }
     }
 
@@ -129,24 +132,26 @@ impl<'a> Planner<'a> {
         signer: &'static Row,
     ) -> Result<Option<Action>, Instead> {
         let inventory = self.inventory;
-        match inventory.holding(row).ok_or(None)? {
-            holding if holding.is_absent() => {
+        match inventory.row(row) {
+            files if files.is_missing() => {
                 Err(self.leave_out(row, "there is none", "`pki init` makes what is missing"))
             }
-            Holding::Pair { certificate, key } => {
-                let old = old_pair(certificate, key);
+            RowFiles::Leaf { chain, key } => {
+                let old = old_pair(chain, key);
                 let (leaf, changes) = self.leaf(row, signer, &old)?;
-                self.say_what_was_wrong(row, &old, key.is_absent());
+                self.say_what_was_wrong(row, &old, key.is_missing());
                 self.say_what_is_dropped(row, &old, &leaf);
                 Ok(Some(make(Make::Leaf(leaf), changes)))
             }
-            Holding::Kubeconfig(Found::Present(file)) => self.kubeconfig(row, signer, file),
-            Holding::Kubeconfig(Found::Broken(broken)) => Err(self.fail(
+            RowFiles::Kubeconfig(FileState::Valid(file)) => self.kubeconfig(row, signer, file),
+            RowFiles::Kubeconfig(FileState::Invalid(broken)) => Err(self.fail(
                 row,
-                &broken.message,
+                &broken.to_string(),
                 "put the file back from a backup, or move it away and run `pki init`",
             )),
-            Holding::Kubeconfig(Found::Absent) | Holding::PublicPair { .. } => Ok(None),
+            RowFiles::Ca { .. }
+            | RowFiles::Kubeconfig(FileState::Missing)
+            | RowFiles::ServiceAccount { .. } => Ok(None),
         }
     }
 
@@ -160,25 +165,29 @@ impl<'a> Planner<'a> {
         let unreadable = [old.broken, old.broken_key]
             .into_iter()
             .flatten()
-            .find(|broken| broken.fault == Fault::Unreadable);
+            .find(|broken| broken.is_unreadable());
         if let Some(broken) = unreadable {
             return Err(self.fail(
                 row,
-                &broken.message,
+                &broken.to_string(),
                 "it is left as it is; see what it is doing there",
             ));
         }
-        if old.leaf.is_some_and(Certificate::claims_ca) {
+        if old.leaf.is_some_and(Certificate::has_ca_flag) {
             let hint = "move it away and run `pki init`";
             return Err(self.fail(row, "it is a CA certificate, want a leaf", hint));
         }
-        let cas = self.inventory.ca_certificates(signer).unwrap_or_default();
+        let cas = self
+            .inventory
+            .ca_bundle(signer)
+            .map(CaBundle::certificates)
+            .unwrap_or_default();
         // What was changed since its CA signed it may say anything.
-        let is_damaged = old.leaf.is_some_and(|leaf| chain::is_damaged(leaf, cas));
+        let is_damaged = old.leaf.is_some_and(|leaf| is_damaged(leaf, &cas));
         let believed = old.leaf.filter(|_| !is_damaged);
         let Some(contents) = self.contents(row, believed) else {
             let what = match old.broken {
-                Some(broken) => broken.message.clone(),
+                Some(broken) => broken.to_string(),
                 None if is_damaged => DAMAGED.to_owned(),
                 None => "its certificate is missing".to_owned(),
             };
@@ -216,15 +225,15 @@ impl<'a> Planner<'a> {
             .map_or(DEFAULT_CERTIFICATE_VALIDITY, |cluster| {
                 cluster.certificate_validity
             });
-        let (dates, cut) = validity::leaf(self.now, validity, validity::of(issuer.certificate()));
+        let (validity, cut) = validity::leaf(self.now, validity, issuer.certificate().validity());
         if cut {
             self.plan
                 .warnings
-                .push(super::cut_short(row, signer, dates));
+                .push(super::cut_short(row, signer, validity));
         }
         // Whoever trusts only the root needs the intermediates; they still lead there if the CA is one of them.
-        let chain = match old.behind.contains(issuer.certificate()) {
-            true => old.behind.to_vec(),
+        let intermediates = match old.intermediates.contains(issuer.certificate()) {
+            true => old.intermediates.to_vec(),
             false => Vec::new(),
         };
         if let Some(leaf) = old.leaf {
@@ -233,9 +242,9 @@ impl<'a> Planner<'a> {
         let leaf = Leaf {
             signer,
             contents,
-            chain,
+            intermediates,
             key,
-            dates,
+            validity,
         };
         if is_damaged {
             let what = format!("`{}`: {DAMAGED}; it is made anew", row.name);
@@ -249,11 +258,8 @@ impl<'a> Planner<'a> {
 
     fn issuer(&mut self, row: &'static Row, signer: &'static Row) -> Result<Issuer<'a>, Instead> {
         let inventory = self.inventory;
-        let Some(Holding::Pair { certificate, key }) = inventory.holding(signer) else {
-            return Err(None);
-        };
-        let (message, hint) = match (certificate, key) {
-            (Found::Present(_), Found::Absent) => {
+        let (message, hint) = match inventory.ca(signer) {
+            CaState::External(_) => {
                 let what = format!(
                     "its CA `{}` is external: there is no key to sign with",
                     signer.name
@@ -264,33 +270,31 @@ impl<'a> Planner<'a> {
                     "have that CA sign it, and put key and certificate in place",
                 ));
             }
-            (Found::Present(chain), Found::Present(KeyFile::Read(key))) => {
-                let certificate = chain.first().ok_or(None)?;
-                match (
-                    crate::check::other_ca(signer, certificate),
-                    Issuer::new(chain, key, self.now),
-                ) {
-                    (None, Ok(issuer)) => return Ok(issuer),
-                    (Some(other), _) => (
-                        format!(
-                            "{}: it is the CA `{other}`: are the files of the two exchanged?",
-                            crate::check::title(signer)
-                        ),
-                        "put each into its place",
+            CaState::Local {
+                bundle,
+                key: KeyFile::Read(key),
+            } => match (
+                crate::check::other_ca(signer, &bundle.signer),
+                Issuer::new(bundle, key, self.now),
+            ) {
+                (None, Ok(issuer)) => return Ok(issuer),
+                (Some(other), _) => (
+                    format!(
+                        "{}: it is the CA `{other}`: are the files of the two exchanged?",
+                        crate::check::title(signer)
                     ),
-                    (None, Err(error)) => (
-                        format!("{}: {error}", crate::check::title(signer)),
-                        match &error {
-                            IssuerError::KeyMismatch => key_hint(key, chain),
-                            _ => ca_hint(&error),
-                        },
-                    ),
-                }
-            }
-            (Found::Broken(broken), _) | (_, Found::Broken(broken)) => {
-                (broken.message.clone(), "put the file back from a backup")
-            }
-            (Found::Absent, _) | (_, Found::Present(KeyFile::Unread)) => (
+                    "put each into its place",
+                ),
+                (None, Err(error)) => (
+                    format!("{}: {error}", crate::check::title(signer)),
+                    match &error {
+                        IssuerError::KeyMismatch => key_hint(key, bundle),
+                        _ => ca_hint(&error),
+                    },
+                ),
+            },
+            CaState::Invalid(broken) => (broken.to_string(), "put the file back from a backup"),
+            CaState::Missing | CaState::KeyOnly(_) | CaState::Local { .. } => (
                 format!(
                     "{}: its certificate is missing",
                     crate::check::title(signer)
@@ -305,8 +309,8 @@ impl<'a> Planner<'a> {
         Err(None)
     }
 
-    fn contents(&self, row: &Row, old: Option<&Certificate>) -> Option<Contents> {
-        let of_old = old.map(Contents::of);
+    fn contents(&self, row: &Row, old: Option<&Certificate>) -> Option<LeafTemplate> {
+        let of_old = old.map(LeafTemplate::of);
         let declared = match self.request.declared {
             // The copied client certificate of an external etcd is what its owner made it.
             Some(cluster) if expected::is_wanted(row, cluster) => {
@@ -334,7 +338,7 @@ impl<'a> Planner<'a> {
         }
         if old
             .broken
-            .is_some_and(|broken| broken.fault == Fault::LeakedKey)
+            .is_some_and(|broken| broken.fault() == Fault::LeakedKey)
         {
             let what = "there is a private key in its certificate file, where everybody can read it, so the key must not be kept";
             return Err(self.fail(row, what, "renew it without `--reuse-key`"));
@@ -369,7 +373,7 @@ impl<'a> Planner<'a> {
             [old.broken, old.broken_key]
                 .into_iter()
                 .flatten()
-                .map(|broken| broken.message.clone()),
+                .map(InvalidFile::to_string),
         );
         if let (Some(leaf), Some(key)) = (old.leaf, old.key)
             && !belongs(key, leaf)
@@ -393,11 +397,11 @@ impl<'a> Planner<'a> {
     }
 
     fn say_what_is_dropped(&mut self, row: &Row, old: &Old<'_>, new: &Leaf) {
-        if old.behind.len() > new.chain.len() {
+        if old.intermediates.len() > new.intermediates.len() {
             let what = format!(
                 "`{}`: the CA signs it directly; what lies behind it in its file ({} more) is dropped",
                 row.name,
-                old.behind.len()
+                old.intermediates.len()
             );
             self.plan.warnings.push(what);
         }

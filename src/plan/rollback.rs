@@ -6,7 +6,7 @@ use super::{Action, Make, Plan, Refusal, Step};
 use crate::catalog::{CATALOG, Row};
 use crate::check::leaf::judge;
 use crate::check::{Change, time_text, title};
-use crate::tree::inventory::{Found, Holding, Inventory};
+use crate::tree::inventory::{FileState, Inventory, RowFiles};
 use crate::tree::layout::{self, TreePath};
 use crate::x509::certificate::Certificate;
 
@@ -59,7 +59,7 @@ pub fn plan(
                 .map(|(file, bytes)| (file.clone(), bytes.to_vec().into()))
                 .collect(),
         };
-        let changes = changes(present.holding(row), request.restored.holding(row));
+        let changes = changes(present.row(row), request.restored.row(row));
         plan.steps.push(Step {
             row,
             action: Action::Make {
@@ -77,41 +77,47 @@ pub fn plan(
 
 /// Returns what would be wrong with a row.
 fn problem(row: &Row, restored: &Inventory, now: OffsetDateTime) -> Option<String> {
-    let holding = restored.holding(row)?;
-    match holding {
-        Holding::Pair {
-            certificate: Found::Broken(message),
+    let files = restored.row(row);
+    match files {
+        RowFiles::Ca {
+            bundle: FileState::Invalid(message),
             ..
         }
-        | Holding::Pair {
-            key: Found::Broken(message),
+        | RowFiles::Leaf {
+            chain: FileState::Invalid(message),
             ..
         }
-        | Holding::PublicPair {
-            public: Found::Broken(message),
+        | RowFiles::Ca {
+            key: FileState::Invalid(message),
             ..
         }
-        | Holding::PublicPair {
-            key: Found::Broken(message),
+        | RowFiles::Leaf {
+            key: FileState::Invalid(message),
             ..
         }
-        | Holding::Kubeconfig(Found::Broken(message)) => return Some(message.to_string()),
+        | RowFiles::ServiceAccount {
+            public: FileState::Invalid(message),
+            ..
+        }
+        | RowFiles::ServiceAccount {
+            key: FileState::Invalid(message),
+            ..
+        }
+        | RowFiles::Kubeconfig(FileState::Invalid(message)) => return Some(message.to_string()),
         _ => {}
     }
-    let (chain, signer) = (holding.chain()?, row.signer()?);
-    let Some(anchors) = restored.ca_certificates(signer) else {
+    let (chain, signer) = (files.chain()?, row.signer()?);
+    let Some(anchors) = restored.ca_bundle(signer) else {
         return Some(format!("its CA `{}` cannot be read", signer.name));
     };
-    judge(row, chain, holding.key(), anchors, now)
+    judge(row, chain, files.key(), anchors, now)
         .err()
         .map(|unsound| unsound.to_string())
 }
 
-fn changes(present: Option<&Holding>, restored: Option<&Holding>) -> Vec<Change> {
-    let text = |holding: Option<&Holding>, of: &dyn Fn(&Certificate) -> String| {
-        holding
-            .and_then(Holding::leaf)
-            .map_or_else(|| "none".to_owned(), of)
+fn changes(present: &RowFiles, restored: &RowFiles) -> Vec<Change> {
+    let text = |files: &RowFiles, of: &dyn Fn(&Certificate) -> String| {
+        files.certificate().map_or_else(|| "none".to_owned(), of)
     };
     let change = |field, of: &dyn Fn(&Certificate) -> String| Change {
         field,

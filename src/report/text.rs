@@ -431,8 +431,8 @@ fn contents(row: &Row, make: &Make, layout: &Layout) -> String {
     if let Make::NewKubeconfig { server, .. } = make {
         line("server", server.clone());
     }
-    if let Some(dates) = make.dates() {
-        line("not after", time_text(dates.not_after));
+    if let Some(validity) = make.validity() {
+        line("not after", time_text(validity.not_after));
     }
     text
 }

@@ -1,98 +1,148 @@
-//! What a tree holds now, row by row. Reading never fails as a whole: what is wrong with a file is part of the answer.
+//! What a tree holds, row by row. Reading never fails as a whole: a file that cannot be used is part of the answer.
+//!
+//! `check` judges what is in the files; here a file is only told to be missing, valid or invalid.
 
-use std::any::Any;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::catalog::{CATALOG, Place, Row};
-use crate::fs::file::Contents;
-use crate::kubeconfig::{Client, Kubeconfig};
+use crate::fs::file::{Contents, FileError, Reason};
+use crate::kubeconfig::{Credentials, Kubeconfig, KubeconfigError};
 use crate::tree::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::x509::certificate::{Certificate, CertificateError};
-use crate::x509::key::{PrivateKey, PublicKey};
+use crate::x509::chain::{CaBundle, Chain};
+use crate::x509::key::{KeyError, PrivateKey, PublicKey};
 
-/// The rows of a tree, in catalog order.
+/// Every row of a tree, in catalog order.
 #[derive(Debug)]
 pub struct Inventory {
-    entries: Vec<(&'static Row, Holding)>,
+    rows: Vec<(&'static Row, RowFiles)>,
     runs_etcd: bool,
 }
 
 /// How much is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Certificates and kubeconfigs: what a check needs. Of private key files only whether they are there.
+    /// Certificates and kubeconfigs: what a check needs. Private key files are only looked up, not read.
     Certificates,
     /// Private keys too.
     Keys,
 }
 
-/// What there is of a row.
+/// The files of a row.
 #[derive(Debug)]
-pub enum Holding {
-    /// A CA or a leaf.
-    Pair {
-        /// The certificate, then its intermediates or further CAs.
-        certificate: Found<Vec<Certificate>>,
+pub enum RowFiles {
+    /// A CA.
+    Ca {
+        /// The certificates of its file.
+        bundle: FileState<CaBundle>,
         /// The private key.
-        key: Found<KeyFile>,
+        key: FileState<KeyFile>,
+    },
+    /// A leaf in a file of its own.
+    Leaf {
+        /// The certificate with its intermediates.
+        chain: FileState<Chain>,
+        /// The private key.
+        key: FileState<KeyFile>,
     },
     /// The service-account key pair.
-    PublicPair {
-        /// The public keys of `sa.pub`.
-        public: Found<Vec<PublicKey>>,
+    ServiceAccount {
+        /// The public keys of `sa.pub`; at least one.
+        public: FileState<Vec<PublicKey>>,
         /// The private key.
-        key: Found<KeyFile>,
+        key: FileState<KeyFile>,
     },
     /// A kubeconfig.
-    Kubeconfig(Found<Box<KubeconfigFile>>),
+    Kubeconfig(FileState<Box<KubeconfigFile>>),
 }
 
-/// A file, or what became of the attempt to read it.
+/// The state of a file.
 #[derive(Debug)]
-pub enum Found<T> {
+pub enum FileState<T> {
     /// There is no such file.
-    Absent,
+    Missing,
     /// It was read.
-    Present(T),
-    /// It is there and is not what it should be.
-    Broken(Broken),
+    Valid(T),
+    /// There is something that cannot be read or used.
+    Invalid(InvalidFile),
 }
 
-/// A file that is not what it should be.
+/// A file that cannot be read or used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
-    /// Names the file and says why.
-    pub message: String,
-    /// What that means for replacing it.
-    pub fault: Fault,
+pub struct InvalidFile {
+    /// The file.
+    pub file: TreePath,
+    /// Where the file is on this machine.
+    pub path: PathBuf,
+    /// Why it cannot be used.
+    pub reason: InvalidReason,
 }
 
-/// What is wrong with a broken file.
+/// Why a file cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvalidReason {
+    /// This user may not read it; the system's error, with the path that it is about.
+    PermissionDenied(String),
+    /// It could not be read, or it is not a regular file; the error, with the path that it is about.
+    Unreadable(String),
+    /// It has several names (hard links), so replacing one would leave the others behind; how many.
+    HardLinks(u64),
+    /// The certificates in it cannot be used.
+    Certificate(CertificateError),
+    /// The private key in it cannot be used.
+    PrivateKey(KeyError),
+    /// The public keys in it cannot be used.
+    PublicKey(KeyError),
+    /// The kubeconfig cannot be used.
+    Kubeconfig(KubeconfigError),
+    /// `client-certificate-data` of the kubeconfig cannot be used.
+    ClientCertificate(CertificateError),
+    /// `client-key-data` of the kubeconfig cannot be used.
+    ClientKey(KeyError),
+}
+
+/// What an invalid file means for a command that would replace it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// What is in it: it can be replaced.
+    /// Its contents are wrong: it can be replaced.
     Contents,
-    /// There is a private key in it, where everybody can read it: that key must not be used any more.
+    /// Everybody can read the private key in it: that key must not be used any more.
     LeakedKey,
-    /// It could not be read, or it is no plain file with one name: it must not be replaced.
+    /// This user may not read it.
+    PermissionDenied,
+    /// It could not be read, or it is not a regular file with one name: it must not be replaced.
     Unreadable,
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
 }
 
 /// A private key file.
 #[derive(Debug)]
 pub enum KeyFile {
-    /// It is there; see [`Depth::Certificates`].
+    /// It exists; see [`Depth::Certificates`].
     Unread,
     /// It was read.
     Read(PrivateKey),
+}
+
+/// What there is of a CA.
+#[derive(Clone, Copy, Debug)]
+pub enum CaState<'a> {
+    /// Neither certificate nor key.
+    Missing,
+    /// The key, and no certificate.
+    KeyOnly(&'a KeyFile),
+    /// Certificate and key.
+    Local {
+        /// The certificates of its file.
+        bundle: &'a CaBundle,
+        /// The private key.
+        key: &'a KeyFile,
+    },
+    /// The certificate, and no key (kubeadm: externally managed).
+    External(&'a CaBundle),
+    /// One of its files cannot be used.
+    Invalid(&'a InvalidFile),
 }
 
 /// A kubeconfig with what it embeds or points at.
@@ -100,362 +150,440 @@ pub enum KeyFile {
 pub struct KubeconfigFile {
     /// The file.
     pub kubeconfig: Kubeconfig,
-    /// The embedded CA certificates; none if they lie in a file of their own.
-    pub ca: Option<Vec<Certificate>>,
-    /// The CA of this tree whose file it names instead.
-    pub ca_row: Option<&'static Row>,
-    /// Whether the CA's file that it names lies in the tree, and is not there.
-    pub is_ca_missing: bool,
-    /// How its user proves who it is.
-    pub client: ClientFile,
+    /// The CAs that it trusts.
+    pub ca: KubeconfigCa,
+    /// Its client certificate.
+    pub client: ClientCertificate,
 }
 
-/// The client credentials of a kubeconfig.
+/// Where a kubeconfig's CAs are.
 #[derive(Debug)]
-pub enum ClientFile {
-    /// In the file.
+pub enum KubeconfigCa {
+    /// It names none.
+    Missing,
+    /// In the kubeconfig; at least one.
+    Embedded(Vec<Certificate>),
+    /// In another file.
+    File {
+        /// The path, as the kubeconfig names it.
+        path: String,
+        /// The CA of this tree whose file it is.
+        row: Option<&'static Row>,
+        /// Whether the file should be in one of the tree's directories, and is not there.
+        is_missing: bool,
+    },
+}
+
+/// Where a kubeconfig's client certificate is.
+#[derive(Debug)]
+pub enum ClientCertificate {
+    /// In the kubeconfig.
     Embedded {
-        /// The certificate, then its intermediates.
-        chain: Vec<Certificate>,
+        /// The certificate with its intermediates.
+        chain: Chain,
         /// The key.
         key: KeyFile,
     },
     /// In the file that the kubelet renews by itself.
-    Rotating(Found<Vec<Certificate>>),
-    /// In a file of its own in one of the tree's directories.
-    Referenced {
-        /// The file, as the kubeconfig names it.
+    KubeletRotated(FileState<Chain>),
+    /// In another file in one of the tree's directories.
+    InTree {
+        /// The path, as the kubeconfig names it.
         path: String,
-        /// The certificate, then its intermediates.
-        chain: Found<Vec<Certificate>>,
+        /// The certificate with its intermediates.
+        chain: FileState<Chain>,
     },
-    /// In some other file, which is not `pki`'s to read; its path.
-    Elsewhere(String),
-    /// A token, a password or a plugin.
-    Other,
+    /// In a file outside the tree's directories, which is not read; the path, as the kubeconfig names it.
+    OutsideTree(String),
+    /// It uses a token, a password or a plugin instead.
+    Unused,
 }
 
 impl Inventory {
-    /// Reads every row of a tree, each to the depth that `depth` says.
+    /// Reads every row of a tree, each to the depth that `depth` returns.
     pub fn read(tree: &Tree, depth: impl Fn(&Row) -> Depth) -> Inventory {
         let read = |row: &'static Row| {
-            (
-                row,
-                Reader {
-                    tree,
-                    depth: depth(row),
-                }
-                .holding(row),
-            )
+            let depth = depth(row);
+            (row, Reader { tree, depth }.row_files(row))
         };
         Inventory {
-            entries: CATALOG.iter().copied().map(read).collect(),
+            rows: CATALOG.iter().copied().map(read).collect(),
             runs_etcd: tree.runs_etcd(),
         }
     }
 
-    /// Returns whether the kubelet is told to run etcd beside the API server.
+    /// Returns whether there is a static pod manifest of etcd.
     pub fn runs_etcd(&self) -> bool {
         self.runs_etcd
     }
 
-    /// Returns what there is of each row, in catalog order.
-    pub fn entries(&self) -> impl Iterator<Item = (&'static Row, &Holding)> {
-        self.entries.iter().map(|(row, holding)| (*row, holding))
+    /// Returns the files of each row, in catalog order.
+    pub fn rows(&self) -> impl Iterator<Item = (&'static Row, &RowFiles)> {
+        self.rows.iter().map(|(row, files)| (*row, files))
     }
 
-    /// Returns what there is of a row.
-    pub fn holding(&self, row: &Row) -> Option<&Holding> {
-        self.entries
+    /// Returns the files of a row.
+    pub fn row(&self, row: &Row) -> &RowFiles {
+        /// What there is of a row that is not in the catalog.
+        static NO_FILES: RowFiles = RowFiles::Kubeconfig(FileState::Missing);
+        self.rows
             .iter()
             .find(|(entry, _)| *entry == row)
-            .map(|(_, holding)| holding)
+            .map_or(&NO_FILES, |(_, files)| files)
     }
 
-    /// Returns the certificates of a CA's file, the signer's first.
-    pub fn ca_certificates(&self, ca: &Row) -> Option<&[Certificate]> {
-        match self.holding(ca) {
-            Some(Holding::Pair {
-                certificate: Found::Present(chain),
-                ..
-            }) => Some(chain),
+    /// Returns what there is of a CA.
+    pub fn ca(&self, ca: &Row) -> CaState<'_> {
+        let RowFiles::Ca { bundle, key } = self.row(ca) else {
+            return CaState::Missing;
+        };
+        match (bundle, key) {
+            (FileState::Invalid(invalid), _) | (_, FileState::Invalid(invalid)) => {
+                CaState::Invalid(invalid)
+            }
+            (FileState::Missing, FileState::Missing) => CaState::Missing,
+            (FileState::Missing, FileState::Valid(key)) => CaState::KeyOnly(key),
+            (FileState::Valid(bundle), FileState::Missing) => CaState::External(bundle),
+            (FileState::Valid(bundle), FileState::Valid(key)) => CaState::Local { bundle, key },
+        }
+    }
+
+    /// Returns the certificates of a CA's file, whatever the state of its key.
+    pub fn ca_bundle(&self, ca: &Row) -> Option<&CaBundle> {
+        match self.row(ca) {
+            RowFiles::Ca { bundle, .. } => bundle.valid(),
             _ => None,
         }
     }
 
     /// Returns whether a CA's certificate is here and its key is not (kubeadm: externally managed).
     pub fn is_external(&self, ca: &Row) -> bool {
-        matches!(
-            self.holding(ca),
-            Some(Holding::Pair {
-                certificate: Found::Present(_),
-                key: Found::Absent
-            })
-        )
+        matches!(self.ca(ca), CaState::External(_))
     }
 }
 
-impl Holding {
-    /// Returns whether there is no file of the row.
-    pub fn is_absent(&self) -> bool {
+impl RowFiles {
+    /// Returns whether the row has no file.
+    pub fn is_missing(&self) -> bool {
         match self {
-            Holding::Pair { certificate, key } => certificate.is_absent() && key.is_absent(),
-            Holding::PublicPair { public, key } => public.is_absent() && key.is_absent(),
-            Holding::Kubeconfig(file) => file.is_absent(),
+            RowFiles::Ca { bundle, key } => bundle.is_missing() && key.is_missing(),
+            RowFiles::Leaf { chain, key } => chain.is_missing() && key.is_missing(),
+            RowFiles::ServiceAccount { public, key } => public.is_missing() && key.is_missing(),
+            RowFiles::Kubeconfig(file) => file.is_missing(),
         }
     }
 
-    /// Returns the row's certificate with its intermediates, wherever it lies.
-    pub fn chain(&self) -> Option<&[Certificate]> {
+    /// Returns the row's leaf certificate with its intermediates, in whichever file it is.
+    pub fn chain(&self) -> Option<&Chain> {
         match self {
-            Holding::Pair {
-                certificate: Found::Present(chain),
-                ..
-            } => Some(chain),
-            Holding::Kubeconfig(Found::Present(file)) => match &file.client {
-                ClientFile::Embedded { chain, .. }
-                | ClientFile::Rotating(Found::Present(chain))
-                | ClientFile::Referenced {
-                    chain: Found::Present(chain),
-                    ..
-                } => Some(chain),
-                _ => None,
+            RowFiles::Leaf { chain, .. } => chain.valid(),
+            RowFiles::Kubeconfig(file) => match &file.valid()?.client {
+                ClientCertificate::Embedded { chain, .. } => Some(chain),
+                ClientCertificate::KubeletRotated(chain)
+                | ClientCertificate::InTree { chain, .. } => chain.valid(),
+                ClientCertificate::OutsideTree(_) | ClientCertificate::Unused => None,
             },
-            _ => None,
+            RowFiles::Ca { .. } | RowFiles::ServiceAccount { .. } => None,
         }
     }
 
-    /// Returns the row's certificate.
-    pub fn leaf(&self) -> Option<&Certificate> {
-        self.chain()?.first()
+    /// Returns the row's certificate: the leaf, or the CA's signer.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match self {
+            RowFiles::Ca { bundle, .. } => bundle.valid().map(|bundle| &bundle.signer),
+            _ => self.chain().map(|chain| &chain.leaf),
+        }
     }
 
     /// Returns the row's private key, if it was read.
     pub fn key(&self) -> Option<&PrivateKey> {
         match self {
-            Holding::Pair {
-                key: Found::Present(KeyFile::Read(key)),
-                ..
-            }
-            | Holding::PublicPair {
-                key: Found::Present(KeyFile::Read(key)),
-                ..
-            } => Some(key),
-            Holding::Kubeconfig(Found::Present(file)) => match &file.client {
-                ClientFile::Embedded {
-                    key: KeyFile::Read(key),
-                    ..
-                } => Some(key),
+            RowFiles::Ca { key, .. }
+            | RowFiles::Leaf { key, .. }
+            | RowFiles::ServiceAccount { key, .. } => key.valid()?.read(),
+            RowFiles::Kubeconfig(file) => match &file.valid()?.client {
+                ClientCertificate::Embedded { key, .. } => key.read(),
                 _ => None,
             },
-            _ => None,
         }
     }
 }
 
-impl<T> Found<T> {
+impl<T> FileState<T> {
     /// Returns whether there is no such file.
-    pub fn is_absent(&self) -> bool {
-        matches!(self, Found::Absent)
+    pub fn is_missing(&self) -> bool {
+        matches!(self, FileState::Missing)
     }
 
-    /// Returns what is wrong with the file, if something is.
-    pub fn broken(&self) -> Option<&Broken> {
+    /// Returns what was read.
+    pub fn valid(&self) -> Option<&T> {
         match self {
-            Found::Broken(broken) => Some(broken),
-            Found::Absent | Found::Present(_) => None,
+            FileState::Valid(value) => Some(value),
+            FileState::Missing | FileState::Invalid(_) => None,
         }
     }
 
-    fn and_then<U>(self, next: impl FnOnce(T) -> Found<U>) -> Found<U> {
+    /// Returns the file, if it cannot be used.
+    pub fn invalid(&self) -> Option<&InvalidFile> {
         match self {
-            Found::Present(value) => next(value),
-            Found::Absent => Found::Absent,
-            Found::Broken(broken) => Found::Broken(broken),
+            FileState::Invalid(invalid) => Some(invalid),
+            FileState::Missing | FileState::Valid(_) => None,
         }
     }
 }
 
+impl KeyFile {
+    /// Returns the key, if it was read.
+    pub fn read(&self) -> Option<&PrivateKey> {
+        match self {
+            KeyFile::Read(key) => Some(key),
+            KeyFile::Unread => None,
+        }
+    }
+}
+
+impl KubeconfigCa {
+    /// Returns the embedded CA certificates.
+    pub fn embedded(&self) -> Option<&[Certificate]> {
+        match self {
+            KubeconfigCa::Embedded(certificates) => Some(certificates),
+            KubeconfigCa::File { .. } | KubeconfigCa::Missing => None,
+        }
+    }
+}
+
+impl InvalidFile {
+    /// Returns what the state of the file means for a command that would replace it.
+    pub fn fault(&self) -> Fault {
+        match &self.reason {
+            InvalidReason::PermissionDenied(_) => Fault::PermissionDenied,
+            InvalidReason::Unreadable(_) | InvalidReason::HardLinks(_) => Fault::Unreadable,
+            InvalidReason::Certificate(CertificateError::PrivateKey) => Fault::LeakedKey,
+            _ => Fault::Contents,
+        }
+    }
+
+    /// Returns whether the file could not be read, so that it must not be replaced.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.fault(), Fault::PermissionDenied | Fault::Unreadable)
+    }
+}
+
+impl fmt::Display for InvalidFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            InvalidReason::PermissionDenied(error) | InvalidReason::Unreadable(error) => {
+                f.write_str(error)
+            }
+            reason => write!(f, "`{}`: {reason}", self.path.display()),
+        }
+    }
+}
+
+impl fmt::Display for InvalidReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InvalidReason::PermissionDenied(error) | InvalidReason::Unreadable(error) => {
+                f.write_str(error)
+            }
+            InvalidReason::HardLinks(links) => write!(
+                f,
+                "the file has {links} names (hard links); remove the others first"
+            ),
+            InvalidReason::Certificate(error) => error.fmt(f),
+            InvalidReason::PrivateKey(error) | InvalidReason::PublicKey(error) => error.fmt(f),
+            InvalidReason::Kubeconfig(error) => error.fmt(f),
+            InvalidReason::ClientCertificate(error) => {
+                write!(f, "client-certificate-data: {error}")
+            }
+            InvalidReason::ClientKey(error) => write!(f, "client-key-data: {error}"),
+        }
+    }
+}
+
+impl From<FileError> for InvalidReason {
+    fn from(error: FileError) -> InvalidReason {
+        match &error.reason {
+            Reason::Io(_) if error.is_permission_denied() => {
+                InvalidReason::PermissionDenied(error.to_string())
+            }
+            Reason::Io(_) | Reason::Unexpected(_) => InvalidReason::Unreadable(error.to_string()),
+        }
+    }
+}
+
+/// Reads the files of one row.
 struct Reader<'a> {
     tree: &'a Tree,
     depth: Depth,
 }
 
 impl Reader<'_> {
-    fn holding(&self, row: &Row) -> Holding {
+    fn row_files(&self, row: &'static Row) -> RowFiles {
         match row.place {
-            Place::Pair { .. } => Holding::Pair {
-                certificate: self.certificates(row),
+            Place::Pair { .. } if row.is_ca() => RowFiles::Ca {
+                bundle: self.parse(
+                    layout::certificate_file(row),
+                    CaBundle::from_pem,
+                    InvalidReason::Certificate,
+                ),
                 key: self.key(row),
             },
-            Place::PublicPair { .. } => Holding::PublicPair {
-                public: self.public_keys(row),
+            Place::Pair { .. } => RowFiles::Leaf {
+                chain: self.parse(
+                    layout::certificate_file(row),
+                    Chain::from_pem,
+                    InvalidReason::Certificate,
+                ),
                 key: self.key(row),
             },
-            Place::Kubeconfig { .. } => Holding::Kubeconfig(self.kubeconfig(row)),
+            Place::PublicPair { .. } => RowFiles::ServiceAccount {
+                public: self.parse(
+                    layout::certificate_file(row),
+                    PublicKey::from_pem,
+                    InvalidReason::PublicKey,
+                ),
+                key: self.key(row),
+            },
+            Place::Kubeconfig { .. } => RowFiles::Kubeconfig(self.kubeconfig(row)),
         }
     }
 
-    fn certificates(&self, row: &Row) -> Found<Vec<Certificate>> {
-        self.parse(layout::certificate_file(row), Certificate::chain_from_pem)
-    }
-
-    fn public_keys(&self, row: &Row) -> Found<Vec<PublicKey>> {
-        self.parse(layout::certificate_file(row), PublicKey::from_pem)
-    }
-
-    fn key(&self, row: &Row) -> Found<KeyFile> {
+    fn key(&self, row: &Row) -> FileState<KeyFile> {
         let file = layout::key_file(row);
+        let read = |bytes: &[u8]| PrivateKey::from_pem(bytes).map(KeyFile::Read);
         match self.depth {
-            Depth::Keys => self.parse(file, |bytes| PrivateKey::from_pem(bytes).map(KeyFile::Read)),
+            Depth::Keys => self.parse(file, read, InvalidReason::PrivateKey),
             Depth::Certificates if file.is_some_and(|file| self.tree.exists(&file)) => {
-                Found::Present(KeyFile::Unread)
+                FileState::Valid(KeyFile::Unread)
             }
-            Depth::Certificates => Found::Absent,
+            Depth::Certificates => FileState::Missing,
         }
     }
 
-    fn kubeconfig(&self, row: &Row) -> Found<Box<KubeconfigFile>> {
+    fn kubeconfig(&self, row: &Row) -> FileState<Box<KubeconfigFile>> {
         let Some(file) = layout::kubeconfig_file(row) else {
-            return Found::Absent;
+            return FileState::Missing;
         };
-        let broken = |error: &dyn fmt::Display| self.broken(&file, error);
-        self.parse(Some(file.clone()), Kubeconfig::parse)
-            .and_then(|kubeconfig| {
-                let ca = match kubeconfig.ca() {
-                    Ok(ca) => ca,
-                    Err(error) => return Found::Broken(broken(&error)),
-                };
-                let client = match kubeconfig.client() {
-                    Ok(Client::Embedded { certificate, key }) => {
-                        let chain = match Certificate::chain_from_pem(&certificate) {
-                            Ok(chain) => chain,
-                            Err(error) => {
-                                return Found::Broken(broken(&format!(
-                                    "client-certificate-data: {error}"
-                                )));
-                            }
-                        };
-                        let key = match self.depth {
-                            Depth::Certificates => KeyFile::Unread,
-                            Depth::Keys => match PrivateKey::from_pem(&key) {
-                                Ok(key) => KeyFile::Read(key),
-                                Err(error) => {
-                                    return Found::Broken(broken(&format!(
-                                        "client-key-data: {error}"
-                                    )));
-                                }
-                            },
-                        };
-                        ClientFile::Embedded { chain, key }
-                    }
-                    Ok(Client::Files { certificate }) => self.referenced(certificate),
-                    Ok(Client::Other) => ClientFile::Other,
-                    Err(error) => return Found::Broken(broken(&error)),
-                };
-                let ca_row = self.ca_row(&kubeconfig);
-                let is_ca_missing = kubeconfig
-                    .ca_file()
-                    .and_then(|path| self.tree.layout.locate(path))
-                    .is_some_and(|file| !self.tree.exists(&file));
-                Found::Present(Box::new(KubeconfigFile {
-                    kubeconfig,
-                    ca,
-                    ca_row,
-                    is_ca_missing,
-                    client,
-                }))
-            })
+        let state = self.parse(
+            Some(file.clone()),
+            Kubeconfig::parse,
+            InvalidReason::Kubeconfig,
+        );
+        let kubeconfig = match state {
+            FileState::Valid(kubeconfig) => kubeconfig,
+            FileState::Missing => return FileState::Missing,
+            FileState::Invalid(invalid) => return FileState::Invalid(invalid),
+        };
+        match self.kubeconfig_file(kubeconfig) {
+            Ok(kubeconfig) => FileState::Valid(Box::new(kubeconfig)),
+            Err(reason) => FileState::Invalid(self.invalid(&file, reason)),
+        }
     }
 
-    fn ca_row(&self, kubeconfig: &Kubeconfig) -> Option<&'static Row> {
-        let named = self.tree.layout.locate(kubeconfig.ca_file()?)?;
+    fn kubeconfig_file(&self, kubeconfig: Kubeconfig) -> Result<KubeconfigFile, InvalidReason> {
+        let ca = match kubeconfig.ca().map_err(InvalidReason::Kubeconfig)? {
+            Some(certificates) => KubeconfigCa::Embedded(certificates),
+            None => kubeconfig
+                .ca_file()
+                .map_or(KubeconfigCa::Missing, |path| self.ca_file(path)),
+        };
+        let credentials = kubeconfig
+            .credentials()
+            .map_err(InvalidReason::Kubeconfig)?;
+        let client = match credentials {
+            Credentials::Embedded { certificate, key } => ClientCertificate::Embedded {
+                chain: Chain::from_pem(&certificate).map_err(InvalidReason::ClientCertificate)?,
+                key: match self.depth {
+                    Depth::Certificates => KeyFile::Unread,
+                    Depth::Keys => PrivateKey::from_pem(&key)
+                        .map(KeyFile::Read)
+                        .map_err(InvalidReason::ClientKey)?,
+                },
+            },
+            Credentials::CertificateFiles { certificate } => self.client_file(certificate),
+            Credentials::NoCertificate => ClientCertificate::Unused,
+        };
+        Ok(KubeconfigFile {
+            kubeconfig,
+            ca,
+            client,
+        })
+    }
+
+    fn ca_file(&self, path: &str) -> KubeconfigCa {
+        let file = self.tree.layout.locate(path);
         let is_named = |row: &&&'static Row| {
-            row.is_ca() && layout::certificate_file(row).as_ref() == Some(&named)
+            row.is_ca() && file.is_some() && layout::certificate_file(row) == file
         };
-        CATALOG.iter().find(is_named).copied()
+        KubeconfigCa::File {
+            path: path.to_owned(),
+            row: CATALOG.iter().find(is_named).copied(),
+            is_missing: file.as_ref().is_some_and(|file| !self.tree.exists(file)),
+        }
     }
 
-    /// Only what lies in the tree's directories is read; any other path may lead anywhere.
-    fn referenced(&self, path: String) -> ClientFile {
+    /// Only files in the tree's directories are read; any other path may lead anywhere.
+    fn client_file(&self, path: String) -> ClientCertificate {
+        let read = |file| {
+            self.parse(
+                Some(file),
+                Chain::from_pem_with_key,
+                InvalidReason::Certificate,
+            )
+        };
         let is_kubelets = Path::new(&path)
             .file_name()
             .is_some_and(|name| name == KUBELET_CLIENT_CURRENT);
         if is_kubelets {
             let file = TreePath::new(Root::Kubelet, KUBELET_CLIENT_CURRENT);
-            return ClientFile::Rotating(self.parse(Some(file), Certificate::chain_beside_key));
+            return ClientCertificate::KubeletRotated(read(file));
         }
         match self.tree.layout.locate(&path) {
-            Some(file) => ClientFile::Referenced {
-                chain: self.parse(Some(file), Certificate::chain_beside_key),
+            Some(file) => ClientCertificate::InTree {
                 path,
+                chain: read(file),
             },
-            None => ClientFile::Elsewhere(path),
+            None => ClientCertificate::OutsideTree(path),
         }
     }
 
-    fn parse<T, E: fmt::Display + 'static>(
+    fn parse<T, E>(
         &self,
         file: Option<TreePath>,
         parse: impl FnOnce(&[u8]) -> Result<T, E>,
-    ) -> Found<T> {
+        reason: impl FnOnce(E) -> InvalidReason,
+    ) -> FileState<T> {
         let Some(file) = file else {
-            return Found::Absent;
+            return FileState::Missing;
         };
-        let unreadable = |message| {
-            Found::Broken(Broken {
-                message,
-                fault: Fault::Unreadable,
-            })
+        let contents = match self.tree.read(&file) {
+            Ok(Some(contents)) => contents,
+            Ok(None) => return FileState::Missing,
+            Err(error) => return FileState::Invalid(self.invalid(&file, error.into())),
         };
-        match self.tree.read(&file) {
-            Ok(None) => Found::Absent,
-            Err(error) => unreadable(error.to_string()),
-            // Whoever replaces one of its names leaves the others behind.
-            Ok(Some(contents))
-                if self.depth == Depth::Keys && self.has_foreign_name(&file, &contents) =>
-            {
-                unreadable(
-                    self.broken(
-                        &file,
-                        &format!(
-                            "the file has {} names (hard links); remove the others first",
-                            contents.links
-                        ),
-                    )
-                    .message,
-                )
-            }
-            Ok(Some(Contents { bytes, .. })) => match parse(&bytes) {
-                Ok(value) => Found::Present(value),
-                Err(error) => {
-                    let leaked =
-                        (&error as &dyn Any).downcast_ref() == Some(&CertificateError::PrivateKey);
-                    let fault = if leaked {
-                        Fault::LeakedKey
-                    } else {
-                        Fault::Contents
-                    };
-                    Found::Broken(Broken {
-                        fault,
-                        ..self.broken(&file, &error)
-                    })
-                }
-            },
+        // A command that replaces one name of a file would leave the others behind.
+        if self.depth == Depth::Keys && self.has_foreign_name(&file, &contents) {
+            let reason = InvalidReason::HardLinks(contents.links);
+            return FileState::Invalid(self.invalid(&file, reason));
+        }
+        match parse(&contents.bytes) {
+            Ok(value) => FileState::Valid(value),
+            Err(error) => FileState::Invalid(self.invalid(&file, reason(error))),
         }
     }
 
-    /// A transaction that was cut off has given the old file a second name, which the next one removes.
+    /// A transaction that was interrupted has given the old file a second name, which the next one removes.
     fn has_foreign_name(&self, file: &TreePath, contents: &Contents) -> bool {
         let own = 1 + u64::from(self.tree.has_kept(file));
         contents.links > own
     }
 
-    fn broken(&self, file: &TreePath, error: &dyn fmt::Display) -> Broken {
-        let message = format!("`{}`: {error}", self.tree.layout.path(file).display());
-        Broken {
-            message,
-            fault: Fault::Contents,
+    fn invalid(&self, file: &TreePath, reason: InvalidReason) -> InvalidFile {
+        InvalidFile {
+            file: file.clone(),
+            path: self.tree.layout.path(file),
+            reason,
         }
     }
 }

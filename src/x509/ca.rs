@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 use x509_cert::ext::Extension;
 
 use super::certificate::Certificate;
-use super::chain::{can_judge, is_signed_by};
+use super::chain::CaBundle;
+use super::verify::{has_supported_signature, is_signed_by};
 use crate::util::escape::tame;
 
 /// Why a CA must not issue.
@@ -22,27 +23,28 @@ pub enum IssuerError {
     /// The key is another certificate's.
     KeyMismatch,
     /// A self-signed CA certificate whose signature does not verify.
-    Damaged,
+    BadSelfSignature,
     /// The signature is not that of the issuer behind it; the issuer's name.
-    NotByIssuer(String),
+    BadIssuerSignature(String),
     /// Nothing shows whose signature it is: it names no key, and its issuer is not behind it; the issuer's name.
-    Unproven(String),
+    UnprovenSignature(String),
     /// Something is wrong with another certificate of its file: its position, from 1, and the reason.
-    Other(usize, Box<IssuerError>),
+    OtherCertificate(usize, Box<IssuerError>),
     /// A signature algorithm that nothing accepts any more, such as SHA-1.
     WeakSignature,
     /// A critical extension that is not known here; its identifier.
     UnknownCritical(String),
 }
 
-/// Checks that the first certificate of a file is a CA's and valid at `now`, whether or not its key is at hand, and returns it.
+/// Checks that the signer of a CA's file is a CA certificate that is valid at `now`. No key is needed.
 ///
-/// What stands behind it may be its issuer, or any other CA; each has to be as it was signed, as far as that can be told.
-pub fn check_ca(chain: &[Certificate], now: OffsetDateTime) -> Result<&Certificate, IssuerError> {
-    let certificate = match chain.first() {
-        Some(certificate) if certificate.is_ca() => certificate,
-        _ => return Err(IssuerError::NotCa),
-    };
+/// The other certificates of the file may be its issuers or any other CAs. Their signatures are verified as far as the file
+/// holds their issuers.
+pub fn check_ca(bundle: &CaBundle, now: OffsetDateTime) -> Result<(), IssuerError> {
+    let certificate = &bundle.signer;
+    if !certificate.is_ca() {
+        return Err(IssuerError::NotCa);
+    }
     if let Some(extension) = certificate
         .extensions()
         .iter()
@@ -50,18 +52,19 @@ pub fn check_ca(chain: &[Certificate], now: OffsetDateTime) -> Result<&Certifica
     {
         return Err(IssuerError::UnknownCritical(extension.extn_id.to_string()));
     }
-    if !can_judge(certificate) {
+    if !has_supported_signature(certificate) {
         return Err(IssuerError::WeakSignature);
     }
-    check_signature(chain, 0)?;
-    check_others(chain)?;
+    let certificates = bundle.certificates();
+    check_signature(&certificates, 0)?;
+    check_others(&certificates)?;
     if certificate.not_after() < now {
         return Err(IssuerError::Expired(certificate.not_after()));
     }
     if certificate.not_before() > now {
         return Err(IssuerError::NotYetValid(certificate.not_before()));
     }
-    Ok(certificate)
+    Ok(())
 }
 
 /// How many certificates behind the first one, and how many possible issuers of each, are looked at: a file of a mebibyte holds
@@ -70,19 +73,21 @@ const MOST_OTHERS: usize = 16;
 const MOST_ISSUERS: usize = 4;
 
 /// Checks what lies behind the first certificate of a file: it is trusted as well, and goes into the kubeconfigs.
-fn check_others(chain: &[Certificate]) -> Result<(), IssuerError> {
+fn check_others(chain: &[&Certificate]) -> Result<(), IssuerError> {
     let Some(first) = chain.first() else {
         return Ok(());
     };
     let mut seen = HashSet::from([first.der()]);
     let others = chain.iter().enumerate();
-    let others = others.filter(|(_, other)| seen.insert(other.der()) && can_judge(other));
+    let others =
+        others.filter(|(_, other)| seen.insert(other.der()) && has_supported_signature(other));
     for (index, other) in others.take(MOST_OTHERS) {
         match check_signature(chain, index) {
             // It may be one below a CA elsewhere, but the issuer of the first one should be known for what it is.
-            Err(IssuerError::Unproven(_)) if !is_signed_by(first, other) => {}
+            Err(IssuerError::UnprovenSignature(_)) if !is_signed_by(first, other) => {}
             checked => {
-                checked.map_err(|error| IssuerError::Other(index + 1, Box::new(error)))?;
+                checked
+                    .map_err(|error| IssuerError::OtherCertificate(index + 1, Box::new(error)))?;
             }
         }
     }
@@ -94,7 +99,7 @@ fn check_others(chain: &[Certificate]) -> Result<(), IssuerError> {
 ///
 /// The first one signs, so of that, and of the one that signed it, a name alone is a claim. Besides there may be any CA, also one
 /// that another CA of the same name, with another key, has signed.
-fn check_signature(chain: &[Certificate], index: usize) -> Result<(), IssuerError> {
+fn check_signature(chain: &[&Certificate], index: usize) -> Result<(), IssuerError> {
     let Some(certificate) = chain.get(index) else {
         return Ok(());
     };
@@ -115,6 +120,7 @@ fn check_signature(chain: &[Certificate], index: usize) -> Result<(), IssuerErro
     let mut seen = HashSet::from([certificate.der()]);
     let mut issuers: Vec<_> = chain
         .iter()
+        .copied()
         .filter(may_be_issuer)
         .filter(|other| seen.insert(other.der()))
         .collect();
@@ -129,19 +135,19 @@ fn check_signature(chain: &[Certificate], index: usize) -> Result<(), IssuerErro
     let names_itself = named.is_some() && named == certificate.subject_key_id();
     let claims_itself = certificate.is_self_issued() && (is_strict || named.is_none());
     if names_itself || claims_itself {
-        return Err(IssuerError::Damaged);
+        return Err(IssuerError::BadSelfSignature);
     }
     // Of so many the true one may be one that was not tried.
     if issuers.len() > MOST_ISSUERS {
         return Ok(());
     }
     if !issuers.is_empty() {
-        return Err(IssuerError::NotByIssuer(issuer.to_string()));
+        return Err(IssuerError::BadIssuerSignature(issuer.to_string()));
     }
     // RFC 5280 section 4.2.1.1: only a self-signed certificate may leave out the identifier of its issuer's key.
     match certificate.names_its_issuer() {
         true => Ok(()),
-        false => Err(IssuerError::Unproven(issuer.to_string())),
+        false => Err(IssuerError::UnprovenSignature(issuer.to_string())),
     }
 }
 
@@ -178,16 +184,16 @@ impl fmt::Display for IssuerError {
             IssuerError::UnknownCritical(oid) => {
                 write!(f, "it has a critical extension that is not known here, {oid}; most verifiers refuse it")
             }
-            IssuerError::Damaged => f.write_str("its own signature does not verify: the file is damaged"),
-            IssuerError::Other(position, error) => {
+            IssuerError::BadSelfSignature => f.write_str("its own signature does not verify: the file is damaged"),
+            IssuerError::OtherCertificate(position, error) => {
                 write!(f, "certificate {position} of its file is damaged: {error}")
             }
-            IssuerError::NotByIssuer(issuer) => write!(
+            IssuerError::BadIssuerSignature(issuer) => write!(
                 f,
                 "its signature is not that of its issuer, `{}`, whose certificate is behind it",
                 tame(issuer)
             ),
-            IssuerError::Unproven(issuer) => write!(
+            IssuerError::UnprovenSignature(issuer) => write!(
                 f,
                 "nothing shows that it is undamaged: its issuer, `{}`, is not behind it in its file, and it has no authority key identifier",
                 tame(issuer)

@@ -20,6 +20,7 @@ use x509_cert::name::Name;
 use super::key::{PublicKey, sha256, unix_lines};
 use super::pem::{blocks, label};
 use super::san::San;
+use super::validity::Validity;
 use crate::util::escape::tame;
 use crate::x509::usage::Usage;
 
@@ -80,11 +81,11 @@ impl Certificate {
         Ok(certificate)
     }
 
-    /// Reads a certificate file: the certificate first, then its intermediates or further CAs. Never empty.
+    /// Reads the certificates of a PEM file that everybody may read, in their order; at least one.
     ///
     /// Text around the blocks is passed over, as Go's `encoding/pem` does.
-    pub fn chain_from_pem(text: &[u8]) -> Result<Vec<Certificate>, CertificateError> {
-        let chain = Certificate::chain_beside_key(text)?;
+    pub fn list_from_pem(text: &[u8]) -> Result<Vec<Certificate>, CertificateError> {
+        let chain = Certificate::list_from_pem_with_key(text)?;
         // The key of a `.crt`, which is 0644, is everybody's.
         if memmem::find(text, PRIVATE_KEY).is_some() {
             return Err(CertificateError::PrivateKey);
@@ -92,8 +93,8 @@ impl Certificate {
         Ok(chain)
     }
 
-    /// Reads the certificates of a private file that holds their key as well, such as the kubelet's.
-    pub fn chain_beside_key(text: &[u8]) -> Result<Vec<Certificate>, CertificateError> {
+    /// Reads the certificates of a private PEM file, in their order; at least one. It may hold a key too.
+    pub fn list_from_pem_with_key(text: &[u8]) -> Result<Vec<Certificate>, CertificateError> {
         if text.is_empty() {
             return Err(CertificateError::Empty);
         }
@@ -195,6 +196,14 @@ impl Certificate {
         to_offset(self.parsed.tbs_certificate().validity().not_after)
     }
 
+    /// Returns the time during which the certificate is valid.
+    pub fn validity(&self) -> Validity {
+        Validity {
+            not_before: self.not_before(),
+            not_after: self.not_after(),
+        }
+    }
+
     /// Returns the subject's public key.
     pub fn public_key(&self) -> PublicKey {
         // The structure was decoded from DER a moment ago, so it encodes again; an empty key matches nothing.
@@ -217,8 +226,8 @@ impl Certificate {
         matches!(basic, Some((true, BasicConstraints { ca: true, .. }))) && may_sign
     }
 
-    /// Returns whether the certificate claims to be a CA, however incompletely.
-    pub fn claims_ca(&self) -> bool {
+    /// Returns whether basicConstraints say that this is a CA, critical or not.
+    pub fn has_ca_flag(&self) -> bool {
         self.extension::<BasicConstraints>()
             .is_some_and(|(_, basic)| basic.ca)
     }

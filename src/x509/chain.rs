@@ -1,261 +1,115 @@
-//! Judges a chain with webpki, an implementation that shares nothing with the one that issues.
+//! The certificates of one file: those of a leaf with its intermediates, and those of a CA with other trusted CAs.
+//!
+//! Neither is ever empty. `verify` judges a chain, `ca` a CA.
 
-use std::fmt;
-use std::time::Duration;
+use super::certificate::{Certificate, CertificateError};
 
-use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
-use time::OffsetDateTime;
-use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
-use x509_cert::der::asn1::BitStringRef;
-use x509_cert::der::{Decode, Encode, Reader, SliceReader};
-use x509_cert::spki::SubjectPublicKeyInfoRef;
-
-use super::certificate::Certificate;
-use crate::x509::usage::Usage;
-
-/// Why a certificate does not verify.
+/// A leaf certificate with the intermediates that follow it in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VerifyError {
-    /// The certificate's validity has ended.
-    Expired(OffsetDateTime),
-    /// The certificate's validity has not begun.
-    NotYetValid(OffsetDateTime),
-    /// A certificate between it and the CA is not valid at that time.
-    Intermediate,
-    /// No path leads to the CA.
-    UnknownIssuer,
-    /// The signature is not the CA's.
-    BadSignature,
-    /// The extended key usage lacks what is asked for.
-    Usage(Usage),
-    /// The CA's own extended key usage lacks what is asked for.
-    IssuerUsage(Usage),
-    /// A signature algorithm that is not accepted any more, such as SHA-1.
-    WeakSignature,
-    /// The CA may not sign for one of its names.
-    NameConstraints,
-    /// The leaf is a CA certificate.
-    LeafIsCa,
-    /// Anything else; the library's name of it.
-    Other(String),
+pub struct Chain {
+    /// The first certificate of the file.
+    pub leaf: Certificate,
+    /// The other certificates of the file, in their order.
+    pub intermediates: Vec<Certificate>,
 }
 
-/// Verifies that `chain` (leaf first, then intermediates) leads to one of `anchors` and may be used for `usage` at `now`.
+/// The certificates of a CA's file: the one that belongs to the CA's key, and others that are trusted beside it.
 ///
-/// The anchors are trusted as they stand: their own dates and flags are for the caller to check.
-pub fn verify(
-    chain: &[Certificate],
-    anchors: &[Certificate],
-    usage: Usage,
-    now: OffsetDateTime,
-) -> Result<(), VerifyError> {
-    let other = |error: webpki::Error| VerifyError::Other(error.to_string());
-    // webpki takes an anchor for what it is used for; Go does not (`crypto/x509`, `isValid`).
-    if !anchors.iter().any(|anchor| anchor.allows(usage)) {
-        return Err(VerifyError::IssuerUsage(usage));
-    }
-    let Some((leaf, rest)) = chain.split_first() else {
-        return Err(VerifyError::Other("no certificate".to_owned()));
-    };
-    if leaf.claims_ca() {
-        return Err(VerifyError::LeafIsCa);
-    }
-    let anchor_ders: Vec<_> = anchors
-        .iter()
-        .map(|anchor| CertificateDer::from(anchor.der()))
-        .collect();
-    let anchors: Vec<_> = anchor_ders
-        .iter()
-        .map(anchor_from_trusted_cert)
-        .collect::<Result<_, _>>()
-        .map_err(other)?;
-    let intermediates: Vec<_> = rest
-        .iter()
-        .map(|certificate| CertificateDer::from(certificate.der()))
-        .collect();
-    let leaf_der = CertificateDer::from(leaf.der());
-    let key_usage = match usage {
-        Usage::ServerAuth => KeyUsage::server_auth(),
-        Usage::ClientAuth => KeyUsage::client_auth(),
-    };
-    EndEntityCert::try_from(&leaf_der)
-        .map_err(other)?
-        .verify_for_usage(
-            webpki::ALL_VERIFICATION_ALGS,
-            &anchors,
-            &intermediates,
-            unix_time(now),
-            key_usage,
-            None,
-            None,
-        )
-        .map(|_| ())
-        .map_err(|error| match error {
-            webpki::Error::CertExpired { .. } if leaf.not_after() < now => {
-                VerifyError::Expired(leaf.not_after())
-            }
-            webpki::Error::CertNotValidYet { .. } if leaf.not_before() > now => {
-                VerifyError::NotYetValid(leaf.not_before())
-            }
-            webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => {
-                VerifyError::Intermediate
-            }
-            webpki::Error::UnknownIssuer => VerifyError::UnknownIssuer,
-            webpki::Error::InvalidSignatureForPublicKey => VerifyError::BadSignature,
-            webpki::Error::RequiredEkuNotFoundContext(_) => VerifyError::Usage(usage),
-            webpki::Error::CaUsedAsEndEntity => VerifyError::LeafIsCa,
-            webpki::Error::NameConstraintViolation => VerifyError::NameConstraints,
-            webpki::Error::UnsupportedSignatureAlgorithmContext(_) => VerifyError::WeakSignature,
-            // A CA of the same name with another kind of key.
-            webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-                VerifyError::UnknownIssuer
-            }
-            error => VerifyError::Other(error.to_string()),
+/// kubeadm signs with the first certificate only (`pkiutil.TryLoadCertAndKeyFromDisk`); every component trusts all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaBundle {
+    /// The first certificate of the file: the issuer of new leaves.
+    pub signer: Certificate,
+    /// The other certificates of the file, in their order: issuers of the signer, and CAs before or after a rotation.
+    pub others: Vec<Certificate>,
+}
+
+impl Chain {
+    /// Reads a PEM file that everybody may read: the leaf first, then its intermediates.
+    pub fn from_pem(text: &[u8]) -> Result<Chain, CertificateError> {
+        let (leaf, intermediates) = split(Certificate::list_from_pem(text)?)?;
+        Ok(Chain {
+            leaf,
+            intermediates,
         })
-}
-
-/// Returns whether `issuer`'s key made the signature on `certificate`.
-pub fn is_signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
-    Signed::split(certificate.der())
-        .is_ok_and(|signed| signed.is_signed_with(issuer.public_key().spki()))
-}
-
-/// Returns whether a certificate claims to be signed by one of these CAs, and none of them did: it has been changed since.
-///
-/// Every cluster's CA is called `kubernetes`, the former one of this cluster as well, so where the certificate names a key only
-/// that counts. One that names none is of an old release, or was damaged just there: nothing but the signature tells.
-pub fn is_damaged(certificate: &Certificate, issuers: &[Certificate]) -> bool {
-    let named = certificate.authority_key_id();
-    let is_named = |issuer: &Certificate| match (&named, issuer.subject_key_id()) {
-        (Some(named), own) => own.as_ref() == Some(named),
-        (None, _) => certificate.issuer() == issuer.subject(),
-    };
-    can_judge(certificate)
-        && issuers.iter().any(is_named)
-        && !issuers
-            .iter()
-            .any(|issuer| is_signed_by(certificate, issuer))
-}
-
-/// Returns whether a certificate names one of these CAs as its issuer, by key or by name, and none of them signed it.
-pub fn is_falsely_claimed(certificate: &Certificate, issuers: &[Certificate]) -> bool {
-    let named = certificate.authority_key_id();
-    let claims = |issuer: &Certificate| {
-        certificate.issuer() == issuer.subject()
-            || (named.is_some() && named == issuer.subject_key_id())
-    };
-    issuers.iter().any(claims)
-        && !issuers
-            .iter()
-            .any(|issuer| is_signed_by(certificate, issuer))
-}
-
-/// Returns whether the signature on a certificate is of a kind that is still accepted.
-pub fn can_judge(certificate: &Certificate) -> bool {
-    Signed::split(certificate.der()).is_ok_and(|signed| signed.is_accepted())
-}
-
-/// The parts of a signed structure (RFC 5280 section 4.1.1, RFC 2986 section 4.2), as they are encoded.
-///
-/// A decoded body must not be encoded again to check its signature: the library puts sets in order, and not everybody who
-/// signed one did.
-pub(super) struct Signed<'a> {
-    body: &'a [u8],
-    algorithm: &'a [u8],
-    signature: &'a [u8],
-}
-
-impl<'a> Signed<'a> {
-    /// Takes a DER structure apart.
-    pub(super) fn split(der: &'a [u8]) -> x509_cert::der::Result<Signed<'a>> {
-        let mut reader = SliceReader::new(der)?;
-        let signed = reader.sequence(|reader| {
-            let body = reader.tlv_bytes()?;
-            let algorithm = reader.tlv_bytes()?;
-            let signature = BitStringRef::decode(reader)?;
-            Ok::<_, x509_cert::der::Error>(Signed {
-                body,
-                algorithm,
-                // A signature that does not end with an octet is none.
-                signature: signature.as_bytes().unwrap_or_default(),
-            })
-        })?;
-        reader.finish()?;
-        Ok(signed)
     }
 
-    /// Returns whether the signature algorithm is one that is still accepted.
-    pub(super) fn is_accepted(&self) -> bool {
-        self.candidates().next().is_some()
+    /// Reads the certificates of a private file that also holds their key, such as the kubelet's.
+    pub fn from_pem_with_key(text: &[u8]) -> Result<Chain, CertificateError> {
+        let (leaf, intermediates) = split(Certificate::list_from_pem_with_key(text)?)?;
+        Ok(Chain {
+            leaf,
+            intermediates,
+        })
     }
 
-    /// Returns whether the key in this DER SubjectPublicKeyInfo made the signature.
-    pub(super) fn is_signed_with(&self, spki: &[u8]) -> bool {
-        let Ok(spki) = SubjectPublicKeyInfoRef::from_der(spki) else {
-            return false;
-        };
-        let Ok(kind) = spki.algorithm.to_der() else {
-            return false;
-        };
-        let key = spki.subject_public_key.raw_bytes();
-        self.candidates()
-            .filter(|candidate| is_body_of(candidate.public_key_alg_id().as_ref(), &kind))
-            .any(|candidate| {
-                candidate
-                    .verify_signature(key, self.body, self.signature)
-                    .is_ok()
-            })
+    /// Returns all certificates, the leaf first.
+    pub fn certificates(&self) -> Vec<&Certificate> {
+        std::iter::once(&self.leaf)
+            .chain(&self.intermediates)
+            .collect()
     }
 
-    fn candidates(&self) -> impl Iterator<Item = &'static dyn SignatureVerificationAlgorithm> {
-        webpki::ALL_VERIFICATION_ALGS
-            .iter()
-            .copied()
-            .filter(|candidate| is_body_of(candidate.signature_alg_id().as_ref(), self.algorithm))
+    /// Returns the certificates as PEM, the leaf first.
+    pub fn to_pem(&self) -> String {
+        to_pem(&self.certificates())
     }
 }
 
-/// Returns whether `sequence` is a DER SEQUENCE with this body: webpki keeps algorithm identifiers without the header.
-fn is_body_of(body: &[u8], sequence: &[u8]) -> bool {
-    x509_cert::der::asn1::AnyRef::from_der(sequence).is_ok_and(|any| any.value() == body)
+impl CaBundle {
+    /// Reads the PEM file of a CA: the signer first, then other trusted CAs.
+    pub fn from_pem(text: &[u8]) -> Result<CaBundle, CertificateError> {
+        let (signer, others) = split(Certificate::list_from_pem(text)?)?;
+        Ok(CaBundle { signer, others })
+    }
+
+    /// Returns all certificates, the signer first.
+    pub fn certificates(&self) -> Vec<&Certificate> {
+        std::iter::once(&self.signer).chain(&self.others).collect()
+    }
+
+    /// Returns whether a certificate is one of the bundle.
+    pub fn contains(&self, certificate: &Certificate) -> bool {
+        self.signer == *certificate || self.others.contains(certificate)
+    }
+
+    /// Returns the certificates as PEM, the signer first.
+    pub fn to_pem(&self) -> String {
+        to_pem(&self.certificates())
+    }
 }
 
-fn unix_time(time: OffsetDateTime) -> UnixTime {
-    UnixTime::since_unix_epoch(Duration::from_secs(
-        u64::try_from(time.unix_timestamp()).unwrap_or(0),
-    ))
-}
-
-impl fmt::Display for VerifyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            VerifyError::Expired(at) => write!(f, "it expired on {}", at.date()),
-            VerifyError::NotYetValid(at) => write!(
-                f,
-                "it is not valid before {} (is the clock right?)",
-                at.date()
-            ),
-            VerifyError::Intermediate => {
-                f.write_str("a certificate behind it has expired, or is not valid yet")
-            }
-            VerifyError::UnknownIssuer => f.write_str("it is not signed by its CA"),
-            VerifyError::BadSignature => f.write_str(
-                "its signature is wrong: it is damaged, or another CA of that name made it",
-            ),
-            VerifyError::Usage(usage) => write!(f, "its extended key usage lacks {}", usage.name()),
-            VerifyError::IssuerUsage(usage) => {
-                write!(f, "the extended key usage of its CA lacks {}", usage.name())
-            }
-            VerifyError::WeakSignature => f.write_str(
-                "it is signed with an algorithm that is not accepted any more, such as SHA-1",
-            ),
-            VerifyError::NameConstraints => {
-                f.write_str("its CA has name constraints that exclude one of its names")
-            }
-            VerifyError::LeafIsCa => f.write_str("it is a CA certificate, want a leaf"),
-            VerifyError::Other(reason) => write!(f, "it does not verify: {reason}"),
+impl From<Certificate> for Chain {
+    fn from(leaf: Certificate) -> Chain {
+        Chain {
+            leaf,
+            intermediates: Vec::new(),
         }
     }
 }
 
-impl std::error::Error for VerifyError {}
+impl From<Certificate> for CaBundle {
+    fn from(signer: Certificate) -> CaBundle {
+        CaBundle {
+            signer,
+            others: Vec::new(),
+        }
+    }
+}
+
+fn split(
+    certificates: Vec<Certificate>,
+) -> Result<(Certificate, Vec<Certificate>), CertificateError> {
+    let mut certificates = certificates.into_iter();
+    match certificates.next() {
+        Some(first) => Ok((first, certificates.collect())),
+        None => Err(CertificateError::NoCertificate(Vec::new())),
+    }
+}
+
+fn to_pem(certificates: &[&Certificate]) -> String {
+    certificates
+        .iter()
+        .map(|certificate| certificate.to_pem())
+        .collect()
+}

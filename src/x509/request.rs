@@ -22,11 +22,11 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 use super::certificate::{
     Known, check_extensions, find_extension, general_name_text, to_san, usage_oid, usage_text,
 };
-use super::chain::Signed;
 use super::key::{EC_PUBLIC_KEY, PublicKey, RSA_ENCRYPTION, unix_lines};
 use super::pem::{blocks, label};
 use super::san::San;
 use super::sign::{COMMON_NAME, ORGANIZATION};
+use super::verify::Signed;
 use crate::catalog::{Profile, Row};
 use crate::util::escape::quote;
 
@@ -246,7 +246,7 @@ impl CertificateRequest {
     }
 
     /// Returns whether the certificate is to be a CA's.
-    pub fn claims_ca(&self) -> bool {
+    pub fn has_ca_flag(&self) -> bool {
         self.extension::<BasicConstraints>()
             .is_some_and(|basic| basic.ca)
     }
@@ -330,7 +330,7 @@ pub fn judge(request: &CertificateRequest, policy: &Policy<'_>) -> Vec<Finding> 
     let beyond = beyond.filter(|usage| !granted.contains(usage));
     findings.extend(some(beyond.map(|oid| usage_text(&oid)).collect()).map(Finding::Usages));
 
-    if request.claims_ca() {
+    if request.has_ca_flag() {
         findings.push(Finding::Ca);
     }
     let (of_ca, other): (Vec<_>, Vec<_>) = request

@@ -29,15 +29,17 @@ use x509_cert::spki::{
     self, AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier, EncodePublicKey,
     SignatureBitStringEncoding, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef,
 };
-use x509_cert::time::{Time, Validity};
+use x509_cert::time::Time;
 use x509_cert::{TbsCertificate, attr::AttributeTypeAndValue, builder};
 
 use super::algorithm::Algorithm;
 use super::ca::{IssuerError, check_ca, is_unknown_critical};
 use super::certificate::{Certificate, general_name_text, to_san, usage_oid, usage_text};
+use super::chain::CaBundle;
 use super::key::{KeyError, PrivateKey, PublicKey, random};
 use super::san::San;
-use crate::x509::usage::Usage;
+use super::usage::Usage;
+use super::validity::Validity;
 
 pub(super) const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 pub(super) const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
@@ -48,7 +50,7 @@ const ECDSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.84
 
 /// What a leaf certificate says, apart from its key, dates, serial number and issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contents {
+pub struct LeafTemplate {
     subject: Name,
     usages: Vec<ObjectIdentifier>,
     names: Vec<GeneralName>,
@@ -56,15 +58,6 @@ pub struct Contents {
     further_key_usages: FlagSet<KeyUsages>,
     /// Extensions that this module does not set itself, carried over as they are.
     further_extensions: Vec<Extension>,
-}
-
-/// The validity of a certificate: both ends included, whole seconds, UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dates {
-    /// First valid second.
-    pub not_before: OffsetDateTime,
-    /// Last valid second.
-    pub not_after: OffsetDateTime,
 }
 
 /// A CA certificate with the key that signs for it.
@@ -82,15 +75,15 @@ pub enum IssueError {
     Encoding(String),
 }
 
-impl Contents {
+impl LeafTemplate {
     /// Makes the contents of a catalog row's certificate: `O` before `CN`, as kubeadm orders them.
     pub fn new(
         common_name: &str,
         organization: Option<&str>,
         usages: &[Usage],
         sans: &[San],
-    ) -> Result<Contents, IssueError> {
-        Ok(Contents {
+    ) -> Result<LeafTemplate, IssueError> {
+        Ok(LeafTemplate {
             subject: name(common_name, organization)?,
             usages: usages.iter().copied().map(usage_oid).collect(),
             names: sans.iter().map(general_name).collect::<Result<_, _>>()?,
@@ -101,7 +94,7 @@ impl Contents {
 
     /// Takes the contents of an existing certificate without loss: all RDNs, all alternative names, all usages, and every
     /// extension that does not depend on the key or the issuer.
-    pub fn of(certificate: &Certificate) -> Contents {
+    pub fn of(certificate: &Certificate) -> LeafTemplate {
         let set_here = [
             KeyUsage::OID,
             ExtendedKeyUsage::OID,
@@ -114,7 +107,7 @@ impl Contents {
             .key_usage()
             .map(|usage| usage.0)
             .unwrap_or_default();
-        Contents {
+        LeafTemplate {
             subject: certificate.subject().clone(),
             usages: certificate.usage_oids(),
             names: certificate.general_names(),
@@ -145,7 +138,7 @@ impl Contents {
     }
 
     /// Returns whether the subjects are the same but for common names and organizations.
-    pub fn differs_only_in_names(&self, other: &Contents) -> bool {
+    pub fn differs_only_in_names(&self, other: &LeafTemplate) -> bool {
         let is_other = |attribute: &&AttributeTypeAndValue| {
             ![COMMON_NAME, ORGANIZATION].contains(&attribute.oid)
         };
@@ -179,8 +172,8 @@ impl Contents {
     }
 
     /// Returns these contents with subject, usages and alternative names as `declared`; the rest stays.
-    pub fn declared_as(self, declared: Contents) -> Contents {
-        Contents {
+    pub fn declared_as(self, declared: LeafTemplate) -> LeafTemplate {
+        LeafTemplate {
             subject: declared.subject,
             usages: declared.usages,
             names: declared.names,
@@ -219,13 +212,14 @@ impl Contents {
 }
 
 impl<'a> Issuer<'a> {
-    /// Takes a CA that may issue at `now`, the first one of its file: it is a CA, valid, undamaged, and the key is its own.
+    /// Makes an issuer of a CA's signer and its key, if it may issue at `now`.
     pub fn new(
-        chain: &'a [Certificate],
+        bundle: &'a CaBundle,
         key: &'a PrivateKey,
         now: OffsetDateTime,
     ) -> Result<Issuer<'a>, IssuerError> {
-        let certificate = check_ca(chain, now)?;
+        check_ca(bundle, now)?;
+        let certificate = &bundle.signer;
         match key.public_key() {
             Ok(public) if public == certificate.public_key() => Ok(Issuer { certificate, key }),
             _ => Err(IssuerError::KeyMismatch),
@@ -235,17 +229,17 @@ impl<'a> Issuer<'a> {
     /// Signs a leaf certificate for `key`.
     pub fn issue(
         &self,
-        contents: &Contents,
+        contents: &LeafTemplate,
         key: &PublicKey,
         algorithm: Algorithm,
-        dates: Dates,
+        validity: Validity,
     ) -> Result<Certificate, IssueError> {
         let profile = Exact {
             subject: contents.subject.clone(),
             issuer: self.certificate.subject().clone(),
             extensions: contents.extensions(key, algorithm, self)?,
         };
-        sign(profile, key, dates, self.key)
+        sign(profile, key, validity, self.key)
     }
 
     /// Returns the CA's certificate.
@@ -270,7 +264,7 @@ impl<'a> Issuer<'a> {
 pub fn self_signed_ca(
     common_name: &str,
     key: &PrivateKey,
-    dates: Dates,
+    validity: Validity,
 ) -> Result<Certificate, IssueError> {
     let public = key.public_key()?;
     let usages = leaf_key_usages(key.algorithm()) | KeyUsages::KeyCertSign | KeyUsages::CRLSign;
@@ -294,16 +288,19 @@ pub fn self_signed_ca(
             )?,
         ],
     };
-    sign(profile, &public, dates, key)
+    sign(profile, &public, validity, key)
 }
 
 fn sign(
     profile: Exact,
     key: &PublicKey,
-    dates: Dates,
+    validity: Validity,
     signer: &PrivateKey,
 ) -> Result<Certificate, IssueError> {
-    let validity = Validity::new(x509_time(dates.not_before)?, x509_time(dates.not_after)?);
+    let validity = x509_cert::time::Validity::new(
+        x509_time(validity.not_before)?,
+        x509_time(validity.not_after)?,
+    );
     let spki = SubjectPublicKeyInfoOwned::from_der(key.spki())?;
     let certificate = CertificateBuilder::new(profile, serial_number()?, validity, spki)
         .and_then(|builder| builder.build::<_, Signature>(&CertificateSigner(signer)))

@@ -1,16 +1,15 @@
 //! kubeadm `phases/certs/certs_test.go` and `cmd/phases/init/certs_test.go`: what `init` does with what is there.
 
-use std::{collections::BTreeSet, slice};
+use std::collections::BTreeSet;
 
-use pki::{
-    x509::usage::Usage,
-    x509::{
-        ca::{IssuerError, check_ca},
-        certificate::Certificate,
-        chain::{VerifyError, verify},
-        key::{PrivateKey, PublicKey},
-        sign::Issuer,
-    },
+use pki::x509::{
+    ca::{IssuerError, check_ca},
+    certificate::Certificate,
+    chain::{CaBundle, Chain},
+    key::{PrivateKey, PublicKey},
+    sign::Issuer,
+    usage::Usage,
+    verify::{VerifyError, verify},
 };
 use time::Duration;
 
@@ -493,7 +492,7 @@ fn a_ca_key_that_is_garbage_does_not_make_the_ca_external() {
 
 fn certificate(sandbox: &Sandbox, base: &str) -> Certificate {
     let pem = sandbox.read(&format!("pki/{base}.crt"));
-    Certificate::chain_from_pem(&pem).unwrap().remove(0)
+    Chain::from_pem(&pem).unwrap().leaf
 }
 
 fn key(sandbox: &Sandbox, base: &str) -> PrivateKey {
@@ -503,22 +502,20 @@ fn key(sandbox: &Sandbox, base: &str) -> PrivateKey {
 #[test]
 fn a_ca_certificate_is_told_from_a_leaf_an_expired_one_and_one_that_is_not_valid_yet() {
     let sandbox = Sandbox::made();
-    let (ca, leaf) = (
-        certificate(&sandbox, "ca"),
-        certificate(&sandbox, "apiserver"),
+    let ca = certificate(&sandbox, "ca");
+    let (bundle, leaf) = (
+        CaBundle::from(ca.clone()),
+        CaBundle::from(certificate(&sandbox, "apiserver")),
     );
-    assert_eq!(check_ca(slice::from_ref(&ca), NOW), Ok(&ca));
-    assert_eq!(
-        check_ca(slice::from_ref(&leaf), NOW),
-        Err(IssuerError::NotCa)
-    );
+    assert_eq!(check_ca(&bundle, NOW), Ok(()));
+    assert_eq!(check_ca(&leaf, NOW), Err(IssuerError::NotCa));
     let (early, late) = (NOW - Duration::minutes(6), NOW + Duration::hours(87_601));
     assert_eq!(
-        check_ca(slice::from_ref(&ca), early),
+        check_ca(&bundle, early),
         Err(IssuerError::NotYetValid(ca.not_before()))
     );
     assert_eq!(
-        check_ca(slice::from_ref(&ca), late),
+        check_ca(&bundle, late),
         Err(IssuerError::Expired(ca.not_after()))
     );
 }
@@ -527,13 +524,13 @@ fn a_ca_certificate_is_told_from_a_leaf_an_expired_one_and_one_that_is_not_valid
 fn a_ca_signs_with_its_own_key_only() {
     let sandbox = Sandbox::made();
     let (ca, own, other) = (
-        certificate(&sandbox, "ca"),
+        CaBundle::from(certificate(&sandbox, "ca")),
         key(&sandbox, "ca"),
         key(&sandbox, "front-proxy-ca"),
     );
-    assert!(Issuer::new(slice::from_ref(&ca), &own, NOW).is_ok());
+    assert!(Issuer::new(&ca, &own, NOW).is_ok());
     assert_eq!(
-        Issuer::new(slice::from_ref(&ca), &other, NOW).err(),
+        Issuer::new(&ca, &other, NOW).err(),
         Some(IssuerError::KeyMismatch)
     );
 }
@@ -541,21 +538,23 @@ fn a_ca_signs_with_its_own_key_only() {
 #[test]
 fn a_signed_certificate_verifies_with_its_ca_for_its_usage_and_at_its_time() {
     let sandbox = Sandbox::made();
-    let leaf = [certificate(&sandbox, "apiserver")];
-    let ca = [certificate(&sandbox, "ca")];
-    let other = [certificate(&sandbox, "front-proxy-ca")];
-    assert_eq!(verify(&leaf, &ca, Usage::ServerAuth, NOW), Ok(()));
+    let leaf = Chain::from(certificate(&sandbox, "apiserver"));
+    let (ca, other) = (
+        certificate(&sandbox, "ca"),
+        certificate(&sandbox, "front-proxy-ca"),
+    );
+    assert_eq!(verify(&leaf, &[&ca], Usage::ServerAuth, NOW), Ok(()));
     assert_eq!(
-        verify(&leaf, &other, Usage::ServerAuth, NOW),
+        verify(&leaf, &[&other], Usage::ServerAuth, NOW),
         Err(VerifyError::UnknownIssuer)
     );
     assert_eq!(
-        verify(&leaf, &ca, Usage::ClientAuth, NOW),
+        verify(&leaf, &[&ca], Usage::ClientAuth, NOW),
         Err(VerifyError::Usage(Usage::ClientAuth))
     );
     assert_eq!(
-        verify(&leaf, &ca, Usage::ServerAuth, NOW + Duration::days(366)),
-        Err(VerifyError::Expired(leaf[0].not_after()))
+        verify(&leaf, &[&ca], Usage::ServerAuth, NOW + Duration::days(366)),
+        Err(VerifyError::Expired(leaf.leaf.not_after()))
     );
 }
 

@@ -1,7 +1,7 @@
 //! kubeadm `phases/kubeconfig/kubeconfig_test.go` and `util/kubeconfig/kubeconfig_test.go`.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use pki::kubeconfig::{Client, Kubeconfig, KubeconfigError};
+use pki::kubeconfig::{Credentials, Kubeconfig, KubeconfigError};
 use serde_json::{Value, json};
 
 use super::pkiutil::Authority;
@@ -665,21 +665,26 @@ fn the_kinds_of_credentials_are_told_apart() {
         let context = json!([{"name": "x", "context": {"cluster": "c", "user": "u"}}]);
         parse("x", context, json!([{"name": "u", "user": user}]))
             .unwrap()
-            .client()
+            .credentials()
     };
     // kubeadm calls such a user one without credentials, and a file that was cut off has one.
     for nobody in [json!({}), json!(null), json!({"token": ""})] {
         assert!(client(nobody.clone()).is_err(), "{nobody}");
     }
-    assert!(matches!(client(json!({"token": "123"})), Ok(Client::Other)));
+    assert!(matches!(
+        client(json!({"token": "123"})),
+        Ok(Credentials::NoCertificate)
+    ));
     let basic = json!({"username": "A", "password": "B"});
-    assert!(matches!(client(basic), Ok(Client::Other)));
+    assert!(matches!(client(basic), Ok(Credentials::NoCertificate)));
     let files = json!({"client-key": "A", "client-certificate": "B"});
-    assert!(matches!(client(files), Ok(Client::Files { certificate }) if certificate == "B"));
+    assert!(
+        matches!(client(files), Ok(Credentials::CertificateFiles { certificate }) if certificate == "B")
+    );
     let embedded = json!({"client-key-data": "QQ==", "client-certificate-data": "Qg=="});
     assert!(matches!(
         client(embedded),
-        Ok(Client::Embedded { certificate, key }) if certificate == b"B" && *key == b"A"
+        Ok(Credentials::Embedded { certificate, key }) if certificate == b"B" && *key == b"A"
     ));
     let half = json!({"client-certificate-data": "Qg=="});
     assert!(client(half).is_err());

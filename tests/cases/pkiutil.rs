@@ -3,12 +3,13 @@
 use pki::{
     catalog::CATALOG,
     tree::layout,
-    x509::usage::Usage,
     x509::{
         algorithm::Algorithm,
         certificate::{Certificate, CertificateError},
-        chain::{VerifyError, verify},
+        chain::Chain,
         key::{KeyError, PrivateKey, PublicKey},
+        usage::Usage,
+        verify::{VerifyError, verify},
     },
 };
 use rcgen::{
@@ -31,22 +32,19 @@ fn only_serving_certificates_have_the_usage_of_a_server() {
         let tree = tree(algorithm);
         for (name, base, ca) in LEAVES {
             let read = |base: &str| {
-                Certificate::chain_from_pem(
-                    &std::fs::read(tree.pki(&format!("{base}.crt"))).unwrap(),
-                )
-                .unwrap()
+                Chain::from_pem(&std::fs::read(tree.pki(&format!("{base}.crt"))).unwrap()).unwrap()
             };
             let chain = read(base);
             let serves = matches!(name, "apiserver" | "etcd-server" | "etcd-peer");
-            let usages = chain[0].usage_names();
+            let usages = chain.leaf.usage_names();
             assert_eq!(
                 usages.contains(&"serverAuth".to_owned()),
                 serves,
                 "{algorithm}: {name}"
             );
             // The tree was made just now.
-            let now = chain[0].not_before() + time::Duration::HOUR;
-            let verdict = verify(&chain, &read(ca), Usage::ServerAuth, now);
+            let now = chain.leaf.not_before() + time::Duration::HOUR;
+            let verdict = verify(&chain, &[&read(ca).leaf], Usage::ServerAuth, now);
             let wanted = if serves {
                 Ok(())
             } else {
@@ -64,11 +62,10 @@ fn certificates_and_bundles_are_read_as_they_were_written() {
         sandbox.text("pki/apiserver.crt"),
         sandbox.text("pki/ca.crt"),
     );
-    let one = Certificate::chain_from_pem(leaf.as_bytes()).unwrap();
+    let one = Certificate::list_from_pem(leaf.as_bytes()).unwrap();
     assert_eq!(one.len(), 1);
     assert_eq!(one[0].to_pem(), leaf);
-    let bundle =
-        Certificate::chain_from_pem(format!("a comment\n{leaf}\n{ca}").as_bytes()).unwrap();
+    let bundle = Certificate::list_from_pem(format!("a comment\n{leaf}\n{ca}").as_bytes()).unwrap();
     assert_eq!(bundle.len(), 2);
     assert_eq!(bundle[1].to_pem(), ca);
     assert_eq!(bundle[..1], one);
@@ -95,15 +92,12 @@ fn keys_of_every_kind_are_read_as_they_were_written() {
 
 #[test]
 fn a_file_without_certificate_or_key_is_an_error() {
-    assert_eq!(
-        Certificate::chain_from_pem(b""),
-        Err(CertificateError::Empty)
-    );
+    assert_eq!(Chain::from_pem(b""), Err(CertificateError::Empty));
     assert_eq!(PrivateKey::from_pem(b"").err(), Some(KeyError::Empty));
     assert_eq!(PublicKey::from_pem(b"").err(), Some(KeyError::Empty));
     let text = b"no block at all\n";
     assert_eq!(
-        Certificate::chain_from_pem(text),
+        Chain::from_pem(text),
         Err(CertificateError::NoCertificate(vec![]))
     );
     assert!(PrivateKey::from_pem(text).is_err());
@@ -324,8 +318,8 @@ impl Authority {
 fn a_chain_verifies_with_its_intermediate_and_not_without() {
     let root = Authority::new("root", None);
     let intermediate = Authority::new("intermediate", Some(&root));
-    let read = |pem: &str| Certificate::chain_from_pem(pem.as_bytes()).unwrap();
-    let anchors = read(&root.pem);
+    let read = |pem: &str| Chain::from_pem(pem.as_bytes()).unwrap();
+    let anchors = [&read(&root.pem).leaf];
 
     let (direct, _) = root.leaf("leaf", None, &[]);
     assert_eq!(
@@ -335,10 +329,10 @@ fn a_chain_verifies_with_its_intermediate_and_not_without() {
 
     let (below, _) = intermediate.leaf("leaf", None, &[]);
     let chain = read(&format!("{below}{}", intermediate.pem));
-    assert_eq!(chain.len(), 2);
+    assert_eq!(chain.intermediates.len(), 1);
     assert_eq!(verify(&chain, &anchors, Usage::ClientAuth, NOW), Ok(()));
     assert_eq!(
-        verify(&chain[..1], &anchors, Usage::ClientAuth, NOW),
+        verify(&chain.leaf.into(), &anchors, Usage::ClientAuth, NOW),
         Err(VerifyError::UnknownIssuer)
     );
 }

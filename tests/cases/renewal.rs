@@ -4,7 +4,7 @@ use clap::Parser;
 use pki::{
     catalog,
     cli::Cli,
-    x509::{certificate::Certificate, sign::Contents},
+    x509::{chain::Chain, sign::LeafTemplate},
 };
 use serde_json::Value;
 use time::Duration;
@@ -141,8 +141,8 @@ fn a_renewed_certificate_has_the_configured_period_and_is_signed_by_the_same_ca(
 #[test]
 fn contents_are_taken_from_a_certificate_without_loss() {
     let pem = Sandbox::fixture("kubeadm-1.20/ha").read("pki/etcd/server.crt");
-    let certificate = Certificate::chain_from_pem(&pem).unwrap().remove(0);
-    let contents = Contents::of(&certificate);
+    let certificate = Chain::from_pem(&pem).unwrap().leaf;
+    let contents = LeafTemplate::of(&certificate);
     assert_eq!(contents.subject_text(), "CN=cp-2.prod.example");
     assert_eq!(contents.usage_names(), ["serverAuth", "clientAuth"]);
     assert_eq!(
@@ -158,8 +158,8 @@ fn contents_are_taken_from_a_certificate_without_loss() {
         ]
     );
     let pem = Sandbox::fixture("kubeadm-1.20/ha").read("pki/apiserver-etcd-client.crt");
-    let certificate = Certificate::chain_from_pem(&pem).unwrap().remove(0);
-    let contents = Contents::of(&certificate);
+    let certificate = Chain::from_pem(&pem).unwrap().leaf;
+    let contents = LeafTemplate::of(&certificate);
     assert_eq!(
         contents.subject_text(),
         "CN=kube-apiserver-etcd-client,O=system:masters"

@@ -16,11 +16,12 @@ use pki::{
         renew::{self, Request, Selection},
     },
     tree::{
-        inventory::{Depth, Found, Holding, Inventory},
+        inventory::{Depth, FileState, Inventory, RowFiles},
         layout::{self, Layout, Root, TreePath},
         overlay::Tree,
     },
     x509::certificate::Certificate,
+    x509::chain::{CaBundle, Chain},
     x509::usage::Usage,
 };
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
@@ -139,10 +140,7 @@ impl Case {
         let record = fs::read(source.join(".pki/cluster.yaml")).unwrap();
         let settings = config::read("record", &record).unwrap().settings;
         let apiserver = fs::read(source.join("pki/apiserver.crt")).unwrap();
-        let [apiserver] = Certificate::chain_from_pem(&apiserver)
-            .unwrap()
-            .try_into()
-            .unwrap();
+        let apiserver = Chain::from_pem(&apiserver).unwrap().leaf;
         let mut case = Case {
             file,
             original: Vec::new(),
@@ -227,8 +225,8 @@ impl Case {
 
     fn look_at_the_original(&mut self) {
         let inventory = self.inventory(&self.original, Depth::Keys);
-        let shown = |row: &&'static Row| Some((*row, shown(inventory.holding(row)?)));
-        self.certificates = self.rows.iter().filter_map(shown).collect();
+        let shown = |row: &&'static Row| (*row, shown(inventory.row(row)));
+        self.certificates = self.rows.iter().map(shown).collect();
         for (name, declared, reuse_key) in [
             ("renew all", true, false),
             ("renew all without a configuration", false, false),
@@ -320,8 +318,8 @@ impl Case {
         verdict: &mut Verdict,
     ) -> Result<(), String> {
         // A check reads no keys, so it may read more than the others of a kubeconfig, and the same of everything else.
-        let read_again = match inventory.holding(self.row) {
-            Some(Holding::Kubeconfig(Found::Broken(_))) => {
+        let read_again = match inventory.row(self.row) {
+            RowFiles::Kubeconfig(FileState::Invalid(_)) => {
                 Some(self.inventory(bytes, Depth::Certificates))
             }
             _ => None,
@@ -332,7 +330,7 @@ impl Case {
         }
         verdict.healthy = true;
         for (row, original) in &self.certificates {
-            if inventory.holding(row).map(shown).as_ref() != Some(original) {
+            if shown(inventory.row(row)) != *original {
                 return Err(format!(
                     "`{}` is taken for healthy and is not the original",
                     row.name
@@ -562,18 +560,22 @@ fn is_same_leaf(one: &Make, other: &Make) -> bool {
     };
     one.signer == other.signer
         && one.contents == other.contents
-        && one.chain == other.chain
+        && one.intermediates == other.intermediates
         && one.key == other.key
-        && one.dates == other.dates
+        && one.validity == other.validity
 }
 
-fn shown(holding: &Holding) -> Vec<Vec<u8>> {
-    ders(holding.chain().unwrap_or_default())
+fn shown(files: &RowFiles) -> Vec<Vec<u8>> {
+    let certificates = match files {
+        RowFiles::Ca { bundle, .. } => bundle.valid().map(CaBundle::certificates),
+        files => files.chain().map(Chain::certificates),
+    };
+    ders(certificates.unwrap_or_default())
 }
 
-fn ders(certificates: &[Certificate]) -> Vec<Vec<u8>> {
+fn ders<'a>(certificates: impl IntoIterator<Item = &'a Certificate>) -> Vec<Vec<u8>> {
     certificates
-        .iter()
+        .into_iter()
         .map(|certificate| certificate.der().to_vec())
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Kubeconfigs: whatever is in one survives being read and written, for us and for others.
 
-use pki::kubeconfig::{Client, Kubeconfig};
+use pki::kubeconfig::{Credentials, Kubeconfig};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -244,7 +244,7 @@ proptest! {
         let text = twice.to_yaml().unwrap();
         let after = without_credentials(serde_saphyr::from_str(&text).unwrap());
         prop_assert_eq!(after.to_string(), without_credentials(document).to_string());
-        let Client::Embedded { certificate, key } = twice.client().unwrap() else { panic!("no certificate") };
+        let Credentials::Embedded { certificate, key } = twice.credentials().unwrap() else { panic!("no certificate") };
         prop_assert_eq!((&certificate[..], &key[..]), (&b"certificate 2"[..], &b"key 2"[..]));
     }
 }

@@ -7,36 +7,31 @@ use crate::check::leaf::{Unsound, judge};
 use crate::check::names::{self, covers};
 use crate::check::trust::Distrust;
 use crate::check::{Change, expected, other_ca};
-use crate::tree::inventory::{ClientFile, Found, KeyFile, KubeconfigFile};
+use crate::tree::inventory::{ClientCertificate, FileState, KeyFile, KubeconfigCa, KubeconfigFile};
 use crate::util::escape::escaped;
 use crate::x509::ca::check_ca;
-use crate::x509::certificate::Certificate;
-use crate::x509::chain::VerifyError;
+use crate::x509::chain::Chain;
+use crate::x509::verify::VerifyError;
 
 impl Planner<'_> {
     /// Checks a leaf that is there: chain, usage, dates, key, and the names that the configuration asks for.
     pub(super) fn existing_leaf(
         &mut self,
         row: &'static Row,
-        chain: &[Certificate],
+        chain: &Chain,
         key: &KeyFile,
     ) -> Option<()> {
-        let (leaf, signer) = (chain.first()?, row.signer()?);
-        let Some(anchors) = self.inventory.ca_certificates(signer) else {
+        let signer = row.signer()?;
+        let Some(bundle) = self.inventory.ca_bundle(signer) else {
             // The CA's own row says what is wrong with it.
             return Some(());
         };
-        let is_usable = anchors.first().is_some_and(|ca| {
-            check_ca(anchors, self.now).is_ok() && other_ca(signer, ca).is_none()
-        });
+        let is_usable =
+            check_ca(bundle, self.now).is_ok() && other_ca(signer, &bundle.signer).is_none();
         if !is_usable {
             return Some(());
         }
-        let key = match key {
-            KeyFile::Read(key) => Some(key),
-            KeyFile::Unread => None,
-        };
-        if let Err(unsound) = judge(row, chain, key, anchors, self.now) {
+        if let Err(unsound) = judge(row, chain, key.read(), bundle, self.now) {
             let hint = match (unsound.clone(), self.external_signer(row)) {
                 (Unsound::Chain(VerifyError::LeafIsCa), _) => {
                     "move it away to have it made again".to_owned()
@@ -55,13 +50,13 @@ impl Planner<'_> {
             algorithm: self.cluster.algorithm,
             validity: Some(self.cluster.certificate_validity),
         };
-        let present = leaf.sans();
+        let present = chain.leaf.sans();
         let missing: Vec<_> = expected::sans(row, self.cluster)
             .into_iter()
             .filter(|wanted| !present.iter().any(|san| covers(san, wanted)))
             .map(|san| san.to_string())
             .collect();
-        for change in drift::between(leaf, anchors.first(), wanted) {
+        for change in drift::between(&chain.leaf, Some(&bundle.signer), wanted) {
             // Older releases of kubeadm gave other groups, so a difference is no error as long as all names are covered.
             if change.field != field::SANS_ADDED {
                 let remedy = self.external_signer(row).is_none();
@@ -96,39 +91,42 @@ impl Planner<'_> {
             return None;
         };
         let signer = row.signer()?;
-        let Some(anchors) = self.inventory.ca_certificates(signer) else {
+        let Some(bundle) = self.inventory.ca_bundle(signer) else {
             return Some(());
         };
         let trusted = match &file.ca {
-            Some(embedded) if self.inventory.is_external(signer) => embedded
-                .first()
-                .is_some_and(|first| anchors.contains(first)),
-            Some(embedded) => embedded.first() == anchors.first(),
-            None => match (file.ca_row, file.kubeconfig.ca_file()) {
-                (Some(named), _) => named == signer,
-                (None, Some(path)) if file.is_ca_missing => {
-                    let what = Distrust::Missing(path.to_owned()).to_string();
-                    return self.refuse(
-                        row,
-                        &what,
-                        "put it there, or move the kubeconfig away to have it made again",
-                    );
-                }
-                (None, Some(path)) => {
-                    let path = escaped(path);
-                    self.plan.warnings.push(format!(
-                        "{}: it trusts the CA in `{path}`, which was not read",
-                        row.name
-                    ));
-                    true
-                }
-                (None, None) => false,
-            },
+            KubeconfigCa::Embedded(embedded) if self.inventory.is_external(signer) => {
+                embedded.first().is_some_and(|first| bundle.contains(first))
+            }
+            KubeconfigCa::Embedded(embedded) => embedded.first() == Some(&bundle.signer),
+            KubeconfigCa::File {
+                row: Some(named), ..
+            } => *named == signer,
+            KubeconfigCa::File {
+                path,
+                is_missing: true,
+                ..
+            } => {
+                let what = Distrust::Missing(path.clone()).to_string();
+                return self.refuse(
+                    row,
+                    &what,
+                    "put it there, or move the kubeconfig away to have it made again",
+                );
+            }
+            KubeconfigCa::File { path, .. } => {
+                let path = escaped(path);
+                self.plan.warnings.push(format!(
+                    "{}: it trusts the CA in `{path}`, which was not read",
+                    row.name
+                ));
+                true
+            }
+            KubeconfigCa::Missing => {
+                let what = Distrust::NoCa.to_string();
+                return self.refuse(row, &what, "move it away to have it made again");
+            }
         };
-        if file.ca.is_none() && file.kubeconfig.ca_file().is_none() {
-            let what = Distrust::NoCa.to_string();
-            return self.refuse(row, &what, "move it away to have it made again");
-        }
         if !trusted {
             return self.refuse(
                 row,
@@ -157,14 +155,14 @@ impl Planner<'_> {
             }
         }
         match &file.client {
-            ClientFile::Embedded { chain, key } => self.existing_leaf(row, chain, key),
-            ClientFile::Referenced {
-                chain: Found::Present(chain),
+            ClientCertificate::Embedded { chain, key } => self.existing_leaf(row, chain, key),
+            ClientCertificate::InTree {
+                chain: FileState::Valid(chain),
                 ..
             } => self.existing_leaf(row, chain, &KeyFile::Unread),
-            ClientFile::Referenced {
+            ClientCertificate::InTree {
                 path,
-                chain: Found::Absent,
+                chain: FileState::Missing,
             } => self.refuse(
                 row,
                 &format!(
@@ -173,12 +171,14 @@ impl Planner<'_> {
                 ),
                 "put it there, or move the kubeconfig away to have it made again",
             ),
-            ClientFile::Rotating(Found::Broken(broken))
-            | ClientFile::Referenced {
-                chain: Found::Broken(broken),
+            ClientCertificate::KubeletRotated(FileState::Invalid(broken))
+            | ClientCertificate::InTree {
+                chain: FileState::Invalid(broken),
                 ..
             } => self.broken(row, broken),
-            ClientFile::Rotating(_) | ClientFile::Elsewhere(_) | ClientFile::Other => Some(()),
+            ClientCertificate::KubeletRotated(_)
+            | ClientCertificate::OutsideTree(_)
+            | ClientCertificate::Unused => Some(()),
         }
     }
 }

@@ -5,11 +5,11 @@ use crate::catalog::{APISERVER, CA, Row};
 use crate::check::expected;
 use crate::check::names::{self, covers};
 use crate::config::cluster::Cluster;
-use crate::tree::inventory::{Found, Holding};
+use crate::tree::inventory::{FileState, RowFiles};
 use crate::util::escape::escaped;
 use crate::x509::certificate::Certificate;
 use crate::x509::san::San;
-use crate::x509::sign::Contents;
+use crate::x509::sign::LeafTemplate;
 
 /// Members of this group may do everything, whatever RBAC says.
 const MASTERS: &str = "system:masters";
@@ -17,7 +17,7 @@ const MASTERS: &str = "system:masters";
 impl Planner<'_> {
     /// A kubeconfig that points at a name which the API server's certificate no longer has connects to nothing any more.
     pub(super) fn say_who_is_cut_off(&mut self) {
-        let Some(old) = self.inventory.holding(&APISERVER).and_then(Holding::leaf) else {
+        let Some(old) = self.inventory.row(&APISERVER).certificate() else {
             return;
         };
         let made = self.plan.made().find(|(row, ..)| **row == APISERVER);
@@ -26,12 +26,12 @@ impl Planner<'_> {
         };
         let (old, new) = (old.sans(), new.contents.sans());
         let mut cut_off = Vec::new();
-        for (row, holding) in self.inventory.entries() {
+        for (row, files) in self.inventory.rows() {
             // One that is renewed by a configuration is compared with that.
             let is_compared =
                 self.request.declared.is_some() && self.plan.made().any(|(made, ..)| made == row);
             if !is_compared
-                && let Holding::Kubeconfig(Found::Present(file)) = holding
+                && let RowFiles::Kubeconfig(FileState::Valid(file)) = files
                 && let Some(server) = file.kubeconfig.server()
                 && names::reaches(server, &old)
                 && !names::reaches(server, &new)
@@ -55,10 +55,10 @@ impl Planner<'_> {
         };
         let lacking: Vec<_> = self
             .inventory
-            .entries()
+            .rows()
             .filter(|(row, _)| row.signer().is_some() && !rows.contains(row))
             .filter(|(row, _)| expected::is_wanted(row, cluster))
-            .filter_map(|(row, holding)| Some((row, missing(row, cluster, holding.leaf()?))))
+            .filter_map(|(row, files)| Some((row, missing(row, cluster, files.certificate()?))))
             .filter(|(_, missing)| !missing.is_empty())
             .map(|(row, missing)| {
                 let names: Vec<_> = missing.iter().map(San::to_string).collect();
@@ -80,8 +80,8 @@ impl Planner<'_> {
     }
 
     /// Rights that a group had of itself have to be given to the new one before anybody relies on it.
-    pub(super) fn say_which_rights_go(&mut self, row: &Row, old: &Certificate, new: &Contents) {
-        let (from, to) = (Contents::of(old).organizations(), new.organizations());
+    pub(super) fn say_which_rights_go(&mut self, row: &Row, old: &Certificate, new: &LeafTemplate) {
+        let (from, to) = (LeafTemplate::of(old).organizations(), new.organizations());
         let is_master = |groups: &[String]| groups.iter().any(|group| group == MASTERS);
         // etcd knows no groups.
         let is_of_cluster = row.signer() == Some(&CA);

@@ -1,15 +1,15 @@
 //! What `renew` plans for a kubeconfig: its client certificate and, where they have to change, its CAs; nothing else.
 
-use super::old::{Old, behind, read_key};
+use super::old::Old;
 use super::{Instead, Planner, make};
 use crate::catalog::{Profile, Row};
 use crate::check::names;
 use crate::check::trust::{self, Distrust};
 use crate::plan::{Action, Change, Make};
-use crate::tree::inventory::{ClientFile, KubeconfigFile};
+use crate::tree::inventory::{ClientCertificate, KubeconfigFile};
 use crate::util::escape::escaped;
 use crate::x509::certificate::Certificate;
-use crate::x509::chain::is_signed_by;
+use crate::x509::verify::is_signed_by;
 
 impl<'a> Planner<'a> {
     pub(super) fn kubeconfig(
@@ -19,35 +19,35 @@ impl<'a> Planner<'a> {
         file: &'a KubeconfigFile,
     ) -> Result<Option<Action>, Instead> {
         let old = match &file.client {
-            ClientFile::Embedded { chain, key } => Old {
-                leaf: chain.first(),
-                key: read_key(key),
+            ClientCertificate::Embedded { chain, key } => Old {
+                leaf: Some(&chain.leaf),
+                key: key.read(),
                 broken: None,
                 broken_key: None,
-                behind: behind(chain),
+                intermediates: &chain.intermediates,
             },
-            ClientFile::Rotating(_) => {
+            ClientCertificate::KubeletRotated(_) => {
                 return Err(self.leave_out(
                     row,
                     "it points at a certificate that the kubelet renews by itself",
                     None,
                 ));
             }
-            ClientFile::Referenced { path, .. } => {
+            ClientCertificate::InTree { path, .. } => {
                 let what = format!(
                     "its client certificate lies in a file of its own, `{}`",
                     escaped(path)
                 );
                 return Err(self.leave_out(row, &what, None));
             }
-            ClientFile::Elsewhere(path) => {
+            ClientCertificate::OutsideTree(path) => {
                 let what = format!(
                     "its client certificate lies outside the tree, in `{}`",
                     escaped(path)
                 );
                 return Err(self.leave_out(row, &what, None));
             }
-            ClientFile::Other => {
+            ClientCertificate::Unused => {
                 return Err(self.leave_out(row, "its user has no client certificate", None));
             }
         };
@@ -89,9 +89,10 @@ impl<'a> Planner<'a> {
         file: &KubeconfigFile,
         changes: &mut Vec<Change>,
     ) -> Option<Vec<Certificate>> {
-        let (embedded, own) = (file.ca.as_ref()?, self.inventory.ca_certificates(signer)?);
+        let (embedded, bundle) = (file.ca.embedded()?, self.inventory.ca_bundle(signer)?);
+        let own = bundle.certificates();
         // kubeadm compares the first one only.
-        if own.iter().all(|ca| embedded.contains(ca)) && embedded.first() == own.first() {
+        if own.iter().all(|ca| embedded.contains(ca)) && embedded.first() == Some(&bundle.signer) {
             return None;
         }
         // One that does not trust the signer at all is another cluster's, or stale: nothing of it is kept.
@@ -99,13 +100,11 @@ impl<'a> Planner<'a> {
             let is_above = !signer.is_self_issued() && known.subject() == signer.issuer();
             known == signer || (is_above && is_signed_by(signer, known))
         };
-        let is_ours = own
-            .first()
-            .is_some_and(|signer| embedded.iter().any(|known| leads_to(signer, known)));
+        let is_ours = embedded.iter().any(|known| leads_to(&bundle.signer, known));
         let others = embedded
             .iter()
-            .filter(|ca| is_ours && !own.contains(ca) && ca.not_after() >= self.now);
-        let bundle: Vec<_> = own.iter().chain(others).cloned().collect();
+            .filter(|ca| is_ours && !bundle.contains(ca) && ca.not_after() >= self.now);
+        let trusted: Vec<_> = own.iter().copied().chain(others).cloned().collect();
         let describe = |cas: &[Certificate]| {
             let cas: Vec<_> = cas
                 .iter()
@@ -116,10 +115,10 @@ impl<'a> Planner<'a> {
         changes.push(Change {
             field: "CA data",
             from: describe(embedded),
-            to: describe(&bundle),
+            to: describe(&trusted),
             drift: true,
         });
-        Some(bundle)
+        Some(trusted)
     }
 
     /// A renewal leaves the server's address alone: where it differs, it may be a load balancer that no configuration names.

@@ -3,8 +3,9 @@
 use crate::check::drift::{self, Wanted};
 use crate::check::{Change, time_text};
 use crate::plan::{KeySource, Leaf};
-use crate::tree::inventory::{Broken, Found, KeyFile};
+use crate::tree::inventory::{FileState, InvalidFile, KeyFile};
 use crate::x509::certificate::Certificate;
+use crate::x509::chain::Chain;
 use crate::x509::key::PrivateKey;
 
 /// What is there of a row that is to be renewed.
@@ -12,41 +13,22 @@ pub(super) struct Old<'a> {
     pub(super) leaf: Option<&'a Certificate>,
     pub(super) key: Option<&'a PrivateKey>,
     /// What is wrong with the certificate's file, where something is.
-    pub(super) broken: Option<&'a Broken>,
+    pub(super) broken: Option<&'a InvalidFile>,
     /// What is wrong with the key's file, where something is.
-    pub(super) broken_key: Option<&'a Broken>,
-    /// The certificates behind the leaf.
-    pub(super) behind: &'a [Certificate],
+    pub(super) broken_key: Option<&'a InvalidFile>,
+    /// The certificates that follow the leaf in its file.
+    pub(super) intermediates: &'a [Certificate],
 }
 
-pub(super) fn old_pair<'a>(
-    certificate: &'a Found<Vec<Certificate>>,
-    key: &'a Found<KeyFile>,
-) -> Old<'a> {
-    let chain = match certificate {
-        Found::Present(chain) => chain.as_slice(),
-        Found::Absent | Found::Broken(_) => &[],
-    };
+pub(super) fn old_pair<'a>(chain: &'a FileState<Chain>, key: &'a FileState<KeyFile>) -> Old<'a> {
     Old {
-        leaf: chain.first(),
-        key: match key {
-            Found::Present(key) => read_key(key),
-            Found::Absent | Found::Broken(_) => None,
-        },
-        broken: certificate.broken(),
-        broken_key: key.broken(),
-        behind: behind(chain),
-    }
-}
-
-pub(super) fn behind(chain: &[Certificate]) -> &[Certificate] {
-    chain.get(1..).unwrap_or_default()
-}
-
-pub(super) fn read_key(key: &KeyFile) -> Option<&PrivateKey> {
-    match key {
-        KeyFile::Read(key) => Some(key),
-        KeyFile::Unread => None,
+        leaf: chain.valid().map(|chain| &chain.leaf),
+        key: key.valid().and_then(KeyFile::read),
+        broken: chain.invalid(),
+        broken_key: key.invalid(),
+        intermediates: chain
+            .valid()
+            .map_or(&[], |chain| chain.intermediates.as_slice()),
     }
 }
 
@@ -81,8 +63,8 @@ pub(super) fn changes(
         validity,
     };
     let mut changes = vec![
-        dates("not before", leaf.not_before(), new.dates.not_before),
-        dates("not after", leaf.not_after(), new.dates.not_after),
+        dates("not before", leaf.not_before(), new.validity.not_before),
+        dates("not after", leaf.not_after(), new.validity.not_after),
         key,
     ];
     changes.retain(|change| change.from != change.to || change.field == "not after");

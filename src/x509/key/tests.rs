@@ -144,9 +144,9 @@ fn the_key_identifier_is_gos() {
         include_str!("../../../tests/fixtures/kubeadm-1.36/stacked/pki/ca.crt"),
     ];
     for text in cas {
-        let ca = crate::x509::certificate::Certificate::chain_from_pem(text.as_bytes())
+        let ca = crate::x509::chain::Chain::from_pem(text.as_bytes())
             .unwrap()
-            .remove(0);
+            .leaf;
         assert_eq!(ca.public_key().key_id().ok(), ca.subject_key_id());
     }
 }

@@ -169,7 +169,7 @@ fn a_request_says_what_openssl_says_of_it() {
             request.san_texts(),
             request.usage_names(),
             request.key_usage_names(),
-            request.claims_ca(),
+            request.has_ca_flag(),
             request.other_extensions(),
             request.other_attributes(),
         )

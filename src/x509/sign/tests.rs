@@ -3,15 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeSet;
-use std::slice;
 
 use time::macros::datetime;
 
 use super::*;
-use crate::x509::chain::{VerifyError, verify};
+use crate::x509::verify::{VerifyError, verify};
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 00:00:00 UTC);
-const YEAR: Dates = Dates {
+const YEAR: Validity = Validity {
     not_before: datetime!(2026-11-21 23:55:00 UTC),
     not_after: datetime!(2027-11-22 00:00:00 UTC),
 };
@@ -30,29 +29,34 @@ impl Ca {
         }
     }
 
-    fn issue(&self, contents: &Contents, algorithm: Algorithm) -> Certificate {
+    fn issue(&self, contents: &LeafTemplate, algorithm: Algorithm) -> Certificate {
         self.issue_dated(contents, algorithm, YEAR)
     }
 
-    fn issue_dated(&self, contents: &Contents, algorithm: Algorithm, dates: Dates) -> Certificate {
+    fn issue_dated(
+        &self,
+        contents: &LeafTemplate,
+        algorithm: Algorithm,
+        dates: Validity,
+    ) -> Certificate {
         let key = PrivateKey::generate(algorithm)
             .unwrap()
             .public_key()
             .unwrap();
-        Issuer::new(slice::from_ref(&self.certificate), &self.key, NOW)
+        Issuer::new(&self.certificate.clone().into(), &self.key, NOW)
             .unwrap()
             .issue(contents, &key, algorithm, dates)
             .unwrap()
     }
 }
 
-fn server() -> Contents {
+fn server() -> LeafTemplate {
     let sans = [
         San::Dns("kubernetes".to_owned()),
         San::Ip("10.96.0.1".parse().unwrap()),
         San::Ip("fd00::1".parse().unwrap()),
     ];
-    Contents::new("kube-apiserver", None, &[Usage::ServerAuth], &sans).unwrap()
+    LeafTemplate::new("kube-apiserver", None, &[Usage::ServerAuth], &sans).unwrap()
 }
 
 /// Everything about a certificate but what is random.
@@ -132,7 +136,7 @@ fn a_leaf_has_its_extensions_in_gos_order_and_both_key_identifiers() {
 
 #[test]
 fn the_organization_comes_before_the_common_name() {
-    let contents = Contents::new(
+    let contents = LeafTemplate::new(
         "kubernetes-admin",
         Some("kubeadm:cluster-admins"),
         &[Usage::ClientAuth],
@@ -164,7 +168,11 @@ fn serial_numbers_are_twenty_octets_positive_and_never_the_same() {
 fn dates_are_utc_time_through_2049_and_generalized_time_from_2050() {
     let ca = Ca::new(Algorithm::EcdsaP256);
     let encoded = |not_after| {
-        let leaf = ca.issue_dated(&server(), Algorithm::EcdsaP256, Dates { not_after, ..YEAR });
+        let leaf = ca.issue_dated(
+            &server(),
+            Algorithm::EcdsaP256,
+            Validity { not_after, ..YEAR },
+        );
         assert_eq!(leaf.not_after(), not_after);
         leaf.der().to_vec()
     };
@@ -216,7 +224,7 @@ fn foreign_leaf() -> Certificate {
 #[test]
 fn nothing_that_an_old_certificate_says_is_lost() {
     let old = foreign_leaf();
-    let new = Ca::new(Algorithm::EcdsaP256).issue(&Contents::of(&old), Algorithm::EcdsaP256);
+    let new = Ca::new(Algorithm::EcdsaP256).issue(&LeafTemplate::of(&old), Algorithm::EcdsaP256);
     assert_eq!(new.subject(), old.subject());
     assert_eq!(new.general_names(), old.general_names());
     assert_eq!(new.usage_oids(), old.usage_oids());
@@ -234,7 +242,7 @@ fn nothing_that_an_old_certificate_says_is_lost() {
 
 #[test]
 fn a_declared_certificate_keeps_only_the_foreign_extensions_of_the_old_one() {
-    let contents = Contents::of(&foreign_leaf()).declared_as(server());
+    let contents = LeafTemplate::of(&foreign_leaf()).declared_as(server());
     assert_eq!(
         (contents.subject_text(), contents.san_texts()),
         (server().subject_text(), server().san_texts())
@@ -247,7 +255,7 @@ fn a_ca_that_must_not_issue_is_refused_with_the_reason() {
     let ca = Ca::new(Algorithm::EcdsaP256);
     let other = PrivateKey::generate(Algorithm::EcdsaP256).unwrap();
     let refused = |certificate: &Certificate, key: &PrivateKey, now| {
-        Issuer::new(slice::from_ref(certificate), key, now)
+        Issuer::new(&certificate.clone().into(), key, now)
             .err()
             .unwrap()
     };
@@ -268,7 +276,7 @@ fn a_ca_that_must_not_issue_is_refused_with_the_reason() {
     let leaf = ca.issue(&server(), Algorithm::EcdsaP256);
     assert_eq!(refused(&leaf, &ca.key, NOW), IssuerError::NotCa);
     assert!(
-        Issuer::new(slice::from_ref(&ca.certificate), &ca.key, YEAR.not_after).is_ok(),
+        Issuer::new(&ca.certificate.clone().into(), &ca.key, YEAR.not_after).is_ok(),
         "the last second counts"
     );
 }
@@ -287,10 +295,7 @@ fn every_flipped_bit_of_a_self_signed_ca_is_noticed() {
         };
         if damaged.public_key() == key {
             judged += 1;
-            assert!(
-                check_ca(slice::from_ref(&damaged), NOW).is_err(),
-                "byte {index}"
-            );
+            assert!(check_ca(&damaged.into(), NOW).is_err(), "byte {index}");
         }
     }
     assert!(judged > 100, "{judged}");
@@ -301,12 +306,7 @@ fn a_chain_is_judged_by_issuer_signature_usage_and_dates() {
     let (ca, stranger) = (Ca::new(Algorithm::EcdsaP256), Ca::new(Algorithm::EcdsaP256));
     let leaf = ca.issue(&server(), Algorithm::EcdsaP256);
     let judge = |leaf: &Certificate, ca: &Ca, usage, now| {
-        verify(
-            std::slice::from_ref(leaf),
-            std::slice::from_ref(&ca.certificate),
-            usage,
-            now,
-        )
+        verify(&leaf.clone().into(), &[&ca.certificate], usage, now)
     };
     assert_eq!(judge(&leaf, &ca, Usage::ServerAuth, NOW), Ok(()));
     assert_eq!(

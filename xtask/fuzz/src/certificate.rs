@@ -2,16 +2,17 @@
 
 use std::fs;
 use std::io;
-use std::slice;
 use std::sync::LazyLock;
 
 use pki::x509::algorithm::Algorithm;
 use pki::x509::ca::check_ca;
 use pki::x509::certificate::Certificate;
-use pki::x509::chain::{can_judge, is_signed_by, verify};
+use pki::x509::chain::{CaBundle, Chain};
 use pki::x509::key::{PrivateKey, PublicKey};
-use pki::x509::sign::{Contents, Dates, Issuer, self_signed_ca};
+use pki::x509::sign::{Issuer, LeafTemplate, self_signed_ca};
 use pki::x509::usage::Usage;
+use pki::x509::validity::Validity;
+use pki::x509::verify::{has_supported_signature, is_signed_by, verify};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
@@ -20,7 +21,7 @@ use crate::{Seed, assert_printable, files, fixtures, has_extension, odd};
 /// A moment at which everything in the trees of kubeadm 1.36 was valid.
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-22 00:21:28 UTC);
 /// The dates of what is issued here.
-pub(crate) const DATES: Dates = Dates {
+pub(crate) const DATES: Validity = Validity {
     not_before: datetime!(2026-11-22 00:00:00 UTC),
     not_after: datetime!(2027-11-22 00:00:00 UTC),
 };
@@ -35,10 +36,12 @@ pub(crate) static OWN: LazyLock<Own> = LazyLock::new(|| {
     let key: &_ = Box::leak(Box::new(
         PrivateKey::generate(Algorithm::EcdsaP256).unwrap(),
     ));
-    let certificate: &_ = Box::leak(Box::new(self_signed_ca("fuzz", key, DATES).unwrap()));
+    let bundle: &_ = Box::leak(Box::new(CaBundle::from(
+        self_signed_ca("fuzz", key, DATES).unwrap(),
+    )));
     let leaf = PrivateKey::generate(Algorithm::EcdsaP256).unwrap();
     Own {
-        issuer: Issuer::new(slice::from_ref(certificate), key, NOW).unwrap(),
+        issuer: Issuer::new(bundle, key, NOW).unwrap(),
         leaf: leaf.public_key().unwrap(),
     }
 });
@@ -46,7 +49,7 @@ pub(crate) static OWN: LazyLock<Own> = LazyLock::new(|| {
 impl Own {
     /// Issues a certificate, which must succeed.
     #[track_caller]
-    pub(crate) fn issue(&self, contents: &Contents) -> Certificate {
+    pub(crate) fn issue(&self, contents: &LeafTemplate) -> Certificate {
         self.issuer
             .issue(contents, &self.leaf, Algorithm::EcdsaP256, DATES)
             .unwrap()
@@ -54,11 +57,11 @@ impl Own {
 
     /// Issues a certificate that must be good for these usages.
     #[track_caller]
-    pub(crate) fn issue_for(&self, contents: &Contents, usages: &[Usage]) {
-        let chain = [self.issue(contents)];
-        let anchors = std::slice::from_ref(self.issuer.certificate());
+    pub(crate) fn issue_for(&self, contents: &LeafTemplate, usages: &[Usage]) {
+        let chain = Chain::from(self.issue(contents));
+        let anchors = [self.issuer.certificate()];
         for usage in usages {
-            verify(&chain, anchors, *usage, NOW).unwrap();
+            verify(&chain, &anchors, *usage, NOW).unwrap();
         }
     }
 }
@@ -66,7 +69,7 @@ impl Own {
 /// Another's CA, whose key no input holds, and what is known of everything that it signed.
 static FOREIGN: LazyLock<(Certificate, Vec<Facts>)> = LazyLock::new(|| {
     let folder = fixtures().join("kubeadm-1.36/stacked/pki");
-    let read = |text: &[u8]| Certificate::chain_from_pem(text).unwrap().remove(0);
+    let read = |text: &[u8]| Chain::from_pem(text).unwrap().leaf;
     let signed = files(&folder, &|path| has_extension(path, "crt")).unwrap();
     (
         read(&fs::read(folder.join("ca.crt")).unwrap()),
@@ -80,7 +83,7 @@ static FOREIGN: LazyLock<(Certificate, Vec<Facts>)> = LazyLock::new(|| {
 /// What a signature on a certificate vouches for.
 #[derive(Debug, PartialEq)]
 struct Facts {
-    contents: Contents,
+    contents: LeafTemplate,
     issuer: String,
     serial: String,
     not_before: OffsetDateTime,
@@ -92,7 +95,7 @@ struct Facts {
 impl Facts {
     fn of(certificate: &Certificate) -> Facts {
         Facts {
-            contents: Contents::of(certificate),
+            contents: LeafTemplate::of(certificate),
             issuer: certificate.issuer().to_string(),
             serial: certificate.serial(),
             not_before: certificate.not_before(),
@@ -105,24 +108,23 @@ impl Facts {
 
 pub(crate) fn check(data: &[u8]) {
     let read = match data.first() {
-        Some(0x30) => Certificate::from_der(data.to_vec()).map(|certificate| vec![certificate]),
-        _ => Certificate::chain_from_pem(data),
+        Some(0x30) => Certificate::from_der(data.to_vec()).map(Chain::from),
+        _ => Chain::from_pem(data),
     };
     let chain = match read {
         Ok(chain) => chain,
         Err(error) => return assert_printable(error),
     };
-    assert!(!chain.is_empty());
-    for certificate in &chain {
+    for certificate in chain.certificates() {
         check_certificate(certificate);
     }
     for usage in [Usage::ServerAuth, Usage::ClientAuth] {
-        if let Err(error) = verify(&chain, &chain, usage, NOW) {
+        if let Err(error) = verify(&chain, &chain.certificates(), usage, NOW) {
             assert_printable(error);
         }
         let (ca, signed) = &*FOREIGN;
-        if verify(&chain, std::slice::from_ref(ca), usage, NOW).is_ok() {
-            let facts = Facts::of(&chain[0]);
+        if verify(&chain, &[ca], usage, NOW).is_ok() {
+            let facts = Facts::of(&chain.leaf);
             assert!(signed.contains(&facts), "forged: {facts:?}");
         }
     }
@@ -131,8 +133,8 @@ pub(crate) fn check(data: &[u8]) {
 fn check_certificate(certificate: &Certificate) {
     let again = Certificate::from_der(certificate.der().to_vec());
     assert_eq!(again.as_ref(), Ok(certificate));
-    let chain = Certificate::chain_from_pem(certificate.to_pem().as_bytes());
-    assert_eq!(chain.as_deref(), Ok(std::slice::from_ref(certificate)));
+    let chain = Chain::from_pem(certificate.to_pem().as_bytes());
+    assert_eq!(chain, Ok(certificate.clone().into()));
 
     assert_eq!(
         certificate.usage_names().len(),
@@ -149,25 +151,25 @@ fn check_certificate(certificate: &Certificate) {
     let key = certificate.public_key();
     let _ = (key.algorithm(), key.key_id(), key.to_pem());
 
-    assert!(certificate.claims_ca() || !certificate.is_ca());
-    match check_ca(slice::from_ref(certificate), NOW) {
+    assert!(certificate.has_ca_flag() || !certificate.is_ca());
+    match check_ca(&certificate.clone().into(), NOW) {
         Ok(_) => {
             assert!(certificate.is_ca());
             assert!(certificate.not_before() <= NOW && NOW <= certificate.not_after());
-            assert!(can_judge(certificate));
+            assert!(has_supported_signature(certificate));
             assert!(!certificate.is_self_issued() || is_signed_by(certificate, certificate));
         }
         Err(error) => assert_printable(error),
     }
 
     // What renewal does: the certificate says the same again, under another CA and with another key.
-    let contents = Contents::of(certificate);
+    let contents = LeafTemplate::of(certificate);
     assert_eq!(contents.san_texts(), certificate.san_texts());
     assert_eq!(contents.usage_names(), certificate.usage_names());
     assert_eq!(contents.subject_text(), certificate.subject().to_string());
     let reissued = OWN.issue(&contents);
-    assert_eq!(Contents::of(&reissued), contents);
-    assert!(!reissued.claims_ca());
+    assert_eq!(LeafTemplate::of(&reissued), contents);
+    assert!(!reissued.has_ca_flag());
     assert!(is_signed_by(&reissued, OWN.issuer.certificate()));
 }
 

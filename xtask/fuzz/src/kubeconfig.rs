@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pki::kubeconfig::{Client, Kubeconfig};
+use pki::kubeconfig::{Credentials, Kubeconfig};
 
 use crate::{Seed, assert_printable, files, fixtures, has_extension, odd};
 
@@ -18,7 +18,7 @@ pub(crate) fn check(data: &[u8]) {
     if let Err(error) = kubeconfig.ca() {
         assert_printable(error);
     }
-    if let Err(error) = kubeconfig.client() {
+    if let Err(error) = kubeconfig.credentials() {
         assert_printable(error);
     }
     let (server, ca_file) = (kubeconfig.server(), kubeconfig.ca_file());
@@ -28,8 +28,8 @@ pub(crate) fn check(data: &[u8]) {
     renewed.set_client(CERTIFICATE, Some(KEY));
     assert_reads_back(&renewed);
     assert!((renewed.server(), renewed.ca_file()) == (server, ca_file));
-    match renewed.client() {
-        Ok(Client::Embedded { certificate, key }) => {
+    match renewed.credentials() {
+        Ok(Credentials::Embedded { certificate, key }) => {
             assert!(certificate == CERTIFICATE.as_bytes() && *key == KEY.as_bytes());
         }
         // A user without an entry of its own has nowhere to put them.

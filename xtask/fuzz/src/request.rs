@@ -31,7 +31,7 @@ impl Facts {
             names: request.san_texts(),
             usages: request.usage_names(),
             key_usages: request.key_usage_names(),
-            is_ca: request.claims_ca(),
+            is_ca: request.has_ca_flag(),
             extensions: request.other_extensions(),
             attributes: request.other_attributes(),
         }

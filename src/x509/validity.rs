@@ -1,0 +1,19 @@
+//! The validity of a certificate.
+
+use time::OffsetDateTime;
+
+/// The validity of a certificate (RFC 5280 section 4.1.2.5): both ends included, whole seconds, UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// First valid second.
+    pub not_before: OffsetDateTime,
+    /// Last valid second.
+    pub not_after: OffsetDateTime,
+}
+
+impl Validity {
+    /// Returns the time nearest to `time` that lies within the validity.
+    pub fn clamp(&self, time: OffsetDateTime) -> OffsetDateTime {
+        time.min(self.not_after).max(self.not_before)
+    }
+}
