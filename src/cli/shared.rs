@@ -1,0 +1,126 @@
+//! Arguments that several commands share: the tree, the configuration, what writes, formats.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::util::duration;
+
+/// Where the tree lies.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TreeArgs {
+    /// Directory of the certificates [default: the configuration's, /etc/kubernetes/pki]
+    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
+    pub cert_dir: Option<PathBuf>,
+
+    /// Directory of the kubeconfigs and of pki's own state [default: the parent of --cert-dir]
+    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
+    pub kubeconfig_dir: Option<PathBuf>,
+
+    /// Directory of the kubelet's own certificate, only read [default: /var/lib/kubelet/pki]
+    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
+    pub kubelet_cert_dir: Option<PathBuf>,
+
+    /// Put this before every path that is not given on the command line
+    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
+    pub rootfs: Option<PathBuf>,
+}
+
+/// What every command that writes takes.
+#[derive(Clone, Debug, Args)]
+pub struct WriteArgs {
+    /// Print what would be done, field by field, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Keep the files that this many transactions replaced
+    #[arg(long, value_name = "N", default_value_t = crate::store::transaction::DEFAULT_GENERATIONS)]
+    pub keep: usize,
+}
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ConfigArgs {
+    /// kubeadm's configuration (v1beta4, v1beta3, or the kubeadm-config ConfigMap); - reads standard input
+    #[arg(long, value_name = "FILE", value_parser = parse_path)]
+    pub config: Option<PathBuf>,
+}
+
+/// kubeadm's flags for single fields of the configuration; they override the file.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub struct ClusterArgs {
+    /// Address that the API server advertises [default: that of the default route]
+    #[arg(long, help_heading = "Cluster", value_name = "IP")]
+    pub apiserver_advertise_address: Option<String>,
+
+    /// Port that the API server listens on [default: 6443]
+    #[arg(long, help_heading = "Cluster", value_name = "PORT")]
+    pub apiserver_bind_port: Option<String>,
+
+    /// Further names and addresses of the API server, separated by commas
+    #[arg(
+        long,
+        help_heading = "Cluster",
+        value_name = "SANS",
+        value_delimiter = ','
+    )]
+    pub apiserver_cert_extra_sans: Option<Vec<String>>,
+
+    /// Stable address of the control plane: host, or host:port
+    #[arg(long, help_heading = "Cluster", value_name = "ENDPOINT")]
+    pub control_plane_endpoint: Option<String>,
+
+    /// Addresses of services: one network, or two of different families, separated by a comma [default: 10.96.0.0/12]
+    #[arg(long, help_heading = "Cluster", value_name = "CIDR")]
+    pub service_cidr: Option<String>,
+
+    /// DNS domain of services [default: cluster.local]
+    #[arg(long, help_heading = "Cluster", value_name = "DOMAIN")]
+    pub service_dns_domain: Option<String>,
+
+    /// Name of this node [default: the host name]
+    #[arg(long, help_heading = "Cluster", value_name = "NAME")]
+    pub node_name: Option<String>,
+
+    /// Name of the cluster in kubeconfigs [default: kubernetes]
+    #[arg(long, help_heading = "Cluster", value_name = "NAME")]
+    pub cluster_name: Option<String>,
+
+    /// RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384 [default: RSA-2048]
+    #[arg(long, help_heading = "Cluster", value_name = "ALGORITHM")]
+    pub encryption_algorithm: Option<String>,
+
+    /// How long certificates are valid [default: 8760h]
+    #[arg(long, help_heading = "Cluster", value_name = "DURATION")]
+    pub certificate_validity_period: Option<String>,
+
+    /// How long CAs are valid [default: 87600h]
+    #[arg(long, help_heading = "Cluster", value_name = "DURATION")]
+    pub ca_certificate_validity_period: Option<String>,
+}
+
+/// Formats of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// Tables for people
+    Text,
+    /// JSON for programs
+    Json,
+    /// The same in YAML
+    Yaml,
+}
+
+pub(super) fn parse_path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        Err("the path is empty".to_owned())
+    } else {
+        Ok(PathBuf::from(text))
+    }
+}
+
+pub(super) fn parse_duration(text: &str) -> Result<time::Duration, String> {
+    if text == "0" || text == "0s" {
+        return Ok(time::Duration::ZERO);
+    }
+    time::Duration::try_from(duration::parse(text)?).map_err(|error| error.to_string())
+}
