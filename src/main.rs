@@ -6,7 +6,7 @@ use clap::Parser;
 use time::OffsetDateTime;
 
 use pki::cli::Cli;
-use pki::cmd::{self, Env};
+use pki::cmd::{self, Console};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -15,9 +15,9 @@ fn main() -> ExitCode {
         .now
         .unwrap_or_else(OffsetDateTime::now_utc)
         .truncate_to_second();
-    let env = Env::new(now);
-    match cmd::run(cli, &env) {
+    let console = Console::new(now);
+    match cmd::run(cli, &console) {
         Ok(exit) => exit.into(),
-        Err(error) => env.report(&error).into(),
+        Err(error) => console.report(&error).into(),
     }
 }

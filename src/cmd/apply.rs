@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use zeroize::Zeroizing;
 
-use super::progress::Bar;
-use super::{Env, Standing};
+use super::console::Bar;
+use super::{Console, Standing};
 use crate::catalog::Row;
 use crate::execute::{Issued, issue};
 use crate::plan::{Plan, Refusal};
@@ -41,11 +41,11 @@ pub(super) struct Applied {
 }
 
 /// Plans and carries out, all or nothing.
-pub(super) fn apply(work: &Work<'_>, env: &Env) -> Result<Applied> {
+pub(super) fn apply(work: &Work<'_>, console: &Console) -> Result<Applied> {
     let interrupted = interrupts()?;
-    let mut transaction = Transaction::begin(work.layout, work.command, env.now)?;
+    let mut transaction = Transaction::begin(work.layout, work.command, console.now)?;
     if let Some((command, direction)) = transaction.recovered() {
-        env.warn(&match direction {
+        console.warn(&match direction {
             Direction::Commit => format!(
                 "an earlier `pki {command}` had been cut off after its commit; it is finished now"
             ),
@@ -58,9 +58,9 @@ pub(super) fn apply(work: &Work<'_>, env: &Env) -> Result<Applied> {
     let inventory = Inventory::read(&Tree::open(work.layout)?, work.depth);
     let plan = (work.plan)(&inventory)?;
     let bar = Bar::new(Arc::clone(&interrupted));
-    let mut issued = issue(&plan, &inventory, env.now, &bar).context(Standing::Unchanged)?;
+    let mut issued = issue(&plan, &inventory, console.now, &bar).context(Standing::Unchanged)?;
     bar.finish();
-    let ledger = issued.ledger_entries(&inventory, work.command, env.now);
+    let ledger = issued.ledger_entries(&inventory, work.command, console.now);
     for file in issued.rows.iter_mut().flat_map(|row| &mut row.files) {
         transaction.write(
             file.file.clone(),

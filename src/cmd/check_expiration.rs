@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::target::{Source, Target};
-use super::{Env, Exit};
+use super::{Console, Exit};
 use crate::check::expiry::{self, Thresholds, Urgency};
 use crate::cli::{CheckExpirationArgs, ClusterArgs, OutputFormat};
 use crate::config::{Cluster, Declared, Host, Origin, Settings};
@@ -12,7 +12,7 @@ use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::journal::Direction;
 use crate::tree::overlay::Tree;
 
-pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
+pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
     let target = Target::find(&args.tree, &args.config, &ClusterArgs::default())?;
     let tree = Tree::open_as_guest(&target.layout)?;
     let inventory = Inventory::read(&tree, |_| Depth::Certificates);
@@ -22,7 +22,7 @@ pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
         Source::Nothing => None,
     };
     let rows = expiry::rows(cluster.as_ref(), &inventory);
-    let expiry = expiry::check(&rows, &inventory, env.now);
+    let expiry = expiry::check(&rows, &inventory, console.now);
     let thresholds = Thresholds {
         warn: args.warn,
         critical: args.critical,
@@ -34,7 +34,7 @@ pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
     };
     let layout = &target.layout;
     if tree.is_absent() {
-        env.warn(&format!(
+        console.warn(&format!(
             "there is neither `{}` nor `{}`: is that where the tree lies?",
             layout.kubeconfigs.display(),
             layout.certificates.display()
@@ -43,10 +43,10 @@ pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
     if !(args.quiet && urgency == Urgency::Healthy) {
         if !args.quiet {
             for warning in &target.warnings {
-                env.warn(&warning.to_string());
+                console.warn(&warning.to_string());
             }
             if source == Source::Nothing {
-                env.note(&format!("no configuration is recorded for `{}`: the rows are inferred from what is there", target.layout.certificates.display()));
+                console.note(&format!("no configuration is recorded for `{}`: the rows are inferred from what is there", target.layout.certificates.display()));
             }
         }
         if let Some((command, direction)) = tree.pending() {
@@ -56,20 +56,20 @@ pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
                 }
                 Direction::Undo => "failed and was cut off; this is the tree as it was before",
             };
-            env.warn(&format!(
+            console.warn(&format!(
                 "`pki {command}` {what}: run any `pki` command that writes"
             ));
         }
         if !args.quiet && !expiry.dateless.is_empty() {
-            env.note(&format!(
+            console.note(&format!(
                 "not listed, their users have no client certificate that could expire: {}",
                 expiry.dateless.join(", ")
             ));
         }
         if tree.is_state_hidden() {
-            env.warn("`.pki` cannot be read by this user: what is recorded or pending there is not known");
+            console.warn("`.pki` cannot be read by this user: what is recorded or pending there is not known");
         }
-        env.print(&match (args.output, args.quiet) {
+        console.print(&match (args.output, args.quiet) {
             (OutputFormat::Text, false) => text::expiration(&expiry),
             (OutputFormat::Text, true) => text::attention(&expiry, thresholds),
             (OutputFormat::Json, quiet) => json::expiration(&expiry, quiet.then_some(thresholds))?,
@@ -78,7 +78,7 @@ pub(super) fn run(args: &CheckExpirationArgs, env: &Env) -> Result<Exit> {
             }
         })?;
         for line in text::verdicts(&expiry, thresholds) {
-            env.warn(&line);
+            console.warn(&line);
         }
     }
     Ok(urgency.into())

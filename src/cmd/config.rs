@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::target::{Detection, Source, Target};
-use super::{Env, Exit};
+use super::{Console, Exit};
 use crate::cli::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
 use crate::config::cluster::Etcd;
 use crate::config::provenance;
@@ -11,44 +11,44 @@ use crate::report::config as report;
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::overlay::Tree;
 
-pub(super) fn run(args: &ConfigCommandArgs, env: &Env) -> Result<Exit> {
+pub(super) fn run(args: &ConfigCommandArgs, console: &Console) -> Result<Exit> {
     match &args.command {
-        ConfigCommand::Show(args) => show(args, env),
+        ConfigCommand::Show(args) => show(args, console),
         ConfigCommand::Example => {
-            env.print(include_str!("../../examples/cluster.yaml"))?;
+            console.print(include_str!("../../examples/cluster.yaml"))?;
             Ok(Exit::Done)
         }
     }
 }
 
-fn show(args: &ConfigShowArgs, env: &Env) -> Result<Exit> {
+fn show(args: &ConfigShowArgs, console: &Console) -> Result<Exit> {
     let target = Target::find(&args.tree, &args.config, &args.cluster)?;
     let tree = Tree::open_as_guest(&target.layout)?;
     let inventory = Inventory::read(&tree, |_| Depth::Certificates);
     let layers = target.layers(&inventory);
     if tree.is_state_hidden() {
-        env.warn("`.pki` cannot be read by this user: what is recorded there is not known");
+        console.warn("`.pki` cannot be read by this user: what is recorded there is not known");
     }
     // Said even if the values are refused: a misspelt field may be the cause.
     for warning in &target.warnings {
-        env.warn(&warning.to_string());
+        console.warn(&warning.to_string());
     }
     let resolved = layers.resolve(Detection::Allowed)?;
     for warning in &resolved.warnings {
-        env.warn(&warning.to_string());
+        console.warn(&warning.to_string());
     }
     if target.source() == Source::Nothing {
         for guess in &layers.guesses {
-            env.warn(guess);
+            console.warn(guess);
         }
     }
     if let Etcd::External(etcd) = &resolved.cluster.etcd
         && etcd.endpoints.is_empty()
     {
-        env.warn("etcd.external.endpoints: no certificate tells them; a configuration needs at least one");
+        console.warn("etcd.external.endpoints: no certificate tells them; a configuration needs at least one");
     }
     let fields = provenance::explain(&resolved.cluster, &layers.layers);
-    env.print(&match args.output {
+    console.print(&match args.output {
         ConfigFormat::Text => report::text(&fields),
         ConfigFormat::Json => report::json(&fields)?,
         ConfigFormat::Yaml => report::yaml(&fields)?,

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::target::Target;
-use super::{Env, Exit};
+use super::{Console, Exit};
 use crate::cli::{ClusterArgs, ConfigArgs, HistoryArgs, OutputFormat};
 use crate::report::history::{self, Replaced};
 use crate::store::generations;
@@ -11,7 +11,7 @@ use crate::tree::layout::Layout;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::Chain;
 
-pub(super) fn run(args: &HistoryArgs, env: &Env) -> Result<Exit> {
+pub(super) fn run(args: &HistoryArgs, console: &Console) -> Result<Exit> {
     let layout = Target::find(&args.tree, &ConfigArgs::default(), &ClusterArgs::default())?.layout;
     let generations: Vec<_> = generations::list(&layout)?
         .into_iter()
@@ -24,7 +24,7 @@ pub(super) fn run(args: &HistoryArgs, env: &Env) -> Result<Exit> {
             (generation, files)
         })
         .collect();
-    env.print(&match args.output {
+    console.print(&match args.output {
         OutputFormat::Text => history::text(&generations),
         OutputFormat::Json => history::json(&generations)?,
         OutputFormat::Yaml => history::yaml(&generations)?,

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::apply::{Applied, Work, apply, preview};
 use super::target::{Detection, Source, Target};
-use super::{Env, Exit};
+use super::{Console, Exit};
 use crate::catalog::Row;
 use crate::cli::{ClusterArgs, InitArgs};
 use crate::plan::{Plan, init};
@@ -12,7 +12,7 @@ use crate::report::text;
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::overlay::Tree;
 
-pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
+pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
     let target = Target::find(&args.tree, &args.config, &args.cluster)?;
     let tree = Tree::open(&target.layout)?;
     // Every key that is there has to be the one of its certificate.
@@ -21,19 +21,19 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
     let layers = target.layers(&inventory);
     // Said even if the values are refused: a misspelt field may be the cause.
     for warning in &target.warnings {
-        env.warn(&warning.to_string());
+        console.warn(&warning.to_string());
     }
     let resolved = layers.resolve(Detection::Allowed)?;
     let source = target.source();
     if source == Source::File || args.cluster != ClusterArgs::default() {
         for warning in &resolved.warnings {
-            env.warn(&warning.to_string());
+            console.warn(&warning.to_string());
         }
     }
     if source == Source::Nothing && layers.infers_anything() {
-        env.note("no configuration is recorded or given: what the tree tells is taken, see `pki config show`");
+        console.note("no configuration is recorded or given: what the tree tells is taken, see `pki config show`");
         for guess in &layers.guesses {
-            env.warn(guess);
+            console.warn(guess);
         }
     }
     let cluster = resolved.cluster;
@@ -44,7 +44,7 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
         .is_none_or(|recorded| recorded.text != text.as_bytes())
         .then_some(text);
     let decide = |inventory: &Inventory| -> Result<Plan> {
-        let plan = init::plan(&cluster, inventory, env.now)?;
+        let plan = init::plan(&cluster, inventory, console.now)?;
         Ok(Plan {
             record: record.clone(),
             ..plan
@@ -59,27 +59,27 @@ pub(super) fn run(args: &InitArgs, env: &Env) -> Result<Exit> {
     };
     if args.write.dry_run {
         let plan = decide(&inventory)?;
-        env.warn_of(&plan);
-        env.print(&text::dry_run(&plan, &tree.loose()?, &target.layout))?;
+        console.warn_of(&plan);
+        console.print(&text::dry_run(&plan, &tree.loose()?, &target.layout))?;
         return Ok(exit(&plan));
     }
     let plan = preview(&work, &inventory)?;
-    env.warn_of(&plan);
+    console.warn_of(&plan);
     if plan.is_empty() && tree.is_settled()? {
-        env.print(&text::nothing_to_make(&plan, &target.layout, false))?;
+        console.print(&text::nothing_to_make(&plan, &target.layout, false))?;
         return Ok(exit(&plan));
     }
     let Applied {
         plan,
         issued,
         committed,
-    } = apply(&work, env)?;
+    } = apply(&work, console)?;
     let mut report = match plan.makes_nothing() {
         true => text::nothing_to_make(&plan, &target.layout, plan.record.is_some()),
         false => text::init(&plan, &issued, &target.layout),
     };
     report.push_str(&text::tightened(&committed));
-    env.print_done(&report)?;
+    console.print_done(&report)?;
     Ok(exit(&plan))
 }
 

@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 
 use super::apply::{Applied, Work, apply, preview};
 use super::target::{Detection, Source, Target};
-use super::{Env, Exit, verdict};
+use super::{Console, Exit, verdict};
 use crate::catalog::{self, Row};
 use crate::cli::{ALL, Cli, ClusterArgs, RenewArgs};
 use crate::config::Cluster;
@@ -17,7 +17,7 @@ use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::layout::Layout;
 use crate::tree::overlay::Tree;
 
-pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
+pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
     let selection = selection(args);
     let target = Target::find(&args.tree, &args.config, &ClusterArgs::default())?;
     let tree = Tree::open(&target.layout)?;
@@ -35,18 +35,18 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         Source::File | Source::Recorded => {
             // Said even if the values are refused: a misspelt field may be the cause.
             for warning in &target.warnings {
-                env.warn(&warning.to_string());
+                console.warn(&warning.to_string());
             }
             let resolved = target.layers(&inventory).resolve(Detection::Forbidden)?;
             if source == Source::File {
                 for warning in &resolved.warnings {
-                    env.warn(&warning.to_string());
+                    console.warn(&warning.to_string());
                 }
             }
             Some(resolved.cluster)
         }
         Source::Nothing => {
-            env.note("no configuration is recorded or given: each certificate is reissued with what the old one says");
+            console.note("no configuration is recorded or given: each certificate is reissued with what the old one says");
             None
         }
     };
@@ -60,7 +60,7 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         .filter(|_| source == Source::File)
         .map(Cluster::to_yaml);
     let decide = |inventory: &Inventory| -> Result<Plan> {
-        let plan = renew::plan(&request, inventory, env.now)?;
+        let plan = renew::plan(&request, inventory, console.now)?;
         let record = record.clone().filter(|_| !plan.makes_nothing());
         Ok(Plan { record, ..plan })
     };
@@ -74,8 +74,8 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
     };
     if args.write.dry_run {
         let plan = decide(&inventory)?;
-        env.warn_of(&plan);
-        env.print(&text::dry_run(&plan, &tree.loose()?, &target.layout))?;
+        console.warn_of(&plan);
+        console.print(&text::dry_run(&plan, &tree.loose()?, &target.layout))?;
         return Ok(if plan.has_failed() {
             Exit::Critical
         } else {
@@ -83,21 +83,21 @@ pub(super) fn run(args: &RenewArgs, env: &Env) -> Result<Exit> {
         });
     }
     let plan = preview(&work, &inventory)?;
-    env.warn_of(&plan);
+    console.warn_of(&plan);
     if plan.makes_nothing() && tree.is_settled()? {
-        env.print(&text::nothing_renewed(&plan, &target.layout))?;
-        return exit(&plan, &target.layout, declared.as_ref(), env);
+        console.print(&text::nothing_renewed(&plan, &target.layout))?;
+        return exit(&plan, &target.layout, declared.as_ref(), console);
     }
     let Applied {
         plan,
         issued,
         committed,
-    } = apply(&work, env)?;
-    env.print_done(&match plan.makes_nothing() {
+    } = apply(&work, console)?;
+    console.print_done(&match plan.makes_nothing() {
         true => text::nothing_renewed(&plan, &target.layout),
         false => text::renew(&plan, &issued, &committed, &target.layout),
     })?;
-    exit(&plan, &target.layout, declared.as_ref(), env)
+    exit(&plan, &target.layout, declared.as_ref(), console)
 }
 
 fn selection(args: &RenewArgs) -> Selection {
@@ -137,8 +137,13 @@ fn command(args: &RenewArgs) -> String {
 }
 
 /// The code of a check over the result; a row that should have been renewed and was not counts as critical.
-fn exit(plan: &Plan, layout: &Layout, declared: Option<&Cluster>, env: &Env) -> Result<Exit> {
-    let found = verdict(layout, declared, env)?;
+fn exit(
+    plan: &Plan,
+    layout: &Layout,
+    declared: Option<&Cluster>,
+    console: &Console,
+) -> Result<Exit> {
+    let found = verdict(layout, declared, console)?;
     Ok(if plan.has_failed() {
         Exit::Critical
     } else {

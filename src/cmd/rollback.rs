@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::apply::{Work, apply, preview};
 use super::target::Target;
-use super::{Env, Exit, Invalid, verdict};
+use super::{Console, Exit, Invalid, verdict};
 use crate::cli::{ClusterArgs, ConfigArgs, RollbackArgs};
 use crate::plan::rollback::{self, Request};
 use crate::plan::{Plan, Refusal};
@@ -19,12 +19,12 @@ use crate::util::escape::escaped;
 /// Files with the bytes that they had.
 type OldFiles = Vec<(TreePath, Zeroizing<Vec<u8>>)>;
 
-pub(super) fn run(args: &RollbackArgs, env: &Env) -> Result<Exit> {
+pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Exit> {
     let layout = Target::find(&args.tree, &ConfigArgs::default(), &ClusterArgs::default())?.layout;
     // Decided before the lock is taken, so that another run in between does not change which one is the last.
     let generation = choose(&layout, args.generation.as_deref())?;
     let decide =
-        |present: &Inventory| decide(&layout, &generation, args.allow_invalid, present, env);
+        |present: &Inventory| decide(&layout, &generation, args.allow_invalid, present, console);
     let tree = Tree::open(&layout)?;
     let inventory = Inventory::read(&tree, |_| Depth::Keys);
     let command = format!("rollback {generation}");
@@ -37,24 +37,24 @@ pub(super) fn run(args: &RollbackArgs, env: &Env) -> Result<Exit> {
     };
     if args.write.dry_run {
         let plan = decide(&inventory)?;
-        env.warn_of(&plan);
-        env.print(&text::dry_run(&plan, &tree.loose()?, &layout))?;
+        console.warn_of(&plan);
+        console.print(&text::dry_run(&plan, &tree.loose()?, &layout))?;
         return Ok(Exit::Done);
     }
     let plan = preview(&work, &inventory)?;
-    env.warn_of(&plan);
+    console.warn_of(&plan);
     if plan.is_empty() && tree.is_settled()? {
-        env.print(&text::nothing_to_put_back(&generation, &layout))?;
+        console.print(&text::nothing_to_put_back(&generation, &layout))?;
         return Ok(Exit::Done);
     }
-    let applied = apply(&work, env)?;
-    env.print_done(&text::rollback(
+    let applied = apply(&work, console)?;
+    console.print_done(&text::rollback(
         &generation,
         &applied.plan,
         &applied.committed,
         &layout,
     ))?;
-    verdict(&layout, None, env)
+    verdict(&layout, None, console)
 }
 
 /// Returns the name of the generation that is meant.
@@ -91,7 +91,7 @@ fn decide(
     generation: &str,
     allow_invalid: bool,
     present: &Inventory,
-    env: &Env,
+    console: &Console,
 ) -> Result<Plan> {
     let generations = generations::list(layout)?;
     let Some(first) = generations.iter().position(|kept| kept.name == generation) else {
@@ -141,7 +141,7 @@ fn decide(
         restored: &restored,
         allow_invalid,
     };
-    let plan: Result<Plan, Refusal> = rollback::plan(&request, present, env.now);
+    let plan: Result<Plan, Refusal> = rollback::plan(&request, present, console.now);
     Ok(Plan { record, ..plan? })
 }
 
