@@ -1,52 +1,92 @@
-//! Durations as kubeadm writes them (`8760h0m0s`), and `d` for days, which Go has no unit for.
+//! Durations in Go's notation, as kubeadm reads and writes them (`8760h`, `1h30m`), with `d` for days in addition.
 
+use std::fmt;
 use std::time::Duration;
-
-use fundu::{DurationParser, TimeUnit};
 
 use crate::util::escape::quote;
 
-/// The longest validity: a certificate of this length still ends in a year of four digits.
-const LONGEST: Duration = Duration::from_secs(36_525 * 24 * 60 * 60);
+/// The longest period that is accepted: a certificate that is valid for so long still ends in a year of four digits.
+const MAX_PERIOD: Duration = Duration::from_secs(36_525 * 24 * 60 * 60);
 
-const PARSER: DurationParser<'static> = DurationParser::builder()
-    .time_units(&[
-        TimeUnit::Second,
-        TimeUnit::Minute,
-        TimeUnit::Hour,
-        TimeUnit::Day,
-    ])
-    .disable_exponent()
-    .disable_infinity()
-    .build();
+/// The units of Go's `time.ParseDuration`, and days, in nanoseconds.
+const UNITS: [(&str, u128); 9] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("µs", 1_000), // U+00B5, the micro sign
+    ("μs", 1_000), // U+03BC, the Greek letter
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60 * 1_000_000_000),
+    ("h", 3_600 * 1_000_000_000),
+    ("d", 86_400 * 1_000_000_000),
+];
+
+/// A length of time that is shown as it was typed.
+#[derive(Clone, Debug)]
+pub struct Period {
+    length: Duration,
+    text: String,
+}
+
+impl Period {
+    /// Reads a period such as `8760h`, `1h30m`, `1.5h` or `365d`.
+    ///
+    /// Zero is a period; callers decide whether it makes sense.
+    pub fn parse(text: &str) -> Result<Period, String> {
+        let length = parse(text)?;
+        let text = text.to_owned();
+        Ok(Period { length, text })
+    }
+
+    /// Returns the length.
+    pub fn length(&self) -> Duration {
+        self.length
+    }
+
+    /// Returns the period in a notation that Go reads, which has no unit for days.
+    pub fn to_go(&self) -> String {
+        match self.text.contains('d') {
+            true => format(self.length),
+            false => self.text.clone(),
+        }
+    }
+}
+
+impl From<Duration> for Period {
+    fn from(length: Duration) -> Period {
+        let text = format(length);
+        Period { length, text }
+    }
+}
+
+/// Periods of the same length are equal, however they were typed.
+impl PartialEq for Period {
+    fn eq(&self, other: &Period) -> bool {
+        self.length == other.length
+    }
+}
+
+impl Eq for Period {}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
 
 /// Returns the duration that `text` spells, such as `8760h`, `1h30m`, `1.5h` or `365d`.
-///
-/// Zero is a duration; whether it makes sense is for the caller to say.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let no_duration = || {
-        format!(
+    let Some(nanoseconds) = nanoseconds(text.strip_prefix(['+', '-']).unwrap_or(text)) else {
+        return Err(format!(
             "{} is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`",
             quote(text)
-        )
+        ));
     };
     if text.starts_with('-') {
         return Err(format!("{} is negative", quote(text)));
     }
-    // The library takes a number without unit as seconds, and skips blanks, so the shape is judged here.
-    if text.is_empty() || !text.split_inclusive(UNITS).all(is_number_with_unit) {
-        return Err(no_duration());
-    }
-    // One after the other: of two, the library does not take a second one that begins with a point. What is left to fail is
-    // the size.
-    let sum = text
-        .split_inclusive(UNITS)
-        .try_fold(Duration::ZERO, |sum, part| {
-            let duration = Duration::try_from(PARSER.parse(part).ok()?).ok()?;
-            sum.checked_add(duration)
-        });
-    match sum {
-        Some(duration) if duration <= LONGEST => Ok(duration),
+    match u64::try_from(nanoseconds).map(Duration::from_nanos) {
+        Ok(duration) if duration <= MAX_PERIOD => Ok(duration),
         _ => Err(format!(
             "{} is longer than 100 years (`36525d`)",
             quote(text)
@@ -54,15 +94,46 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     }
 }
 
-const UNITS: [char; 4] = ['d', 'h', 'm', 's'];
+/// Reads a duration without a sign; none where Go's `time.ParseDuration` finds a mistake.
+fn nanoseconds(text: &str) -> Option<u128> {
+    if text == "0" {
+        return Some(0);
+    }
+    let mut rest = text;
+    let mut sum = 0_u128;
+    while !rest.is_empty() || text.is_empty() {
+        let (whole, after) = digits(rest);
+        let (fraction, after) = match after.strip_prefix('.') {
+            Some(after) => digits(after),
+            None => ("", after),
+        };
+        if whole.is_empty() && fraction.is_empty() {
+            return None;
+        }
+        let end = after.find(|c: char| c == '.' || c.is_ascii_digit());
+        let (unit, after) = after.split_at(end.unwrap_or(after.len()));
+        let (_, length) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        sum = sum.saturating_add(number(whole).saturating_mul(*length));
+        // A nanosecond needs fewer digits than these, and more of them do not fit.
+        let fraction = fraction.get(..18).unwrap_or(fraction);
+        sum = sum.saturating_add(number(fraction) * length / 10_u128.pow(fraction.len() as u32));
+        rest = after;
+    }
+    Some(sum)
+}
 
-fn is_number_with_unit(part: &str) -> bool {
-    let Some(number) = part.strip_suffix(UNITS) else {
-        return false;
-    };
-    number.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-        && number.bytes().any(|b| b.is_ascii_digit())
-        && number.bytes().filter(|&b| b == b'.').count() <= 1
+/// Splits the digits off that a text begins with.
+fn digits(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !c.is_ascii_digit());
+    text.split_at(end.unwrap_or(text.len()))
+}
+
+fn number(digits: &str) -> u128 {
+    digits.bytes().fold(0_u128, |number, digit| {
+        number
+            .saturating_mul(10)
+            .saturating_add(u128::from(digit - b'0'))
+    })
 }
 
 /// Returns `duration` as Go prints it, such as `8760h0m0s`; kubeadm reads it back.
@@ -115,6 +186,14 @@ mod tests {
         check_ok("36525d", 36525 * 86400);
         check_ok("0h", 0);
         check_ok("0s", 0);
+        check_ok("0", 0);
+        check_ok("+1h", 3600);
+        check_ok("1.h", 3600);
+        check_ok("1000ms", 1);
+        check_ok("1000000us", 1);
+        check_ok("500000µs500000μs", 1);
+        check_ok("1000000000ns", 1);
+        check_ok(&format!("0.{}1s", "0".repeat(30)), 0);
     }
 
     #[test]
@@ -135,7 +214,10 @@ mod tests {
             "1e3h",
             "1H",
             "inf",
-            "+1h",
+            "+",
+            "++1h",
+            "+-1h",
+            ".",
             "1h-1m",
             "0x1Fh",
             "\u{1b}[31m",
@@ -154,9 +236,25 @@ mod tests {
     #[test]
     fn negative_and_endless_durations_are_refused() {
         check_err("-1h", "`-1h` is negative");
+        check_err("-0", "`-0` is negative");
         check_err("36526d", "`36526d` is longer than 100 years (`36525d`)");
         for text in ["99999999999999999999999h", &format!("{}d", "9".repeat(300))] {
             assert!(parse(text).unwrap_err().contains("longer than 100 years"));
+        }
+    }
+
+    #[test]
+    fn periods_are_shown_as_typed() {
+        for (typed, go) in [
+            ("30d", "720h0m0s"),
+            ("8760h", "8760h"),
+            ("1.5h", "1.5h"),
+            ("90m0s", "90m0s"),
+        ] {
+            let period = Period::parse(typed).unwrap();
+            assert_eq!(period.to_string(), typed);
+            assert_eq!(period.to_go(), go);
+            assert_eq!(period, Period::from(period.length()));
         }
     }
 
@@ -176,7 +274,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(nanos in 0..LONGEST.as_nanos() as u64) {
+        fn what_is_written_is_read_back(nanos in 0..MAX_PERIOD.as_nanos() as u64) {
             let duration = Duration::from_nanos(nanos);
             prop_assert_eq!(parse(&format(duration)), Ok(duration));
         }

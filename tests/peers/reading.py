@@ -17,7 +17,7 @@ import yaml
 GROUP = "kubeadm.k8s.io/"
 NULLS = {"", "~", "null", "Null", "NULL"}
 BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": Fraction(1, 10**3), "us": Fraction(1, 10**6), "µs": Fraction(1, 10**6), "μs": Fraction(1, 10**6), "ns": Fraction(1, 10**9)}
 
 
 class Unreadable(Exception):
@@ -73,7 +73,8 @@ def field(fields, *path):
 def nanoseconds(text, hours):
     if text is None:
         return str(hours * 3600 * 10**9)
-    parts = re.findall(r"(\d+\.?\d*|\.\d+)([dhms])", text)
+    text = text.removeprefix("+")
+    parts = re.findall(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|[dhms])", text)
     if "".join(number + unit for number, unit in parts) != text:
         raise Unreadable(f"{text!r} is no duration")
     return str(int(sum(Fraction(number) * UNITS[unit] for number, unit in parts) * 10**9))
