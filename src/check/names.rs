@@ -108,10 +108,10 @@ const HTTPS: u16 = 443;
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::config::{Declared, Host, Settings};
+    use crate::config::{Host, Setting, Settings};
 
     fn cluster() -> Cluster {
-        let flag = |value: &str| Some(Declared::by_flag("--flag", value.to_owned()));
+        let flag = |value: &str| Some(Setting::by_flag("--flag", value.to_owned()));
         let settings = Settings {
             node_name: flag("cp1"),
             advertise_address: flag("192.0.2.11"),

@@ -6,7 +6,7 @@ use super::target::{Source, Target};
 use super::{Console, Exit};
 use crate::check::expiry::{self, Thresholds, Urgency};
 use crate::cli::{CheckExpirationArgs, ClusterArgs, OutputFormat};
-use crate::config::{Cluster, Declared, Host, Origin, Settings};
+use crate::config::{Cluster, Host, Origin, Setting, Settings};
 use crate::report::{json, text};
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::journal::Direction;
@@ -86,23 +86,23 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
 
 /// Resolves the configuration for the sake of the rows it has; the node's name and address do not matter to these.
 fn cluster(target: &Target, inventory: &Inventory) -> Result<Cluster> {
-    let anywhere = |what: &'static str, value: &str| {
-        Some(Declared {
+    let placeholder = |what: &'static str, value: &str| {
+        Some(Setting {
             value: value.to_owned(),
-            origin: Origin::Detected(what),
+            origin: Origin::Host(what),
         })
     };
     let settings = target.layers(inventory).settings();
-    let is_ipv6 = |subnets: &Declared<String>| {
+    let is_ipv6 = |subnets: &Setting<String>| {
         subnets
             .value
             .split(',')
             .next()
             .is_some_and(|first| first.contains(':'))
     };
-    let somewhere = Settings {
-        node_name: anywhere("node name", "localhost"),
-        advertise_address: anywhere(
+    let placeholders = Settings {
+        node_name: placeholder("node name", "localhost"),
+        advertise_address: placeholder(
             "advertise address",
             match settings.service_subnet.as_ref().is_some_and(is_ipv6) {
                 true => "::1",
@@ -111,5 +111,5 @@ fn cluster(target: &Target, inventory: &Inventory) -> Result<Cluster> {
         ),
         ..Settings::default()
     };
-    Ok(Cluster::resolve(settings.or(somewhere), &Host::default())?.cluster)
+    Ok(Cluster::resolve(settings.or(placeholders), &Host::default())?.cluster)
 }

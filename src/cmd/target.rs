@@ -9,9 +9,9 @@ use anyhow::{Context, Result};
 
 use super::Invalid;
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
-use crate::config::cluster::DEFAULT_CERTIFICATES_DIR;
+use crate::config::fields::DEFAULT_CERTIFICATES_DIR;
 use crate::config::{
-    self, Cluster, Declared, Host, Layer, Origin, Problem, Provenance, Resolved, Settings,
+    self, Cluster, Host, Layer, Origin, Problem, Provenance, Resolved, Setting, Settings,
 };
 use crate::fs::file;
 use crate::plan::infer;
@@ -76,7 +76,7 @@ impl Target {
             .context("resolving `--rootfs`")?;
         let (layout, recorded) = Target::locate(tree, rootfs, &given)?;
         if let Some(directory) = &tree.cert_dir {
-            flags.certificates_dir = Some(Declared::by_flag(
+            flags.certificates_dir = Some(Setting::by_flag(
                 "--cert-dir",
                 absolute(directory)?.display().to_string(),
             ));
@@ -102,22 +102,22 @@ impl Target {
     /// Returns what is known of the cluster, the first layer over the others: flags over a file or what was recorded; what the
     /// tree tells of its node below a file, and all that it tells where there is neither.
     pub(super) fn layers(&self, inventory: &Inventory) -> Layers {
-        let mut layers = vec![Layer::new(Provenance::Flag, self.flags.clone())];
+        let mut layers = vec![layer(Provenance::Flag, self.flags.clone())];
         let mut guesses = Vec::new();
         match (&self.file, &self.recorded) {
             (Some(file), _) => {
                 let endpoint = file.control_plane_endpoint.as_ref();
                 let endpoint = endpoint.map(|endpoint| endpoint.value.as_str());
-                layers.push(Layer::new(Provenance::File, file.clone()));
+                layers.push(layer(Provenance::File, file.clone()));
                 let node = infer::node(inventory, endpoint);
-                layers.push(Layer::new(Provenance::Inferred, node));
+                layers.push(layer(Provenance::Inferred, node));
             }
             (None, Some(recorded)) => {
-                layers.push(Layer::new(Provenance::Record, recorded.settings.clone()));
+                layers.push(layer(Provenance::Record, recorded.settings.clone()));
             }
             (None, None) => {
                 let inferred = infer::cluster(inventory);
-                layers.push(Layer::new(Provenance::Inferred, inferred.settings));
+                layers.push(layer(Provenance::Inferred, inferred.settings));
                 guesses = inferred.guesses;
             }
         }
@@ -226,9 +226,8 @@ impl Layers {
     /// Resolves the layers; the machine is asked only for what all of them leave open, and only if `may_detect`.
     pub(super) fn resolve(&self, may_detect: Detection) -> Result<Resolved> {
         let settings = self.settings();
-        let is_open = settings.node_name.is_none() || settings.advertise_address.is_none();
         let host = match may_detect {
-            Detection::Allowed if is_open => detect_host(),
+            Detection::Allowed if settings.needs_host() => detect_host(),
             Detection::Allowed | Detection::Forbidden => Host::default(),
         };
         Ok(Cluster::resolve(settings, &host)?)
@@ -253,13 +252,13 @@ fn detect_host() -> Host {
         .to_lowercase();
     Host {
         node_name: Some(name).filter(|name| !name.is_empty()),
-        advertise_address: default_route_address(),
+        addresses: default_route_addresses(),
     }
 }
 
-/// Returns the address that this machine would send from along its default route. Connecting a UDP socket only looks the
-/// route up; nothing is sent. The destinations are documentation addresses (RFC 5737, RFC 3849).
-fn default_route_address() -> Option<IpAddr> {
+/// Returns the addresses that this machine would send from along its default routes, IPv4 first. Connecting a UDP socket
+/// only looks the route up; nothing is sent. The destinations are documentation addresses (RFC 5737, RFC 3849).
+fn default_route_addresses() -> Vec<IpAddr> {
     let lookup = |from: IpAddr, to: IpAddr| {
         let socket = UdpSocket::bind((from, 0)).ok()?;
         socket.connect((to, 9)).ok()?;
@@ -278,7 +277,7 @@ fn default_route_address() -> Option<IpAddr> {
             Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
         )
     };
-    v4().or_else(v6)
+    v4().into_iter().chain(v6()).collect()
 }
 
 fn read_config(path: &Path) -> Result<config::Reading> {
@@ -322,8 +321,8 @@ fn read_recorded(layout: &Layout) -> Result<Option<Recorded>> {
     let mut settings =
         config::read(&layout.path(&file).display().to_string(), &contents.bytes)?.settings;
     // Of an etcd that was inferred to be elsewhere, nobody knew where.
-    settings.etcd_external = settings.etcd_external.map(|etcd| Declared {
-        origin: Origin::Detected("recorded `etcd.external`"),
+    settings.etcd_external = settings.etcd_external.map(|etcd| Setting {
+        origin: Origin::Tree("recorded `etcd.external`"),
         ..etcd
     });
     Ok(Some(Recorded {
@@ -332,42 +331,44 @@ fn read_recorded(layout: &Layout) -> Result<Option<Recorded>> {
     }))
 }
 
+fn layer(provenance: Provenance, settings: Settings) -> Layer {
+    Layer {
+        provenance,
+        settings,
+    }
+}
+
+/// Returns what the flags declare; the table of fields tells which field a flag stands for.
 fn flags(args: &ClusterArgs) -> Settings {
-    let one = |flag: &'static str, value: &Option<String>| {
-        value.clone().map(|value| Declared::by_flag(flag, value))
-    };
-    let many = |flag: &'static str, values: &Option<Vec<String>>| {
-        values.clone().map(|values| {
-            values
-                .into_iter()
-                .map(|value| Declared::by_flag(flag, value))
-                .collect()
-        })
-    };
-    Settings {
-        advertise_address: one(
+    let texts = [
+        (
             "--apiserver-advertise-address",
             &args.apiserver_advertise_address,
         ),
-        bind_port: one("--apiserver-bind-port", &args.apiserver_bind_port),
-        node_name: one("--node-name", &args.node_name),
-        cluster_name: one("--cluster-name", &args.cluster_name),
-        control_plane_endpoint: one("--control-plane-endpoint", &args.control_plane_endpoint),
-        service_subnet: one("--service-cidr", &args.service_cidr),
-        dns_domain: one("--service-dns-domain", &args.service_dns_domain),
-        apiserver_cert_sans: many(
-            "--apiserver-cert-extra-sans",
-            &args.apiserver_cert_extra_sans,
-        ),
-        encryption_algorithm: one("--encryption-algorithm", &args.encryption_algorithm),
-        certificate_validity: one(
+        ("--apiserver-bind-port", &args.apiserver_bind_port),
+        ("--node-name", &args.node_name),
+        ("--cluster-name", &args.cluster_name),
+        ("--control-plane-endpoint", &args.control_plane_endpoint),
+        ("--service-cidr", &args.service_cidr),
+        ("--service-dns-domain", &args.service_dns_domain),
+        ("--encryption-algorithm", &args.encryption_algorithm),
+        (
             "--certificate-validity-period",
             &args.certificate_validity_period,
         ),
-        ca_certificate_validity: one(
+        (
             "--ca-certificate-validity-period",
             &args.ca_certificate_validity_period,
         ),
-        ..Settings::default()
+    ];
+    let texts = texts
+        .into_iter()
+        .filter_map(|(flag, text)| Some((flag, vec![text.clone()?])));
+    let lists = args.apiserver_cert_extra_sans.clone();
+    let lists = lists.map(|sans| ("--apiserver-cert-extra-sans", sans));
+    let mut settings = Settings::default();
+    for (flag, values) in texts.chain(lists) {
+        settings.declare(flag, values);
     }
+    settings
 }

@@ -1,7 +1,7 @@
-//! What is wrong with a configuration, and where it was said.
+//! Settings with their origin, and problems with a configuration.
 //!
-//! Every declared value carries its [`Origin`], so that a problem found long after reading still names file, line and
-//! field. Text from a configuration reaches a message only through [`quote`](crate::util::escape::quote).
+//! Every setting has its [`Origin`], so that a problem that is found long after reading still names file, line and field.
+//! Messages show text of a configuration only as `secret` gives it: escaped, cut, and never a key.
 
 use std::fmt;
 
@@ -19,15 +19,21 @@ pub enum Origin {
         /// The field, such as `apiServer.certSANs[2]`; empty where the document as a whole is meant.
         path: String,
     },
-    /// Nowhere: the named fact was detected on the host or read off the tree, or is kubeadm's default.
-    Detected(&'static str),
+    /// In no configuration: the value was read from this file of the tree.
+    Tree(&'static str),
+    /// In no configuration: the value is this fact about the host.
+    Host(&'static str),
+    /// In no configuration: the value is kubeadm's default for this field.
+    Default(&'static str),
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::Flag(flag) => f.write_str(flag),
-            Origin::Detected(fact) => f.write_str(fact),
+            Origin::Flag(name)
+            | Origin::Tree(name)
+            | Origin::Host(name)
+            | Origin::Default(name) => f.write_str(name),
             Origin::File { file, line, path } => {
                 f.write_str(file)?;
                 if *line > 0 {
@@ -42,40 +48,50 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A value, and where it was declared.
+/// A declared value and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Declared<T> {
+pub struct Setting<T> {
     /// The value.
     pub value: T,
     /// Where it was declared.
     pub origin: Origin,
 }
 
-impl<T> Declared<T> {
-    /// Returns another value with the same origin.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Declared<U> {
-        Declared {
+impl<T> Setting<T> {
+    /// Changes the value and keeps the origin.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Setting<U> {
+        Setting {
             value: change(self.value),
             origin: self.origin,
         }
     }
 
-    /// Returns a value that a command-line flag declared.
-    pub fn by_flag(flag: &'static str, value: T) -> Declared<T> {
-        Declared {
+    /// Returns a setting that a command-line flag declares.
+    pub fn by_flag(flag: &'static str, value: T) -> Setting<T> {
+        Setting {
             value,
             origin: Origin::Flag(flag),
         }
     }
 }
 
-/// One thing that is wrong, or, in a list of warnings, worth a look.
+/// A problem, or, in a list of warnings, a doubt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it is.
+    /// The place.
     pub origin: Origin,
-    /// What it is, in one line.
+    /// One line without the place.
     pub message: String,
+}
+
+impl Problem {
+    /// Returns the line in the file; 0 where it is in none.
+    pub fn line(&self) -> usize {
+        match self.origin {
+            Origin::File { line, .. } => line,
+            Origin::Flag(_) | Origin::Tree(_) | Origin::Host(_) | Origin::Default(_) => 0,
+        }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -84,7 +100,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a configuration; displayed one per line.
+/// All problems of a configuration; displayed one per line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 

@@ -1,107 +1,109 @@
-//! What is declared, as text and with its origin: the common form of a file, of flags and of what was recorded.
+//! Declared settings, as text with their origin: the common form of a file, of flags and of the recorded configuration.
 
-use super::problem::Declared;
+use super::fields::FIELDS;
+use super::problem::Setting;
 
-/// What a configuration declares, as text; every field is optional.
+/// What a configuration declares, as text; every field is optional. [`FIELDS`] tells paths, flags and defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// `localAPIEndpoint.advertiseAddress`.
-    pub advertise_address: Option<Declared<String>>,
+    pub advertise_address: Option<Setting<String>>,
     /// `localAPIEndpoint.bindPort`.
-    pub bind_port: Option<Declared<String>>,
+    pub bind_port: Option<Setting<String>>,
     /// `nodeRegistration.name`.
-    pub node_name: Option<Declared<String>>,
+    pub node_name: Option<Setting<String>>,
     /// The last `cert-dir` among `nodeRegistration.kubeletExtraArgs`, an absolute path.
-    pub kubelet_cert_dir: Option<Declared<String>>,
+    pub kubelet_cert_dir: Option<Setting<String>>,
     /// `clusterName`.
-    pub cluster_name: Option<Declared<String>>,
-    /// `controlPlaneEndpoint`.
-    pub control_plane_endpoint: Option<Declared<String>>,
+    pub cluster_name: Option<Setting<String>>,
     /// `certificatesDir`.
-    pub certificates_dir: Option<Declared<String>>,
+    pub certificates_dir: Option<Setting<String>>,
+    /// `controlPlaneEndpoint`.
+    pub control_plane_endpoint: Option<Setting<String>>,
     /// `networking.serviceSubnet`.
-    pub service_subnet: Option<Declared<String>>,
+    pub service_subnet: Option<Setting<String>>,
     /// `networking.dnsDomain`.
-    pub dns_domain: Option<Declared<String>>,
+    pub dns_domain: Option<Setting<String>>,
     /// `apiServer.certSANs`.
-    pub apiserver_cert_sans: Option<Vec<Declared<String>>>,
+    pub apiserver_cert_sans: Option<Vec<Setting<String>>>,
     /// The presence of `etcd.local`.
-    pub etcd_local: Option<Declared<()>>,
+    pub etcd_local: Option<Setting<()>>,
     /// `etcd.local.dataDir`.
-    pub etcd_data_dir: Option<Declared<String>>,
+    pub etcd_data_dir: Option<Setting<String>>,
     /// `etcd.local.serverCertSANs`.
-    pub etcd_server_cert_sans: Option<Vec<Declared<String>>>,
+    pub etcd_server_cert_sans: Option<Vec<Setting<String>>>,
     /// `etcd.local.peerCertSANs`.
-    pub etcd_peer_cert_sans: Option<Vec<Declared<String>>>,
+    pub etcd_peer_cert_sans: Option<Vec<Setting<String>>>,
     /// `etcd.external`.
-    pub etcd_external: Option<Declared<ExternalEtcdSettings>>,
+    pub etcd_external: Option<Setting<ExternalEtcdSettings>>,
     /// `encryptionAlgorithm`.
-    pub encryption_algorithm: Option<Declared<String>>,
+    pub encryption_algorithm: Option<Setting<String>>,
     /// `certificateValidityPeriod`.
-    pub certificate_validity: Option<Declared<String>>,
+    pub certificate_validity: Option<Setting<String>>,
     /// `caCertificateValidityPeriod`.
-    pub ca_certificate_validity: Option<Declared<String>>,
+    pub ca_certificate_validity: Option<Setting<String>>,
     /// `featureGates.PublicKeysECDSA`.
-    pub public_keys_ecdsa: Option<Declared<String>>,
+    pub public_keys_ecdsa: Option<Setting<String>>,
 }
 
-/// What a configuration declares of an external etcd.
+/// What a configuration declares about an external etcd.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExternalEtcdSettings {
     /// `endpoints`.
-    pub endpoints: Option<Vec<Declared<String>>>,
+    pub endpoints: Option<Vec<Setting<String>>>,
     /// `httpEndpoints`.
-    pub http_endpoints: Option<Vec<Declared<String>>>,
+    pub http_endpoints: Option<Vec<Setting<String>>>,
     /// `caFile`.
-    pub ca_file: Option<Declared<String>>,
+    pub ca_file: Option<Setting<String>>,
     /// `certFile`.
-    pub cert_file: Option<Declared<String>>,
+    pub cert_file: Option<Setting<String>>,
     /// `keyFile`.
-    pub key_file: Option<Declared<String>>,
+    pub key_file: Option<Setting<String>>,
 }
 
 impl Settings {
-    /// Returns these settings, and `fallback`'s where these declare nothing: flags over file over recorded.
+    /// Returns these settings, and those of `fallback` where these declare nothing.
     ///
-    /// Lists are taken as a whole, and a declared kind of etcd hides every field of the other kind.
-    pub fn or(self, fallback: Settings) -> Settings {
-        let etcd_kind_declared = self.etcd_local.is_some() || self.etcd_external.is_some();
-        let (local, external) = match (etcd_kind_declared, self.etcd_external.is_some()) {
-            (false, _) => (true, true),
-            (true, external) => (!external, false),
-        };
-        Settings {
-            advertise_address: self.advertise_address.or(fallback.advertise_address),
-            bind_port: self.bind_port.or(fallback.bind_port),
-            node_name: self.node_name.or(fallback.node_name),
-            kubelet_cert_dir: self.kubelet_cert_dir.or(fallback.kubelet_cert_dir),
-            cluster_name: self.cluster_name.or(fallback.cluster_name),
-            control_plane_endpoint: self
-                .control_plane_endpoint
-                .or(fallback.control_plane_endpoint),
-            certificates_dir: self.certificates_dir.or(fallback.certificates_dir),
-            service_subnet: self.service_subnet.or(fallback.service_subnet),
-            dns_domain: self.dns_domain.or(fallback.dns_domain),
-            apiserver_cert_sans: self.apiserver_cert_sans.or(fallback.apiserver_cert_sans),
-            etcd_local: self.etcd_local.or(fallback.etcd_local.filter(|_| local)),
-            etcd_data_dir: self
-                .etcd_data_dir
-                .or(fallback.etcd_data_dir.filter(|_| local)),
-            etcd_server_cert_sans: self
-                .etcd_server_cert_sans
-                .or(fallback.etcd_server_cert_sans.filter(|_| local)),
-            etcd_peer_cert_sans: self
-                .etcd_peer_cert_sans
-                .or(fallback.etcd_peer_cert_sans.filter(|_| local)),
-            etcd_external: self
-                .etcd_external
-                .or(fallback.etcd_external.filter(|_| external)),
-            encryption_algorithm: self.encryption_algorithm.or(fallback.encryption_algorithm),
-            certificate_validity: self.certificate_validity.or(fallback.certificate_validity),
-            ca_certificate_validity: self
-                .ca_certificate_validity
-                .or(fallback.ca_certificate_validity),
-            public_keys_ecdsa: self.public_keys_ecdsa.or(fallback.public_keys_ecdsa),
+    /// A list is taken as a whole, and a declared kind of etcd hides every field of the other kind. A wildcard advertise
+    /// address gives way to any other, because it asks to detect one.
+    pub fn or(mut self, mut fallback: Settings) -> Settings {
+        if self.etcd_external.is_some() {
+            fallback.etcd_local = None;
+            fallback.etcd_data_dir = None;
+            fallback.etcd_server_cert_sans = None;
+            fallback.etcd_peer_cert_sans = None;
+        } else if self.etcd_local.is_some() {
+            fallback.etcd_external = None;
         }
+        if !self.declares_address() && fallback.declares_address() {
+            self.advertise_address = None;
+        }
+        for field in FIELDS {
+            (field.merge)(&mut self, &mut fallback);
+        }
+        self
+    }
+
+    /// Sets the field of a command-line flag; a flag that stands for no field is ignored.
+    pub fn declare(&mut self, flag: &'static str, values: Vec<String>) {
+        if let Some(field) = FIELDS.iter().find(|field| field.flag == Some(flag)) {
+            let values = values
+                .into_iter()
+                .map(|value| Setting::by_flag(flag, value));
+            (field.declare)(self, values.collect());
+        }
+    }
+
+    /// Returns whether only the host can supply the node's name or address.
+    pub fn needs_host(&self) -> bool {
+        self.node_name.is_none() || !self.declares_address()
+    }
+
+    /// Returns whether an advertise address is declared that is not a wildcard.
+    pub(super) fn declares_address(&self) -> bool {
+        let address = self.advertise_address.as_ref();
+        address.is_some_and(|address| {
+            !matches!(address.value.parse::<std::net::IpAddr>(), Ok(ip) if ip.is_unspecified())
+        })
     }
 }

@@ -1,43 +1,34 @@
-//! What single values mean: from declared text to a type, or a message that quotes the text.
+//! Single values: from declared text to a type, or to a message that quotes the text.
 //!
-//! Rules that need more than one value are in `cluster`, names and addresses in `san`.
+//! Rules about more than one value are in `resolve`, names and addresses in `names`.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::san::{MAX_NAME, is_hidden, parse_san, subdomain, subdomain_within};
-use crate::util::duration;
-use crate::util::escape::quote;
+use super::names::{MAX_NAME, is_hidden, parse_san, subdomain, subdomain_within};
+use super::secret::quote;
+use crate::util::duration::Period;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::san::San;
 
 /// The longest common name (RFC 5280 appendix A.1, ub-common-name).
-const MAX_COMMON_NAME: usize = 64;
-/// What the kubelet's common name puts before the node name.
-const NODE_USER_PREFIX: &str = "system:node:";
-/// What the longest service name in the API server's certificate puts before the DNS domain.
+pub(super) const MAX_COMMON_NAME: usize = 64;
+/// What stands before the node name in the kubelet's common name.
+pub(super) const NODE_USER_PREFIX: &str = "system:node:";
+/// What stands before the DNS domain in the longest service name of the API server's certificate.
 pub(super) const SERVICE_PREFIX: &str = "kubernetes.default.svc.";
 
 pub(super) fn node_name(text: &str) -> Result<String, String> {
     let name = text.trim();
-    // An address is a name like any other for Kubernetes, if not a good one.
-    let name = match name.parse::<Ipv4Addr>() {
-        Ok(_) => name.to_owned(),
+    // Kubernetes accepts an address as a name.
+    match name.parse::<Ipv4Addr>() {
+        Ok(_) => Ok(name.to_owned()),
         Err(_) => subdomain(name)
-            .map_err(|reason| format!("{} is not a node name: {reason}", quote(text)))?,
-    };
-    let length = NODE_USER_PREFIX.len() + name.len();
-    if length > MAX_COMMON_NAME {
-        return Err(format!(
-            "{} makes the common name `{NODE_USER_PREFIX}...` {length} characters long; at most {MAX_COMMON_NAME} are allowed (RFC 5280), so a node name has at most {}",
-            quote(text),
-            MAX_COMMON_NAME - NODE_USER_PREFIX.len()
-        ));
+            .map_err(|reason| format!("{} is not a node name: {reason}", quote(text))),
     }
-    Ok(name)
 }
 
 pub(super) fn cluster_name(text: &str) -> Result<String, String> {
@@ -121,11 +112,11 @@ pub(super) fn service_subnets(text: &str) -> Result<Vec<IpNet>, String> {
         [_] => Ok(subnets),
         [first, second] if first.network().is_ipv4() != second.network().is_ipv4() => Ok(subnets),
         [_, _] => Err(format!(
-            "{} are two networks of one family; want one IPv4 and one IPv6",
+            "{} has two networks of one family; want one IPv4 and one IPv6",
             quote(text)
         )),
         _ => Err(format!(
-            "{} are {} networks; want one, or two of different families",
+            "{} has {} networks; want one, or two of different families",
             quote(text),
             subnets.len()
         )),
@@ -142,13 +133,6 @@ fn service_subnet(text: &str) -> Result<IpNet, String> {
             quote(text)
         )
     })?;
-    if subnet.addr() != subnet.network() {
-        return Err(format!(
-            "{} has host bits set; the network is `{}`",
-            quote(text),
-            subnet.trunc()
-        ));
-    }
     let host_bits = subnet.max_prefix_len() - subnet.prefix_len();
     let (longest, shortest) = (
         subnet.max_prefix_len() - SERVICE_HOST_BITS.start(),
@@ -170,7 +154,7 @@ fn service_subnet(text: &str) -> Result<IpNet, String> {
     }
 }
 
-/// Returns a network in the notation of [`IpAddr`], in which `010` is neither 8 nor 10.
+/// Returns a network; as [`IpAddr`] does, it takes no leading zeros.
 fn network(text: &str) -> Option<IpNet> {
     let (address, prefix) = text.split_once('/')?;
     address.parse::<IpAddr>().ok()?;
@@ -179,7 +163,7 @@ fn network(text: &str) -> Option<IpNet> {
         .filter(|_| !prefix.starts_with('0') || prefix == "0")
 }
 
-/// Returns what kind of network this is if a service cannot have its first address.
+/// Returns the kind of a network whose first address no service can have.
 fn unusable_kind(subnet: &IpNet) -> Option<&'static str> {
     match subnet.network() {
         IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => Some("an IPv4 network written as IPv6"),
@@ -212,12 +196,12 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
-/// Judges a certificate key; as it is a secret, the message does not quote it.
+/// Checks a certificate key; it is a secret, so the message does not quote it.
 pub(super) fn certificate_key(text: &str) -> Result<(), String> {
     const DIGITS: usize = 64;
     if !text.chars().all(|c| c.is_ascii_hexdigit()) {
         return Err(format!(
-            "has a character that is no hexadecimal digit; want {DIGITS} of them, for 32 bytes"
+            "has a character that is not a hexadecimal digit; want {DIGITS} of them, for 32 bytes"
         ));
     }
     match text.len() {
@@ -228,22 +212,39 @@ pub(super) fn certificate_key(text: &str) -> Result<(), String> {
     }
 }
 
-pub(super) fn validity(text: &str) -> Result<Duration, String> {
-    let validity = duration::parse(text)?;
-    if validity < Duration::from_secs(1) {
-        // Certificates count whole seconds.
+pub(super) fn validity(text: &str) -> Result<Period, String> {
+    let period = Period::parse(text)?;
+    if period.length() < Duration::from_secs(1) {
+        return Err(format!("{} is too short; want at least `1s`", quote(text)));
+    }
+    if period.length().subsec_nanos() > 0 {
         return Err(format!(
-            "{} is no time at all; want at least `1s`",
+            "{} has a fraction of a second; certificates count whole seconds",
             quote(text)
         ));
     }
-    if validity.subsec_nanos() > 0 {
-        return Err(format!(
-            "{} has a fraction of a second; certificates count whole ones",
-            quote(text)
-        ));
+    Ok(period)
+}
+
+/// Directories of the system; a directory below one of them may hold certificates.
+const SYSTEM_DIRECTORIES: [&str; 16] = [
+    "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/opt", "/proc", "/root", "/run", "/srv",
+    "/sys", "/tmp", "/usr", "/var", "/var/lib",
+];
+
+pub(super) fn certificates_dir(text: &str) -> Result<PathBuf, String> {
+    let path = absolute_path(text)?;
+    let names = |path: &Path| -> Vec<_> {
+        let components = path.components().filter(|part| *part != Component::CurDir);
+        components.map(|part| part.as_os_str().to_owned()).collect()
+    };
+    let is_same = |directory: &&&str| names(Path::new(directory)) == names(&path);
+    match SYSTEM_DIRECTORIES.iter().find(is_same) {
+        Some(directory) => Err(format!(
+            "`{directory}` is a directory of the system; want one below it"
+        )),
+        None => Ok(path),
     }
-    Ok(validity)
 }
 
 pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
@@ -283,7 +284,7 @@ pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
 
 /// The longest name of a file or directory (Linux, `NAME_MAX`).
 const MAX_PART: usize = 255;
-/// The longest path, with room for what is put before and behind it (Linux, `PATH_MAX`, is 4096).
+/// The longest path; with a prefix and file names it stays below Linux's `PATH_MAX`, 4096.
 const MAX_PATH: usize = 2048;
 
 pub(super) fn etcd_url(text: &str, https: bool) -> Result<String, String> {
@@ -296,16 +297,14 @@ pub(super) fn etcd_url(text: &str, https: bool) -> Result<String, String> {
             && !rest.chars().any(|c| c.is_control() || c.is_whitespace())
     };
     match text.split_once("://").filter(well_formed) {
-        // Not quoted: it may be a password.
-        _ if text.contains('@') => {
-            Err("has a user name in it, which etcd has no use for".to_owned())
-        }
+        // The user name may be followed by a password, so nothing is quoted.
+        _ if text.contains('@') => Err("has a user name in it, which etcd ignores".to_owned()),
         None => Err(format!(
             "{} is not a URL, such as `https://192.0.2.1:2379`",
             quote(text)
         )),
         Some((scheme, _)) if https && scheme != "https" => Err(format!(
-            "{} must use `https`, for TLS files are given",
+            "{} must use `https`, because TLS files are given",
             quote(text)
         )),
         Some(_) => Ok(text.to_owned()),

@@ -1,4 +1,4 @@
-//! Writing a [`Cluster`] as kubeadm's own configuration, which `kubeadm` reads back.
+//! Writes a [`Cluster`] as kubeadm's own configuration, which kubeadm reads.
 
 use std::path::PathBuf;
 
@@ -6,14 +6,13 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::cluster::{Cluster, Etcd, host_port};
-use crate::util::duration;
+use super::fields::san_texts;
 use crate::x509::algorithm::Algorithm;
-use crate::x509::san::San;
 
 impl Cluster {
     /// Returns the configuration as kubeadm's `v1beta4` documents, with every default written out.
     ///
-    /// [`read`](super::read) and [`Cluster::resolve`] make an equal cluster of it, on whatever host.
+    /// On any host, [`read`](super::read) and [`Cluster::resolve`] make an equal cluster of them.
     #[allow(clippy::expect_used)]
     pub fn to_yaml(&self) -> String {
         let init = InitConfiguration {
@@ -37,7 +36,7 @@ impl Cluster {
         };
         let cluster = ClusterConfiguration::from(self);
         let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-        // These are structs of strings, numbers and lists, all of which YAML can hold, written to memory.
+        // YAML can hold every string, number and list, and writing to memory cannot fail.
         let init = serde_saphyr::to_string_with_options(&init, options.clone())
             .expect("plain structs are representable");
         let cluster = serde_saphyr::to_string_with_options(&cluster, options)
@@ -157,7 +156,7 @@ impl<'a> From<&'a Cluster> for ClusterConfiguration<'a> {
                 dns_domain: &cluster.dns_domain,
             },
             api_server: (!cluster.apiserver_sans.is_empty()).then(|| ApiServer {
-                cert_sans: texts(&cluster.apiserver_sans),
+                cert_sans: san_texts(&cluster.apiserver_sans),
             }),
             etcd: match &cluster.etcd {
                 Etcd::Local
@@ -166,8 +165,8 @@ impl<'a> From<&'a Cluster> for ClusterConfiguration<'a> {
                     None
                 }
                 Etcd::Local => Some(EtcdConfiguration::Local {
-                    server_cert_sans: texts(&cluster.etcd_server_sans),
-                    peer_cert_sans: texts(&cluster.etcd_peer_sans),
+                    server_cert_sans: san_texts(&cluster.etcd_server_sans),
+                    peer_cert_sans: san_texts(&cluster.etcd_peer_sans),
                 }),
                 Etcd::External(external) => Some(EtcdConfiguration::External {
                     endpoints: &external.endpoints,
@@ -178,17 +177,8 @@ impl<'a> From<&'a Cluster> for ClusterConfiguration<'a> {
                 }),
             },
             encryption_algorithm: cluster.algorithm.map(Algorithm::name),
-            certificate_validity_period: duration::format(cluster.certificate_validity),
-            ca_certificate_validity_period: duration::format(cluster.ca_certificate_validity),
+            certificate_validity_period: cluster.certificate_validity.to_go(),
+            ca_certificate_validity_period: cluster.ca_certificate_validity.to_go(),
         }
     }
-}
-
-fn texts(sans: &[San]) -> Vec<String> {
-    sans.iter()
-        .map(|san| match san {
-            San::Dns(name) => name.clone(),
-            San::Ip(address) => address.to_string(),
-        })
-        .collect()
 }

@@ -14,12 +14,12 @@ use crate::catalog::{
 };
 use crate::check::names::covers;
 use crate::check::{expiry, validity};
-use crate::config::cluster::{
+use crate::config::cluster::first_address;
+use crate::config::fields::{
     DEFAULT_CA_CERTIFICATE_VALIDITY, DEFAULT_CERTIFICATE_VALIDITY, DEFAULT_SERVICE_SUBNET,
-    first_address,
 };
 use crate::config::settings::ExternalEtcdSettings;
-use crate::config::{Declared, Origin, Settings, parse_san};
+use crate::config::{Origin, Setting, Settings, parse_san};
 use crate::kubeconfig::Kubeconfig;
 use crate::tree::inventory::{FileState, Inventory, RowFiles};
 use crate::util::duration;
@@ -124,10 +124,10 @@ pub fn cluster(inventory: &Inventory) -> Inferred {
 /// What the longest service name of the API server's certificate puts before the DNS domain.
 const SERVICE: &str = "kubernetes.default.svc.";
 
-fn detected<T>(file: &'static str, value: T) -> Declared<T> {
-    Declared {
+fn detected<T>(file: &'static str, value: T) -> Setting<T> {
+    Setting {
         value,
-        origin: Origin::Detected(file),
+        origin: Origin::Tree(file),
     }
 }
 
@@ -165,7 +165,7 @@ fn endpoint_address(endpoint: &str) -> Option<IpAddr> {
 }
 
 /// Returns where the administrator connects to, if that is not this node.
-fn control_plane_endpoint(inventory: &Inventory, node: &Settings) -> Option<Declared<String>> {
+fn control_plane_endpoint(inventory: &Inventory, node: &Settings) -> Option<Setting<String>> {
     let (row, endpoint) = [&ADMIN_CONF, &SUPER_ADMIN_CONF]
         .into_iter()
         .find_map(|row| {
@@ -187,10 +187,19 @@ fn control_plane_endpoint(inventory: &Inventory, node: &Settings) -> Option<Decl
     // A kubeconfig of another cluster is no reason to take its server for this one's.
     let is_ours = leaf(inventory, &APISERVER)
         .is_none_or(|leaf| leaf.sans().iter().any(|san| covers(san, &host)));
-    (is_ours && !is_local).then(|| detected(row.name, endpoint.to_owned()))
+    // A URL without a port means that of `https`.
+    let has_port = address.is_some()
+        || endpoint
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let endpoint = match has_port {
+        true => endpoint.to_owned(),
+        false => format!("{endpoint}:443"),
+    };
+    (is_ours && !is_local).then(|| detected(row.name, endpoint))
 }
 
-fn cluster_name(inventory: &Inventory) -> Option<Declared<String>> {
+fn cluster_name(inventory: &Inventory) -> Option<Setting<String>> {
     [&ADMIN_CONF, &CONTROLLER_MANAGER_CONF, &SCHEDULER_CONF]
         .into_iter()
         .find_map(|row| {
@@ -199,7 +208,7 @@ fn cluster_name(inventory: &Inventory) -> Option<Declared<String>> {
         })
 }
 
-fn external_etcd(inventory: &Inventory) -> Option<Declared<ExternalEtcdSettings>> {
+fn external_etcd(inventory: &Inventory) -> Option<Setting<ExternalEtcdSettings>> {
     // Of a tree without the API server's certificate nothing is known yet.
     let is_external = leaf(inventory, &APISERVER).is_some() && !expiry::has_local_etcd(inventory);
     is_external.then(|| detected("no file of an etcd here", ExternalEtcdSettings::default()))
@@ -208,7 +217,7 @@ fn external_etcd(inventory: &Inventory) -> Option<Declared<ExternalEtcdSettings>
 /// Returns the algorithm of all leaves, if they have one and the same.
 ///
 /// Old releases of kubeadm made the kubeconfigs' keys RSA whatever was asked for, so certificates of their own count first.
-fn algorithm(inventory: &Inventory) -> Option<Declared<String>> {
+fn algorithm(inventory: &Inventory) -> Option<Setting<String>> {
     type Kind = fn(&Row) -> bool;
     let kinds: [(Kind, &'static str); 2] = [
         (
@@ -242,7 +251,7 @@ fn validity(
     inventory: &Inventory,
     row: &Row,
     default: std::time::Duration,
-) -> Option<Declared<String>> {
+) -> Option<Setting<String>> {
     let certificate = leaf(inventory, row)?;
     let issuer = row.signer().and_then(|signer| leaf(inventory, signer));
     let span = validity::habit(certificate.validity(), issuer.map(Certificate::validity))?;
@@ -263,7 +272,7 @@ fn service_subnet(
     inventory: &Inventory,
     settings: &Settings,
     guesses: &mut Vec<String>,
-) -> Option<Declared<String>> {
+) -> Option<Setting<String>> {
     let default: IpNet = DEFAULT_SERVICE_SUBNET.parse().ok()?;
     let known = [
         settings.advertise_address.as_ref(),
@@ -324,9 +333,9 @@ fn extra_sans(
     row: &Row,
     file: &'static str,
     settings: &Settings,
-) -> Option<Vec<Declared<String>>> {
+) -> Option<Vec<Setting<String>>> {
     let found = leaf(inventory, row)?.sans();
-    let own = |declared: &Option<Declared<String>>| declared.as_ref().map(|own| own.value.clone());
+    let own = |declared: &Option<Setting<String>>| declared.as_ref().map(|own| own.value.clone());
     let mut implied: Vec<String> = [
         own(&settings.node_name),
         own(&settings.advertise_address),

@@ -141,7 +141,7 @@ impl Planner<'_> {
                 "put the CA back, or move those files away to start anew",
             );
         }
-        let validity = validity::ca(self.now, self.cluster.ca_certificate_validity);
+        let validity = validity::ca(self.now, self.cluster.ca_certificate_validity.length());
         Some(made(Make::Ca {
             common_name,
             algorithm: self.algorithm(),
@@ -235,7 +235,8 @@ impl Planner<'_> {
     fn new_leaf(&mut self, row: &'static Row) -> Option<Leaf> {
         let signer = row.signer()?;
         let issuer = self.issuer_validity(signer)?;
-        let (validity, cut) = validity::leaf(self.now, self.cluster.certificate_validity, issuer);
+        let (validity, cut) =
+            validity::leaf(self.now, self.cluster.certificate_validity.length(), issuer);
         if cut {
             self.plan
                 .warnings
@@ -259,7 +260,10 @@ impl Planner<'_> {
             return Some(bundle.signer.validity());
         }
         match self.inventory.ca(signer) {
-            CaState::Missing => Some(validity::ca(self.now, self.cluster.ca_certificate_validity)),
+            CaState::Missing => Some(validity::ca(
+                self.now,
+                self.cluster.ca_certificate_validity.length(),
+            )),
             // The CA's own row says what is wrong with it.
             _ => None,
         }

@@ -12,7 +12,8 @@ use super::{Action, KeySource, Leaf, Make, Plan, Refusal, Step};
 use crate::catalog::Row;
 use crate::check::leaf::{belongs, ca_hint, key_hint};
 use crate::check::{Change, expected, expiry, validity};
-use crate::config::cluster::{Cluster, DEFAULT_CERTIFICATE_VALIDITY};
+use crate::config::cluster::Cluster;
+use crate::config::fields::DEFAULT_CERTIFICATE_VALIDITY;
 use crate::tree::inventory::{
     CaState, Fault, FileState, InvalidFile, Inventory, KeyFile, RowFiles,
 };
@@ -223,7 +224,7 @@ impl<'a> Planner<'a> {
             .request
             .declared
             .map_or(DEFAULT_CERTIFICATE_VALIDITY, |cluster| {
-                cluster.certificate_validity
+                cluster.certificate_validity.length()
             });
         let (validity, cut) = validity::leaf(self.now, validity, issuer.certificate().validity());
         if cut {
@@ -251,7 +252,7 @@ impl<'a> Planner<'a> {
             self.plan.warnings.push(what);
         }
         let declared = self.request.declared;
-        let validity = declared.map(|cluster| cluster.certificate_validity);
+        let validity = declared.map(|cluster| cluster.certificate_validity.length());
         let changes = changes(old, &leaf, issuer.certificate(), validity);
         Ok((leaf, changes))
     }

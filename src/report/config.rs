@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use super::text::table;
 use crate::config::problem::Origin;
-use crate::config::provenance::{Field, Provenance};
+use crate::config::provenance::{Provenance, ShownField};
 use crate::util::escape::escaped;
 
 /// Returns a table for people.
-pub fn text(fields: &[Field]) -> String {
+pub fn text(fields: &[ShownField]) -> String {
     let mut rows = vec![["FIELD", "VALUE", "FROM"].map(str::to_owned).to_vec()];
     rows.extend(fields.iter().map(|field| {
         let value = match field.values.is_empty() {
@@ -40,7 +40,7 @@ struct Entry<'a> {
 ///
 /// # Errors
 /// None that is known: serializing plain data cannot fail.
-pub fn json(fields: &[Field]) -> serde_json::Result<String> {
+pub fn json(fields: &[ShownField]) -> serde_json::Result<String> {
     Ok(serde_json::to_string_pretty(&configuration(fields))? + "\n")
 }
 
@@ -48,17 +48,17 @@ pub fn json(fields: &[Field]) -> serde_json::Result<String> {
 ///
 /// # Errors
 /// None that is known: serializing plain data cannot fail.
-pub fn yaml(fields: &[Field]) -> anyhow::Result<String> {
+pub fn yaml(fields: &[ShownField]) -> anyhow::Result<String> {
     Ok(serde_saphyr::to_string(&configuration(fields))?)
 }
 
-fn configuration(fields: &[Field]) -> Configuration<'_> {
+fn configuration(fields: &[ShownField]) -> Configuration<'_> {
     Configuration {
         fields: fields.iter().map(entry).collect(),
     }
 }
 
-fn entry(field: &Field) -> Entry<'_> {
+fn entry(field: &ShownField) -> Entry<'_> {
     Entry {
         path: field.path,
         values: &field.values,
@@ -67,7 +67,7 @@ fn entry(field: &Field) -> Entry<'_> {
     }
 }
 
-fn from(field: &Field) -> String {
+fn from(field: &ShownField) -> String {
     match (&field.origin, field.provenance) {
         (None, provenance) => provenance.to_string(),
         (Some(_), Provenance::Record) => "record".to_owned(),

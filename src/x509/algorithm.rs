@@ -31,11 +31,11 @@ impl Algorithm {
         Algorithm::EcdsaP384,
     ];
 
-    /// Returns the algorithm that kubeadm's configuration calls by `name`.
+    /// Returns the algorithm that kubeadm's configuration calls by `name`, in any case.
     pub fn from_config(name: &str) -> Option<Algorithm> {
         Algorithm::CONFIGURABLE
             .into_iter()
-            .find(|algorithm| algorithm.name() == name)
+            .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
     }
 
     /// Returns kubeadm's name of this algorithm.

@@ -22,7 +22,7 @@ etcd:
 fn cluster(yaml: &str) -> Cluster {
     let host = Host {
         node_name: Some("cp1".to_owned()),
-        advertise_address: Some([192, 0, 2, 11].into()),
+        addresses: vec![[192, 0, 2, 11].into()],
     };
     let settings = config::read("test", yaml.as_bytes()).unwrap().settings;
     Cluster::resolve(settings, &host).unwrap().cluster

@@ -88,7 +88,7 @@ certificatesDir: C:\pki => certificatesDir: `C:\\pki` is not an absolute path
 certificatesDir: file:///etc/kubernetes/pki => certificatesDir: `file:///etc/kubernetes/pki` is not an absolute path
 certificatesDir: '$HOME/pki' => certificatesDir: `$HOME/pki` is not an absolute path
 certificatesDir: ' /etc/kubernetes/pki' => certificatesDir: ` /etc/kubernetes/pki` is not an absolute path
-certificateValidityPeriod: 0h => certificateValidityPeriod: `0h` is no time at all; want at least `1s`
+certificateValidityPeriod: 0h => certificateValidityPeriod: `0h` is too short; want at least `1s`
 certificateValidityPeriod: 0 => certificateValidityPeriod: `0` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
 certificateValidityPeriod: -1h => certificateValidityPeriod: `-1h` is negative
 certificateValidityPeriod: 1y => certificateValidityPeriod: `1y` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
@@ -104,9 +104,9 @@ certificateValidityPeriod: inf => certificateValidityPeriod: `inf` is not a dura
 certificateValidityPeriod: ' 1h' => certificateValidityPeriod: ` 1h` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
 certificateValidityPeriod: +1h => certificateValidityPeriod: `+1h` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
 certificateValidityPeriod: 1H => certificateValidityPeriod: `1H` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
-certificateValidityPeriod: 0.5s => certificateValidityPeriod: `0.5s` is no time at all; want at least `1s`
+certificateValidityPeriod: 0.5s => certificateValidityPeriod: `0.5s` is too short; want at least `1s`
 certificateValidityPeriod: {hours: 1} => certificateValidityPeriod: is a mapping, want a string
-caCertificateValidityPeriod: 0s => caCertificateValidityPeriod: `0s` is no time at all; want at least `1s`
+caCertificateValidityPeriod: 0s => caCertificateValidityPeriod: `0s` is too short; want at least `1s`
 caCertificateValidityPeriod: 101y => caCertificateValidityPeriod: `101y` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
 encryptionAlgorithm: RSA-1024 => encryptionAlgorithm: `RSA-1024` is not an algorithm; want one of `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256`, `ECDSA-P384`
 encryptionAlgorithm: rsa-2048 => encryptionAlgorithm: `rsa-2048` is not an algorithm; want one of `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256`, `ECDSA-P384`
@@ -121,12 +121,12 @@ featureGates: {PublicKeysECDSA: 1} => featureGates.PublicKeysECDSA: `1` is neith
 featureGates: {PublicKeysECDSA: ''} => featureGates.PublicKeysECDSA: is empty
 featureGates: {PublicKeysECDSA: ~} => featureGates.PublicKeysECDSA: is null, want `true` or `false`
 featureGates: {PublicKeysECDSA: [true]} => featureGates.PublicKeysECDSA: is a list, want `true` or `false`
-featureGates: {PublicKeyECDSA: true} => featureGates.PublicKeyECDSA: is not a feature gate of kubeadm's; did you mean `PublicKeysECDSA`?
-featureGates: {publickeysecdsa: true} => featureGates.publickeysecdsa: is not a feature gate of kubeadm's; did you mean `PublicKeysECDSA`?
-featureGates: {ECDSA: true} => featureGates.ECDSA: is not a feature gate of kubeadm's
+featureGates: {PublicKeyECDSA: true} => featureGates.PublicKeyECDSA: is not a feature gate of kubeadm; did you mean `PublicKeysECDSA`?
+featureGates: {publickeysecdsa: true} => featureGates.publickeysecdsa: is not a feature gate of kubeadm; did you mean `PublicKeysECDSA`?
+featureGates: {ECDSA: true} => featureGates.ECDSA: is not a feature gate of kubeadm
 featureGates: PublicKeysECDSA=true => featureGates: is a single value, want a mapping
 featureGates: [PublicKeysECDSA] => featureGates: is a list, want a mapping
-featureGates: {SidecarContainers: true} => featureGates.SidecarContainers: is not a feature gate of kubeadm's
+featureGates: {SidecarContainers: true} => featureGates.SidecarContainers: is not a feature gate of kubeadm
 featureGates: {EtcdLearnerMode: on} => featureGates.EtcdLearnerMode: `on` is neither `true` nor `false`
 networking: {serviceSubnet: "abc"} => networking.serviceSubnet: `abc` is not a network; want address and prefix length, such as `10.96.0.0/12`
 networking: {serviceSubnet: "10.96.0.0"} => networking.serviceSubnet: `10.96.0.0` is not a network; want address and prefix length, such as `10.96.0.0/12`
@@ -139,13 +139,13 @@ networking: {serviceSubnet: "10.0.0.0/8"} => networking.serviceSubnet: `10.0.0.0
 networking: {serviceSubnet: "10.96.0.0/11"} => networking.serviceSubnet: `10.96.0.0/11` has more addresses than the API server can manage; want at most a `/12`
 networking: {serviceSubnet: "0.0.0.0/0"} => networking.serviceSubnet: `0.0.0.0/0` has more addresses than the API server can manage; want at most a `/12`
 networking: {serviceSubnet: "fd00::/64"} => networking.serviceSubnet: `fd00::/64` has more addresses than the API server can manage; want at most a `/108`
-networking: {serviceSubnet: "fd00::/108"} => networking.serviceSubnet: the first service subnet must be IPv4, as the advertise address `192.0.2.11` is; give one of that family first
+networking: {serviceSubnet: "fd00::/108"} => networking.serviceSubnet: the first service subnet must be IPv4, like the advertise address `192.0.2.11`; give one of that family first
 networking: {serviceSubnet: "fd00::/125"} => networking.serviceSubnet: `fd00::/125` has too few addresses for services; want at least a `/124`
 networking: {serviceSubnet: "fd00::1/112"} => networking.serviceSubnet: `fd00::1/112` has host bits set; the network is `fd00::/112`
-networking: {serviceSubnet: "fd00::/112,10.96.0.0/16"} => networking.serviceSubnet: the first service subnet must be IPv4, as the advertise address `192.0.2.11` is; swap the two
-networking: {serviceSubnet: "fd00::/112"} => networking.serviceSubnet: the first service subnet must be IPv4, as the advertise address `192.0.2.11` is; give one of that family first
-networking: {serviceSubnet: "10.96.0.0/16,10.97.0.0/16"} => networking.serviceSubnet: `10.96.0.0/16,10.97.0.0/16` are two networks of one family; want one IPv4 and one IPv6
-networking: {serviceSubnet: "10.96.0.0/16,fd00::/112,10.98.0.0/16"} => networking.serviceSubnet: `10.96.0.0/16,fd00::/112,10.98.0.0/16` are 3 networks; want one, or two of different families
+networking: {serviceSubnet: "fd00::/112,10.96.0.0/16"} => networking.serviceSubnet: the first service subnet must be IPv4, like the advertise address `192.0.2.11`; swap the two
+networking: {serviceSubnet: "fd00::/112"} => networking.serviceSubnet: the first service subnet must be IPv4, like the advertise address `192.0.2.11`; give one of that family first
+networking: {serviceSubnet: "10.96.0.0/16,10.97.0.0/16"} => networking.serviceSubnet: `10.96.0.0/16,10.97.0.0/16` has two networks of one family; want one IPv4 and one IPv6
+networking: {serviceSubnet: "10.96.0.0/16,fd00::/112,10.98.0.0/16"} => networking.serviceSubnet: `10.96.0.0/16,fd00::/112,10.98.0.0/16` has 3 networks; want one, or two of different families
 networking: {serviceSubnet: "10.96.0.0/16,"} => networking.serviceSubnet: `10.96.0.0/16,` has nothing before or after a comma
 networking: {serviceSubnet: "10.96.0.0/16, fd00::/112"} => networking.serviceSubnet: ` fd00::/112` is not a network; want address and prefix length, such as `10.96.0.0/12`
 networking: {serviceSubnet: "10.96.0.0/16;fd00::/112"} => networking.serviceSubnet: `10.96.0.0/16;fd00::/112` is not a network; want address and prefix length, such as `10.96.0.0/12`
@@ -187,8 +187,8 @@ etcd: {external: {endpoints: ['']}} => etcd.external.endpoints[0]: is empty
 etcd: {external: {endpoints: [e:2379]}} => etcd.external.endpoints[0]: `e:2379` is not a URL, such as `https://192.0.2.1:2379`
 etcd: {external: {endpoints: ['https://']}} => etcd.external.endpoints[0]: `https://` is not a URL, such as `https://192.0.2.1:2379`
 etcd: {external: {endpoints: ['https://a b']}} => etcd.external.endpoints[0]: `https://a b` is not a URL, such as `https://192.0.2.1:2379`
-etcd: {external: {endpoints: ['https://user:pass@e:2379']}} => etcd.external.endpoints[0]: has a user name in it, which etcd has no use for
-etcd: {external: {endpoints: [http://e:2379], caFile: /a}} => etcd.external.endpoints[0]: `http://e:2379` must use `https`, for TLS files are given
+etcd: {external: {endpoints: ['https://user:pass@e:2379']}} => etcd.external.endpoints[0]: has a user name in it, which etcd ignores
+etcd: {external: {endpoints: [http://e:2379], caFile: /a}} => etcd.external.endpoints[0]: `http://e:2379` must use `https`, because TLS files are given
 etcd: {external: {endpoints: [https://e:2379], certFile: /a}} => etcd.external: `certFile` and `keyFile` must be given together
 etcd: {external: {endpoints: [https://e:2379], keyFile: /a}} => etcd.external: `certFile` and `keyFile` must be given together
 etcd: {external: {endpoints: [https://e:2379], certFile: /a, keyFile: /b}} => etcd.external: `certFile` and `keyFile` need a `caFile`
@@ -200,7 +200,7 @@ const INIT: &str = r#"
 nodeRegistration: [] => nodeRegistration: is a list, want a mapping
 nodeRegistration: cp-1 => nodeRegistration: is a single value, want a mapping
 nodeRegistration: {name: [a]} => nodeRegistration.name: is a list, want a string
-nodeRegistration: {name: cp-1, kubeletExtraArgs: {cert-dir: /a}} => nodeRegistration.kubeletExtraArgs: is a mapping, want a list of `name` and `value`; only `v1beta3` has a mapping there
+nodeRegistration: {name: cp-1, kubeletExtraArgs: {cert-dir: /a}} => nodeRegistration.kubeletExtraArgs: is a mapping, want a list of `name` and `value`; only versions before `v1beta4` have a mapping
 nodeRegistration: {name: cp-1, kubeletExtraArgs: [{name: cert-dir, value: pki}]} => nodeRegistration.kubeletExtraArgs[0].value: `pki` is not an absolute path
 nodeRegistration: {name: cp-1, kubeletExtraArgs: [cert-dir=/a]} => nodeRegistration.kubeletExtraArgs[0]: is a single value, want a mapping
 nodeRegistration: {name: cp-1, taints: NoSchedule} => nodeRegistration.taints: is a single value, want a list of mappings
@@ -245,7 +245,7 @@ fn values_are_refused_with_line_and_field() {
 fn secrets_are_not_shown_whatever_is_wrong_with_them() {
     let mut bench = Bench::new();
     let (key, token) = ("0123456789abcdef".repeat(4), "9a08jv.c0izixklcxtmnze7");
-    let digit = "certificateKey: has a character that is no hexadecimal digit; want 64 of them, for 32 bytes";
+    let digit = "certificateKey: has a character that is not a hexadecimal digit; want 64 of them, for 32 bytes";
     for (fields, problem) in [
         (
             format!("certificateKey: {}", &key[1..]),
@@ -352,16 +352,16 @@ a: [
 ";
     let problems = [
         "cluster.yaml:4: nodeRegistration.name: `CP_1` is not a node name: `_` is not allowed",
-        "cluster.yaml:5: nodeRegistration.kubeletExtraArgs: is a mapping, want a list of `name` and `value`; only `v1beta3` has a mapping there",
+        "cluster.yaml:5: nodeRegistration.kubeletExtraArgs: is a mapping, want a list of `name` and `value`; only versions before `v1beta4` have a mapping",
         "cluster.yaml:7: localAPIEndpoint.advertiseAddress: `10.0.0.256` is not an IP address",
         "cluster.yaml:8: localAPIEndpoint.bindPort: `66443` is not a port; want 1 to 65535",
-        "cluster.yaml:9: certificateKey: has a character that is no hexadecimal digit; want 64 of them, for 32 bytes",
+        "cluster.yaml:9: certificateKey: has a character that is not a hexadecimal digit; want 64 of them, for 32 bytes",
         "cluster.yaml:13: clusterName: is a list, want a string",
         "cluster.yaml:14: controlPlaneEndpoint: `https://lb.example` is a URL; give `host` or `host:port`",
         "cluster.yaml:15: certificatesDir: `pki` is not an absolute path",
         "cluster.yaml:16: certificateValidityPeriod: `1y` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`",
         "cluster.yaml:17: encryptionAlgorithm: `RSA` is not an algorithm; want one of `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256`, `ECDSA-P384`",
-        "cluster.yaml:18: featureGates.PublicKeyECDSA: is not a feature gate of kubeadm's; did you mean `PublicKeysECDSA`?",
+        "cluster.yaml:18: featureGates.PublicKeyECDSA: is not a feature gate of kubeadm; did you mean `PublicKeysECDSA`?",
         "cluster.yaml:20: networking.serviceSubnet: `10.96.0.1/12` has host bits set; the network is `10.96.0.0/12`",
         "cluster.yaml:21: networking.dnsDomain: `cluster_local` is not a DNS domain: `_` is not allowed",
         "cluster.yaml:23: apiServer.certSANs[1]: is empty; want an IP address or a DNS name",

@@ -81,7 +81,7 @@ metadata:
 pub(crate) fn host() -> Host {
     Host {
         node_name: Some("host-1".to_owned()),
-        advertise_address: Some([192, 0, 2, 99].into()),
+        addresses: vec![[192, 0, 2, 99].into()],
     }
 }
 
@@ -112,8 +112,8 @@ pub(crate) fn facts(cluster: &Cluster) -> Value {
             }),
         },
         "algorithm": cluster.algorithm.map(|algorithm| algorithm.name()),
-        "validity": cluster.certificate_validity.as_nanos().to_string(),
-        "caValidity": cluster.ca_certificate_validity.as_nanos().to_string(),
+        "validity": cluster.certificate_validity.length().as_nanos().to_string(),
+        "caValidity": cluster.ca_certificate_validity.length().as_nanos().to_string(),
         "certificatesDir": cluster.certificates_dir.display().to_string(),
     })
 }
@@ -122,10 +122,10 @@ pub(crate) fn facts(cluster: &Cluster) -> Value {
 pub(crate) fn read_again<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Vec<Value>> {
     let Host {
         node_name,
-        advertise_address,
+        addresses,
     } = host();
     let request = json!({
-        "host": {"name": node_name, "address": advertise_address},
+        "host": {"name": node_name, "address": addresses.first()},
         "texts": texts.collect::<Vec<_>>(),
     });
     Some(serde_json::from_value(script("reading.py", &request)?).unwrap())

@@ -39,7 +39,7 @@ proptest! {
     ) {
         let cluster = resolve(settings);
         let text = cluster.to_yaml();
-        let host = Host { node_name: name, advertise_address: address };
+        let host = Host { node_name: name, addresses: address.into_iter().collect() };
         prop_assert_eq!(&read(&text, &host), &cluster, "{}", text);
         prop_assert_eq!(read(&text, &host).to_yaml(), text, "written again, it is the same text");
     }
@@ -54,7 +54,7 @@ proptest! {
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"ClusterConfiguration": document}});
         let host = Host {
             node_name: Some(cluster.node_name.clone()),
-            advertise_address: Some(cluster.advertise_address),
+            addresses: vec![cluster.advertise_address],
         };
         let read = read(&map.to_string(), &host);
         // An endpoint is written with its port, so only this one is lost.

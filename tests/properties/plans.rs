@@ -156,7 +156,7 @@ fn moment() -> impl Strategy<Value = OffsetDateTime> {
 fn before_and_after() -> impl Strategy<Value = (Settings, Settings)> {
     (settings(QUICK), settings(QUICK), option::of(endpoint())).prop_map(
         |(before, after, endpoint)| {
-            let endpoint = endpoint.map(|value| config::Declared::by_flag("an example", value));
+            let endpoint = endpoint.map(|value| config::Setting::by_flag("an example", value));
             let after = Settings {
                 advertise_address: before.advertise_address.clone(),
                 bind_port: before.bind_port.clone(),

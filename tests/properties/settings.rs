@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use pki::config::{Cluster, Declared, Host, Settings, settings::ExternalEtcdSettings};
+use pki::config::{Cluster, Host, Setting, Settings, settings::ExternalEtcdSettings};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 const FLAG: &str = "an example";
@@ -12,7 +12,7 @@ const FLAG: &str = "an example";
 pub(super) fn resolve(settings: Settings) -> Cluster {
     let host = Host {
         node_name: Some("host-1".to_owned()),
-        advertise_address: Some([198, 51, 100, 1].into()),
+        addresses: vec![[198, 51, 100, 1].into()],
     };
     Cluster::resolve(settings, &host).unwrap().cluster
 }
@@ -68,7 +68,7 @@ pub(super) fn settings(
                 apiserver_cert_sans: apiserver.map(all_declared),
                 etcd_server_cert_sans: server.map(all_declared),
                 etcd_peer_cert_sans: peer.map(all_declared),
-                etcd_external: external.map(|value| Declared::by_flag(FLAG, value)),
+                etcd_external: external.map(|value| Setting::by_flag(FLAG, value)),
                 encryption_algorithm: algorithm.map(declared),
                 certificate_validity: validity.map(declared),
                 ca_certificate_validity: ca_validity.map(declared),
@@ -77,11 +77,11 @@ pub(super) fn settings(
         )
 }
 
-fn declared(value: impl ToString) -> Declared<String> {
-    Declared::by_flag(FLAG, value.to_string())
+fn declared(value: impl ToString) -> Setting<String> {
+    Setting::by_flag(FLAG, value.to_string())
 }
 
-fn all_declared(values: Vec<String>) -> Vec<Declared<String>> {
+fn all_declared(values: Vec<String>) -> Vec<Setting<String>> {
     values.into_iter().map(declared).collect()
 }
 

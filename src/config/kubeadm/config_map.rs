@@ -2,78 +2,60 @@
 
 use super::*;
 
-/// The ConfigMap that kubeadm keeps its configuration in.
+/// The ConfigMap in which kubeadm keeps its configuration.
 const CONFIG_MAP: &str = "kubeadm-config";
-/// The namespace it is in.
+/// Its namespace.
 const NAMESPACE: &str = "kube-system";
-/// The field that holds the document; others of kubeadm's, such as `ClusterStatus`, say nothing about certificates.
+/// The key of the document; other keys of kubeadm, such as `ClusterStatus`, do not matter to certificates.
 const DATA: &str = "ClusterConfiguration";
 
 impl Reader<'_> {
-    /// Reads what a `List` has of ours.
-    pub(super) fn list(&mut self, line: usize, fields: &Fields) {
-        let items = match fields
-            .find("items")
-            .map(|entry| (entry, &entry.value.value))
-        {
-            Some((_, Value::Sequence(items))) => items.clone(),
-            None | Some((_, Value::Null)) => Rc::new([]),
+    /// Reads the one ConfigMap of kubeadm in a `List`.
+    pub(super) fn list(&mut self, root: &Node) {
+        let items = match root.field("items").map(|entry| (entry, &entry.value.value)) {
+            Some((_, Value::Sequence(items))) => &items[..],
+            None | Some((_, Value::Null)) => &[],
             Some((entry, other)) => {
                 let message = format!("is {}, want a list", other.kind());
-                return self.problem(entry.line, "items", message);
+                return self.refuse(&self.origin(entry.line, "items"), message);
             }
         };
-        let mut found: Option<(usize, Fields)> = None;
+        let mut found: Option<(&Node, String)> = None;
         let mut others = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            let Value::Mapping(entries) = &item.value else {
+            let path = format!("items[{index}]");
+            let Some(name) = metadata(item, "name") else {
                 continue;
             };
-            let fields = Fields {
-                path: format!("items[{index}]"),
-                entries: entries.clone(),
-            };
-            let name = self.metadata(&fields, "name").map(|name| name.value);
-            match name {
-                Some(name) if name == CONFIG_MAP && self.is_config_map(&fields) => {
-                    if let Some((first, _)) = found {
-                        let message = format!(
-                            "is a second ConfigMap `{CONFIG_MAP}`; the first begins in line {first}"
-                        );
-                        return self.problem(item.line, fields.path, message);
-                    }
-                    found = Some((item.line, fields));
-                }
-                Some(name) => others.push(name),
-                None => {}
+            if name != CONFIG_MAP || !is_config_map(item) {
+                others.push(name.to_owned());
+                continue;
             }
+            if let Some((first, _)) = found {
+                let message = format!(
+                    "is a second ConfigMap `{CONFIG_MAP}`; the first begins in line {}",
+                    first.line
+                );
+                return self.refuse(&self.origin(item.line, &path), message);
+            }
+            found = Some((item, path));
         }
-        if let Some((line, fields)) = found {
-            return self.config_map(line, &fields);
+        if let Some((item, path)) = found {
+            return self.config_map(item, &path);
         }
         let only = match &others[..] {
             [] => String::new(),
             others => format!(", only {}", names(others)),
         };
         let message = format!("the list has no ConfigMap `{CONFIG_MAP}` of `{NAMESPACE}`{only}");
-        self.problem(line, "", message);
-    }
-
-    /// Returns whether an object is a ConfigMap, of kubeadm's namespace if it says of which.
-    fn is_config_map(&self, fields: &Fields) -> bool {
-        let kind = self.text(fields, "kind");
-        let namespace = self.metadata(fields, "namespace");
-        kind.is_some_and(|kind| kind.value == "ConfigMap")
-            && namespace.is_none_or(|namespace| namespace.value == NAMESPACE)
-    }
-
-    fn metadata(&self, fields: &Fields, name: &str) -> Option<Declared<String>> {
-        self.text(&fields.mapping("metadata")?, name)
+        self.refuse(&self.origin(root.line, ""), message);
     }
 
     /// Reads the document in a ConfigMap.
-    pub(super) fn config_map(&mut self, line: usize, fields: &Fields) {
-        if let Some(name) = self.metadata(fields, "name")
+    pub(super) fn config_map(&mut self, map: &Node, path: &str) {
+        let metadata = map.field("metadata").map(|entry| &entry.value);
+        if let Some(metadata) = metadata
+            && let Some(name) = self.text(metadata, &field_path(path, "metadata"), "name")
             && name.value != CONFIG_MAP
         {
             let message = format!(
@@ -82,44 +64,49 @@ impl Reader<'_> {
             );
             return self.refuse(&name.origin, message);
         }
-        let data = fields.mapping("data");
-        let entry = data.as_ref().and_then(|data| data.find(DATA));
-        let (Some(data), Some(entry)) = (&data, entry) else {
+        let data = map.field("data").map(|entry| &entry.value);
+        let Some(entry) = data.and_then(|data| data.field(DATA)) else {
             let old = OLD_KINDS
                 .iter()
-                .find(|kind| data.as_ref().is_some_and(|data| data.find(kind).is_some()));
+                .find(|kind| data.is_some_and(|data| data.field(kind).is_some()));
+            let missing = format!("the ConfigMap has no `data.{DATA}`");
             let message = match old {
-                Some(kind) => {
-                    format!(
-                        "the ConfigMap has no `data.{DATA}`, only the `{kind}` of kubeadm 1.11 or older"
-                    )
-                }
-                None => format!(
-                    "the ConfigMap has no `data.{DATA}`; want `{CONFIG_MAP}` of `{NAMESPACE}`"
-                ),
+                Some(kind) => format!("{missing}, only the `{kind}` of kubeadm 1.11 or older"),
+                None => format!("{missing}; want `{CONFIG_MAP}` of `{NAMESPACE}`"),
             };
-            return self.problem(line, fields.path.as_str(), message);
+            return self.refuse(&self.origin(map.line, path), message);
         };
-        let path = field_path(&data.path, DATA);
+        let path = field_path(&field_path(path, "data"), DATA);
+        let origin = self.origin(entry.line, &path);
         let Value::Scalar(scalar) = &entry.value.value else {
             let message = format!("is {}, want a string", entry.value.value.kind());
-            return self.problem(entry.line, path, message);
+            return self.refuse(&origin, message);
         };
         let blank_lines = scalar.text.bytes().take_while(|&b| b == b'\n').count();
-        let source = Source {
-            file: self.file,
-            lines: match scalar.literal {
-                // A block's own line is its first that is not blank.
-                true => Lines::After(entry.value.line.saturating_sub(1 + blank_lines)),
-                false => Lines::All(entry.line),
-            },
+        let lines = match scalar.is_literal {
+            // A block's own line is its first that is not blank.
+            true => Lines::After(entry.value.line.saturating_sub(1 + blank_lines)),
+            false => Lines::All(entry.line),
         };
-        let found = self.findings.problems.len();
-        self.stream(source, &scalar.text, Nesting::ConfigMap);
-        if self.findings.problems.len() == found && !self.has_configuration() {
-            self.problem(entry.line, path, format!("holds no `{DATA}`"));
+        let known = self.findings.problems.len();
+        let file = self.file;
+        self.documents(Source { file, lines }, &scalar.text, Nesting::ConfigMap);
+        if self.findings.problems.len() == known && !self.has_configuration() {
+            self.refuse(&origin, format!("holds no `{DATA}`"));
         }
     }
+}
+
+/// Returns whether an object is a ConfigMap, of kubeadm's namespace if it names one.
+fn is_config_map(object: &Node) -> bool {
+    let kind = object.field("kind").and_then(|entry| entry.value.text());
+    kind == Some("ConfigMap") && metadata(object, "namespace").is_none_or(|name| name == NAMESPACE)
+}
+
+/// Returns a field of an object's metadata, unless it is empty.
+fn metadata<'n>(object: &'n Node, name: &str) -> Option<&'n str> {
+    let text = object.field("metadata")?.value.field(name)?.value.text();
+    text.filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

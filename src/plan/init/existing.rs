@@ -48,7 +48,7 @@ impl Planner<'_> {
         let wanted = Wanted {
             contents: &contents,
             algorithm: self.cluster.algorithm,
-            validity: Some(self.cluster.certificate_validity),
+            validity: Some(self.cluster.certificate_validity.length()),
         };
         let present = chain.leaf.sans();
         let missing: Vec<_> = expected::sans(row, self.cluster)

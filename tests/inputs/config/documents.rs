@@ -17,11 +17,11 @@ kind: ClusterConfiguration => :1: the document has no `apiVersion`
 apiVersion: kubeadm.k8s.io/v1beta4 => :1: the document has no `kind`
 apiVersion:¶kind: ClusterConfiguration => :1: the document has no `apiVersion`
 apiVersion: [a]¶kind: ClusterConfiguration => :1: apiVersion: is a list, want a string
-apiversion: kubeadm.k8s.io/v1beta4¶kind: ClusterConfiguration => :1: the document has no `apiVersion`; did you mean that with `apiversion` in line 1?
+apiversion: kubeadm.k8s.io/v1beta4¶kind: ClusterConfiguration => :1: the document has no `apiVersion`, but `apiversion` in line 1
 apiVersion: kubeadm.k8s.io/v1beta4¶kind: {} => :2: kind: is a mapping, want a string
 apiVersion: kubeadm.k8s.io/v1beta4¶kind: ~ => :1: the document has no `kind`
 apiVersion: kubeadm.k8s.io/v1beta4¶kind: '' => :1: the document has no `kind`
-apiVersion: kubeadm.k8s.io/v1beta4¶Kind: ClusterConfiguration => :1: the document has no `kind`; did you mean that with `Kind` in line 2?
+apiVersion: kubeadm.k8s.io/v1beta4¶Kind: ClusterConfiguration => :1: the document has no `kind`, but `Kind` in line 2
 apiVersion: kubeadm.k8s.io/v1beta4¶kind: JoinConfiguration => : holds neither an `InitConfiguration` nor a `ClusterConfiguration`, only `JoinConfiguration`
 apiVersion: kubelet.config.k8s.io/v1beta1¶kind: KubeletConfiguration => : holds neither an `InitConfiguration` nor a `ClusterConfiguration`, only `KubeletConfiguration`
 apiVersion: v1¶kind: Pod¶---¶apiVersion: v1¶kind: Secret => : holds neither an `InitConfiguration` nor a `ClusterConfiguration`, only `Pod`, `Secret`
@@ -42,7 +42,7 @@ fn what_is_no_configuration_is_called_what_it_is() {
 #[test]
 fn versions_and_kinds_are_exact() {
     let mut bench = Bench::new();
-    let want = "want `kubeadm.k8s.io/v1beta4` or `kubeadm.k8s.io/v1beta3`";
+    let want = "want `kubeadm.k8s.io/v1beta4`, `v1beta3`, `v1beta2` or `v1beta1`";
     for version in [
         "kubeadm.k8s.io/v1beta9",
         "kubeadm.k8s.io/v1",
@@ -79,19 +79,19 @@ fn versions_and_kinds_are_exact() {
     for (kind, problem) in [
         (
             "ClusterConfig",
-            "`ClusterConfig` is not a kind of kubeadm's; did you mean `ClusterConfiguration`?",
+            "`ClusterConfig` is not a kind of kubeadm; did you mean `ClusterConfiguration`?",
         ),
         (
             "clusterConfiguration",
-            "`clusterConfiguration` is not a kind of kubeadm's; did you mean `ClusterConfiguration`?",
+            "`clusterConfiguration` is not a kind of kubeadm; did you mean `ClusterConfiguration`?",
         ),
         (
             "Init",
-            "`Init` is not a kind of kubeadm's; did you mean `InitConfiguration`?",
+            "`Init` is not a kind of kubeadm; did you mean `InitConfiguration`?",
         ),
         (
             "Secret",
-            "`Secret` is not a kind of kubeadm's; want `InitConfiguration` or `ClusterConfiguration`",
+            "`Secret` is not a kind of kubeadm; want `InitConfiguration` or `ClusterConfiguration`",
         ),
         (
             "MasterConfiguration",
@@ -99,7 +99,7 @@ fn versions_and_kinds_are_exact() {
         ),
         (
             "\"a\\e[31mb\"",
-            "`a\\u{1b}[31mb` is not a kind of kubeadm's; want `InitConfiguration` or `ClusterConfiguration`",
+            "`a\\u{1b}[31mb` is not a kind of kubeadm; want `InitConfiguration` or `ClusterConfiguration`",
         ),
     ] {
         let file = bare("").replace("ClusterConfiguration", kind);
@@ -110,7 +110,7 @@ fn versions_and_kinds_are_exact() {
     }
     let deprecated = |line| {
         format!(
-            "cluster.yaml:{line}: apiVersion: `kubeadm.k8s.io/v1beta3` is deprecated, and has no fields for algorithm and validity; convert it with `kubeadm config migrate`"
+            "cluster.yaml:{line}: apiVersion: `kubeadm.k8s.io/v1beta3` is deprecated and has no fields for algorithm and validity; convert the file with `kubeadm config migrate`"
         )
     };
     bench.row(
@@ -296,7 +296,7 @@ fn what_kubectl_prints_is_read() {
         ("a wrong name in bare JSON", bad(bare_json.replace('-', "\t")), format!("6: apiServer.certSANs[0]: {not_a_name}")),
         ("another ConfigMap", named("kubelet-config"), "47: metadata.name: the ConfigMap is `kubelet-config`; want `kubeadm-config` of `kube-system`".to_owned()),
         ("no data", CONFIG_MAP.replace("  ClusterConfiguration", "  KubeletConfiguration"), format!("1: {missing}")),
-        ("an old version", CONFIG_MAP.replace("v1beta4", "v1beta2"), "7: apiVersion: `kubeadm.k8s.io/v1beta2` is too old, want `kubeadm.k8s.io/v1beta4` or `kubeadm.k8s.io/v1beta3`; convert it with `kubeadm config migrate`".to_owned()),
+        ("an old version", CONFIG_MAP.replace("v1beta4", "v1beta2"), "7: apiVersion: `kubeadm.k8s.io/v1beta2` is too old, want `kubeadm.k8s.io/v1beta4`, `v1beta3`, `v1beta2` or `v1beta1`; convert it with `kubeadm config migrate`".to_owned()),
         ("a list without it", list(&[coredns, coredns]), "1: the list has no ConfigMap `kubeadm-config` of `kube-system`, only `coredns`".to_owned()),
         ("an empty list", "{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": []}".to_owned(), "1: the list has no ConfigMap `kubeadm-config` of `kube-system`".to_owned()),
         ("a list with two", list(&[CONFIG_MAP, CONFIG_MAP]), "53: items[1]: is a second ConfigMap `kubeadm-config`; the first begins in line 3".to_owned()),

@@ -156,9 +156,7 @@ fn standard_input_is_a_file_like_any_other() {
         (
             "too much",
             "#".repeat(3 << 20),
-            refused(
-                "standard input: has more than 1048576 bytes, the most that a configuration has",
-            ),
+            refused("standard input: has more than 1048576 bytes, the most that are read"),
         ),
         (
             "a problem",

@@ -91,8 +91,8 @@ pub(super) const NO_NAMES: &str = r#"
 "https://a/" => it is a URL; give the host alone
 "//a" => `/` is not allowed
 "a@b.example" => `@` is not allowed
-"fe80::1%eth0" => it has a zone, which only this host knows
-"fe80::1%1" => it has a zone, which only this host knows
+"fe80::1%eth0" => it has a zone, which is valid on one host only
+"fe80::1%1" => it has a zone, which is valid on one host only
 "::g" => `:` is not allowed
 "1::2::3" => `:` is not allowed
 "12345::" => `:` is not allowed
@@ -231,8 +231,8 @@ pub(super) const NO_ENDPOINTS: &str = r#"
 "010.0.0.1:6443" => `010.0.0.1` is neither an IP address nor a DNS name: an IPv4 address is four numbers from 0 to 255 without leading zeros
 "1.2.3.4.5" => `1.2.3.4.5` is neither an IP address nor a DNS name: its last label is a number
 "10.0.0.0/24" => `10.0.0.0/24` is neither an IP address nor a DNS name: it is a network; give single addresses
-"fe80::1%eth0" => `fe80::1%eth0` is neither an IP address nor a DNS name: it has a zone, which only this host knows
-"[fe80::1%eth0]:6443" => `fe80::1%eth0` is neither an IP address nor a DNS name: it has a zone, which only this host knows
+"fe80::1%eth0" => `fe80::1%eth0` is neither an IP address nor a DNS name: it has a zone, which is valid on one host only
+"[fe80::1%eth0]:6443" => `fe80::1%eth0` is neither an IP address nor a DNS name: it has a zone, which is valid on one host only
 "a,b" => `a,b` is neither an IP address nor a DNS name: it has a comma; give each name as an item of its own
 "user@lb" => `user@lb` is neither an IP address nor a DNS name: `@` is not allowed
 "\u001b[31m" => `\u{1b}[31m` is neither an IP address nor a DNS name: control characters are not allowed
@@ -313,7 +313,7 @@ pub(super) const FLAGS: &str = r#"
 --service-cidr= => is empty
 --service-cidr=10.96.0.1/12 => `10.96.0.1/12` has host bits set; the network is `10.96.0.0/12`
 --service-cidr=10.96.0.0/32 => `10.96.0.0/32` has too few addresses for services; want at least a `/28`
---service-cidr=fd00::/112,10.96.0.0/16 => the first service subnet must be IPv4, as the advertise address `192.0.2.11` is; swap the two
+--service-cidr=fd00::/112,10.96.0.0/16 => the first service subnet must be IPv4, like the advertise address `192.0.2.11`; swap the two
 --service-dns-domain= => is empty
 --service-dns-domain=a_b => `a_b` is not a DNS domain: `_` is not allowed
 --cluster-name= => is empty
@@ -325,7 +325,7 @@ pub(super) const FLAGS: &str = r#"
 --encryption-algorithm= => is empty
 --encryption-algorithm=rsa => `rsa` is not an algorithm; want one of `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256`, `ECDSA-P384`
 --certificate-validity-period= => is empty
---certificate-validity-period=0h => `0h` is no time at all; want at least `1s`
+--certificate-validity-period=0h => `0h` is too short; want at least `1s`
 --certificate-validity-period=1y => `1y` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
 --ca-certificate-validity-period=-1h => `-1h` is negative
 "#;

@@ -25,7 +25,7 @@ pub(crate) fn check(data: &[u8]) {
     }
     let host = Host {
         node_name: Some("cp-1".to_owned()),
-        advertise_address: Some("192.0.2.11".parse().unwrap()),
+        addresses: vec!["192.0.2.11".parse().unwrap()],
     };
     // Without a host less can be right, never more.
     let alone = Cluster::resolve(reading.settings.clone(), &Host::default());

@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
-use super::super::kubeadm::read;
 use super::*;
+use crate::catalog::{SanRule, Server};
+use crate::config::cluster::first_address;
+use crate::config::read;
 
 const STACKED: &str = r#"apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
@@ -85,7 +89,7 @@ networking: {serviceSubnet: 10.96.0.0/12, dnsDomain: cluster.local}
 fn host() -> Host {
     Host {
         node_name: Some("node1".into()),
-        advertise_address: Some("192.0.2.1".parse().unwrap()),
+        addresses: vec!["192.0.2.1".parse().unwrap()],
     }
 }
 
@@ -184,11 +188,11 @@ fn ha_cluster_has_the_sans_of_kubeadms_certificates() {
     assert_eq!(cluster.cluster_name, "prod-eu");
     assert_eq!(cluster.algorithm, Some(Algorithm::EcdsaP384));
     assert_eq!(
-        cluster.certificate_validity,
+        cluster.certificate_validity.length(),
         Duration::from_secs(2160 * 3600)
     );
     assert_eq!(
-        cluster.ca_certificate_validity,
+        cluster.ca_certificate_validity.length(),
         Duration::from_secs(43800 * 3600)
     );
     check_warnings(HA, &[]);
@@ -232,8 +236,8 @@ fn defaults_are_kubeadms() {
             etcd_peer_sans: Vec::new(),
             etcd: Etcd::Local,
             algorithm: None,
-            certificate_validity: Duration::from_secs(8760 * 3600),
-            ca_certificate_validity: Duration::from_secs(87600 * 3600),
+            certificate_validity: Period::parse("8760h").unwrap(),
+            ca_certificate_validity: Period::parse("87600h").unwrap(),
             certificates_dir: "/etc/kubernetes/pki".into(),
             kubelet_cert_dir: None,
         }
@@ -258,6 +262,30 @@ fn unspecified_advertise_address_means_the_detected_one() {
             "",
         );
         assert_eq!(resolved(&text).advertise_address.to_string(), "192.0.2.1");
+    }
+}
+
+#[test]
+fn a_wildcard_address_keeps_its_family() {
+    let host = Host {
+        addresses: ["192.0.2.1", "2001:db8::1"]
+            .map(|it| it.parse().unwrap())
+            .to_vec(),
+        ..host()
+    };
+    for (wildcard, subnet, detected) in [
+        ("0.0.0.0", "10.96.0.0/12", "192.0.2.1"),
+        ("'::'", "fd00::/112", "2001:db8::1"),
+        ("''", "10.96.0.0/12", "192.0.2.1"),
+    ] {
+        let text = config(
+            &format!("localAPIEndpoint: {{advertiseAddress: {wildcard}}}\n"),
+            &format!("networking: {{serviceSubnet: '{subnet}'}}\n"),
+        );
+        let settings = read("f", text.as_bytes()).unwrap().settings;
+        assert!(settings.needs_host());
+        let cluster = Cluster::resolve(settings, &host).unwrap().cluster;
+        assert_eq!(cluster.advertise_address.to_string(), detected);
     }
 }
 
@@ -300,12 +328,27 @@ fn advertise_address_is_one_hosts_own() {
 
 #[test]
 fn ports_are_numbers_from_1_to_65535() {
-    for port in ["0", "65536", "-1", "+1", "0x1F", "a", "6443.0"] {
+    for port in ["00", "65536", "-1", "+1", "0x1F", "a", "6443.0"] {
         check_init_refused(
             &format!("localAPIEndpoint: {{bindPort: {port}}}\n"),
             &format!("f:3: localAPIEndpoint.bindPort: `{port}` is not a port; want 1 to 65535"),
         );
     }
+}
+
+#[test]
+fn port_0_is_the_default() {
+    let text = config(
+        "localAPIEndpoint: {bindPort: 0}\n",
+        "controlPlaneEndpoint: lb\n",
+    );
+    let cluster = resolved(&text);
+    assert_eq!(cluster.bind_port, 6443);
+    assert_eq!(cluster.control_plane_endpoint.unwrap().port, 6443);
+    check_warnings(
+        &text,
+        &["f:3: localAPIEndpoint.bindPort: 0 means the default, 6443"],
+    );
 }
 
 #[test]
@@ -341,15 +384,24 @@ fn node_names_are_kubernetes_names() {
 }
 
 #[test]
-fn node_name_fits_a_common_name() {
-    let name = "a".repeat(52);
+fn node_names_longer_than_a_common_name_warn() {
     let text = |name| config(&format!("nodeRegistration: {{name: {name}}}\n"), "");
+    let name = "a".repeat(52);
     assert_eq!(resolved(&text(name.as_str())).node_name, name);
+    check_warnings(&text(name.as_str()), &[]);
     let name = "a".repeat(53);
+    assert_eq!(resolved(&text(name.as_str())).node_name, name);
+    check_warnings(
+        &text(name.as_str()),
+        &[&format!(
+            "f:3: nodeRegistration.name: `{name}` makes the kubelet's common name `system:node:...` 65 characters long; Kubernetes accepts it, but RFC 5280 allows 64, and OpenSSL does not issue more"
+        )],
+    );
+    let label = "a".repeat(64);
     check_init_refused(
-        &format!("nodeRegistration: {{name: {name}}}\n"),
+        &format!("nodeRegistration: {{name: {label}}}\n"),
         &format!(
-            "f:3: nodeRegistration.name: `{name}` makes the common name `system:node:...` 65 characters long; at most 64 are allowed (RFC 5280), so a node name has at most 52"
+            "f:3: nodeRegistration.name: `{label}` is not a node name: its label `{label}` has 64 characters, at most 63 are allowed"
         ),
     );
 }
@@ -419,7 +471,7 @@ fn endpoints_are_one_host() {
 
 #[test]
 fn service_subnets_are_networks_of_a_fitting_size() {
-    let family = "as the advertise address `192.0.2.1` is";
+    let family = "like the advertise address `192.0.2.1`";
     for (subnet, message) in [
         (
             "10.96.0.0",
@@ -432,10 +484,6 @@ fn service_subnets_are_networks_of_a_fitting_size() {
         (
             "10.96.0.0/33",
             "`10.96.0.0/33` is not a network; want address and prefix length, such as `10.96.0.0/12`",
-        ),
-        (
-            "10.96.0.1/12",
-            "`10.96.0.1/12` has host bits set; the network is `10.96.0.0/12`",
         ),
         (
             "10.96.0.0/32",
@@ -455,11 +503,11 @@ fn service_subnets_are_networks_of_a_fitting_size() {
         ),
         (
             "10.96.0.0/16,10.97.0.0/16",
-            "`10.96.0.0/16,10.97.0.0/16` are two networks of one family; want one IPv4 and one IPv6",
+            "`10.96.0.0/16,10.97.0.0/16` has two networks of one family; want one IPv4 and one IPv6",
         ),
         (
             "10.96.0.0/16,fd00::/112,fd01::/112",
-            "`10.96.0.0/16,fd00::/112,fd01::/112` are 3 networks; want one, or two of different families",
+            "`10.96.0.0/16,fd00::/112,fd01::/112` has 3 networks; want one, or two of different families",
         ),
         (
             "fd00::/112",
@@ -483,6 +531,29 @@ fn service_subnets_are_networks_of_a_fitting_size() {
             &format!("networking: {{serviceSubnet: '{subnet}'}}\n"),
         ));
     }
+}
+
+#[test]
+fn host_bits_of_a_service_subnet_are_masked() {
+    let text = config(
+        "",
+        "networking: {serviceSubnet: '10.96.0.1/12,fd00::7/112'}\n",
+    );
+    let subnets = resolved(&text).service_subnets;
+    assert_eq!(
+        subnets,
+        [
+            "10.96.0.0/12".parse().unwrap(),
+            "fd00::/112".parse().unwrap()
+        ]
+    );
+    check_warnings(
+        &text,
+        &[
+            "f:6: networking.serviceSubnet: `10.96.0.1/12` has host bits set; the network is `10.96.0.0/12`",
+            "f:6: networking.serviceSubnet: `fd00::7/112` has host bits set; the network is `fd00::/112`",
+        ],
+    );
 }
 
 #[test]
@@ -517,6 +588,20 @@ fn directories_are_absolute_and_plain() {
             &format!("f:6: etcd.local.dataDir: {message}"),
         );
     }
+    for path in ["/etc", "/etc/", "/./var//lib", "/tmp/."] {
+        let name = match path.trim_matches(['/', '.']) {
+            "var//lib" => "/var/lib".to_owned(),
+            name => format!("/{name}"),
+        };
+        check_refused(
+            &format!("certificatesDir: {path}\n"),
+            &format!(
+                "f:6: certificatesDir: `{}` is a directory of the system; want one below it",
+                name.trim_end_matches('/')
+            ),
+        );
+    }
+    resolved(&config("", "certificatesDir: /srv/pki\n"));
     check_refused(
         "certificatesDir: \"/pki\\n\"\n",
         "f:6: certificatesDir: `/pki\\n` has control characters",
@@ -533,7 +618,15 @@ fn algorithms_are_kubeadms() {
         let text = config("", &format!("encryptionAlgorithm: {algorithm}\n"));
         assert_eq!(resolved(&text).algorithm, Some(algorithm));
     }
-    for unknown in ["RSA-1024", "rsa-2048", "ECDSA-P521", "unknown"] {
+    for (typed, algorithm) in [
+        ("rsa-4096", Algorithm::Rsa4096),
+        ("ecdsa-p256", Algorithm::EcdsaP256),
+        ("Ecdsa-P384", Algorithm::EcdsaP384),
+    ] {
+        let text = config("", &format!("encryptionAlgorithm: {typed}\n"));
+        assert_eq!(resolved(&text).algorithm, Some(algorithm));
+    }
+    for unknown in ["RSA-1024", "RSA2048", "ECDSA-P521", "unknown"] {
         check_refused(
             &format!("encryptionAlgorithm: {unknown}\n"),
             &format!(
@@ -576,14 +669,8 @@ fn the_gate_overrides_the_algorithm() {
 fn validities_are_positive() {
     let units = "is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`";
     for (text, message) in [
-        (
-            "0h",
-            "`0h` is no time at all; want at least `1s`".to_owned(),
-        ),
-        (
-            "0.5s",
-            "`0.5s` is no time at all; want at least `1s`".to_owned(),
-        ),
+        ("0h", "`0h` is too short; want at least `1s`".to_owned()),
+        ("0.5s", "`0.5s` is too short; want at least `1s`".to_owned()),
         ("-1h", "`-1h` is negative".to_owned()),
         ("1y", format!("`1y` {units}")),
         ("8760", format!("`8760` {units}")),
@@ -610,18 +697,18 @@ fn validities_beyond_default_or_ca_warn() {
             "certificateValidityPeriod: 10d\ncaCertificateValidityPeriod: 5d\n",
         ),
         &[
-            "f:6: certificateValidityPeriod: leaves are asked to be valid for 240h0m0s, longer than their CA with 120h0m0s; they will end with their CA",
+            "f:6: certificateValidityPeriod: leaf certificates would be valid for 10d, longer than their CA (5d); they will end with the CA",
         ],
     );
     check_warnings(
         &config("", "caCertificateValidityPeriod: 5d\n"),
         &[
-            "f:6: caCertificateValidityPeriod: leaves are asked to be valid for 8760h0m0s, longer than their CA with 120h0m0s; they will end with their CA",
+            "f:6: caCertificateValidityPeriod: leaf certificates would be valid for 8760h, longer than their CA (5d); they will end with the CA",
         ],
     );
     check_warnings(
         &config("", "certificateValidityPeriod: 366d\n"),
-        &["f:6: certificateValidityPeriod: `366d` is longer than kubeadm's default of 8760h0m0s"],
+        &["f:6: certificateValidityPeriod: `366d` is longer than kubeadm's default of 8760h"],
     );
 }
 
@@ -637,7 +724,7 @@ fn external_etcd_is_reachable() {
     );
     check(
         &format!("endpoints: [https://a, http://b], {tls}"),
-        "f:6: etcd.external.endpoints[1]: `http://b` must use `https`, for TLS files are given",
+        "f:6: etcd.external.endpoints[1]: `http://b` must use `https`, because TLS files are given",
     );
     check(
         "endpoints: ['192.0.2.1:2379']",
@@ -693,8 +780,8 @@ fn sans_of_every_list_are_judged_alike() {
 #[test]
 fn flags_are_named_by_their_name() {
     let settings = Settings {
-        service_subnet: Some(Declared::by_flag("--service-cidr", "x".into())),
-        bind_port: Some(Declared::by_flag("--apiserver-bind-port", String::new())),
+        service_subnet: Some(Setting::by_flag("--service-cidr", "x".into())),
+        bind_port: Some(Setting::by_flag("--apiserver-bind-port", String::new())),
         ..Settings::default()
     };
     assert_eq!(
@@ -741,6 +828,22 @@ fn a_thousand_sans_are_fine() {
         &format!("apiServer: {{certSANs: [{}]}}\n", sans.join(", ")),
     ));
     assert_eq!(cluster.sans(SanRule::ApiServer).len(), 1000 + 5 + 2);
+}
+
+#[test]
+fn names_that_do_not_fit_a_certificate_are_refused() {
+    let names = |count: usize| {
+        let names: Vec<_> = (0..count).map(|n| format!("n{n:05}.example")).collect();
+        format!("apiServer: {{certSANs: [{}]}}\n", names.join(","))
+    };
+    resolved(&config("", &names(3_700)));
+    check_refused(
+        &names(3_800),
+        "f:6: apiServer.certSANs: has 3800 names and addresses, which take 60800 bytes in a certificate; at most 60000 fit",
+    );
+    // The same name counts once.
+    let same = vec!["a"; 20_000].join(",");
+    resolved(&config("", &format!("apiServer: {{certSANs: [{same}]}}\n")));
 }
 
 #[test]
@@ -800,8 +903,8 @@ fn written_configuration_is_kubeadms() {
             certFile: /etc/etcd/client.crt
             keyFile: /etc/etcd/client.key
         encryptionAlgorithm: ECDSA-P256
-        certificateValidityPeriod: 8760h0m0s
-        caCertificateValidityPeriod: 87600h0m0s
+        certificateValidityPeriod: 8760h
+        caCertificateValidityPeriod: 87600h
         "#);
     insta::assert_snapshot!(resolved(HA).to_yaml(), @r#"
         apiVersion: kubeadm.k8s.io/v1beta4
@@ -835,8 +938,8 @@ fn written_configuration_is_kubeadms() {
             peerCertSANs:
             - etcd-peer.prod.example
         encryptionAlgorithm: ECDSA-P384
-        certificateValidityPeriod: 2160h0m0s
-        caCertificateValidityPeriod: 43800h0m0s
+        certificateValidityPeriod: 2160h
+        caCertificateValidityPeriod: 43800h
         "#);
 }
 
@@ -906,8 +1009,8 @@ prop_compose! {
             etcd_peer_sans,
             etcd,
             algorithm,
-            certificate_validity: Duration::from_secs(seconds),
-            ca_certificate_validity: Duration::from_secs(seconds),
+            certificate_validity: Period::from(Duration::from_secs(seconds)),
+            ca_certificate_validity: Period::from(Duration::from_secs(seconds)),
             certificates_dir: PathBuf::from(certificates_dir.replace("..", ".")),
             kubelet_cert_dir: kubelet_cert_dir.map(PathBuf::from),
         }

@@ -1,11 +1,8 @@
-//! A located YAML tree: every node knows its line, and a scalar keeps the text that was written.
+//! A YAML file as a tree of nodes: every node knows its line, and a scalar keeps the text that was written.
 //!
-//! Deserializing straight into structs would lose both: `clusterName: no` would arrive as a boolean, `1.10` as 1.1, and a
-//! second `certSANs` would silently win or stop the reading at once. So the tree is built from the parser's events
-//! (serde-saphyr's own parser), and `kubeadm` takes from it what it knows.
-//!
-//! Aliases are resolved by sharing, so that no document grows when it is read; merge keys are refused. Size and depth are
-//! bounded, and so is what a document would be with its aliases written out, for whoever walks it walks all of that.
+//! The tree is built from the events of serde-saphyr's parser. A key that is given twice is refused with both lines, and
+//! so are merge keys and tags other than those of YAML's core schema. Aliases share the node of their anchor. Size and
+//! depth are bounded, also with all aliases written out.
 //!
 //! JSON is YAML to this parser, with tabs or blanks.
 
@@ -14,27 +11,27 @@ use std::rc::Rc;
 
 use serde_saphyr::granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Tag};
 
-use super::problem::{Origin, Problem};
-use crate::util::escape::{printable, quote};
+use crate::config::problem::{Origin, Problem};
+use crate::config::secret::{printable, quote};
 
 /// The largest file that is read; a configuration of a thousand SANs has 40 KiB.
-pub const MAX_BYTES: usize = 1 << 20;
+pub(super) const MAX_BYTES: usize = 1 << 20;
 /// The deepest nesting; kubeadm's own types have six levels.
 const MAX_DEPTH: usize = 64;
 /// The most text and nodes that a document has with its aliases written out; without aliases it cannot have more.
 const MAX_WEIGHT: usize = 2 * MAX_BYTES;
-/// How many problems, and how many warnings, of one file are kept; nobody reads more, and a hostile file has millions.
-pub(super) const MOST_FINDINGS: usize = 100;
-/// How many levels of a path a message shows.
+/// The most problems, and the most warnings, that are listed of one file; a hostile file has millions.
+pub(crate) const MAX_LISTED: usize = 100;
+/// The most levels of a path that a message shows.
 const SHOWN_DEPTH: usize = 8;
 
 /// A node of the tree.
 #[derive(Clone, Debug)]
-pub struct Node {
+pub(super) struct Node {
     /// The line it begins on, in the file that the user knows.
-    pub line: usize,
+    pub(super) line: usize,
     /// What it holds.
-    pub value: Value,
+    pub(super) value: Value,
     /// How many levels are below it, itself included.
     height: usize,
     /// How many nodes and bytes of text there are below it, itself included.
@@ -43,7 +40,7 @@ pub struct Node {
 
 /// What a node holds.
 #[derive(Clone, Debug)]
-pub enum Value {
+pub(super) enum Value {
     /// Nothing, `~` or `null`.
     Null,
     /// Anything that is not nested.
@@ -56,27 +53,50 @@ pub enum Value {
 
 /// A scalar.
 #[derive(Clone, Debug)]
-pub struct Scalar {
+pub(super) struct Scalar {
     /// The text: as written if it was plain, else without quotes, escapes and indentation.
-    pub text: Rc<str>,
+    pub(super) text: Rc<str>,
     /// Whether it is a literal block (`|`), whose lines are lines of the file.
-    pub literal: bool,
+    pub(super) is_literal: bool,
 }
 
 /// A key of a mapping, and its value.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub(super) struct Entry {
     /// The key.
-    pub key: Rc<str>,
+    pub(super) key: Rc<str>,
     /// The key's line.
-    pub line: usize,
+    pub(super) line: usize,
     /// The value.
-    pub value: Node,
+    pub(super) value: Node,
+}
+
+impl Node {
+    /// Returns the fields; none if this is not a mapping.
+    pub(super) fn fields(&self) -> &[Entry] {
+        match &self.value {
+            Value::Mapping(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// Returns the field of this name.
+    pub(super) fn field(&self, name: &str) -> Option<&Entry> {
+        self.fields().iter().find(|entry| &*entry.key == name)
+    }
+
+    /// Returns the text of a scalar.
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar(scalar) => Some(&scalar.text),
+            _ => None,
+        }
+    }
 }
 
 impl Value {
     /// Returns what this is, with its article.
-    pub fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> &'static str {
         match self {
             Value::Null => "null",
             Value::Scalar(_) => "a single value",
@@ -88,16 +108,16 @@ impl Value {
 
 /// The file that a text is, or is part of.
 #[derive(Clone, Copy, Debug)]
-pub struct Source<'a> {
+pub(super) struct Source<'a> {
     /// The file's name as the user gave it.
-    pub file: &'a str,
+    pub(super) file: &'a str,
     /// How the text's lines are numbered in the file.
-    pub lines: Lines,
+    pub(super) lines: Lines,
 }
 
 /// How the lines of a text are numbered in the file it was found in.
 #[derive(Clone, Copy, Debug)]
-pub enum Lines {
+pub(super) enum Lines {
     /// The text begins after this line; 0 for a text that is the whole file.
     After(usize),
     /// All of the text stands for this one line.
@@ -106,7 +126,7 @@ pub enum Lines {
 
 impl Source<'_> {
     /// Returns the place of a line of the text and a field.
-    pub fn origin(&self, line: usize, path: impl Into<String>) -> Origin {
+    pub(super) fn origin(&self, line: usize, path: impl Into<String>) -> Origin {
         Origin::File {
             file: self.file.to_owned(),
             line: self.line(line),
@@ -115,7 +135,7 @@ impl Source<'_> {
     }
 
     /// Returns the line of the file that holds a line of the text.
-    pub fn line(&self, line: usize) -> usize {
+    pub(super) fn line(&self, line: usize) -> usize {
         match self.lines {
             Lines::After(offset) => offset + line,
             Lines::All(line) => line,
@@ -124,7 +144,7 @@ impl Source<'_> {
 }
 
 /// Returns the text of a file, or why it cannot be YAML that we read; a byte-order mark is dropped.
-pub fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem> {
+pub(super) fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem> {
     let source = Source {
         file,
         lines: Lines::After(0),
@@ -135,8 +155,8 @@ pub fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem> {
     };
     let line_of = |offset: usize| 1 + bytes.iter().take(offset).filter(|&&b| b == b'\n').count();
     if bytes.len() > MAX_BYTES {
-        // How many bytes there are is not known of standard input, which is read no further.
-        let message = format!("has more than {MAX_BYTES} bytes, the most that a configuration has");
+        // Standard input is not read to its end, so its size is not known.
+        let message = format!("has more than {MAX_BYTES} bytes, the most that are read");
         return Err(problem(0, message));
     }
     let utf16 = || problem(0, "is UTF-16; save it as UTF-8".to_owned());
@@ -152,10 +172,11 @@ pub fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem> {
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
-        Err(error) => Err(problem(
-            line_of(error.valid_up_to()),
-            "is not UTF-8".to_owned(),
-        )),
+        Err(error) => {
+            let offset = error.valid_up_to();
+            let message = format!("is not UTF-8: invalid byte at offset {offset}");
+            Err(problem(line_of(offset), message))
+        }
     }
 }
 
@@ -163,7 +184,7 @@ pub fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem> {
 ///
 /// Where the text is no YAML the documents before that place are returned, and the problem is added to `problems`; so are
 /// duplicate keys and merge keys, of which the first resp. none reaches the tree. An empty document is a [`Value::Null`].
-pub fn parse(source: Source<'_>, text: &str, problems: &mut Vec<Problem>) -> Vec<Node> {
+pub(super) fn parse(source: Source<'_>, text: &str, problems: &mut Vec<Problem>) -> Vec<Node> {
     let mut builder = Builder {
         source,
         problems,
@@ -385,7 +406,7 @@ impl Builder<'_> {
                     }
                     *pending = Some((key, file_line, usage));
                     if let Some(message) = message
-                        && self.problems.len() <= MOST_FINDINGS
+                        && self.problems.len() <= MAX_LISTED
                     {
                         let path = self.path();
                         self.problem(line, path, message);
@@ -427,7 +448,7 @@ impl Builder<'_> {
 /// Returns the path of a field of the mapping at `path`.
 ///
 /// What follows a colon in a key is left out: without a blank after the colon, `certificateKey:...` is all key.
-pub fn field_path(path: &str, key: &str) -> String {
+pub(super) fn field_path(path: &str, key: &str) -> String {
     let key = match key.split_once(':') {
         Some((name, rest)) if !rest.is_empty() => format!("{}:…", printable(name)),
         _ => printable(key),
@@ -446,7 +467,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, St
     let string = || {
         Value::Scalar(Scalar {
             text: text.into(),
-            literal: matches!(style, ScalarStyle::Literal),
+            is_literal: matches!(style, ScalarStyle::Literal),
         })
     };
     let Some(tag) = tag else {

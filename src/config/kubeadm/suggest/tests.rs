@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::super::kubeadm::read;
+use super::super::read;
 
 /// Returns what a document with these fields, from line 3 on, is warned of, and what is wrong with it.
 fn findings(version: &str, kind: &str, fields: &str) -> Vec<String> {
@@ -158,7 +158,7 @@ fn every_field_of_the_old_version_is_known_and_no_other() {
         assert!(
             warned
                 .iter()
-                .all(|text| text.ends_with("; only `v1beta4` has it")),
+                .all(|text| text.ends_with("; it is a field of `v1beta4`")),
             "{warned:?}"
         );
     }
@@ -172,7 +172,7 @@ fn every_field_of_the_old_version_is_known_and_no_other() {
     );
     check_cluster(
         "apiServer: {timeoutForControlPlane: 4m0s}",
-        "apiServer.timeoutForControlPlane: is not a known field and is ignored; only `v1beta3` has it",
+        "apiServer.timeoutForControlPlane: is not a known field and is ignored; it is a field of `v1beta3`",
     );
 }
 
@@ -410,7 +410,7 @@ fn shapes_that_kubeadm_refuses_are_refused_wherever_they_are() {
         ),
         (
             "nodeRegistration: {kubeletExtraArgs: {cert-dir: /a}}",
-            "nodeRegistration.kubeletExtraArgs: is a mapping, want a list of `name` and `value`; only `v1beta3` has a mapping there",
+            "nodeRegistration.kubeletExtraArgs: is a mapping, want a list of `name` and `value`; only versions before `v1beta4` have a mapping",
         ),
         (
             "nodeRegistration: {kubeletExtraArgs: v=1}",
@@ -442,11 +442,11 @@ fn shapes_that_kubeadm_refuses_are_refused_wherever_they_are() {
     for (fields, problem) in [
         (
             "apiServer: {extraArgs: [{name: a, value: b}]}",
-            "f:3: apiServer.extraArgs: is a list, want a mapping; only `v1beta4` has a list there",
+            "f:3: apiServer.extraArgs: is a list, want a mapping from name to value; only `v1beta4` has a list",
         ),
         (
             "apiServer: {extraArgs: a}",
-            "f:3: apiServer.extraArgs: is a single value, want a mapping",
+            "f:3: apiServer.extraArgs: is a single value, want a mapping from name to value",
         ),
         (
             "apiServer: {extraArgs: {a: [b]}}",

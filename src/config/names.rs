@@ -1,13 +1,13 @@
 //! Names and addresses as a configuration spells them: SANs and DNS-1123 subdomains.
 //!
-//! The rules are kubeadm's or stricter: every name accepted here is a valid dNSName (RFC 5280 section 4.2.1.6) and a valid
-//! Kubernetes name. Names are lower-cased in every list, where kubeadm lower-cases only `apiServer.certSANs`.
+//! Every name that is accepted is a valid dNSName (RFC 5280 section 4.2.1.6) and a valid Kubernetes name. Names are
+//! lower-cased in every list; kubeadm lower-cases only `apiServer.certSANs`.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::util::escape::quote;
+use super::secret::quote;
 use crate::x509::san::San;
 
 /// Returns the SAN that `text` spells: an IP address, a DNS-1123 subdomain, or `*.` and a subdomain.
@@ -26,6 +26,9 @@ pub fn parse_san(text: &str) -> Result<San, String> {
     }
     let name = match pasted(text) {
         Some(reason) => Err(reason),
+        None if is_foreign_address(text) => {
+            Err("it is an address in a notation that only some programs read".to_owned())
+        }
         None => match text.strip_prefix("*.") {
             Some(parent) => {
                 subdomain_within(parent, MAX_NAME - "*.".len()).map(|n| format!("*.{n}"))
@@ -46,15 +49,15 @@ pub(super) const MAX_NAME: usize = 253;
 /// The longest label of a DNS name (RFC 1035 section 2.3.4).
 const MAX_LABEL: usize = 63;
 
-/// Returns `text` in lower case if it is a DNS-1123 subdomain, else the reason why it is none.
+/// Returns `text` in lower case if it is a DNS-1123 subdomain, else the reason why it is not.
 ///
-/// Stricter than Kubernetes in two points, for the name goes into a certificate: a label has at most 63 characters, and the
-/// last one is not a number, which verifiers would take for an IPv4 address.
+/// Two rules are stricter than those of Kubernetes, because the name goes into a certificate: a label has at most 63
+/// characters, and the last one is not a number, which verifiers would take for an IPv4 address.
 pub fn subdomain(text: &str) -> Result<String, String> {
     subdomain_within(text, MAX_NAME)
 }
 
-/// Does the work of [`subdomain`], for names that have only `limit` characters.
+/// Does what [`subdomain`] does, for names of at most `limit` characters.
 pub(super) fn subdomain_within(text: &str, limit: usize) -> Result<String, String> {
     if text.is_empty() {
         return Err("it is empty".to_owned());
@@ -106,8 +109,28 @@ pub(super) fn subdomain_within(text: &str, limit: usize) -> Result<String, Strin
     Ok(text.to_ascii_lowercase())
 }
 
-/// Returns whether a character is not seen itself, and may change how others are: blanks of no width, text directions,
-/// tags.
+/// Returns whether some programs read a name as an IPv4 address: a hexadecimal number, as C's `inet_aton` takes it, or four
+/// numbers of which the last has an `L`, as in source code.
+fn is_foreign_address(text: &str) -> bool {
+    let is_hex = |label: &str| {
+        let digits = label.strip_prefix("0x").or(label.strip_prefix("0X"));
+        digits.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    let is_number = |label: &&str| {
+        let is_decimal = !label.is_empty() && label.bytes().all(|b| b.is_ascii_digit());
+        is_decimal || is_hex(label)
+    };
+    let labels: Vec<_> = text.split('.').collect();
+    match labels[..] {
+        [.., last] if is_hex(last) => true,
+        [a, b, c, last] if [a, b, c].iter().all(is_number) => last
+            .strip_suffix(['l', 'L'])
+            .is_some_and(|digits| digits.is_empty() || is_number(&digits)),
+        _ => false,
+    }
+}
+
+/// Returns whether a character is invisible and may change how others are shown: blanks of no width, text directions, tags.
 pub(super) fn is_hidden(c: char) -> bool {
     matches!(
         c,
@@ -124,7 +147,7 @@ fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '-' || c == '.'
 }
 
-/// Returns what kind of address this is if nobody can connect to it as one host's own.
+/// Returns the kind of an address that cannot be that of a single host.
 pub(super) fn unreachable_kind(address: IpAddr) -> Option<&'static str> {
     if address.is_unspecified() {
         Some("the unspecified address, which no client connects to")
@@ -137,7 +160,7 @@ pub(super) fn unreachable_kind(address: IpAddr) -> Option<&'static str> {
     }
 }
 
-/// Returns what else `text` is, if it is one of the things that people paste where a SAN is meant.
+/// Recognizes text that is often pasted instead of a SAN, and returns why it is wrong.
 fn pasted(text: &str) -> Option<String> {
     if text.trim() != text {
         return Some("it begins or ends with a blank".to_owned());
@@ -175,7 +198,7 @@ fn pasted(text: &str) -> Option<String> {
     if let Some((address, _)) = text.split_once('%')
         && address.parse::<IpAddr>().is_ok()
     {
-        return Some("it has a zone, which only this host knows".to_owned());
+        return Some("it has a zone, which is valid on one host only".to_owned());
     }
     if let Some((host, port)) = text.rsplit_once(':')
         && !host.is_empty()
@@ -329,11 +352,35 @@ mod tests {
         check_reason("IP:1.2.3.4", "give it without `IP:`");
         check_reason("dirName:sect", "`dirName:` names another kind of SAN");
         check_reason("email:copy", "`email:` names another kind of SAN");
-        check_reason("fe80::1%eth0", "it has a zone, which only this host knows");
+        check_reason(
+            "fe80::1%eth0",
+            "it has a zone, which is valid on one host only",
+        );
         check_reason(
             "010.0.0.1",
             "an IPv4 address is four numbers from 0 to 255 without leading zeros",
         );
+    }
+
+    #[test]
+    fn addresses_in_foreign_notations_are_refused() {
+        for text in [
+            "0x7f000001",
+            "0X7F.1",
+            "a.0x1f",
+            "1.2.3.L",
+            "1.2.3.4L",
+            "1.0x2.3.4l",
+        ] {
+            let reason = match text {
+                "0X7F.1" => "its last label is a number",
+                _ => "it is an address in a notation that only some programs read",
+            };
+            check_reason(text, reason);
+        }
+        for name in ["l", "5.l", "1.2.l", "a.4l", "0x7g", "1e3"] {
+            assert_eq!(parse_san(name), dns(name));
+        }
     }
 
     #[test]

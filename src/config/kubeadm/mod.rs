@@ -1,0 +1,390 @@
+//! kubeadm's configuration files: `kubeadm.k8s.io/v1beta4` and older, and the `kubeadm-config` ConfigMap.
+//!
+//! [`read`] takes the fields on which certificates depend, as text, each with its place. It checks what a file is: its
+//! documents, their kinds, versions and shapes. [`Cluster::resolve`] checks the values, once flags and files are merged.
+//! Unknown fields and other documents only give warnings, as with kubeadm.
+//!
+//! A file becomes a tree of nodes with their lines (`document`), which serde reads into one of kubeadm's structs (`de`,
+//! `types`, `v1beta4` and older); `declared` takes the settings out of those.
+//!
+//! Source: kubeadm 1.36 `cmd/kubeadm/app/util/config/initconfiguration.go`, `apis/kubeadm/validation/validation.go`.
+
+mod config_map;
+mod de;
+mod declared;
+mod document;
+mod suggest;
+mod types;
+mod v1beta2;
+mod v1beta3;
+mod v1beta4;
+mod versions;
+
+use std::cell::RefCell;
+
+use self::de::{Context, Findings};
+pub(super) use self::document::MAX_LISTED;
+use self::document::{Entry, Lines, Node, Source, Value, field_path};
+use self::versions::{Kind, VERSIONS, Version};
+use super::cluster::{Cluster, Host};
+use super::problem::{Origin, Problem, Problems, Setting};
+use super::secret::quote;
+use super::settings::Settings;
+
+/// What a file declares, and the warnings about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The declared settings.
+    pub settings: Settings,
+    /// Ignored documents and fields and old versions, in the order of the file.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads a configuration file: kubeadm's documents, or the `kubeadm-config` ConfigMap, as YAML or JSON.
+///
+/// Lines inside a ConfigMap's embedded document are those of the file if the document is a literal block (`|`), as kubectl
+/// prints it; else all of them are the line of its key. If the file is refused, the values that could be read are checked
+/// too, so that one run names everything that is wrong in it.
+pub fn read(file: &str, text: &[u8]) -> Result<Reading, Problems> {
+    let text = document::decode(file, text).map_err(|problem| Problems(vec![problem]))?;
+    let mut reader = Reader::new(file);
+    let lines = Lines::After(0);
+    reader.documents(Source { file, lines }, text, Nesting::File);
+    if reader.findings.problems.is_empty() && !reader.has_configuration() {
+        let message = match text.trim().is_empty() {
+            true => "is empty".to_owned(),
+            false => reader.nothing_found(),
+        };
+        reader.refuse(&reader.origin(0, ""), message);
+    }
+    let settings = reader.settings;
+    let Findings {
+        mut problems,
+        mut warnings,
+    } = reader.findings;
+    if problems.is_empty() {
+        warnings.sort_by_key(Problem::line);
+        let warnings = limited(file, warnings, "warnings");
+        return Ok(Reading { settings, warnings });
+    }
+    let of_values: Vec<_> = problems_of_values(settings)
+        .filter(|problem| !problems.iter().any(|shape| explains(shape, problem)))
+        .collect();
+    problems.extend(of_values);
+    problems.sort_by_key(Problem::line);
+    Err(Problems(limited(file, problems, "problems")))
+}
+
+/// Returns whether a value has a problem only because its field, or one below it, has the wrong shape and was not read.
+fn explains(shape: &Problem, value: &Problem) -> bool {
+    match (&shape.origin, &value.origin) {
+        (Origin::File { path: shape, .. }, Origin::File { path: value, .. })
+            if !value.is_empty() && shape != value =>
+        {
+            shape
+                .strip_prefix(value.as_str())
+                .is_some_and(|rest| rest.starts_with('.'))
+        }
+        (shape, value) => shape == value,
+    }
+}
+
+/// Returns the first of these, and a last one that says so if there are more.
+fn limited(file: &str, mut findings: Vec<Problem>, what: &str) -> Vec<Problem> {
+    if findings.len() > MAX_LISTED {
+        findings.truncate(MAX_LISTED);
+        findings.push(Problem {
+            origin: Origin::File {
+                file: file.to_owned(),
+                line: 0,
+                path: String::new(),
+            },
+            message: format!("has more than {MAX_LISTED} {what}; the others are not listed"),
+        });
+    }
+    findings
+}
+
+/// Returns what is wrong with the values themselves, without those that only the host or a flag can supply.
+fn problems_of_values(settings: Settings) -> impl Iterator<Item = Problem> {
+    let problems = match Cluster::resolve(settings, &Host::default()) {
+        Ok(_) => Vec::new(),
+        Err(Problems(problems)) => problems,
+    };
+    problems
+        .into_iter()
+        .filter(|problem| matches!(problem.origin, Origin::File { .. }))
+}
+
+/// The API group of kubeadm's documents.
+const GROUP: &str = "kubeadm.k8s.io";
+/// kubeadm's kinds that do not describe a cluster.
+const OTHER_KINDS: [&str; 4] = [
+    "JoinConfiguration",
+    "ResetConfiguration",
+    "UpgradeConfiguration",
+    "ClusterStatus",
+];
+/// kubeadm's kinds before 1.12.
+const OLD_KINDS: [&str; 2] = ["MasterConfiguration", "NodeConfiguration"];
+/// What kubeadm hands on to other components.
+const COMPONENT_CONFIGURATIONS: [(&str, &str); 2] = [
+    ("kubelet.config.k8s.io", "KubeletConfiguration"),
+    ("kubeproxy.config.k8s.io", "KubeProxyConfiguration"),
+];
+/// What a message about kinds asks for.
+const WANTED_KINDS: &str = "want `InitConfiguration` or `ClusterConfiguration`";
+
+/// Whether a document stands in the file itself or in a ConfigMap.
+#[derive(Clone, Copy, PartialEq)]
+enum Nesting {
+    File,
+    ConfigMap,
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    settings: Settings,
+    findings: Findings,
+    /// The line of the `InitConfiguration`.
+    init: Option<usize>,
+    /// The line of the `ClusterConfiguration`.
+    cluster: Option<usize>,
+    /// The kinds of the other documents.
+    others: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(file: &'a str) -> Reader<'a> {
+        Reader {
+            file,
+            settings: Settings::default(),
+            findings: Findings::default(),
+            init: None,
+            cluster: None,
+            others: Vec::new(),
+        }
+    }
+
+    fn documents(&mut self, source: Source<'_>, text: &str, nesting: Nesting) {
+        for root in document::parse(source, text, &mut self.findings.problems) {
+            self.document(&root, nesting);
+        }
+    }
+
+    fn has_configuration(&self) -> bool {
+        self.init.is_some() || self.cluster.is_some()
+    }
+
+    fn nothing_found(&self) -> String {
+        let nothing = "holds neither an `InitConfiguration` nor a `ClusterConfiguration`";
+        match &self.others[..] {
+            [] => nothing.to_owned(),
+            others => format!("{nothing}, only {}", names(others)),
+        }
+    }
+
+    fn document(&mut self, root: &Node, nesting: Nesting) {
+        match &root.value {
+            Value::Mapping(_) => {}
+            Value::Null => return,
+            other => {
+                let message = format!("the document is {}, want a mapping", other.kind());
+                return self.refuse(&self.origin(root.line, ""), message);
+            }
+        }
+        let api_version = self.header(root, "apiVersion");
+        let kind = self.header(root, "kind");
+        let (Some(api_version), Some(kind)) = (api_version, kind) else {
+            return;
+        };
+        let (group, version) = match api_version.value.rsplit_once('/') {
+            Some((group, version)) => (group, version),
+            None => ("", api_version.value.as_str()),
+        };
+        if let Some(document) = Kind::named(&kind.value) {
+            if let Some(version) = self.version(&api_version, group, version) {
+                self.configuration(root, document, &kind, version);
+            }
+            return;
+        }
+        match (group, version, kind.value.as_str()) {
+            (GROUP, _, other) if !OTHER_KINDS.contains(&other) => self.unknown_kind(&kind),
+            ("", "v1", "ConfigMap") if nesting == Nesting::File => self.config_map(root, ""),
+            ("", "v1", "List" | "ConfigMapList") if nesting == Nesting::File => self.list(root),
+            (group, _, other) => {
+                if !COMPONENT_CONFIGURATIONS.contains(&(group, other)) {
+                    let message = format!("the {} document is ignored", quote(other));
+                    self.warn(&self.origin(root.line, ""), message);
+                }
+                self.others.push(kind.value);
+            }
+        }
+    }
+
+    /// Returns a field that every document must have.
+    fn header(&mut self, root: &Node, name: &'static str) -> Option<Setting<String>> {
+        if let Some(text) = self.text(root, "", name) {
+            return Some(text);
+        }
+        let missing = format!("the document has no `{name}`");
+        let is_similar =
+            |entry: &&Entry| suggest::closest(&entry.key, [name].into_iter()).is_some();
+        match root.field(name) {
+            Some(entry) if !matches!(entry.value.value, Value::Null | Value::Scalar(_)) => {
+                let message = format!("is {}, want a string", entry.value.value.kind());
+                self.refuse(&self.origin(entry.line, name), message);
+            }
+            Some(_) => self.refuse(&self.origin(root.line, ""), missing),
+            None => {
+                let message = match root.fields().iter().find(is_similar) {
+                    Some(entry) => format!(
+                        "{missing}, but `{}` in line {}",
+                        field_path("", &entry.key),
+                        entry.line
+                    ),
+                    None => missing,
+                };
+                self.refuse(&self.origin(root.line, ""), message);
+            }
+        }
+        None
+    }
+
+    /// Returns a version that is read.
+    fn version(
+        &mut self,
+        api_version: &Setting<String>,
+        group: &str,
+        version: &str,
+    ) -> Option<&'static Version> {
+        let found = quote(&api_version.value);
+        let known = VERSIONS
+            .iter()
+            .find(|known| group == GROUP && known.name == version);
+        match known {
+            Some(known) => {
+                if let Some(age) = known.age {
+                    self.warn(&api_version.origin, format!("{found} {age}"));
+                }
+            }
+            None => {
+                let wanted = "`kubeadm.k8s.io/v1beta4`, `v1beta3`, `v1beta2` or `v1beta1`";
+                let message = match group == GROUP && version.starts_with("v1alpha") {
+                    true => format!("{found} is too old; want {wanted}"),
+                    false => format!("{found} is not known; want {wanted}"),
+                };
+                self.refuse(&api_version.origin, message);
+            }
+        }
+        known
+    }
+
+    fn unknown_kind(&mut self, kind: &Setting<String>) {
+        let found = quote(&kind.value);
+        let kinds = Kind::ALL.map(Kind::name).into_iter();
+        let message = match suggest::closest(&kind.value, kinds.chain(["JoinConfiguration"])) {
+            _ if OLD_KINDS.contains(&kind.value.as_str()) => {
+                format!("{found} is of kubeadm 1.11 or older; {WANTED_KINDS}")
+            }
+            Some(name) => format!("{found} is not a kind of kubeadm; did you mean `{name}`?"),
+            None => format!("{found} is not a kind of kubeadm; {WANTED_KINDS}"),
+        };
+        self.refuse(&kind.origin, message);
+    }
+
+    fn configuration(
+        &mut self,
+        root: &Node,
+        document: Kind,
+        kind: &Setting<String>,
+        version: &'static Version,
+    ) {
+        let seen = match document {
+            Kind::Init => &mut self.init,
+            Kind::Cluster => &mut self.cluster,
+        };
+        if let Some(first) = seen.replace(root.line) {
+            let message = format!(
+                "is a second `{}`; the first begins in line {first}",
+                document.name()
+            );
+            return self.refuse(&kind.origin, message);
+        }
+        let context = Context {
+            file: self.file,
+            suggest: &|key, siblings| suggest::field(version, document, key, siblings),
+            findings: RefCell::new(std::mem::take(&mut self.findings)),
+        };
+        match document {
+            Kind::Init => {
+                let init = (version.init)(&context, root);
+                self.findings = context.findings.take();
+                self.declare_init(init);
+            }
+            Kind::Cluster => {
+                let cluster = (version.cluster)(&context, root);
+                self.findings = context.findings.take();
+                self.declare_cluster(cluster);
+            }
+        }
+    }
+
+    /// Returns a field's text, unless it is empty.
+    fn text(&self, node: &Node, path: &str, name: &str) -> Option<Setting<String>> {
+        let value = &node.field(name)?.value;
+        let text = value.text().filter(|text| !text.is_empty())?;
+        Some(Setting {
+            value: text.to_owned(),
+            origin: self.origin(value.line, &field_path(path, name)),
+        })
+    }
+
+    fn refuse(&mut self, origin: &Origin, message: impl Into<String>) {
+        keep(&mut self.findings.problems, origin, message.into());
+    }
+
+    fn warn(&mut self, origin: &Origin, message: impl Into<String>) {
+        keep(&mut self.findings.warnings, origin, message.into());
+    }
+
+    /// Returns a place; nodes have the file's lines already.
+    fn origin(&self, line: usize, path: &str) -> Origin {
+        Origin::File {
+            file: self.file.to_owned(),
+            line,
+            path: path.to_owned(),
+        }
+    }
+}
+
+/// Adds a finding, unless there are more already than will be listed.
+fn keep(findings: &mut Vec<Problem>, origin: &Origin, message: String) {
+    if findings.len() <= MAX_LISTED {
+        findings.push(Problem {
+            origin: origin.clone(),
+            message,
+        });
+    }
+}
+
+/// Returns the first few of these names, each once.
+fn names(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let mut shown: Vec<String> = Vec::new();
+    for name in names {
+        let name = quote(name);
+        if shown.contains(&name) {
+            continue;
+        }
+        if shown.len() == SHOWN {
+            shown.push("others".to_owned());
+            break;
+        }
+        shown.push(name);
+    }
+    shown.join(", ")
+}
+
+#[cfg(test)]
+mod tests;
