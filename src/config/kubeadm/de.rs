@@ -1,19 +1,20 @@
-//! A serde deserializer over the nodes of a [`document`](super::document), for the structs of `v1beta4` and older.
+//! A serde deserializer over the nodes of a [`document`](super::document), for the structs of [`v1beta`](super::v1beta).
 //!
-//! It never stops at a mistake: a field of the wrong shape is noted and read as if it were absent, an unknown field is
-//! noted and skipped. So one run names every problem of a file. A [`Setting`] is given its place in the file.
+//! It does not stop at a mistake: a field of the wrong shape is noted and read as if it were empty, an unknown field is
+//! noted and skipped. So one run names every problem of a file. A [`Setting`](crate::config::Setting) is given its place.
 //!
-//! serde-saphyr's own deserializer stops at the first wrong shape and tells no place for an unknown field, which is why
-//! the structs are read from nodes.
+//! serde-saphyr's own deserializer stops at the first wrong shape and does not tell the place of an unknown field.
 
 use std::cell::RefCell;
 
-use serde::de::value::{BorrowedStrDeserializer, Error};
+use serde::de::value::{Error, StrDeserializer};
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::document::{Entry, MAX_LISTED, Node, Value, field_path};
-use super::types::{ARGUMENT_LIST, ARGUMENT_MAP, SETTING};
+use super::suggest;
+use super::types::{ARGUMENTS, SETTING};
+use super::versions::{Kind, VERSIONS, Version};
 use crate::config::problem::{Origin, Problem};
 
 /// The mistakes that were found in a file, in its order.
@@ -25,86 +26,120 @@ pub(super) struct Findings {
     pub(super) warnings: Vec<Problem>,
 }
 
-/// What is known of the document that is read.
-pub(super) struct Context<'a> {
-    /// The file's name as the user gave it.
-    pub(super) file: &'a str,
-    /// Suggests a known field for an unknown one that stands among these.
-    pub(super) suggest: &'a dyn Fn(&str, &'static [&'static str]) -> Option<String>,
-    /// What was found so far.
-    pub(super) findings: RefCell<Findings>,
-}
-
-/// Reads a struct from a mapping; what is wrong with it is added to the context's findings.
-pub(super) fn from_node<T: DeserializeOwned + Default>(context: &Context<'_>, node: &Node) -> T {
-    let deserializer = NodeDeserializer {
-        context,
-        node,
-        line: node.line,
-        path: String::new(),
+/// Reads a struct from a document of this version and kind, and adds its mistakes to the findings.
+pub(super) fn from_node<T: DeserializeOwned + Default>(
+    file: &str,
+    version: &'static Version,
+    kind: Kind,
+    node: &Node,
+    findings: &mut Findings,
+) -> T {
+    let context = Context {
+        file,
+        version,
+        kind,
+        findings: RefCell::new(std::mem::take(findings)),
+        paths: RefCell::default(),
     };
     // Every mistake of the file is noted instead of returned.
-    T::deserialize(deserializer).unwrap_or_default()
+    let read = T::deserialize(context.root(Some(node))).unwrap_or_default();
+    *findings = context.findings.into_inner();
+    read
+}
+
+/// Returns the path of every field of a struct and of the structs in it, outside lists, in their order.
+pub(super) fn paths<T: DeserializeOwned>(kind: Kind) -> Vec<String> {
+    let [newest, ..] = &VERSIONS;
+    let context = Context {
+        file: "",
+        version: newest,
+        kind,
+        findings: RefCell::default(),
+        paths: RefCell::default(),
+    };
+    match T::deserialize(context.root(None)) {
+        Ok(_) => context.paths.into_inner(),
+        Err(_) => Vec::new(),
+    }
+}
+
+struct Context<'a> {
+    file: &'a str,
+    version: &'static Version,
+    kind: Kind,
+    findings: RefCell<Findings>,
+    /// The paths of the fields that a struct asks for, if there is no document.
+    paths: RefCell<Vec<String>>,
+}
+
+impl Context<'_> {
+    fn root<'a>(&'a self, node: Option<&'a Node>) -> NodeDeserializer<'a> {
+        NodeDeserializer {
+            context: self,
+            node,
+            line: node.map_or(0, |node| node.line),
+            path: String::new(),
+        }
+    }
 }
 
 struct NodeDeserializer<'a> {
     context: &'a Context<'a>,
-    node: &'a Node,
+    /// The node; without a document there is none, and every field exists and is empty.
+    node: Option<&'a Node>,
     /// The line of the field: that of its key, if it has one.
     line: usize,
     path: String,
 }
 
 impl<'a> NodeDeserializer<'a> {
-    fn origin(&self, line: usize, path: &str) -> Origin {
-        Origin::File {
-            file: self.context.file.to_owned(),
-            line,
-            path: path.to_owned(),
+    fn problem(&self, line: usize, path: String, message: String) -> Problem {
+        let file = self.context.file.to_owned();
+        Problem {
+            origin: Origin::File { file, line, path },
+            message,
         }
     }
 
-    fn mismatch(&self, wanted: &str) {
+    fn mismatch(&self, node: &Node, wanted: &str) {
         let problems = &mut self.context.findings.borrow_mut().problems;
-        if problems.len() > MAX_LISTED {
-            return;
+        if problems.len() <= MAX_LISTED {
+            let found = node.value.kind();
+            let elsewhere = match (wanted, &node.value) {
+                (ARGUMENT_LIST, Value::Mapping(_)) => {
+                    "; only versions before `v1beta4` have a mapping"
+                }
+                (ARGUMENT_MAP, Value::Sequence(_)) => "; only `v1beta4` has a list",
+                _ => "",
+            };
+            let message = format!("is {found}, want {wanted}{elsewhere}");
+            problems.push(self.problem(self.line, self.path.clone(), message));
         }
-        let elsewhere = match (&self.node.value, wanted) {
-            (Value::Mapping(_), ARGUMENT_LIST) => "; only versions before `v1beta4` have a mapping",
-            (Value::Sequence(_), ARGUMENT_MAP) => "; only `v1beta4` has a list",
-            _ => "",
-        };
-        let found = self.node.value.kind();
-        problems.push(Problem {
-            origin: self.origin(self.line, &self.path),
-            message: format!("is {found}, want {wanted}{elsewhere}"),
-        });
     }
 
-    fn unknown(&self, entry: &Entry, siblings: &'static [&'static str]) {
+    fn unknown(&self, entry: &Entry, siblings: &[&'static str]) {
         let warnings = &mut self.context.findings.borrow_mut().warnings;
-        if warnings.len() > MAX_LISTED {
-            return;
+        if warnings.len() <= MAX_LISTED {
+            let Context { version, kind, .. } = self.context;
+            let suggestion = match suggest::field(version, *kind, &entry.key, siblings) {
+                Some(suggestion) => format!("; {suggestion}"),
+                None => String::new(),
+            };
+            let message = format!("is not a known field and is ignored{suggestion}");
+            let path = field_path(&self.path, &entry.key);
+            warnings.push(self.problem(entry.line, path, message));
         }
-        let suggestion = (self.context.suggest)(&entry.key, siblings);
-        let ignored = "is not a known field and is ignored";
-        warnings.push(Problem {
-            origin: self.origin(entry.line, &field_path(&self.path, &entry.key)),
-            message: match suggestion {
-                Some(suggestion) => format!("{ignored}; {suggestion}"),
-                None => ignored.to_owned(),
-            },
-        });
     }
 
     /// Reads a scalar as text, whatever type YAML gives it.
     fn text<V: Visitor<'a>>(self, wanted: &str, visitor: V) -> Result<V::Value, Error> {
-        match &self.node.value {
-            Value::Scalar(scalar) => visitor.visit_borrowed_str(&scalar.text),
-            _ => {
-                self.mismatch(wanted);
-                visitor.visit_borrowed_str("")
+        match self.node.map(|node| (node, node.text())) {
+            Some((_, Some(text))) => visitor.visit_str(text),
+            Some((node, None)) => {
+                self.mismatch(node, wanted);
+                visitor.visit_str("")
             }
+            None => visitor.visit_str(""),
         }
     }
 
@@ -115,28 +150,38 @@ impl<'a> NodeDeserializer<'a> {
         known: Option<&'static [&'static str]>,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let entries = match &self.node.value {
-            Value::Mapping(entries) => entries,
-            _ => {
-                self.mismatch(wanted);
-                &[][..]
-            }
+        if let Some(node) = self.node
+            && !matches!(node.value, Value::Mapping(_))
+        {
+            self.mismatch(node, wanted);
+        }
+        let is_known = |name: &&str| {
+            let version = self.context.version;
+            self.node.is_none() || !version.lacks(&field_path(&self.path, name))
+        };
+        let known: Option<Vec<_>> =
+            known.map(|names| names.iter().copied().filter(is_known).collect());
+        let fields: Vec<_> = match (self.node, &known) {
+            (Some(node), _) => node.fields().iter().map(Field::Entry).collect(),
+            (None, Some(names)) => names.iter().copied().map(Field::Name).collect(),
+            (None, None) => Vec::new(),
         };
         visitor.visit_map(Fields {
             parent: &self,
             known,
-            entries: entries.iter(),
+            fields: fields.into_iter(),
             value: None,
         })
     }
 
     fn sequence<V: Visitor<'a>>(self, wanted: &str, visitor: V) -> Result<V::Value, Error> {
-        let nodes = match &self.node.value {
-            Value::Sequence(nodes) => nodes,
-            _ => {
-                self.mismatch(wanted);
-                &[][..]
+        let nodes = match self.node.map(|node| (node, &node.value)) {
+            Some((_, Value::Sequence(nodes))) => &nodes[..],
+            Some((node, _)) => {
+                self.mismatch(node, wanted);
+                &[]
             }
+            None => &[],
         };
         visitor.visit_seq(Items {
             parent: &self,
@@ -145,8 +190,8 @@ impl<'a> NodeDeserializer<'a> {
     }
 
     fn setting<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
-        let line = match self.node.value {
-            Value::Scalar(_) => self.node.line,
+        let line = match self.node {
+            Some(node) if node.text().is_some() => node.line,
             _ => self.line,
         };
         let file = self.context.file.to_owned();
@@ -158,13 +203,17 @@ impl<'a> NodeDeserializer<'a> {
     }
 }
 
+/// What messages ask for where a component's arguments are meant.
+const ARGUMENT_LIST: &str = "a list of `name` and `value`";
+const ARGUMENT_MAP: &str = "a mapping from name to value";
+
 impl<'de> Deserializer<'de> for NodeDeserializer<'de> {
     type Error = Error;
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.node.value {
+        match self.node.map(|node| &node.value) {
             // kubeadm takes null for an absent value of any type.
-            Value::Null => visitor.visit_none(),
+            Some(Value::Null) => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
@@ -190,7 +239,10 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'de> {
     ) -> Result<V::Value, Error> {
         match name {
             SETTING => self.setting(visitor),
-            ARGUMENT_MAP => self.mapping(name, None, visitor),
+            ARGUMENTS if self.context.version.has_argument_maps => {
+                self.mapping(ARGUMENT_MAP, None, visitor)
+            }
+            ARGUMENTS => self.sequence(ARGUMENT_LIST, visitor),
             wanted => self.sequence(wanted, visitor),
         }
     }
@@ -217,11 +269,18 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'de> {
     }
 }
 
+/// A field of a mapping: one of the document, or one that a struct asks for.
+#[derive(Clone, Copy)]
+enum Field<'a> {
+    Entry(&'a Entry),
+    Name(&'static str),
+}
+
 struct Fields<'a, 'p> {
     parent: &'p NodeDeserializer<'a>,
-    known: Option<&'static [&'static str]>,
-    entries: std::slice::Iter<'a, Entry>,
-    value: Option<&'a Entry>,
+    known: Option<Vec<&'static str>>,
+    fields: std::vec::IntoIter<Field<'a>>,
+    value: Option<Field<'a>>,
 }
 
 impl<'de> de::MapAccess<'de> for Fields<'de, '_> {
@@ -231,29 +290,39 @@ impl<'de> de::MapAccess<'de> for Fields<'de, '_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Error> {
-        for entry in self.entries.by_ref() {
-            match self.known {
-                Some(known) if !known.contains(&&*entry.key) => self.parent.unknown(entry, known),
-                _ => {
-                    self.value = Some(entry);
-                    let key = BorrowedStrDeserializer::new(&entry.key);
-                    return seed.deserialize(key).map(Some);
+        for field in self.fields.by_ref() {
+            let name: &str = match (field, &self.known) {
+                (Field::Entry(entry), Some(known)) if !known.contains(&&*entry.key) => {
+                    self.parent.unknown(entry, known);
+                    continue;
                 }
-            }
+                (Field::Entry(entry), _) => &entry.key,
+                (Field::Name(name), _) => name,
+            };
+            self.value = Some(field);
+            return seed.deserialize(StrDeserializer::new(name)).map(Some);
         }
         Ok(None)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        let entry = self
-            .value
-            .take()
-            .ok_or_else(|| de::Error::custom("no key was read"))?;
+        let NodeDeserializer { context, path, .. } = self.parent;
+        let (node, line, path) = match self.value.take() {
+            Some(Field::Entry(entry)) => {
+                (Some(&entry.value), entry.line, field_path(path, &entry.key))
+            }
+            Some(Field::Name(name)) => {
+                let path = field_path(path, name);
+                context.paths.borrow_mut().push(path.clone());
+                (None, 0, path)
+            }
+            None => return Err(de::Error::custom("no key was read")),
+        };
         seed.deserialize(NodeDeserializer {
-            context: self.parent.context,
-            node: &entry.value,
-            line: entry.line,
-            path: field_path(&self.parent.path, &entry.key),
+            context,
+            node,
+            line,
+            path,
         })
     }
 }
@@ -275,7 +344,7 @@ impl<'de> de::SeqAccess<'de> for Items<'de, '_> {
         };
         seed.deserialize(NodeDeserializer {
             context: self.parent.context,
-            node,
+            node: Some(node),
             line: node.line,
             path: format!("{}[{index}]", self.parent.path),
         })
@@ -283,7 +352,7 @@ impl<'de> de::SeqAccess<'de> for Items<'de, '_> {
     }
 }
 
-/// Hands a [`Setting`] its value, file, line and path, in this order.
+/// Hands a setting its value, file, line and path, in this order.
 struct SettingParts<'a> {
     value: Option<NodeDeserializer<'a>>,
     place: std::vec::IntoIter<String>,

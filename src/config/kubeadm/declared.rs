@@ -2,8 +2,8 @@
 
 use super::Reader;
 use super::suggest::closest;
-use super::types::{Boolean, Entries, List, Number};
-use super::v1beta4::{Argument, ClusterConfiguration, Etcd, ExternalEtcd, InitConfiguration};
+use super::types::{Arguments, Boolean, Entries, List, Number};
+use super::v1beta::{ClusterConfiguration, Etcd, ExternalEtcd, InitConfiguration};
 use crate::config::problem::{Problem, Setting};
 use crate::config::settings::ExternalEtcdSettings;
 use crate::config::values::{absolute_path, boolean, certificate_key};
@@ -62,19 +62,11 @@ impl Reader<'_> {
     }
 
     /// Returns the kubelet's argument `cert-dir`; of several the kubelet takes the last one.
-    fn kubelet_cert_dir(
-        &mut self,
-        arguments: Option<List<Option<Argument>>>,
-    ) -> Option<Setting<String>> {
-        let List(arguments) = arguments?;
-        let is_named = |argument: &Argument| {
-            argument
-                .name
-                .as_ref()
-                .is_some_and(|name| name.value == "cert-dir")
-        };
-        let argument = arguments.into_iter().flatten().rfind(is_named)?;
-        let directory = text(argument.value)?;
+    fn kubelet_cert_dir(&mut self, arguments: Option<Arguments>) -> Option<Setting<String>> {
+        let Arguments(arguments) = arguments?;
+        let is_named = |(name, _): &(String, _)| name == "cert-dir";
+        let (_, value) = arguments.into_iter().rfind(is_named)?;
+        let directory = text(value)?;
         match absolute_path(&directory.value) {
             Ok(_) => Some(directory),
             Err(message) => {

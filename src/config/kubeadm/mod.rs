@@ -4,8 +4,8 @@
 //! documents, their kinds, versions and shapes. [`Cluster::resolve`] checks the values, once flags and files are merged.
 //! Unknown fields and other documents only give warnings, as with kubeadm.
 //!
-//! A file becomes a tree of nodes with their lines (`document`), which serde reads into one of kubeadm's structs (`de`,
-//! `types`, `v1beta4` and older); `declared` takes the settings out of those.
+//! A file becomes a tree of nodes with their lines (`document`), which serde (`de`, `types`) reads into kubeadm's structs
+//! (`v1beta`, `versions`); `declared` takes the settings out of those.
 //!
 //! Source: kubeadm 1.36 `cmd/kubeadm/app/util/config/initconfiguration.go`, `apis/kubeadm/validation/validation.go`.
 
@@ -15,14 +15,10 @@ mod declared;
 mod document;
 mod suggest;
 mod types;
-mod v1beta2;
-mod v1beta3;
-mod v1beta4;
+mod v1beta;
 mod versions;
 
-use std::cell::RefCell;
-
-use self::de::{Context, Findings};
+use self::de::Findings;
 pub(super) use self::document::MAX_LISTED;
 use self::document::{Entry, Lines, Node, Source, Value, field_path};
 use self::versions::{Kind, VERSIONS, Version};
@@ -311,20 +307,14 @@ impl<'a> Reader<'a> {
             );
             return self.refuse(&kind.origin, message);
         }
-        let context = Context {
-            file: self.file,
-            suggest: &|key, siblings| suggest::field(version, document, key, siblings),
-            findings: RefCell::new(std::mem::take(&mut self.findings)),
-        };
+        let findings = &mut self.findings;
         match document {
             Kind::Init => {
-                let init = (version.init)(&context, root);
-                self.findings = context.findings.take();
+                let init = de::from_node(self.file, version, document, root, findings);
                 self.declare_init(init);
             }
             Kind::Cluster => {
-                let cluster = (version.cluster)(&context, root);
-                self.findings = context.findings.take();
+                let cluster = de::from_node(self.file, version, document, root, findings);
                 self.declare_cluster(cluster);
             }
         }

@@ -1,20 +1,19 @@
-//! The types of fields in kubeadm's structs, as [`de`](super::de) and [`suggest`](super::suggest) read them.
+//! The types of fields in kubeadm's structs, as [`de`](super::de) reads them.
 //!
 //! Each names itself to the deserializer by the words with which a message asks for it.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
 
 use crate::config::problem::{Origin, Setting};
 
 /// The name under which a [`Setting`] asks for its value and its place.
 pub(super) const SETTING: &str = "a setting";
-/// A component's arguments since `v1beta4`.
-pub(super) const ARGUMENT_LIST: &str = "a list of `name` and `value`";
-/// A component's arguments before `v1beta4`.
-pub(super) const ARGUMENT_MAP: &str = "a mapping from name to value";
+/// The name under which [`Arguments`] ask for a list or a mapping.
+pub(super) const ARGUMENTS: &str = "arguments";
 
 /// What a list holds.
 pub(super) trait Item {
@@ -42,9 +41,9 @@ pub(super) struct List<T>(pub(super) Vec<T>);
 #[derive(Debug)]
 pub(super) struct Entries<T>(pub(super) Vec<(String, T)>);
 
-/// A component's arguments before `v1beta4`.
+/// A component's arguments: names and values, as a list since `v1beta4`, before as a mapping.
 #[derive(Debug)]
-pub(super) struct ArgumentMap(pub(super) Vec<(String, Option<Setting<String>>)>);
+pub(super) struct Arguments(pub(super) Vec<(String, Option<Setting<String>>)>);
 
 /// The text of a number.
 #[derive(Debug)]
@@ -68,11 +67,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
     }
 }
 
-impl<'de> Deserialize<'de> for ArgumentMap {
+impl<'de> Deserialize<'de> for Arguments {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let entries =
-            deserializer.deserialize_tuple_struct(ARGUMENT_MAP, 0, CollectEntries(PhantomData))?;
-        Ok(ArgumentMap(entries))
+        let arguments = deserializer.deserialize_tuple_struct(ARGUMENTS, 0, CollectArguments)?;
+        Ok(Arguments(arguments))
     }
 }
 
@@ -133,6 +131,36 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for CollectEntries<T> {
 
     fn visit_map<A: de::MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         std::iter::from_fn(|| entries.next_entry().transpose()).collect()
+    }
+}
+
+struct CollectArguments;
+
+#[derive(Deserialize)]
+struct Argument {
+    name: Option<String>,
+    value: Option<Setting<String>>,
+}
+
+impl<'de> Visitor<'de> for CollectArguments {
+    type Value = Vec<(String, Option<Setting<String>>)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("arguments")
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut arguments = Vec::new();
+        while let Some(argument) = items.next_element::<Option<Argument>>()? {
+            let argument =
+                argument.map(|Argument { name, value }| (name.unwrap_or_default(), value));
+            arguments.extend(argument);
+        }
+        Ok(arguments)
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, entries: A) -> Result<Self::Value, A::Error> {
+        CollectEntries(PhantomData).visit_map(entries)
     }
 }
 

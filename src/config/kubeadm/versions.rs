@@ -1,10 +1,7 @@
-//! The versions of kubeadm's API that are read, and how each becomes `v1beta4`.
+//! The versions of kubeadm's API that are read, and in what they differ.
 
-use serde::de::DeserializeOwned;
-
-use super::de::{Context, from_node};
-use super::document::Node;
-use super::{suggest, v1beta2, v1beta3, v1beta4};
+use super::de;
+use super::v1beta::{ClusterConfiguration, InitConfiguration};
 
 /// The kinds of documents that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +36,10 @@ pub(super) struct Version {
     pub(super) name: &'static str,
     /// What a warning says about its age.
     pub(super) age: Option<&'static str>,
-    pub(super) init: fn(&Context<'_>, &Node) -> v1beta4::InitConfiguration,
-    pub(super) cluster: fn(&Context<'_>, &Node) -> v1beta4::ClusterConfiguration,
-    init_paths: fn() -> Vec<String>,
-    cluster_paths: fn() -> Vec<String>,
+    /// Whether the arguments of components are mappings; since `v1beta4` they are lists.
+    pub(super) has_argument_maps: bool,
+    /// The fields of the structs that this version does not have.
+    lacks: &'static [&'static [&'static str]],
 }
 
 /// The versions, the newest first.
@@ -50,54 +47,69 @@ pub(super) static VERSIONS: [Version; 4] = [
     Version {
         name: "v1beta4",
         age: None,
-        init: from_node,
-        cluster: from_node,
-        init_paths: suggest::paths::<v1beta4::InitConfiguration>,
-        cluster_paths: suggest::paths::<v1beta4::ClusterConfiguration>,
+        has_argument_maps: false,
+        lacks: &[REMOVED_IN_V1BETA3, &["apiServer.timeoutForControlPlane"]],
     },
     Version {
         name: "v1beta3",
         age: Some(
             "is deprecated and has no fields for algorithm and validity; convert the file with `kubeadm config migrate`",
         ),
-        init: converted::<v1beta3::InitConfiguration, _>,
-        cluster: converted::<v1beta3::ClusterConfiguration, _>,
-        init_paths: suggest::paths::<v1beta3::InitConfiguration>,
-        cluster_paths: suggest::paths::<v1beta3::ClusterConfiguration>,
+        has_argument_maps: true,
+        lacks: &[REMOVED_IN_V1BETA3, ADDED_IN_V1BETA4],
     },
     Version {
         name: "v1beta2",
-        age: Some(REFUSED),
-        init: converted::<v1beta2::InitConfiguration, _>,
-        cluster: converted::<v1beta2::ClusterConfiguration, _>,
-        init_paths: suggest::paths::<v1beta2::InitConfiguration>,
-        cluster_paths: suggest::paths::<v1beta2::ClusterConfiguration>,
+        age: Some(NOT_MIGRATED),
+        has_argument_maps: true,
+        lacks: &[ADDED_IN_V1BETA4, ADDED_IN_V1BETA3],
     },
     Version {
         name: "v1beta1",
-        age: Some(REFUSED),
-        init: converted::<v1beta2::InitConfiguration, _>,
-        cluster: converted::<v1beta2::ClusterConfiguration, _>,
-        init_paths: suggest::paths::<v1beta2::InitConfiguration>,
-        cluster_paths: suggest::paths::<v1beta2::ClusterConfiguration>,
+        age: Some(NOT_MIGRATED),
+        has_argument_maps: true,
+        lacks: &[ADDED_IN_V1BETA4, ADDED_IN_V1BETA3, ADDED_IN_V1BETA2],
     },
 ];
 
-const REFUSED: &str = "is no longer accepted by kubeadm and has no fields for algorithm and validity; `pki config show -o kubeadm` prints it as `v1beta4`";
+const NOT_MIGRATED: &str = "is no longer accepted by kubeadm and has no fields for algorithm and validity; `pki config show -o kubeadm` prints it as `v1beta4`";
+
+const ADDED_IN_V1BETA4: &[&str] = &[
+    "dryRun",
+    "nodeRegistration.imagePullSerial",
+    "timeouts",
+    "etcd.local.extraEnvs",
+    "etcd.external.httpEndpoints",
+    "apiServer.extraEnvs",
+    "controllerManager.extraEnvs",
+    "scheduler.extraEnvs",
+    "dns.disabled",
+    "proxy",
+    "encryptionAlgorithm",
+    "certificateValidityPeriod",
+    "caCertificateValidityPeriod",
+];
+const ADDED_IN_V1BETA3: &[&str] = &["skipPhases", "patches", "nodeRegistration.imagePullPolicy"];
+const REMOVED_IN_V1BETA3: &[&str] = &["useHyperKubeImage", "dns.type"];
+const ADDED_IN_V1BETA2: &[&str] = &["certificateKey", "nodeRegistration.ignorePreflightErrors"];
 
 impl Version {
+    /// Returns whether this version lacks a field of the structs.
+    pub(super) fn lacks(&self, path: &str) -> bool {
+        self.lacks.iter().any(|paths| paths.contains(&path))
+    }
+
     /// Returns the path of every field of a document, outside lists.
     pub(super) fn paths(&self, kind: Kind) -> Vec<String> {
-        match kind {
-            Kind::Init => (self.init_paths)(),
-            Kind::Cluster => (self.cluster_paths)(),
-        }
+        let mut paths = match kind {
+            Kind::Init => de::paths::<InitConfiguration>(kind),
+            Kind::Cluster => de::paths::<ClusterConfiguration>(kind),
+        };
+        let lacks = |path: &str| {
+            let parents = path.match_indices('.').map(|(dot, _)| path.get(..dot));
+            self.lacks(path) || parents.flatten().any(|parent| self.lacks(parent))
+        };
+        paths.retain(|path| !lacks(path));
+        paths
     }
-}
-
-fn converted<T, U>(context: &Context<'_>, node: &Node) -> U
-where
-    T: DeserializeOwned + Default + Into<U>,
-{
-    from_node::<T>(context, node).into()
 }
