@@ -19,7 +19,7 @@ use time::format_description::well_known::Rfc3339;
 
 pub use check_expiration::CheckExpirationArgs;
 pub use config::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
-pub use history::{HistoryArgs, LedgerArgs, RollbackArgs};
+pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
 pub use renew::{ALL, RenewArgs};
 pub use shared::{ClusterArgs, ConfigArgs, OutputFormat, TreeArgs, WriteArgs};
@@ -70,10 +70,16 @@ pub enum Command {
     History(HistoryArgs),
     /// Put the files of a kept generation back, all or nothing
     ///
-    /// Without a name, undoes the last transaction that replaced files. Files that a later transaction replaced come back as well, so that the
-    /// tree is as it was before. A rollback can itself be rolled back.
+    /// Without a name, undoes the last transaction that replaced files; repeated, the one before it, and so on. Files that a later
+    /// transaction replaced come back as well, so that the tree is as it was before. `--redo` steps forward again.
     #[command(after_help = EXIT_CODES)]
     Rollback(RollbackArgs),
+    /// Settle a pending commit that does not fit the tree any more
+    ///
+    /// A run that was killed after its commit is finished by the next command that writes. Where a file was changed meanwhile,
+    /// that is refused, and this decides what becomes of it.
+    #[command(after_help = EXIT_CODES)]
+    Recover(RecoverArgs),
     /// List every certificate ever issued for this tree
     #[command(after_help = EXIT_CODES)]
     Ledger(LedgerArgs),

@@ -6,14 +6,14 @@ use clap::{Args, ValueEnum};
 
 use crate::util::duration;
 
-/// Where the tree lies.
+/// Where the tree is.
 #[derive(Clone, Debug, Default, Args)]
 pub struct TreeArgs {
     /// Directory of the certificates [default: the configuration's, /etc/kubernetes/pki]
     #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
     pub cert_dir: Option<PathBuf>,
 
-    /// Directory of the kubeconfigs and of pki's own state [default: the parent of --cert-dir]
+    /// Directory of the kubeconfigs and of pki's own state [default: the parent of --cert-dir if that is given, else /etc/kubernetes]
     #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
     pub kubeconfig_dir: Option<PathBuf>,
 

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::session::{Reading, Session};
 use super::target::{Source, Target};
 use super::{Console, Exit};
 use crate::check::expiry::{self, Thresholds, Urgency};
@@ -10,15 +11,17 @@ use crate::config::{Cluster, Host, Origin, Setting, Settings};
 use crate::report::{json, text};
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::journal::Direction;
-use crate::tree::overlay::Tree;
+use crate::tree::permissions::{ExcessAccess, PermissionIssue, overly_permissive};
 
 pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
-    let target = Target::find(&args.tree, &args.config, &ClusterArgs::default())?;
-    let tree = Tree::open_as_guest(&target.layout)?;
-    let inventory = Inventory::read(&tree, |_| Depth::Certificates);
+    let session = Session::open(&args.tree, &args.config, &ClusterArgs::default(), console)?;
+    let Reading {
+        tree, inventory, ..
+    } = session.read(&|_| Depth::Certificates)?;
+    let target = &session.target;
     let source = target.source();
     let cluster = match source {
-        Source::File | Source::Recorded => Some(cluster(&target, &inventory)?),
+        Source::File | Source::Recorded => Some(cluster(target, &inventory)?),
         Source::Nothing => None,
     };
     let rows = expiry::rows(cluster.as_ref(), &inventory);
@@ -28,14 +31,15 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
         critical: args.critical,
     };
     // What a kill has cut off leaves half a pair on disk until somebody writes: cron has to hear of it.
-    let urgency = match tree.pending() {
-        Some(_) => expiry.urgency(thresholds).max(Urgency::Due),
-        None => expiry.urgency(thresholds),
+    let was_cut_off = tree.pending().is_some() && !tree.is_being_written();
+    let urgency = match was_cut_off || tree.journal_error().is_some() {
+        true => expiry.urgency(thresholds).max(Urgency::Due),
+        false => expiry.urgency(thresholds),
     };
     let layout = &target.layout;
     if tree.is_absent() {
         console.warn(&format!(
-            "there is neither `{}` nor `{}`: is that where the tree lies?",
+            "there is neither `{}` nor `{}`: is that where the tree is?",
             layout.kubeconfigs.display(),
             layout.certificates.display()
         ));
@@ -49,7 +53,13 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
                 console.note(&format!("no configuration is recorded for `{}`: the rows are inferred from what is there", target.layout.certificates.display()));
             }
         }
-        if let Some((command, direction)) = tree.pending() {
+        for issue in overly_permissive(&tree).unwrap_or_default() {
+            console.warn(&permissions(&issue));
+        }
+        if let Some(error) = tree.journal_error() {
+            console.warn(&error.to_string());
+        }
+        if let Some((command, direction)) = tree.pending().filter(|_| was_cut_off) {
             let what = match direction {
                 Direction::Commit => {
                     "was cut off after its commit; this is the tree as it will be finished"
@@ -66,9 +76,6 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
                 expiry.dateless.join(", ")
             ));
         }
-        if tree.is_state_hidden() {
-            console.warn("`.pki` cannot be read by this user: what is recorded or pending there is not known");
-        }
         console.print(&match (args.output, args.quiet) {
             (OutputFormat::Text, false) => text::expiration(&expiry),
             (OutputFormat::Text, true) => text::attention(&expiry, thresholds),
@@ -82,6 +89,19 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
         }
     }
     Ok(urgency.into())
+}
+
+fn permissions(issue: &PermissionIssue) -> String {
+    let file = &issue.file;
+    match issue.access {
+        ExcessAccess::Readable { mode } => {
+            format!("`{file}`: mode {mode:04o}, everybody can read it")
+        }
+        ExcessAccess::Writable { mode } => {
+            format!("`{file}`: mode {mode:04o}, others can write to it")
+        }
+        ExcessAccess::Owner { uid } => format!("`{file}`: it belongs to user {uid}"),
+    }
 }
 
 /// Resolves the configuration for the sake of the rows it has; the node's name and address do not matter to these.

@@ -2,14 +2,14 @@
 
 use anyhow::Result;
 
-use super::target::{Detection, Source, Target};
+use super::session::Session;
+use super::target::{Detection, Source};
 use super::{Console, Exit};
 use crate::cli::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
 use crate::config::cluster::Etcd;
 use crate::config::provenance;
 use crate::report::config as report;
-use crate::tree::inventory::{Depth, Inventory};
-use crate::tree::overlay::Tree;
+use crate::tree::inventory::Depth;
 
 pub(super) fn run(args: &ConfigCommandArgs, console: &Console) -> Result<Exit> {
     match &args.command {
@@ -22,13 +22,10 @@ pub(super) fn run(args: &ConfigCommandArgs, console: &Console) -> Result<Exit> {
 }
 
 fn show(args: &ConfigShowArgs, console: &Console) -> Result<Exit> {
-    let target = Target::find(&args.tree, &args.config, &args.cluster)?;
-    let tree = Tree::open_as_guest(&target.layout)?;
-    let inventory = Inventory::read(&tree, |_| Depth::Certificates);
-    let layers = target.layers(&inventory);
-    if tree.is_state_hidden() {
-        console.warn("`.pki` cannot be read by this user: what is recorded there is not known");
-    }
+    let session = Session::open(&args.tree, &args.config, &args.cluster, console)?;
+    let reading = session.read(&|_| Depth::Certificates)?;
+    let target = &session.target;
+    let layers = target.layers(&reading.inventory);
     // Said even if the values are refused: a misspelt field may be the cause.
     for warning in &target.warnings {
         console.warn(&warning.to_string());

@@ -2,18 +2,18 @@
 //! bar on a terminal.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use time::OffsetDateTime;
 
-use super::Standing;
-use super::exit::{Exit, exit_of};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::interrupts::Interrupts;
 use crate::execute::Progress;
 use crate::plan::Plan;
+use crate::store::outcome::TreeState;
 use crate::util::escape::tame;
 
 /// What a command gets from the process it runs in.
@@ -23,14 +23,6 @@ pub struct Console {
     pub now: OffsetDateTime,
 }
 
-/// Lines of an error's text that begin so say what to do, or in what state the tree is.
-const HINT: &str = "hint: ";
-const NOTE: &str = "note: ";
-
-/// Standard output was closed by whoever reads it: not an error.
-#[derive(Debug)]
-struct ClosedPipe;
-
 impl Console {
     /// Returns the environment of a run at `now`.
     pub fn new(now: OffsetDateTime) -> Console {
@@ -39,37 +31,20 @@ impl Console {
 
     /// Prints an error with its chain on standard error, and returns its exit code.
     pub fn report(&self, error: &anyhow::Error) -> Exit {
-        if error.is::<ClosedPipe>() {
-            return Exit::Failed;
-        }
-        let standing = error.downcast_ref::<Standing>().map(Standing::to_string);
-        let causes: Vec<_> = error
-            .chain()
-            .map(ToString::to_string)
-            .filter(|cause| Some(cause) != standing.as_ref())
-            .collect();
-        let text = causes.join(": ");
-        let mut after = Vec::new();
-        for line in text.lines() {
-            if line.starts_with(HINT) || line.starts_with(NOTE) {
-                // Several problems may have the same remedy.
-                if !after.contains(&line) {
-                    after.push(line);
-                }
-            } else {
-                self.talk(AnsiColor::Red.on_default().bold(), "error", line);
+        let failure = Failure::of(error);
+        let mut lines = failure.lines.iter().peekable();
+        while let Some(line) = lines.next() {
+            self.talk(AnsiColor::Red.on_default().bold(), "error", &line.message);
+            // Several problems may have the same remedy.
+            let is_last = lines.peek().is_none_or(|next| next.hint != line.hint);
+            if let (Some(hint), true) = (&line.hint, is_last) {
+                self.talk(AnsiColor::Cyan.on_default().bold(), "hint", hint);
             }
         }
-        if let Some(standing) = standing {
-            self.note(&standing);
+        if let Some(state) = failure.state {
+            self.note(&format!("note: {state}"));
         }
-        for line in after {
-            match line.strip_prefix(HINT) {
-                Some(hint) => self.talk(AnsiColor::Cyan.on_default().bold(), "hint", hint),
-                None => self.note(line),
-            }
-        }
-        exit_of(error)
+        failure.exit
     }
 
     /// Writes a warning to standard error.
@@ -95,15 +70,15 @@ impl Console {
         self.note(&format!("{style}{label}:{style:#} {}", shown(text)));
     }
 
-    /// Writes a report to standard output.
+    /// Writes a report to standard output. A reader that has closed the pipe has seen enough.
     ///
     /// # Errors
-    /// If it could not be written; a reader that has closed the pipe knows why, and is told nothing.
+    /// If it could not be written.
     pub(super) fn print(&self, text: &str) -> Result<()> {
-        write_out(text).map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => anyhow::Error::new(ClosedPipe),
-            _ => anyhow::Error::new(error).context("writing to standard output"),
-        })
+        match write_out(text) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.context("writing to standard output"),
+        }
     }
 
     /// Writes the report of a command that has changed the tree.
@@ -111,11 +86,9 @@ impl Console {
     /// # Errors
     /// If it could not be written, which must not look as if the change had failed.
     pub(super) fn print_done(&self, text: &str) -> Result<()> {
-        write_out(text).map_err(|error| {
-            anyhow::Error::new(error)
-                .context("writing the report to standard output")
-                .context(Standing::Changed)
-        })
+        self.print(text)
+            .context("writing the report")
+            .context(TreeState::Changed)
     }
 }
 
@@ -143,22 +116,14 @@ fn write_out(text: &str) -> io::Result<()> {
         .and_then(|()| stream.flush())
 }
 
-impl std::fmt::Display for ClosedPipe {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("standard output is closed")
-    }
-}
-
-impl std::error::Error for ClosedPipe {}
-
 /// A bar on standard error; nothing at all where that is not a terminal.
 pub(super) struct Bar {
     bar: ProgressBar,
-    interrupted: Arc<AtomicBool>,
+    interrupts: Interrupts,
 }
 
 impl Bar {
-    pub(super) fn new(interrupted: Arc<AtomicBool>) -> Bar {
+    pub(super) fn new(interrupts: Interrupts) -> Bar {
         let target = if std::io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()
         } else {
@@ -169,7 +134,7 @@ impl Bar {
         Bar {
             bar: ProgressBar::with_draw_target(None, target)
                 .with_style(style.progress_chars("=> ")),
-            interrupted,
+            interrupts,
         }
     }
 
@@ -186,6 +151,6 @@ impl Progress for Bar {
     }
 
     fn is_interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::Relaxed)
+        self.interrupts.signal().is_some()
     }
 }

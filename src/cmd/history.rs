@@ -2,24 +2,50 @@
 
 use anyhow::Result;
 
-use super::target::Target;
+use super::failure::Invalid;
+use super::interrupts::Interrupts;
+use super::session::{Reading, Session};
 use super::{Console, Exit};
-use crate::cli::{ClusterArgs, ConfigArgs, HistoryArgs, OutputFormat};
+use crate::cli::{HistoryArgs, OutputFormat};
+use crate::kubeconfig::{Credentials, Kubeconfig};
 use crate::report::history::{self, Replaced};
-use crate::store::generations;
-use crate::tree::layout::Layout;
-use crate::x509::certificate::Certificate;
+use crate::store::generations::{self, Generation, GenerationFile, Generations};
+use crate::store::transaction::Transaction;
+use crate::tree::inventory::Depth;
+use crate::tree::places::Places;
+use crate::util::escape::quote;
 use crate::x509::chain::Chain;
 
 pub(super) fn run(args: &HistoryArgs, console: &Console) -> Result<Exit> {
-    let layout = Target::find(&args.tree, &ConfigArgs::default(), &ClusterArgs::default())?.layout;
-    let generations: Vec<_> = generations::list(&layout)?
+    let session = Session::open_tree(&args.tree, console)?;
+    if args.purge {
+        return purge(&session, console);
+    }
+    let Reading { tree, places, .. } = session.read(&|_| Depth::Certificates)?;
+    if let Some((command, _)) = tree.pending() {
+        console.note(&format!("a commit of `pki {command}` is pending"));
+    }
+    let Generations {
+        mut all,
+        unreadable,
+    } = Generations::read(&places, &tree)?;
+    for error in unreadable {
+        console.warn(&error.to_string());
+    }
+    if let Some(name) = &args.name {
+        all.retain(|generation| generation.name == *name);
+        if all.is_empty() {
+            let what = format!("there is no generation {}", quote(name));
+            return Err(Invalid::new(what).with_hint("pki history").into());
+        }
+    }
+    let generations: Vec<_> = all
         .into_iter()
         .map(|generation| {
             let files = generation
                 .files
                 .iter()
-                .map(|file| replaced(&layout, &generation, file))
+                .map(|file| replaced(&places, &generation, file))
                 .collect();
             (generation, files)
         })
@@ -32,34 +58,53 @@ pub(super) fn run(args: &HistoryArgs, console: &Console) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+fn purge(session: &Session<'_>, console: &Console) -> Result<Exit> {
+    let layout = &session.target.layout;
+    // Nothing to remove, and no directory to be made for a lock.
+    if Places::new(layout)
+        .directory(crate::tree::layout::Root::State)?
+        .is_none()
+    {
+        console.print("no generation is kept\n")?;
+        return Ok(Exit::Done);
+    }
+    // A signal between two removals leaves generations or none of them.
+    let _interrupts = Interrupts::register()?;
+    let pruned = Transaction::begin(layout, "history --purge", console.now)?.purge();
+    let mut text = String::new();
+    for name in &pruned.dropped {
+        text.push_str(&format!("removed generation {name}\n"));
+    }
+    if pruned.dropped.is_empty() {
+        text.push_str("no generation was removed\n");
+    }
+    for warning in &pruned.warnings {
+        console.warn(warning);
+    }
+    console.print_done(&text)?;
+    Ok(match pruned.warnings.is_empty() {
+        true => Exit::Done,
+        false => Exit::Failed,
+    })
+}
+
 /// A file that cannot be read any more is listed all the same, without a serial number.
-fn replaced(
-    layout: &Layout,
-    generation: &generations::Generation,
-    file: &generations::GenerationFile,
-) -> Replaced {
-    let contents = generations::read(layout, generation, file).ok().flatten();
-    let is_certificate = file.file.file_name().ends_with(".crt");
-    let chain = contents
-        .as_ref()
-        .filter(|_| is_certificate)
-        .and_then(|old| Chain::from_pem(&old.bytes).ok());
-    let client = contents
-        .as_ref()
-        .filter(|_| !is_certificate)
-        .and_then(|old| client_certificate(&old.bytes));
-    let certificate = chain.map(|chain| chain.leaf).or(client);
+fn replaced(places: &Places, generation: &Generation, file: &GenerationFile) -> Replaced {
+    let contents = generations::read(places, generation, file).ok().flatten();
+    let chain = contents.and_then(|old| match file.file.file_name().ends_with(".crt") {
+        true => Chain::from_pem(&old.bytes).ok(),
+        false => client_certificate(&old.bytes),
+    });
     Replaced {
         file: file.file.to_string(),
         existed: file.existed(),
-        serial: certificate.map(|found| found.serial()),
+        serial: chain.map(|chain| chain.leaf.serial()),
     }
 }
 
-fn client_certificate(bytes: &[u8]) -> Option<Certificate> {
-    use crate::kubeconfig::{Credentials, Kubeconfig};
+fn client_certificate(bytes: &[u8]) -> Option<Chain> {
     match Kubeconfig::parse(bytes).ok()?.credentials().ok()? {
-        Credentials::Embedded { certificate, .. } => Some(Chain::from_pem(&certificate).ok()?.leaf),
+        Credentials::Embedded { certificate, .. } => Chain::from_pem(&certificate).ok(),
         Credentials::CertificateFiles { .. } | Credentials::NoCertificate => None,
     }
 }

@@ -2,23 +2,21 @@
 
 use anyhow::Result;
 
-use super::apply::{Applied, Work, apply, preview};
-use super::target::{Detection, Source, Target};
+use super::session::{Outcome, Session};
+use super::target::{Detection, Source};
 use super::{Console, Exit};
-use crate::catalog::Row;
 use crate::cli::{ClusterArgs, InitArgs};
 use crate::plan::{Plan, init};
 use crate::report::text;
-use crate::tree::inventory::{Depth, Inventory};
-use crate::tree::overlay::Tree;
+use crate::tree::inventory::Depth;
 
 pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
-    let target = Target::find(&args.tree, &args.config, &args.cluster)?;
-    let tree = Tree::open(&target.layout)?;
+    let session = Session::open(&args.tree, &args.config, &args.cluster, console)?;
     // Every key that is there has to be the one of its certificate.
-    let depth = |_: &Row| Depth::Keys;
-    let inventory = Inventory::read(&tree, depth);
-    let layers = target.layers(&inventory);
+    let mut run = session.begin("init", &args.write, &|_| Depth::Keys)?;
+    run.target.require_record(console)?;
+    let target = &run.target;
+    let layers = target.layers(&run.reading.inventory);
     // Said even if the values are refused: a misspelt field may be the cause.
     for warning in &target.warnings {
         console.warn(&warning.to_string());
@@ -36,51 +34,41 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
             console.warn(guess);
         }
     }
-    let cluster = resolved.cluster;
-    let text = cluster.to_yaml();
+    let text = resolved.cluster.to_yaml();
     let record = target
         .recorded
         .as_ref()
         .is_none_or(|recorded| recorded.text != text.as_bytes())
         .then_some(text);
-    let decide = |inventory: &Inventory| -> Result<Plan> {
-        let plan = init::plan(&cluster, inventory, console.now)?;
-        Ok(Plan {
-            record: record.clone(),
-            ..plan
-        })
+    let plan = Plan {
+        record,
+        ..init::plan(&resolved.cluster, &run.reading.inventory, console.now)?
     };
-    let work = Work {
-        depth: &depth,
-        layout: &target.layout,
-        command: "init",
-        plan: &decide,
-        keep: args.write.keep,
-    };
-    if args.write.dry_run {
-        let plan = decide(&inventory)?;
-        console.warn_of(&plan);
-        console.print(&text::dry_run(&plan, &tree.loose()?, &target.layout))?;
-        return Ok(exit(&plan));
-    }
-    let plan = preview(&work, &inventory)?;
     console.warn_of(&plan);
-    if plan.is_empty() && tree.is_settled()? {
-        console.print(&text::nothing_to_make(&plan, &target.layout, false))?;
-        return Ok(exit(&plan));
+    let layout = target.layout.clone();
+    match run.commit(plan)? {
+        Outcome::Nothing(plan) => {
+            console.print(&match args.write.dry_run {
+                true => text::dry_run(&plan, &[], &layout),
+                false => text::nothing_to_make(&plan, &layout, false),
+            })?;
+            Ok(exit(&plan))
+        }
+        Outcome::DryRun(plan, restricted) => {
+            console.print(&text::dry_run(&plan, &restricted, &layout))?;
+            Ok(exit(&plan))
+        }
+        Outcome::Done(done) => {
+            let plan = &done.plan;
+            let mut report = match plan.makes_nothing() {
+                true => text::nothing_to_make(plan, &layout, plan.record.is_some()),
+                false => text::init(plan, &done.issued, &layout),
+            };
+            report.push_str(&text::restricted(&done.committed.restricted));
+            console.print_done(&report)?;
+            Ok(exit(plan))
+        }
     }
-    let Applied {
-        plan,
-        issued,
-        committed,
-    } = apply(&work, console)?;
-    let mut report = match plan.makes_nothing() {
-        true => text::nothing_to_make(&plan, &target.layout, plan.record.is_some()),
-        false => text::init(&plan, &issued, &target.layout),
-    };
-    report.push_str(&text::tightened(&committed));
-    console.print_done(&report)?;
-    Ok(exit(&plan))
 }
 
 /// What an external CA has to make is missing until it does.

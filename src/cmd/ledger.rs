@@ -2,15 +2,20 @@
 
 use anyhow::Result;
 
-use super::target::Target;
+use super::session::{Reading, Session};
 use super::{Console, Exit};
-use crate::cli::{ClusterArgs, ConfigArgs, LedgerArgs, OutputFormat};
+use crate::cli::{LedgerArgs, OutputFormat};
 use crate::report::history;
 use crate::store::ledger;
+use crate::tree::inventory::Depth;
 
 pub(super) fn run(args: &LedgerArgs, console: &Console) -> Result<Exit> {
-    let layout = Target::find(&args.tree, &ConfigArgs::default(), &ClusterArgs::default())?.layout;
-    let entries = ledger::read(&layout)?;
+    let session = Session::open_tree(&args.tree, console)?;
+    let Reading { tree, places, .. } = session.read(&|_| Depth::Certificates)?;
+    if let Some((command, _)) = tree.pending() {
+        console.note(&format!("a commit of `pki {command}` is pending"));
+    }
+    let entries: Vec<_> = ledger::entries(&places, &tree)?.collect::<Result<_, _>>()?;
     console.print(&match args.output {
         OutputFormat::Text => history::ledger_text(&entries),
         OutputFormat::Json => history::ledger_json(&entries)?,

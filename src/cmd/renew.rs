@@ -4,8 +4,8 @@ use anyhow::Result;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 
-use super::apply::{Applied, Work, apply, preview};
-use super::target::{Detection, Source, Target};
+use super::session::{Outcome, Run, Session};
+use super::target::{Detection, Source};
 use super::{Console, Exit, verdict};
 use crate::catalog::{self, Row};
 use crate::cli::{ALL, Cli, ClusterArgs, RenewArgs};
@@ -13,14 +13,12 @@ use crate::config::Cluster;
 use crate::plan::Plan;
 use crate::plan::renew::{self, Request, Selection};
 use crate::report::text;
-use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::inventory::Depth;
 use crate::tree::layout::Layout;
-use crate::tree::overlay::Tree;
 
 pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
     let selection = selection(args);
-    let target = Target::find(&args.tree, &args.config, &ClusterArgs::default())?;
-    let tree = Tree::open(&target.layout)?;
+    let session = Session::open(&args.tree, &args.config, &ClusterArgs::default(), console)?;
     // A key that is not asked for is not even read.
     let depth = |row: &Row| {
         if selection.concerns(row) {
@@ -29,75 +27,72 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
             Depth::Certificates
         }
     };
-    let inventory = Inventory::read(&tree, depth);
-    let source = target.source();
-    let declared = match source {
-        Source::File | Source::Recorded => {
-            // Said even if the values are refused: a misspelt field may be the cause.
-            for warning in &target.warnings {
-                console.warn(&warning.to_string());
-            }
-            let resolved = target.layers(&inventory).resolve(Detection::Forbidden)?;
-            if source == Source::File {
-                for warning in &resolved.warnings {
-                    console.warn(&warning.to_string());
-                }
-            }
-            Some(resolved.cluster)
-        }
-        Source::Nothing => {
-            console.note("no configuration is recorded or given: each certificate is reissued with what the old one says");
-            None
-        }
-    };
+    let mut run = session.begin(&command(args), &args.write, &depth)?;
+    run.target.require_record(console)?;
+    let declared = declared(&run, console)?;
     let request = Request {
         selection: selection.clone(),
         declared: declared.as_ref(),
         reuse_key: args.reuse_key,
     };
+    let plan = renew::plan(&request, &run.reading.inventory, console.now)?;
     let record = declared
         .as_ref()
-        .filter(|_| source == Source::File)
+        .filter(|_| run.target.source() == Source::File && !plan.makes_nothing())
         .map(Cluster::to_yaml);
-    let decide = |inventory: &Inventory| -> Result<Plan> {
-        let plan = renew::plan(&request, inventory, console.now)?;
-        let record = record.clone().filter(|_| !plan.makes_nothing());
-        Ok(Plan { record, ..plan })
-    };
-    let command = command(args);
-    let work = Work {
-        depth: &depth,
-        layout: &target.layout,
-        command: &command,
-        plan: &decide,
-        keep: args.write.keep,
-    };
-    if args.write.dry_run {
-        let plan = decide(&inventory)?;
-        console.warn_of(&plan);
-        console.print(&text::dry_run(&plan, &tree.loose()?, &target.layout))?;
-        return Ok(if plan.has_failed() {
-            Exit::Critical
-        } else {
-            Exit::Done
-        });
-    }
-    let plan = preview(&work, &inventory)?;
+    let plan = Plan { record, ..plan };
     console.warn_of(&plan);
-    if plan.makes_nothing() && tree.is_settled()? {
-        console.print(&text::nothing_renewed(&plan, &target.layout))?;
-        return exit(&plan, &target.layout, declared.as_ref(), console);
+    finish(run, plan, args, declared.as_ref(), console)
+}
+
+/// Returns the declared configuration; none if each certificate is reissued with what the old one says.
+fn declared(run: &Run<'_>, console: &Console) -> Result<Option<Cluster>> {
+    let source = run.target.source();
+    if source == Source::Nothing {
+        console.note("no configuration is recorded or given: each certificate is reissued with what the old one says");
+        return Ok(None);
     }
-    let Applied {
-        plan,
-        issued,
-        committed,
-    } = apply(&work, console)?;
-    console.print_done(&match plan.makes_nothing() {
-        true => text::nothing_renewed(&plan, &target.layout),
-        false => text::renew(&plan, &issued, &committed, &target.layout),
-    })?;
-    exit(&plan, &target.layout, declared.as_ref(), console)
+    // Said even if the values are refused: a misspelt field may be the cause.
+    for warning in &run.target.warnings {
+        console.warn(&warning.to_string());
+    }
+    let layers = run.target.layers(&run.reading.inventory);
+    let resolved = layers.resolve(Detection::Forbidden)?;
+    if source == Source::File {
+        for warning in &resolved.warnings {
+            console.warn(&warning.to_string());
+        }
+    }
+    Ok(Some(resolved.cluster))
+}
+
+fn finish(
+    run: Run<'_>,
+    plan: Plan,
+    args: &RenewArgs,
+    declared: Option<&Cluster>,
+    console: &Console,
+) -> Result<Exit> {
+    let layout = run.target.layout.clone();
+    match run.commit(plan)? {
+        Outcome::Nothing(plan) => {
+            console.print(&match args.write.dry_run {
+                true => text::dry_run(&plan, &[], &layout),
+                false => text::nothing_renewed(&plan, &layout),
+            })?;
+            exit(&plan, &[], &layout, declared, console)
+        }
+        Outcome::DryRun(plan, restricted) => {
+            console.print(&text::dry_run(&plan, &restricted, &layout))?;
+            let renewed: Vec<_> = plan.made().map(|(row, ..)| row.name).collect();
+            exit(&plan, &renewed, &layout, declared, console)
+        }
+        Outcome::Done(done) => {
+            let report = text::renew(&done.plan, &done.issued, &done.committed, &layout);
+            console.print_done(&report)?;
+            exit(&done.plan, &[], &layout, declared, console)
+        }
+    }
 }
 
 fn selection(args: &RenewArgs) -> Selection {
@@ -136,14 +131,16 @@ fn command(args: &RenewArgs) -> String {
     }
 }
 
-/// The code of a check over the result; a row that should have been renewed and was not counts as critical.
+/// Returns the code of a check over the result, in which some rows count as renewed; a row that should have been renewed and was
+/// not counts as critical.
 fn exit(
     plan: &Plan,
+    renewed: &[&str],
     layout: &Layout,
     declared: Option<&Cluster>,
     console: &Console,
 ) -> Result<Exit> {
-    let found = verdict(layout, declared, console)?;
+    let found = verdict(layout, declared, renewed, console)?;
     Ok(if plan.has_failed() {
         Exit::Critical
     } else {

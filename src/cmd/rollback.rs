@@ -3,159 +3,183 @@
 use anyhow::Result;
 use zeroize::Zeroizing;
 
-use super::apply::{Work, apply, preview};
-use super::target::Target;
-use super::{Console, Exit, Invalid, verdict};
-use crate::cli::{ClusterArgs, ConfigArgs, RollbackArgs};
+use super::failure::Invalid;
+use super::session::{Outcome, Reading, Run, Session};
+use super::{Console, Exit, verdict};
+use crate::cli::RollbackArgs;
 use crate::plan::rollback::{self, Request};
 use crate::plan::{Plan, Refusal};
 use crate::report::text;
-use crate::store::generations::{self, Generation};
+use crate::store::generations::cursor::{self, Step};
+use crate::store::generations::{self, Change, Generation, Generations};
 use crate::tree::inventory::{Depth, Inventory};
-use crate::tree::layout::{self, Layout, TreePath};
+use crate::tree::layout::{self, TreePath};
 use crate::tree::overlay::Tree;
-use crate::util::escape::escaped;
+use crate::tree::places::Places;
+use crate::util::escape::quote;
 
 /// Files with the bytes that they had.
 type OldFiles = Vec<(TreePath, Zeroizing<Vec<u8>>)>;
 
 pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Exit> {
-    let layout = Target::find(&args.tree, &ConfigArgs::default(), &ClusterArgs::default())?.layout;
-    // Decided before the lock is taken, so that another run in between does not change which one is the last.
-    let generation = choose(&layout, args.generation.as_deref())?;
-    let decide =
-        |present: &Inventory| decide(&layout, &generation, args.allow_invalid, present, console);
-    let tree = Tree::open(&layout)?;
-    let inventory = Inventory::read(&tree, |_| Depth::Keys);
-    let command = format!("rollback {generation}");
-    let work = Work {
-        depth: &|_| Depth::Keys,
-        layout: &layout,
-        command: &command,
-        plan: &decide,
-        keep: args.write.keep,
-    };
-    if args.write.dry_run {
-        let plan = decide(&inventory)?;
-        console.warn_of(&plan);
-        console.print(&text::dry_run(&plan, &tree.loose()?, &layout))?;
-        return Ok(Exit::Done);
+    let session = Session::open_tree(&args.tree, console)?;
+    let mut run = session.begin("rollback", &args.write, &|_| Depth::Keys)?;
+    if let Some(error) = run.target.record_error.take() {
+        console.warn(&format!("{error:#}"));
     }
-    let plan = preview(&work, &inventory)?;
+    // Chosen once the lock is held and recovery is done: another run may have added one.
+    let Reading { places, tree, .. } = &run.reading;
+    let generations = Generations::read(places, tree)?;
+    for error in &generations.unreadable {
+        console.warn(&error.to_string());
+    }
+    let step = choose(args, &generations.all)?;
+    let (name, change) = (step.before.name.clone(), step.change.clone());
+    let plan = plan(args, &run.reading, &generations.all, step.before, console)?;
     console.warn_of(&plan);
-    if plan.is_empty() && tree.is_settled()? {
-        console.print(&text::nothing_to_put_back(&generation, &layout))?;
-        return Ok(Exit::Done);
-    }
-    let applied = apply(&work, console)?;
-    console.print_done(&text::rollback(
-        &generation,
-        &applied.plan,
-        &applied.committed,
-        &layout,
-    ))?;
-    verdict(&layout, None, console)
-}
-
-/// Returns the name of the generation that is meant.
-fn choose(layout: &Layout, wanted: Option<&str>) -> Result<String> {
-    let generations = generations::list(layout)?;
-    let found = match wanted {
-        Some(name) => generations
-            .iter()
-            .find(|generation| generation.name == name),
-        None => generations.last(),
+    let command = match args.redo {
+        true => "rollback --redo".to_owned(),
+        false => format!("rollback {name}"),
     };
-    if let Some(generation) = found {
-        return Ok(generation.name.clone());
-    }
-    let names: Vec<_> = generations
-        .iter()
-        .map(|generation| format!("`{}`", generation.name))
-        .collect();
-    let place = layout.kubeconfigs.display();
-    Err(Invalid(match (wanted, names.is_empty()) {
-        (_, true) => format!("no generation is kept for `{place}`: there is nothing to put back"),
-        (Some(name), false) => format!(
-            "there is no generation `{}`; kept are {}",
-            escaped(name),
-            names.join(", ")
-        ),
-        (None, false) => format!("no generation of `{place}` can be read"),
-    })
-    .into())
+    run.roll_back(command, change.clone());
+    finish(run, plan, &name, &change, args, console)
 }
 
-fn decide(
-    layout: &Layout,
-    generation: &str,
-    allow_invalid: bool,
-    present: &Inventory,
+fn finish(
+    run: Run<'_>,
+    plan: Plan,
+    name: &str,
+    change: &Change,
+    args: &RollbackArgs,
     console: &Console,
-) -> Result<Plan> {
-    let generations = generations::list(layout)?;
-    let Some(first) = generations.iter().position(|kept| kept.name == generation) else {
-        return Err(Invalid(format!("generation `{generation}` is gone")).into());
-    };
-    let generations = generations.get(first..).unwrap_or_default();
-    let mut files = before(layout, generations)?;
-    let tree = Tree::open(layout)?;
-    let mut unchanged = Vec::new();
-    for (file, bytes) in &files {
-        if tree.read(file)?.is_some_and(|now| now.bytes == *bytes) {
-            unchanged.push(file.clone());
+) -> Result<Exit> {
+    let layout = run.target.layout.clone();
+    match run.commit(plan)? {
+        Outcome::Nothing(plan) => {
+            console.print(&match args.write.dry_run {
+                true => text::dry_run(&plan, &[], &layout),
+                false => text::nothing_to_put_back(name, &layout),
+            })?;
+            Ok(Exit::Done)
+        }
+        Outcome::DryRun(plan, restricted) => {
+            console.print(&text::dry_run(&plan, &restricted, &layout))?;
+            let restored: Vec<_> = plan.made().map(|(row, ..)| row.name).collect();
+            verdict(&layout, None, &restored, console)
+        }
+        Outcome::Done(done) => {
+            let mut report = text::rollback(name, &done.plan, &done.committed, &layout);
+            if done.committed.generation.is_some() && *change != (Change::Rollback { to: None }) {
+                report
+                    .push_str("`pki rollback` steps further back, `pki rollback --redo` forward\n");
+            }
+            console.print_done(&report)?;
+            verdict(&layout, None, &[], console)
         }
     }
-    files.retain(|(file, _)| !unchanged.contains(file));
-    let recorded = layout::recorded_configuration();
-    let old_record = files
-        .iter()
-        .find(|(file, _)| *file == recorded)
-        .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
-    // Where nothing was recorded before, nothing is again: an empty record counts as none.
-    let was_first = generations
-        .iter()
-        .flat_map(|kept| &kept.files)
-        .any(|file| file.file == recorded && !file.existed());
-    let is_recorded = tree
-        .read(&recorded)?
-        .is_some_and(|now| !now.bytes.is_empty());
-    let record = old_record.or_else(|| (was_first && is_recorded).then(String::new));
-    files.retain(|(file, _)| *file != recorded);
-    if let Some((stranger, _)) = files
-        .iter()
-        .find(|(file, _)| layout::row_of(file).is_none())
-    {
-        return Err(Invalid(format!(
-            "generation `{generation}` has a file that belongs to nothing: `{stranger}`"
-        ))
-        .into());
+}
+
+/// Returns the step that is asked for.
+fn choose<'a>(args: &RollbackArgs, generations: &'a [Generation]) -> Result<Step<'a>> {
+    if let Some(name) = &args.generation {
+        let named = generations
+            .iter()
+            .find(|generation| generation.name == *name);
+        let what = || Invalid::new(format!("there is no generation {}", quote(name)));
+        return Ok(cursor::to(
+            named.ok_or_else(|| what().with_hint("pki history"))?,
+        ));
     }
+    let (step, what) = match args.redo {
+        true => (
+            cursor::forward(generations),
+            "nothing was rolled back since the last change: there is nothing to redo",
+        ),
+        false if generations.is_empty() => {
+            (None, "no generation is kept: there is nothing to roll back")
+        }
+        false => (
+            cursor::back(generations),
+            "the tree was rolled back to the oldest generation already",
+        ),
+    };
+    Ok(step.ok_or_else(|| Invalid::new(what))?)
+}
+
+/// Plans to put back the files as they were before a generation.
+fn plan(
+    args: &RollbackArgs,
+    reading: &Reading,
+    generations: &[Generation],
+    before: &Generation,
+    console: &Console,
+) -> Result<Plan> {
+    let Reading {
+        tree,
+        inventory,
+        places,
+    } = reading;
+    let later: Vec<_> = generations
+        .iter()
+        .filter(|generation| generation.sequence >= before.sequence)
+        .collect();
+    let mut files = changed(tree, old_files(places, &later)?)?;
+    let record = record(tree, &later, &files)?;
+    files.retain(|(file, _)| *file != layout::recorded_configuration());
     let borrowed: Vec<_> = files
         .iter()
         .map(|(file, bytes)| (file.clone(), bytes.as_slice()))
         .collect();
-    let restored = Inventory::read(&tree.with_files(&borrowed), |_| Depth::Keys);
+    let restored = Tree::over(places)?.with_files(&borrowed);
+    let restored = Inventory::read(&restored, |_| Depth::Keys);
     let request = Request {
         files: &borrowed,
         restored: &restored,
-        allow_invalid,
+        allow_invalid: args.allow_invalid,
     };
-    let plan: Result<Plan, Refusal> = rollback::plan(&request, present, console.now);
+    let plan: Result<Plan, Refusal> = rollback::plan(&request, inventory, console.now);
     Ok(Plan { record, ..plan? })
 }
 
 /// Returns the files as they were before the first of these generations: the oldest copy of each counts.
-fn before(layout: &Layout, generations: &[Generation]) -> Result<OldFiles> {
+fn old_files(places: &Places, generations: &[&Generation]) -> Result<OldFiles> {
     let mut files: OldFiles = Vec::new();
     for generation in generations.iter().rev() {
         for file in &generation.files {
             files.retain(|(known, _)| *known != file.file);
-            // A file that was not there before is left alone: nothing is ever deleted.
-            if let Some(old) = generations::read(layout, generation, file)? {
+            // A file that did not exist before is left alone: nothing is ever deleted.
+            if let Some(old) = generations::read(places, generation, file)? {
                 files.push((file.file.clone(), old.bytes));
             }
         }
     }
     Ok(files)
+}
+
+/// Returns those that differ from what is there.
+fn changed(tree: &Tree, files: OldFiles) -> Result<OldFiles> {
+    let mut changed = Vec::new();
+    for (file, bytes) in files {
+        if tree.read(&file)?.is_none_or(|now| now.bytes != bytes) {
+            changed.push((file, bytes));
+        }
+    }
+    Ok(changed)
+}
+
+/// Returns the configuration to be recorded again. Where nothing was recorded before, an empty record counts as none.
+fn record(tree: &Tree, generations: &[&Generation], files: &OldFiles) -> Result<Option<String>> {
+    let recorded = layout::recorded_configuration();
+    if let Some((_, bytes)) = files.iter().find(|(file, _)| *file == recorded) {
+        return Ok(Some(String::from_utf8_lossy(bytes).into_owned()));
+    }
+    let was_first = generations
+        .iter()
+        .flat_map(|kept| &kept.files)
+        .find(|file| file.file == recorded)
+        .is_some_and(|file| !file.existed());
+    let is_recorded = tree
+        .read(&recorded)?
+        .is_some_and(|now| !now.bytes.is_empty());
+    Ok((was_first && is_recorded).then(String::new))
 }

@@ -3,13 +3,14 @@
 use std::io::{IsTerminal, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::unix::fs::FileTypeExt;
-use std::path::{Path, PathBuf, absolute};
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 
-use super::Invalid;
+use super::Console;
+use super::failure::Invalid;
+use super::paths::TreePaths;
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
-use crate::config::fields::DEFAULT_CERTIFICATES_DIR;
 use crate::config::{
     self, Cluster, Host, Layer, Origin, Problem, Provenance, Resolved, Setting, Settings,
 };
@@ -19,11 +20,9 @@ use crate::tree::inventory::Inventory;
 use crate::tree::layout::{self, Layout};
 use crate::tree::overlay::Tree;
 
-const KUBELET: &str = "/var/lib/kubelet/pki";
-
 /// A tree with what is declared about it.
 pub(super) struct Target {
-    /// Where it lies.
+    /// Where it is.
     pub(super) layout: Layout,
     /// What the flags say.
     flags: Settings,
@@ -31,6 +30,8 @@ pub(super) struct Target {
     file: Option<Settings>,
     /// What `init` recorded.
     pub(super) recorded: Option<Recorded>,
+    /// Why the record cannot be read, if there is one.
+    pub(super) record_error: Option<Error>,
     /// What kubeadm would warn of in the file.
     pub(super) warnings: Vec<Problem>,
 }
@@ -68,24 +69,26 @@ impl Target {
         };
         let mut flags = flags(cluster);
         let given = flags.clone().or(file.clone().unwrap_or_default());
-        let rootfs = tree
-            .rootfs
-            .as_deref()
-            .map(absolute)
-            .transpose()
-            .context("resolving `--rootfs`")?;
-        let (layout, recorded) = Target::locate(tree, rootfs, &given)?;
-        if let Some(directory) = &tree.cert_dir {
-            flags.certificates_dir = Some(Setting::by_flag(
-                "--cert-dir",
-                absolute(directory)?.display().to_string(),
-            ));
+        let typed = TreePaths::typed(tree)?;
+        let mut layout = typed.layout(&given)?;
+        // Where the certificates are may be known only from the record, which is with the kubeconfigs.
+        let (recorded, record_error) = match recorded(&Tree::open(&layout)?) {
+            Ok(recorded) => (recorded, None),
+            Err(error) => (None, Some(error)),
+        };
+        if let Some(recorded) = &recorded {
+            typed.apply_record(&mut layout, &given, &recorded.settings)?;
         }
+        flags.certificates_dir = typed
+            .typed_certificates()
+            .map(|directory| Setting::by_flag("--cert-dir", directory))
+            .or(flags.certificates_dir);
         Ok(Target {
             layout,
             flags,
             file,
             recorded,
+            record_error,
             warnings,
         })
     }
@@ -124,77 +127,24 @@ impl Target {
         Layers { layers, guesses }
     }
 
-    /// The state directory depends on the certificates directory, which may be known only from the state directory: by
-    /// flag or file, else as recorded there, else kubeadm's default.
-    fn locate(
-        tree: &TreeArgs,
-        rootfs: Option<PathBuf>,
-        given: &Settings,
-    ) -> Result<(Layout, Option<Recorded>)> {
-        let below = |path: &Path| match &rootfs {
-            Some(rootfs) if !path.starts_with(rootfs) => {
-                rootfs.join(path.strip_prefix("/").unwrap_or(path))
+    /// Reads the record once more: another run may have replaced it since the tree was found.
+    pub(super) fn read_record(&mut self, tree: &Tree) {
+        (self.recorded, self.record_error) = match recorded(tree) {
+            Ok(recorded) => (recorded, None),
+            Err(error) => (None, Some(error)),
+        };
+    }
+
+    /// Refuses to go on without the record, if that cannot be read and nothing else declares the configuration.
+    pub(super) fn require_record(&mut self, console: &Console) -> Result<()> {
+        match self.record_error.take() {
+            Some(error) if self.file.is_none() => Err(error),
+            Some(error) => {
+                console.warn(&format!("{error:#}"));
+                Ok(())
             }
-            _ => path.to_path_buf(),
-        };
-        let typed = |path: &PathBuf| {
-            absolute(path).with_context(|| format!("resolving `{}`", path.display()))
-        };
-        let configured = given
-            .certificates_dir
-            .as_ref()
-            .map(|directory| below(Path::new(&directory.value)));
-        let certificates = tree
-            .cert_dir
-            .as_ref()
-            .map(typed)
-            .transpose()?
-            .or(configured);
-        let default = || below(Path::new(DEFAULT_CERTIFICATES_DIR));
-        let kubeconfigs = match &tree.kubeconfig_dir {
-            Some(directory) => typed(directory)?,
-            None => layout::default_kubeconfigs(&certificates.clone().unwrap_or_else(default)),
-        };
-        let told = |settings: &Settings| {
-            let directory = settings.kubelet_cert_dir.as_ref()?;
-            Some(below(Path::new(&directory.value)))
-        };
-        let kubelet = match &tree.kubelet_cert_dir {
-            Some(directory) => typed(directory)?,
-            None => told(given).unwrap_or_else(|| below(Path::new(KUBELET))),
-        };
-        let is_known = certificates.is_some();
-        let mut layout = Layout {
-            certificates: certificates.unwrap_or_else(default),
-            kubeconfigs,
-            kubelet,
-            rootfs: rootfs.clone(),
-        };
-        let recorded = read_recorded(&layout)?;
-        if let Some(Recorded {
-            settings:
-                Settings {
-                    certificates_dir: Some(directory),
-                    ..
-                },
-            ..
-        }) = &recorded
-            && !is_known
-        {
-            // A tree that was copied or moved goes before the place that it once had.
-            let beside = layout.kubeconfigs.join("pki");
-            layout.certificates = match tree.kubeconfig_dir.is_some() && beside.is_dir() {
-                true => beside,
-                false => below(Path::new(&directory.value)),
-            };
+            None => Ok(()),
         }
-        let of_record = recorded
-            .as_ref()
-            .and_then(|recorded| told(&recorded.settings));
-        if let (None, None, Some(directory)) = (&tree.kubelet_cert_dir, told(given), of_record) {
-            layout.kubelet = directory;
-        }
-        Ok((layout, recorded))
     }
 }
 
@@ -284,8 +234,10 @@ fn read_config(path: &Path) -> Result<config::Reading> {
     if path == Path::new("-") {
         let mut stdin = std::io::stdin().lock();
         if stdin.is_terminal() {
-            let what = "reading the configuration: standard input is a terminal\nhint: redirect a file into it";
-            return Err(Invalid(what.to_owned()).into());
+            let what = "reading the configuration: standard input is a terminal";
+            return Err(Invalid::new(what)
+                .with_hint("redirect a file into it")
+                .into());
         }
         let mut bytes = Vec::new();
         // One byte more than is accepted, so that too much is noticed.
@@ -300,26 +252,27 @@ fn read_config(path: &Path) -> Result<config::Reading> {
             .metadata()
             .is_ok_and(|metadata| metadata.file_type().is_fifo());
         match is_pipe {
-            true => Invalid(format!("{error}\nhint: give `--config -` and pipe it in")).into(),
+            true => Invalid::new(error.to_string())
+                .with_hint("give `--config -` and pipe it in")
+                .into(),
             false => anyhow::Error::new(error),
         }
     })?;
     Ok(config::read(&path.display().to_string(), &contents.bytes)?)
 }
 
-fn read_recorded(layout: &Layout) -> Result<Option<Recorded>> {
+fn recorded(tree: &Tree) -> Result<Option<Recorded>> {
     let file = layout::recorded_configuration();
-    let tree = Tree::open_as_guest(layout)?;
-    let contents = match tree.is_state_hidden() {
-        true => None,
-        false => tree.read(&file)?,
-    };
+    let contents = tree.read(&file)?;
     // Empty once a rollback has undone the first recording.
     let Some(contents) = contents.filter(|contents| !contents.bytes.is_empty()) else {
         return Ok(None);
     };
-    let mut settings =
-        config::read(&layout.path(&file).display().to_string(), &contents.bytes)?.settings;
+    let mut settings = config::read(
+        &tree.layout.path(&file).display().to_string(),
+        &contents.bytes,
+    )?
+    .settings;
     // Of an etcd that was inferred to be elsewhere, nobody knew where.
     settings.etcd_external = settings.etcd_external.map(|etcd| Setting {
         origin: Origin::Tree("recorded `etcd.external`"),

@@ -14,8 +14,8 @@ use crate::check::expiry::{Expiry, Item, Renewer, State, Thresholds, Urgency};
 use crate::check::{Change, time_text};
 use crate::execute::Issued;
 use crate::plan::{Action, Make, Plan};
-use crate::store::outcome::Committed;
-use crate::tree::layout::{Access, Layout, TreePath};
+use crate::store::outcome::{Committed, Restricted};
+use crate::tree::layout::{Access, Layout};
 use crate::util::escape::tame;
 
 /// Returns kubeadm's two tables: certificates, then CAs.
@@ -69,7 +69,7 @@ pub fn verdicts(expiry: &Expiry, thresholds: Thresholds) -> Vec<String> {
 }
 
 /// Returns what a plan would do, field by field.
-pub fn dry_run(plan: &Plan, loose: &[(TreePath, u32)], layout: &Layout) -> String {
+pub fn dry_run(plan: &Plan, restricted: &[Restricted], layout: &Layout) -> String {
     let mut text = place(layout);
     for step in &plan.steps {
         let name = step.row.name;
@@ -93,13 +93,7 @@ pub fn dry_run(plan: &Plan, loose: &[(TreePath, u32)], layout: &Layout) -> Strin
             }
         }
     }
-    for (file, mode) in loose {
-        _ = writeln!(
-            text,
-            "close {file}: others can read it (mode {:04o})",
-            mode & 0o7777
-        );
-    }
+    text.push_str(&self::restricted(restricted));
     if plan.record.is_some() {
         text.push_str("record the configuration\n");
     }
@@ -214,7 +208,7 @@ pub fn renew(plan: &Plan, issued: &Issued, committed: &Committed, layout: &Layou
     text.push_str(&table(&rows));
     skipped(plan, &mut text);
     drifted(plan, &mut text);
-    text.push_str(&tightened(committed));
+    text.push_str(&restricted(&committed.restricted));
     restarts(plan, layout, &mut text);
     if let Some(generation) = &committed.generation {
         _ = writeln!(text, "\nthe old files are kept as generation {generation}");
@@ -222,15 +216,12 @@ pub fn renew(plan: &Plan, issued: &Issued, committed: &Committed, layout: &Layou
     text
 }
 
-/// Returns which files others could open until now.
-pub fn tightened(committed: &Committed) -> String {
-    let line = |(file, mode): &(TreePath, u32)| {
-        format!(
-            "{file}: others could read it (mode {:04o}); now only its owner can\n",
-            mode & 0o7777
-        )
+/// Returns which replaced files let in fewer users than before.
+pub fn restricted(restricted: &[Restricted]) -> String {
+    let line = |Restricted { file, from, to }: &Restricted| {
+        format!("{file}: mode {from:04o} -> {to:04o}\n")
     };
-    committed.tightened.iter().map(line).collect()
+    restricted.iter().map(line).collect()
 }
 
 /// Returns the report of a rollback to what is there already.

@@ -1,10 +1,26 @@
 //! The ledger: one line of JSON for each certificate ever issued here. Lines are only ever added.
+//!
+//! A transaction writes its lines as a segment, a new file whose name says at which offset of `ledger.jsonl` they belong, and
+//! which goes through the journal like any other. Afterwards segments are merged: written at their offset, made durable,
+//! removed. That can be interrupted and done again at any point, and its failure is no failure of the transaction.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fs::file::FileError;
-use crate::tree::layout::{self, Layout};
-use crate::tree::lookup;
+use crate::fs::directory::{Directory, Kind, NewAttributes, Opened};
+use crate::fs::file::{FileError, OpenFile};
+use crate::tree::journal::Direction;
+use crate::tree::layout::{self, Root, TreePath};
+use crate::tree::overlay::Tree;
+use crate::tree::places::Places;
+
+/// No certificate has a line of this length.
+const MAX_LINE: u64 = 4 * 1024 * 1024;
 
 /// A certificate that was issued. Never holds a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,29 +52,283 @@ pub struct Entry {
     pub replaces: Option<String>,
 }
 
-/// Reads the ledger, oldest line first. Reading takes no lock.
+/// The entries of a ledger, oldest first, read one after the other.
+pub struct Entries {
+    parts: VecDeque<Part>,
+    line: usize,
+}
+
+struct Part {
+    reader: Box<dyn BufRead>,
+    path: PathBuf,
+}
+
+/// Opens the ledger of a tree; the entries of a pending commit are the last ones. Reading takes no lock.
 ///
 /// # Errors
-/// If it cannot be read, or a line is not one of this version's.
-pub fn read(layout: &Layout) -> Result<Vec<Entry>, FileError> {
-    let file = layout::ledger();
-    let Some(contents) = lookup::read_large(layout, &file)? else {
-        return Ok(Vec::new());
+/// If it cannot be read.
+pub(crate) fn entries(places: &Places, tree: &Tree) -> Result<Entries, FileError> {
+    // First the segments: one that is merged meanwhile is recognized in the ledger.
+    let segments = Segments::read(places, tree)?;
+    let mut parts = VecDeque::new();
+    let ledger = open_ledger(places)?;
+    let tail = match &ledger {
+        Some(ledger) => segments.find_in(ledger)?,
+        None => Tail::Other,
     };
-    let parse = |(index, line): (usize, &[u8])| {
-        serde_json::from_slice(line).map_err(|error| {
-            FileError::unexpected(
-                "reading",
-                layout.path(&file),
-                format!("line {}: {error}", index + 1),
-            )
+    if let Some(ledger) = ledger {
+        let length = match tail {
+            Tail::Merged { .. } => segments.offset,
+            Tail::Followed | Tail::Other => ledger.len(),
+        };
+        let path = ledger.path().to_path_buf();
+        let reader = Box::new(BufReader::new(Read::take(ledger.into_file(), length)));
+        parts.push_back(Part { reader, path });
+    }
+    if tail != Tail::Followed {
+        let path = places
+            .layout()
+            .path(&layout::ledger_segment(segments.offset));
+        let reader = Box::new(Cursor::new(segments.bytes));
+        parts.push_back(Part { reader, path });
+    }
+    Ok(Entries { parts, line: 0 })
+}
+
+impl Iterator for Entries {
+    type Item = Result<Entry, FileError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let part = self.parts.front_mut()?;
+            let mut line = Vec::new();
+            let read = Read::take(&mut part.reader, MAX_LINE).read_until(b'\n', &mut line);
+            self.line += 1;
+            let fail = |what: String| {
+                let what = format!("line {}: {what}", self.line);
+                Some(Err(FileError::unexpected("reading", &part.path, what)))
+            };
+            match read {
+                Err(error) => {
+                    let failed = FileError::io("reading", &part.path)(error);
+                    self.parts.clear();
+                    return Some(Err(failed));
+                }
+                Ok(0) => {
+                    self.parts.pop_front();
+                    self.line = 0;
+                }
+                Ok(_) if line == b"\n" => {}
+                Ok(length) if length as u64 == MAX_LINE => {
+                    let failed = fail("it is too long".to_owned());
+                    self.parts.clear();
+                    return failed;
+                }
+                Ok(_) => {
+                    return match serde_json::from_slice(&line) {
+                        Ok(entry) => Some(Ok(entry)),
+                        Err(error) => fail(error.to_string()),
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// Returns the file and the bytes that add entries to the ledger.
+pub(super) fn segment(
+    places: &Places,
+    entries: &[Entry],
+) -> Result<(TreePath, Vec<u8>), FileError> {
+    let mut offset = 0;
+    let mut bytes = Vec::new();
+    // What is wrong with the ledger is said when it is merged.
+    if let Ok(Some(ledger)) = open_ledger(places) {
+        offset = ledger.len();
+        if !ends_with_newline(ledger.into_file(), offset) {
+            bytes.push(b'\n');
+        }
+    }
+    if let Some(state) = places.directory(Root::State)? {
+        for (start, name) in segment_names(&state)? {
+            let length = match state.open_file(&name) {
+                Ok(Opened::File(file)) => file.len(),
+                _ => 1,
+            };
+            offset = offset.max(start + length);
+        }
+    }
+    let file = layout::ledger_segment(offset);
+    for entry in entries {
+        serde_json::to_writer(&mut bytes, entry).map_err(|error| {
+            let path = places.layout().path(&file);
+            FileError::unexpected("writing", path, error.to_string())
+        })?;
+        bytes.push(b'\n');
+    }
+    Ok((file, bytes))
+}
+
+/// Merges the segments into the ledger and removes them.
+pub(super) fn merge(places: &Places, tree: &Tree) -> Result<(), FileError> {
+    let Some(state) = places.directory(Root::State)? else {
+        return Ok(());
+    };
+    let segments = Segments::read(places, tree)?;
+    if segments.names.is_empty() {
+        return Ok(());
+    }
+    let name = layout::ledger().relative;
+    let path = state.path().join(&name);
+    let file = match open_ledger(places)? {
+        None => {
+            let created = state.create(&name, &segments.bytes, &NewAttributes::own(0o600))?;
+            created.file
+        }
+        Some(ledger) => {
+            let length = ledger.len();
+            let tail = segments.find_in(&ledger)?;
+            drop(ledger);
+            let file = state.open_for_writing(&name)?;
+            let write = |bytes: &[u8], at| {
+                file.write_all_at(bytes, at)
+                    .map_err(FileError::io("writing", &path))
+            };
+            match tail {
+                Tail::Merged { already } => write(
+                    segments.bytes.get(already..).unwrap_or_default(),
+                    segments.offset + already as u64,
+                )?,
+                Tail::Followed => {}
+                Tail::Other => write(&segments.bytes, length)?,
+            }
+            file
+        }
+    };
+    file.sync_all().map_err(FileError::io("syncing", &path))?;
+    state.sync()?;
+    for name in &segments.names {
+        state.remove(name)?;
+    }
+    state.sync()
+}
+
+/// The segments that are not merged yet.
+struct Segments {
+    names: Vec<String>,
+    /// Where the first one belongs.
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+/// How the ledger goes on where the first segment belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tail {
+    /// With as many bytes of the segments as that, and then it ends.
+    Merged { already: usize },
+    /// With the segments and then something else.
+    Followed,
+    /// With something else, or it ends before that.
+    Other,
+}
+
+impl Segments {
+    fn read(places: &Places, tree: &Tree) -> Result<Segments, FileError> {
+        let mut found = match places.directory(Root::State)? {
+            Some(state) => segment_names(&state)?,
+            None => Vec::new(),
+        };
+        if let Some((_, Direction::Commit)) = tree.pending() {
+            let pending = tree.pending_files();
+            let names = pending
+                .filter(|file| layout::is_ledger_segment(file))
+                .filter_map(|file| {
+                    Some((
+                        layout::segment_offset(&file.relative)?,
+                        file.relative.clone(),
+                    ))
+                });
+            found.extend(names);
+            found.sort();
+            found.dedup();
+        }
+        let mut bytes = Vec::new();
+        let mut names = Vec::new();
+        for (_, name) in &found {
+            let file = TreePath::new(Root::State, name);
+            // Another run may have merged it meanwhile.
+            if let Some(contents) = tree.read(&file)? {
+                bytes.extend_from_slice(&contents.bytes);
+                names.push(name.clone());
+            }
+        }
+        Ok(Segments {
+            offset: found.first().map_or(0, |(offset, _)| *offset),
+            names,
+            bytes,
         })
+    }
+
+    fn find_in(&self, ledger: &OpenFile) -> Result<Tail, FileError> {
+        if self.bytes.is_empty() {
+            return Ok(Tail::Followed);
+        }
+        let Some(after) = ledger.len().checked_sub(self.offset) else {
+            return Ok(Tail::Other);
+        };
+        let length =
+            usize::try_from(after).map_or(self.bytes.len(), |after| after.min(self.bytes.len()));
+        let mut tail = vec![0; length];
+        ledger
+            .file()
+            .read_exact_at(&mut tail, self.offset)
+            .map_err(FileError::io("reading", ledger.path()))?;
+        let is_ours = self.bytes.get(..length) == Some(&tail);
+        Ok(match is_ours {
+            true if after <= self.bytes.len() as u64 => Tail::Merged { already: length },
+            true => Tail::Followed,
+            false => Tail::Other,
+        })
+    }
+}
+
+/// Returns the segments in a state directory with their offsets, in order.
+fn segment_names(state: &Directory) -> Result<Vec<(u64, String)>, FileError> {
+    let mut segments = Vec::new();
+    for name in state.names()? {
+        if let Some(name) = name.to_str()
+            && let Some(offset) = layout::segment_offset(name)
+            && state.kind(name)? == Some(Kind::File)
+        {
+            segments.push((offset, name.to_owned()));
+        }
+    }
+    segments.sort();
+    Ok(segments)
+}
+
+fn open_ledger(places: &Places) -> Result<Option<OpenFile>, FileError> {
+    let Some(state) = places.directory(Root::State)? else {
+        return Ok(None);
     };
-    contents
-        .bytes
-        .split(|byte| *byte == b'\n')
-        .enumerate()
-        .filter(|(_, line)| !line.is_empty())
-        .map(parse)
-        .collect()
+    let name = layout::ledger().relative;
+    match state.open_file(&name)? {
+        Opened::File(file) => Ok(Some(file)),
+        Opened::Missing => Ok(None),
+        Opened::Link => Err(FileError::unexpected(
+            "reading",
+            state.path().join(name),
+            "it is a symbolic link",
+        )),
+    }
+}
+
+/// An editor may have cut the last line short.
+fn ends_with_newline(mut file: File, length: u64) -> bool {
+    let mut last = [b'\n'];
+    let _read = length.checked_sub(1).map(|at| {
+        file.seek(SeekFrom::Start(at))
+            .and_then(|_| file.read(&mut last))
+    });
+    last == [b'\n']
 }

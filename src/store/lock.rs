@@ -1,27 +1,35 @@
-//! One writer at a time: an OS lock on an open file, which dies with the process that holds it.
+//! One writer at a time: the lock of the certificate directory itself, which dies with the process that holds it.
+//!
+//! The kubeconfig directory is locked too: two certificate directories may share one. Nothing is written to take a lock. Once
+//! its plan was accepted, a run leaves a file beside the certificates that says who it is.
 
 use std::fmt;
-use std::fs::{File, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::io::Read;
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use crate::fs::directory::Directory;
-use crate::fs::file::{self, FileError};
+use super::outcome::TransactionError;
+use crate::fs::directory::{Directory, NewAttributes, Opened};
+use crate::fs::file::FileError;
+use crate::tree::layout::Root;
+use crate::tree::places::Places;
 use crate::util::escape::escaped;
 
-const NAME: &str = "lock";
+/// The file that says who holds the lock.
+pub(super) const HOLDER: &str = ".pki-lock";
+
+/// How long another run is waited for: most hold the lock for less.
+const PATIENCE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How much of the holder's file is shown.
+const MAX_HOLDER: u64 = 200;
 
 /// The held lock of a tree.
 pub(super) struct Lock {
-    /// Closing it releases the lock.
-    file: File,
-}
-
-impl Drop for Lock {
-    /// Takes the name of this run out, so that the next one is never announced by it.
-    fn drop(&mut self) {
-        let _courtesy = self.file.set_len(0).and_then(|()| self.file.sync_all());
-    }
+    certificates: Arc<Directory>,
+    _kubeconfigs: Arc<Directory>,
 }
 
 /// Another run holds the lock.
@@ -31,51 +39,97 @@ pub struct Busy {
     pub holder: String,
 }
 
-/// Why the lock was not taken.
-#[derive(Debug)]
-pub(super) enum LockError {
+impl Lock {
+    /// Takes the lock of a tree, whose directories are made if they do not exist.
+    pub(super) fn take(places: &Places) -> Result<Lock, TransactionError> {
+        let started = Instant::now();
+        loop {
+            let busy = match Lock::attempt(places) {
+                Ok(lock) => {
+                    places.set_locked();
+                    return Ok(lock);
+                }
+                Err(Refused::File(error)) => return Err(TransactionError::before_commit(error)),
+                Err(Refused::Busy(busy)) => busy,
+            };
+            if started.elapsed() >= PATIENCE {
+                return Err(TransactionError::Busy(busy));
+            }
+            sleep(PAUSE);
+        }
+    }
+
+    fn attempt(places: &Places) -> Result<Lock, Refused> {
+        places.judge_roots()?;
+        let certificates = places.create(Root::Certificates)?;
+        let kubeconfigs = places.create(Root::Kubeconfigs)?;
+        let mut directories = vec![&certificates];
+        if kubeconfigs.id() != certificates.id() {
+            directories.push(&kubeconfigs);
+        }
+        for directory in directories {
+            if !directory.try_lock()? {
+                let busy = Busy::announced_in(&certificates);
+                // The other run may be using the directories that this one has made.
+                places.keep_created();
+                places.forget();
+                return Err(Refused::Busy(busy));
+            }
+        }
+        // A run that was refused may have removed the directory again before this one had the lock.
+        let now = Places::new(places.layout());
+        for (root, locked) in [
+            (Root::Certificates, &certificates),
+            (Root::Kubeconfigs, &kubeconfigs),
+        ] {
+            let current = now.directory(root)?;
+            if current.is_none_or(|current| current.id() != locked.id()) {
+                places.forget();
+                let holder = String::new();
+                return Err(Refused::Busy(Busy { holder }));
+            }
+        }
+        Ok(Lock {
+            certificates,
+            _kubeconfigs: kubeconfigs,
+        })
+    }
+
+    /// Says to other runs who holds the lock. That is a courtesy: its failure is none of the transaction.
+    pub(super) fn announce(&self, holder: &str) {
+        let _removed = self.certificates.remove(HOLDER);
+        let text = format!("{holder}\n");
+        let own = NewAttributes::own(0o600);
+        let _created = self.certificates.create(HOLDER, text.as_bytes(), &own);
+    }
+}
+
+impl Drop for Lock {
+    /// Removes the file that names this run, so that the next one is never announced by it.
+    fn drop(&mut self) {
+        let _removed = self.certificates.remove(HOLDER);
+    }
+}
+
+/// Why an attempt failed.
+enum Refused {
     Busy(Busy),
     File(FileError),
 }
 
-impl Lock {
-    /// Returns who holds the lock of a state directory; none if nobody does, or there is no lock to be seen.
-    pub(super) fn holder(state: &Path) -> Option<Busy> {
-        let (mut file, _) = file::open_regular(&state.join(NAME)).ok()?;
-        match file.try_lock_shared() {
-            Err(TryLockError::WouldBlock) => Some(Busy::announced_in(&mut file)),
-            Ok(()) | Err(TryLockError::Error(_)) => None,
-        }
-    }
-
-    /// Takes the lock at once or not at all, and writes `holder` into it for whoever comes next.
-    pub(super) fn take(state: &Directory, holder: &str) -> Result<Lock, LockError> {
-        let path = state.path().join(NAME);
-        let mut file = state.open_lock(NAME).map_err(LockError::File)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(LockError::Busy(Busy::announced_in(&mut file)));
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(LockError::File(FileError::io("locking", path)(error)));
-            }
-        }
-        file.set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{holder}"))
-            .and_then(|()| file.sync_all())
-            .map_err(FileError::io("writing", path))
-            .map_err(LockError::File)?;
-        Ok(Lock { file })
+impl From<FileError> for Refused {
+    fn from(error: FileError) -> Refused {
+        Refused::File(error)
     }
 }
 
 impl Busy {
-    fn announced_in(file: &mut File) -> Busy {
+    fn announced_in(certificates: &Directory) -> Busy {
         let mut holder = String::new();
-        // Only a courtesy: what cannot be read is not named.
-        let _read = Read::take(file, 200).read_to_string(&mut holder);
+        // What cannot be read is not named.
+        if let Ok(Opened::File(file)) = certificates.open_file(HOLDER) {
+            let _read = Read::take(file.into_file(), MAX_HOLDER).read_to_string(&mut holder);
+        }
         Busy {
             holder: escaped(holder.trim_end()),
         }

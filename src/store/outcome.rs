@@ -1,9 +1,9 @@
-//! How a transaction ends: what it did, or why it did not and what the tree is like.
+//! How a transaction ends: what it did, or why it did not and what state the tree is in.
 
 use std::fmt;
 
 use super::lock::Busy;
-use crate::fs::file::{FileError, Reason};
+use crate::fs::file::FileError;
 use crate::tree::layout::TreePath;
 
 /// What a transaction did beyond writing the files it was given.
@@ -11,10 +11,25 @@ use crate::tree::layout::TreePath;
 pub struct Committed {
     /// The files that were written; one that was already as wanted is not among them.
     pub written: Vec<TreePath>,
-    /// Private files whose mode was looser than it may be, with that mode.
-    pub tightened: Vec<(TreePath, u32)>,
+    /// Replaced files whose mode let in more users than their new one does.
+    pub restricted: Vec<Restricted>,
     /// The generation that keeps the old files.
     pub generation: Option<String>,
+    /// Generations that were removed, because only so many are kept.
+    pub dropped: Vec<String>,
+    /// What did not work and stopped nothing.
+    pub warnings: Vec<String>,
+}
+
+/// A replaced file with another mode than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restricted {
+    /// The file.
+    pub file: TreePath,
+    /// Its old mode.
+    pub from: u32,
+    /// Its new mode.
+    pub to: u32,
 }
 
 /// A transaction that did not come to its end.
@@ -25,32 +40,75 @@ pub enum TransactionError {
     /// Something in the tree is not what a transaction may replace; nothing was touched.
     Refused(FileError),
     /// A signal asked to stop before the commit point; nothing was changed.
-    Interrupted,
+    Interrupted {
+        /// Its number.
+        signal: i32,
+    },
     /// The system refused something.
     Failed {
         /// What failed.
         error: FileError,
-        /// What the tree is like now.
+        /// What state the tree is in now.
         state: TreeState,
     },
 }
 
-/// What a failed transaction left.
+/// What state a tree is in after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TreeState {
     /// Every file is as it was.
     Unchanged,
-    /// Every new file is in place and durable; only the cleaning up failed.
+    /// Every new file is in place and durable; only something that comes after it failed.
     Changed,
-    /// Some renames could neither be done nor undone; the next run that writes finishes them.
+    /// Some renames could be neither done nor undone; the next run that writes finishes or undoes them.
     Pending,
 }
 
-/// A tree that is not what it should be is refused; a system that does not do as it is told is a failure.
-pub(super) fn refused_or(state: TreeState) -> impl Fn(FileError) -> TransactionError {
-    move |error| match error.reason {
-        Reason::Unexpected(_) if state == TreeState::Unchanged => TransactionError::Refused(error),
-        _ => TransactionError::Failed { error, state },
+impl TransactionError {
+    /// A tree that is not as it should be is refused; a system that does not do as it is told is a failure.
+    pub(crate) fn before_commit(error: FileError) -> TransactionError {
+        match error.is_io() {
+            true => TransactionError::Failed {
+                error,
+                state: TreeState::Unchanged,
+            },
+            false => TransactionError::Refused(error),
+        }
+    }
+
+    pub(super) fn pending(error: FileError) -> TransactionError {
+        TransactionError::Failed {
+            error,
+            state: TreeState::Pending,
+        }
+    }
+
+    pub(super) fn after_commit(error: FileError) -> TransactionError {
+        TransactionError::Failed {
+            error,
+            state: TreeState::Changed,
+        }
+    }
+
+    /// Returns what state the tree is in; `None` where that is not in question.
+    pub fn state(&self) -> Option<TreeState> {
+        match self {
+            TransactionError::Busy(_) => None,
+            TransactionError::Refused(_) | TransactionError::Interrupted { .. } => {
+                Some(TreeState::Unchanged)
+            }
+            TransactionError::Failed { state, .. } => Some(*state),
+        }
+    }
+
+    /// Returns what to do about it.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            TransactionError::Refused(error) | TransactionError::Failed { error, .. } => {
+                error.hint.as_deref()
+            }
+            TransactionError::Busy(_) | TransactionError::Interrupted { .. } => None,
+        }
     }
 }
 
@@ -58,11 +116,10 @@ impl fmt::Display for TransactionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TransactionError::Busy(busy) => busy.fmt(f),
-            TransactionError::Refused(error) => write!(f, "{error}\nnote: no file was changed"),
-            TransactionError::Interrupted => {
-                f.write_str("interrupted by a signal\nnote: no file was changed")
+            TransactionError::Refused(error) | TransactionError::Failed { error, .. } => {
+                error.fmt(f)
             }
-            TransactionError::Failed { error, state } => write!(f, "{error}\nnote: {state}"),
+            TransactionError::Interrupted { .. } => f.write_str("interrupted by a signal"),
         }
     }
 }
@@ -73,9 +130,9 @@ impl fmt::Display for TreeState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             TreeState::Unchanged => "no file was changed",
-            TreeState::Changed => "the new files are all in place; only the cleaning up failed, and the next run does it",
+            TreeState::Changed => "the new files are all in place",
             TreeState::Pending => {
-                "the transaction is neither done nor undone: the next `pki` command that writes finishes or drops it"
+                "a commit is pending: the next `pki` command that writes finishes or undoes it"
             }
         })
     }

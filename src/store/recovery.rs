@@ -1,140 +1,415 @@
-//! Puts right what a killed run has left: finishes what its journal promises, either way, and removes its litter.
+//! Recovers what a killed run has left: finishes or undoes the transaction of its journal, and removes leftovers.
+//!
+//! A journal may be older than what is in the tree by now: a backup was restored, or a file edited. So it counts only for
+//! files that hold exactly the old or the new content, and each file that would be put in place is verified first. If
+//! anything is otherwise, nothing is touched, and [`settle`] does what an operator decides.
 
-use super::generations;
-use super::outcome::{TransactionError, TreeState, refused_or};
-use crate::fs::directory::{Directory, Entry};
-use crate::fs::file::FileError;
-use crate::tree::journal::{Direction, Journal, JournalFile, is_litter, kept_name, staged_name};
-use crate::tree::layout::{Layout, Root};
-use crate::tree::places::{Places, directories};
+use super::generations::Replaced;
+use super::generations::keep::{self, Kept};
+use super::lock::{HOLDER, Lock};
+use super::outcome::{TransactionError, TreeState};
+use super::record;
+use crate::catalog::CATALOG;
+use crate::fs::directory::{Directory, Kind};
+use crate::fs::file::{Contents, FileError, LARGEST_FILE};
+use crate::fs::ownership::is_trusted;
+use crate::tree::journal::{
+    Content, Direction, Journal, JournalFile, backup_name, is_leftover, staging_name,
+};
+use crate::tree::layout::{self, Layout, Root, TreePath};
+use crate::tree::places::{Location, Places};
+use crate::tree::source::{Source, Version};
+use time::OffsetDateTime;
 
-/// Finishes what the journal promises, or removes the litter of a run that promised nothing.
-pub(super) fn recover(
-    layout: &Layout,
-    state: &Directory,
-) -> Result<Option<(String, Direction)>, TransactionError> {
-    let pending = |error| TransactionError::Failed {
-        error,
-        state: TreeState::Pending,
-    };
-    let Some((direction, journal)) = Journal::read(state).map_err(TransactionError::Refused)?
-    else {
-        remove_litter(layout, state).map_err(refused_or(TreeState::Unchanged))?;
+/// A pending transaction that this run has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// The command that had begun it.
+    pub command: String,
+    /// Whether it was finished or undone.
+    pub direction: Direction,
+}
+
+/// What an operator decides about a pending transaction that does not fit the tree any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settle {
+    /// All new files are put in place; a file with other content is kept in a generation.
+    Finish,
+    /// The old files come back where the new ones are in place; a file with other content stays.
+    Discard,
+}
+
+/// What was done to settle a pending transaction.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// The command that had begun it; unknown if its journal could not be read.
+    pub command: Option<String>,
+    /// Files that got their new content.
+    pub finished: Vec<TreePath>,
+    /// Files that got their old content back.
+    pub restored: Vec<TreePath>,
+    /// Files that stay as they are: they hold neither content, or the other one is not there.
+    pub left: Vec<TreePath>,
+    /// The generation that keeps what was replaced.
+    pub generation: Option<String>,
+}
+
+/// Finishes or undoes the transaction of a journal, or removes the leftovers of a run that did not commit.
+pub(super) fn recover(places: &Places) -> Result<Option<Recovered>, TransactionError> {
+    let journal = places.journal().map_err(TransactionError::before_commit)?;
+    let Some((direction, journal)) = journal else {
+        remove_leftovers(places).map_err(TransactionError::before_commit)?;
         return Ok(None);
     };
-    if journal.certificates != layout.certificates_name() {
-        let what = format!(
-            "it is pending for the certificates directory `{}`: run again with that one",
-            journal.certificates
-        );
-        return Err(TransactionError::Refused(FileError::unexpected(
-            "finishing the transaction of",
-            state.path(),
-            what,
-        )));
+    let files =
+        recoverable(places, &journal, direction).map_err(TransactionError::before_commit)?;
+    let pending = TransactionError::pending;
+    for file in &files {
+        file.bring(direction).map_err(pending)?;
     }
-    let mut places = Places::default();
-    let mut files = Vec::new();
-    for file in &journal.files {
-        let (directory, name) = places.locate(layout, &file.file).map_err(pending)?;
-        files.push((directory, name, file));
-    }
-    if direction == Direction::Commit {
-        for (directory, name, file) in &files {
-            let opened = places.open(directory).map_err(pending)?;
-            check_promise(opened, name, file, layout).map_err(TransactionError::Refused)?;
-        }
-    }
-    for (directory, name, file) in &files {
-        let opened = places.open(directory).map_err(pending)?;
-        match direction {
-            Direction::Commit if opened.contains(&staged_name(name)).map_err(pending)? => {
-                opened.rename(&staged_name(name), name).map_err(pending)?;
-            }
-            // Its rename had been done.
-            Direction::Commit => {}
-            Direction::Undo => undo_one(opened, name, file.existed).map_err(pending)?,
-        }
-    }
-    places.sync().map_err(pending)?;
-    match (direction, &journal.generation) {
-        (Direction::Commit, Some(generation)) => {
-            generations::finish(state, generation).map_err(pending)?
-        }
-        _ => generations::discard(state).map_err(pending)?,
-    }
-    Journal::remove(state).map_err(pending)?;
-    let settled = match direction {
-        Direction::Commit => TreeState::Changed,
-        Direction::Undo => TreeState::Unchanged,
-    };
-    remove_litter(layout, state).map_err(|error| TransactionError::Failed {
+    end(places, &files, direction, journal.generation.as_deref()).map_err(pending)?;
+    remove_leftovers(places).map_err(|error| TransactionError::Failed {
         error,
-        state: settled,
+        state: match direction {
+            Direction::Commit => TreeState::Changed,
+            Direction::Undo => TreeState::Unchanged,
+        },
     })?;
-    Ok(Some((journal.command, direction)))
+    Ok(Some(Recovered {
+        command: journal.command,
+        direction,
+    }))
 }
 
-/// Checks that the promised bytes of a file are there, waiting or in place: if somebody has taken them away, finishing would
-/// leave half a pair and call it done.
-fn check_promise(
-    directory: &Directory,
-    name: &str,
-    file: &JournalFile,
+/// Looks what recovery would do, and whether it could.
+///
+/// # Errors
+/// If it would refuse.
+pub(crate) fn rehearse(places: &Places) -> Result<Option<Recovered>, FileError> {
+    let Some((direction, journal)) = places.journal()? else {
+        return Ok(None);
+    };
+    recoverable(places, &journal, direction)?;
+    Ok(Some(Recovered {
+        command: journal.command,
+        direction,
+    }))
+}
+
+/// Returns the files of a journal, if all of them can be brought to where the transaction goes.
+fn recoverable<'a>(
+    places: &Places,
+    journal: &'a Journal,
+    direction: Direction,
+) -> Result<Vec<Pending<'a>>, FileError> {
+    check_owner(places, journal)?;
+    let files = inspect(places, journal)?;
+    files.iter().try_for_each(|file| file.check(direction))?;
+    Ok(files)
+}
+
+/// Settles a pending transaction as an operator decides. `None`: none is pending.
+///
+/// # Errors
+/// If a file cannot be brought into the state that was asked for.
+pub fn settle(
     layout: &Layout,
-) -> Result<(), FileError> {
-    for candidate in [staged_name(name), name.to_owned()] {
-        if let Entry::File(contents) = directory.entry_with_links(&candidate)?
-            && file.is_promised(&contents.bytes)
-        {
-            return Ok(());
-        }
+    how: Settle,
+    now: OffsetDateTime,
+) -> Result<Option<Settled>, TransactionError> {
+    let places = Places::new(layout);
+    if places
+        .directory(Root::Certificates)
+        .map_err(TransactionError::before_commit)?
+        .is_none()
+    {
+        return Ok(None);
     }
-    let what = format!(
-        "the new file that was promised for it is gone; the old files are in `{}`: put them back, and remove the journal there",
-        layout
-            .directory(Root::State)
-            .join(generations::UNFINISHED_PATH)
-            .display()
-    );
-    Err(FileError::unexpected(
-        "finishing the transaction of",
-        directory.path().join(name),
-        what,
-    ))
+    let _lock = Lock::take(&places).inspect_err(|_| places.remove_created())?;
+    let refused = TransactionError::before_commit;
+    let journal = match places.journal() {
+        Err(error) if how == Settle::Discard && !error.is_io() => {
+            return discard_unreadable(&places).map(Some).map_err(refused);
+        }
+        journal => journal.map_err(refused)?,
+    };
+    let Some((_, journal)) = journal else {
+        return Ok(None);
+    };
+    check_owner(&places, &journal).map_err(refused)?;
+    let files = inspect(&places, &journal).map_err(refused)?;
+    let settled = match how {
+        Settle::Finish => finish(&places, &journal, &files, now),
+        Settle::Discard => discard(&places, &journal, &files),
+    }?;
+    remove_leftovers(&places).map_err(TransactionError::after_commit)?;
+    Ok(Some(settled))
 }
 
-/// Gives the old file its name back, or takes the name away from the new one where there was no old one.
-pub(super) fn undo_one(directory: &Directory, name: &str, existed: bool) -> Result<(), FileError> {
-    let (staged, kept) = (staged_name(name), kept_name(name));
-    let renamed = !directory.contains(&staged)?;
-    if !renamed {
-        directory.remove(&staged)?;
+fn finish(
+    places: &Places,
+    journal: &Journal,
+    files: &[Pending<'_>],
+    now: OffsetDateTime,
+) -> Result<Settled, TransactionError> {
+    let refused = TransactionError::before_commit;
+    let pending = TransactionError::pending;
+    for file in files {
+        if file.current != Content::New && !file.has_staging {
+            return Err(refused(
+                file.refuse("its new content is not there any more"),
+            ));
+        }
     }
-    if existed {
-        if directory.contains(&kept)? {
-            // Where the file was not renamed, both names are the same file and rename would do nothing.
-            if renamed {
-                directory.rename(&kept, name)?;
+    let foreign: Vec<_> = files
+        .iter()
+        .filter(|file| file.current == Content::Foreign)
+        .collect();
+    let mut settled = Settled {
+        command: Some(journal.command.clone()),
+        ..Settled::default()
+    };
+    if let Some(generation) = &journal.generation {
+        keep::finish(places, generation).map_err(pending)?;
+    }
+    if !foreign.is_empty() {
+        let replaced: Vec<_> = foreign.iter().map(|file| file.replaced()).collect();
+        let kept = Kept {
+            command: "recover --finish",
+            now,
+            rollback: None,
+        };
+        let name = keep::keep(places, &kept, &replaced).map_err(pending)?;
+        keep::finish(places, &name).map_err(pending)?;
+        settled.generation = Some(name);
+    }
+    for file in files.iter().filter(|file| file.current != Content::New) {
+        file.put_in_place().map_err(pending)?;
+        settled.finished.push(file.entry.file.clone());
+    }
+    end(places, files, Direction::Commit, None).map_err(pending)?;
+    Ok(settled)
+}
+
+fn discard(
+    places: &Places,
+    journal: &Journal,
+    files: &[Pending<'_>],
+) -> Result<Settled, TransactionError> {
+    let pending = TransactionError::pending;
+    let mut settled = Settled {
+        command: Some(journal.command.clone()),
+        ..Settled::default()
+    };
+    for file in files {
+        let entry = file.entry.file.clone();
+        match file.current {
+            Content::Old => {}
+            Content::New if file.has_backup || file.entry.old.is_none() => {
+                file.bring(Direction::Undo).map_err(pending)?;
+                settled.restored.push(entry);
             }
-            directory.remove(&kept)?;
+            Content::New | Content::Foreign => settled.left.push(entry),
         }
-    } else if renamed {
-        directory.remove(name)?;
     }
-    Ok(())
+    // If a file stays, the generation may be the only place that has its old content.
+    if !settled.left.is_empty() {
+        settled.generation = keep::adopt_unfinished(places).map_err(pending)?;
+    }
+    end(places, files, Direction::Undo, None).map_err(pending)?;
+    Ok(settled)
 }
 
-fn remove_litter(layout: &Layout, state: &Directory) -> Result<(), FileError> {
-    for directory in directories(layout)? {
+/// Removes a journal of which nothing can be known. The old files stay in a generation.
+fn discard_unreadable(places: &Places) -> Result<Settled, FileError> {
+    let settled = Settled {
+        generation: keep::adopt_unfinished(places)?,
+        ..Settled::default()
+    };
+    if let Some(certificates) = places.directory(Root::Certificates)? {
+        record::remove(&certificates)?;
+    }
+    remove_leftovers(places)?;
+    Ok(settled)
+}
+
+/// Ends a transaction whose files are all where they belong.
+fn end(
+    places: &Places,
+    files: &[Pending<'_>],
+    direction: Direction,
+    generation: Option<&str>,
+) -> Result<(), FileError> {
+    for file in files {
+        if let Some(location) = &file.location {
+            location.directory.sync()?;
+        }
+    }
+    match (direction, generation) {
+        (Direction::Commit, Some(generation)) => keep::finish(places, generation)?,
+        _ => keep::discard(places)?,
+    }
+    match places.directory(Root::Certificates)? {
+        Some(certificates) => record::remove(&certificates),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a journal that is not this tree's, or that is not to be trusted.
+fn check_owner(places: &Places, journal: &Journal) -> Result<(), FileError> {
+    let refuse = |path: std::path::PathBuf, what: String, hint: String| {
+        Err(FileError::unexpected("recovering the pending commit in", path, what).with_hint(hint))
+    };
+    let certificates = places.layout().certificates.clone();
+    if !places.owns(journal)? {
+        let other = &journal.kubeconfigs;
+        return refuse(
+            certificates,
+            format!("it was made for the kubeconfig directory `{other}`"),
+            format!("run a command that writes with `--kubeconfig-dir {other}` first"),
+        );
+    }
+    match places.directory(Root::State)? {
+        Some(state) if !is_trusted(state.attributes().uid) => refuse(
+            state.path().to_path_buf(),
+            format!("it belongs to user {}", state.attributes().uid),
+            "see what is in it; then give it to root, or run `pki recover --discard`".to_owned(),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// A file of a pending transaction, and what there is of it.
+struct Pending<'a> {
+    entry: &'a JournalFile,
+    /// None if its directory does not exist.
+    location: Option<Location>,
+    contents: Option<Contents>,
+    current: Content,
+    /// Whether the new content is beside the file.
+    has_staging: bool,
+    /// Whether the old content is.
+    has_backup: bool,
+    path: std::path::PathBuf,
+}
+
+fn inspect<'a>(places: &Places, journal: &'a Journal) -> Result<Vec<Pending<'a>>, FileError> {
+    let look = |entry: &'a JournalFile| {
+        let location = places.locate_file(&entry.file)?;
+        if let Some(location) = &location {
+            places.check_written(location)?;
+        }
+        let read = |version| places.read(&entry.file, version, LARGEST_FILE);
+        let holds = |version, wanted| -> Result<bool, FileError> {
+            let contents = read(version)?;
+            Ok(contents.is_some_and(|contents| entry.content(Some(&contents.bytes)) == wanted))
+        };
+        let contents = read(Version::Current)?;
+        let bytes = contents.as_ref().map(|contents| contents.bytes.as_slice());
+        Ok(Pending {
+            entry,
+            current: entry.content(bytes),
+            has_staging: holds(Version::Staging, Content::New)?,
+            has_backup: holds(Version::Backup, Content::Old)?,
+            path: places.layout().path(&entry.file),
+            location,
+            contents,
+        })
+    };
+    journal.files.iter().map(look).collect()
+}
+
+impl Pending<'_> {
+    /// Checks that a file can be brought to where the transaction goes.
+    fn check(&self, direction: Direction) -> Result<(), FileError> {
+        match (direction, self.current) {
+            (_, Content::Foreign) => {
+                Err(self.refuse("it holds neither the old nor the new content"))
+            }
+            (Direction::Commit, Content::Old) if !self.has_staging => {
+                Err(self.refuse("its new content is not there any more"))
+            }
+            (Direction::Undo, Content::New) if !self.has_backup && self.entry.old.is_some() => {
+                Err(self.refuse("its old content is not there any more"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse(&self, what: &str) -> FileError {
+        FileError::unexpected("recovering", &self.path, what).with_hint(
+            "`pki recover --discard` brings the old files back, `pki recover --finish` puts the new ones in place",
+        )
+    }
+
+    fn bring(&self, direction: Direction) -> Result<(), FileError> {
+        match (direction, self.current) {
+            (Direction::Commit, Content::Old) => self.put_in_place(),
+            (Direction::Undo, Content::New) => {
+                let Some(Location {
+                    directory, name, ..
+                }) = &self.location
+                else {
+                    return Ok(());
+                };
+                match self.entry.old {
+                    Some(_) => directory.rename(backup_name(name), name),
+                    None => directory.remove(name).map(|_| ()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn put_in_place(&self) -> Result<(), FileError> {
+        match &self.location {
+            Some(Location {
+                directory, name, ..
+            }) => directory.rename(staging_name(name), name),
+            None => Ok(()),
+        }
+    }
+
+    fn replaced(&self) -> Replaced<'_> {
+        Replaced {
+            file: &self.entry.file,
+            old: self
+                .contents
+                .as_ref()
+                .map(|contents| contents.bytes.as_slice()),
+        }
+    }
+}
+
+/// Removes the files that a run without a commit record has left beside those of the tree.
+fn remove_leftovers(places: &Places) -> Result<(), FileError> {
+    let files = CATALOG
+        .iter()
+        .flat_map(|row| layout::files(row))
+        .map(|(file, _)| file);
+    for directory in places.written_directories(files)? {
         let mut removed = false;
-        for name in directory.names()?.iter().filter(|name| is_litter(name)) {
-            // Whoever made a directory of that name, it was not a transaction.
-            removed |= directory.is_file(name)? && directory.remove(name)?;
+        for name in directory.names()? {
+            if is_leftover(&name) && is_file_or_link(&directory, &name)? {
+                removed |= directory.remove(&name)?;
+            }
         }
         if removed {
             directory.sync()?;
         }
     }
-    generations::discard(state)
+    if let Some(certificates) = places.directory(Root::Certificates)?
+        && certificates.kind(HOLDER)? == Some(Kind::File)
+    {
+        certificates.remove(HOLDER)?;
+    }
+    keep::discard(places)
+}
+
+/// A transaction makes no directory of such a name.
+fn is_file_or_link(directory: &Directory, name: &std::ffi::OsStr) -> Result<bool, FileError> {
+    Ok(matches!(
+        directory.kind(name)?,
+        Some(Kind::File | Kind::Link)
+    ))
 }

@@ -512,7 +512,7 @@ impl Reader<'_> {
     }
 
     fn ca_file(&self, path: &str) -> KubeconfigCa {
-        let file = self.tree.layout.locate(path);
+        let file = self.tree.locate(path);
         let is_named = |row: &&&'static Row| {
             row.is_ca() && file.is_some() && layout::certificate_file(row) == file
         };
@@ -539,7 +539,7 @@ impl Reader<'_> {
             let file = TreePath::new(Root::Kubelet, KUBELET_CLIENT_CURRENT);
             return ClientCertificate::KubeletRotated(read(file));
         }
-        match self.tree.layout.locate(&path) {
+        match self.tree.locate(&path) {
             Some(file) => ClientCertificate::InTree {
                 path,
                 chain: read(file),
@@ -575,7 +575,7 @@ impl Reader<'_> {
 
     /// A transaction that was interrupted has given the old file a second name, which the next one removes.
     fn has_foreign_name(&self, file: &TreePath, contents: &Contents) -> bool {
-        let own = 1 + u64::from(self.tree.has_kept(file));
+        let own = 1 + u64::from(self.tree.has_backup(file));
         contents.links > own
     }
 

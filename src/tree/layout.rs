@@ -12,11 +12,11 @@ use crate::catalog::{CATALOG, Place, Row};
 pub struct Layout {
     /// kubeadm's `certificatesDir`.
     pub certificates: PathBuf,
-    /// Where the kubeconfigs lie; `.pki` lies here too.
+    /// Where the kubeconfigs are, and `.pki`.
     pub kubeconfigs: PathBuf,
     /// The kubelet's own certificate directory; only ever read.
     pub kubelet: PathBuf,
-    /// What stands before the paths that files of the tree name, if they were written for another root directory.
+    /// The root directory that the tree was written for, if it is not that of this machine. The other directories are below it.
     pub rootfs: Option<PathBuf>,
 }
 
@@ -57,6 +57,9 @@ pub enum Access {
 /// The name of the kubelet's rotating client certificate; kubelet.conf points at it after bootstrap.
 pub const KUBELET_CLIENT_CURRENT: &str = "kubelet-client-current.pem";
 
+/// kubeadm's directory of kubeconfigs, a constant there.
+pub const DEFAULT_KUBECONFIGS: &str = "/etc/kubernetes";
+
 /// The directory of `pki`'s own state, in the kubeconfig directory.
 pub const STATE_DIRECTORY: &str = ".pki";
 
@@ -71,25 +74,21 @@ impl Layout {
         }
     }
 
-    /// Returns the certificates directory as the journal names it: relative to the kubeconfigs where it lies below them, so
-    /// that a tree can be moved or restored elsewhere with a transaction pending.
-    pub(crate) fn certificates_name(&self) -> String {
-        self.certificates
-            .strip_prefix(&self.kubeconfigs)
-            .unwrap_or(&self.certificates)
-            .display()
-            .to_string()
-    }
-
-    /// Returns the file that a kubeconfig of the tree names, if that lies in one of the tree's directories. A relative path
-    /// counts from the kubeconfig, as in client-go (`tools/clientcmd/loader.go`, `ResolvePaths`).
-    pub fn locate(&self, named: &str) -> Option<TreePath> {
+    /// Returns the path that a kubeconfig of the tree names. A relative path counts from the kubeconfig, as in client-go
+    /// (`tools/clientcmd/loader.go`, `ResolvePaths`).
+    pub(crate) fn named_path(&self, named: &str) -> PathBuf {
         let named = Path::new(named);
-        let path = match (named.strip_prefix("/"), &self.rootfs) {
+        match (named.strip_prefix("/"), &self.rootfs) {
             (Ok(below), Some(rootfs)) if !named.starts_with(rootfs) => rootfs.join(below),
             (Ok(_), _) => named.to_path_buf(),
             (Err(_), _) => self.kubeconfigs.join(named),
-        };
+        }
+    }
+
+    /// Returns the file that a kubeconfig of the tree names, if its path is below one of the tree's directories. See
+    /// `Tree::locate` for one that a link leads to.
+    pub fn locate(&self, named: &str) -> Option<TreePath> {
+        let path = self.named_path(named);
         [Root::Certificates, Root::Kubelet, Root::Kubeconfigs]
             .into_iter()
             .find_map(|root| {
@@ -150,11 +149,20 @@ impl fmt::Display for TreePath {
 }
 
 impl Access {
-    /// Returns the loosest mode that a file of this kind may have: kubeadm's.
+    /// Returns the mode of a new file of this kind: kubeadm's.
     pub fn mode(self) -> u32 {
         match self {
             Access::Private => 0o600,
             Access::Public => 0o644,
+        }
+    }
+
+    /// Returns the mode of a file that replaces one of that mode: a stricter one is kept, and so is the group's right to read
+    /// (a control plane whose components run as users of their own, KEP-2568).
+    pub(crate) fn mode_replacing(self, old: u32) -> u32 {
+        match self {
+            Access::Private => old & 0o640,
+            Access::Public => old & 0o644,
         }
     }
 }
@@ -207,9 +215,22 @@ pub fn recorded_configuration() -> TreePath {
     TreePath::new(Root::State, "cluster.yaml")
 }
 
-/// Returns the file that lists every certificate ever issued for this tree.
+/// Returns the file that lists every certificate ever issued for this tree, but for those in segments.
 pub fn ledger() -> TreePath {
     TreePath::new(Root::State, "ledger.jsonl")
+}
+
+/// Returns the file with the entries that one transaction adds to the ledger, at that offset.
+pub(crate) fn ledger_segment(offset: u64) -> TreePath {
+    TreePath::new(Root::State, format!("ledger-{offset}.jsonl"))
+}
+
+/// Returns the offset of a file that [`ledger_segment`] names.
+pub(crate) fn segment_offset(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix("ledger-")?.strip_suffix(".jsonl")?;
+    let offset = digits.parse().ok()?;
+    // Only the form that is written: no sign, no leading zeros.
+    (ledger_segment(offset).relative == name).then_some(offset)
 }
 
 /// Returns the row that a file belongs to, and how private the file is.
@@ -222,14 +243,27 @@ pub fn row_of(file: &TreePath) -> Option<(&'static Row, Access)> {
     })
 }
 
-/// Returns whether a transaction may write a file: one of a row's, the recorded configuration, or the ledger.
+/// Returns whether a transaction may write a file: one of a row's, the recorded configuration, or a segment of the ledger.
 pub(crate) fn is_known(file: &TreePath) -> bool {
-    row_of(file).is_some() || *file == recorded_configuration() || *file == ledger()
+    is_ledger_segment(file) || row_of(file).is_some() || *file == recorded_configuration()
 }
 
-/// Returns the directory that kubeconfigs lie in by default: the parent of the certificates directory.
-pub fn default_kubeconfigs(certificates: &Path) -> PathBuf {
-    certificates
-        .parent()
-        .map_or_else(|| certificates.to_path_buf(), Path::to_path_buf)
+/// Returns whether a file is one that [`ledger_segment`] names.
+pub(crate) fn is_ledger_segment(file: &TreePath) -> bool {
+    file.root == Root::State && segment_offset(&file.relative).is_some()
+}
+
+/// Returns the name under which a generation keeps a file of the tree.
+pub(crate) fn stored_name(file: &TreePath) -> String {
+    file.relative.replace('/', "-")
+}
+
+/// Returns whether a name is one that [`stored_name`] gives.
+pub(crate) fn is_stored_name(name: &str) -> bool {
+    CATALOG
+        .iter()
+        .flat_map(|row| files(row))
+        .map(|(file, _)| file)
+        .chain([recorded_configuration()])
+        .any(|file| stored_name(&file) == name)
 }

@@ -1,226 +1,202 @@
-//! A tree as a reader sees it: through a transaction that a kill has cut off, to what the next run will make of it.
+//! A tree as a reader sees it: through a pending transaction, to what recovery will make of it.
 
-use std::path::PathBuf;
+use std::rc::Rc;
 
 use zeroize::Zeroizing;
 
-use super::lookup;
-use crate::catalog::CATALOG;
-use crate::fs::directory::Directory;
-use crate::fs::file::{Attributes, Contents, FileError, Reason};
-use crate::tree::journal::{Direction, Journal, is_litter, kept_name, staged_name};
-use crate::tree::layout::{self, Access, Layout, Root, TreePath};
-use crate::tree::places::directories;
+use crate::fs::file::{Attributes, Contents, FileError, LARGEST_FILE};
+use crate::tree::journal::{Content, Direction, Journal, JournalFile};
+use crate::tree::layout::{self, Layout, TreePath};
+use crate::tree::places::Places;
+use crate::tree::source::{Source, Version};
 
 /// A tree as it will be once a pending transaction is finished; reading one needs no lock and no write access.
 pub struct Tree {
-    /// Where it lies.
+    /// Where it is.
     pub layout: Layout,
+    source: Rc<dyn Source>,
     pending: Option<(Direction, Journal)>,
-    state_hidden: bool,
+    /// Why the journal cannot be read, if one is there.
+    journal_error: Option<FileError>,
     /// Files that are read instead of those on disk.
-    instead: Vec<(TreePath, Zeroizing<Vec<u8>>)>,
+    replaced: Vec<(TreePath, Zeroizing<Vec<u8>>)>,
 }
 
 impl Tree {
-    /// Looks for a pending transaction of the tree.
-    pub fn open(layout: &Layout) -> Result<Tree, FileError> {
-        for path in [&layout.kubeconfigs, &layout.certificates] {
-            if path.exists() && !path.is_dir() {
-                return Err(FileError::unexpected(
-                    "opening the directory",
-                    path,
-                    "it is a file, want a directory",
-                ));
-            }
-        }
-        let state = layout.directory(Root::State);
-        let pending = match state.symlink_metadata() {
-            Ok(_) => Journal::read(&Directory::open(&state)?)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(FileError::io("reading", state)(error)),
-        };
-        Ok(Tree {
-            layout: layout.clone(),
-            pending,
-            state_hidden: false,
-            instead: Vec::new(),
-        })
-    }
-
-    /// Opens a tree of which this user may not see everything: a monitor need not be root.
+    /// Opens a tree for reading. A journal that cannot be read does not hinder that: see [`Tree::journal_error`].
     ///
     /// # Errors
-    /// As [`Tree::open`], but for a state directory that this user may not read.
-    pub fn open_as_guest(layout: &Layout) -> Result<Tree, FileError> {
-        match Tree::open(layout) {
-            Err(error) if error.is_permission_denied() => Ok(Tree {
-                layout: layout.clone(),
-                pending: None,
-                state_hidden: true,
-                instead: Vec::new(),
-            }),
-            tree => tree,
-        }
+    /// If one of its directories cannot be reached, or is a file.
+    pub fn open(layout: &Layout) -> Result<Tree, FileError> {
+        Tree::over(&Rc::new(Places::new(layout)))
+    }
+
+    /// Opens a tree whose directories are open already.
+    pub(crate) fn over(places: &Rc<Places>) -> Result<Tree, FileError> {
+        let source: Rc<dyn Source> = Rc::clone(places) as Rc<dyn Source>;
+        source.is_missing()?;
+        let (pending, journal_error) = match source.journal() {
+            Ok(pending) => (pending, None),
+            Err(error) => (None, Some(error)),
+        };
+        Ok(Tree {
+            layout: places.layout().clone(),
+            source,
+            pending,
+            journal_error,
+            replaced: Vec::new(),
+        })
     }
 
     /// Returns the tree as it would be with these files.
     pub fn with_files(self, files: &[(TreePath, &[u8])]) -> Tree {
-        let instead = files
+        let replaced = files
             .iter()
             .map(|(file, bytes)| (file.clone(), Zeroizing::new(bytes.to_vec())))
             .collect();
-        Tree { instead, ..self }
+        Tree { replaced, ..self }
     }
 
-    /// Returns the command whose transaction a kill has cut off, and how the next run that writes will finish it.
+    /// Returns the command whose transaction is pending, and how recovery will finish it.
     pub fn pending(&self) -> Option<(&str, Direction)> {
         self.pending
             .as_ref()
             .map(|(direction, journal)| (journal.command.as_str(), *direction))
     }
 
-    /// Returns whether `pki`'s own state cannot be read by this user, so that nothing is known of it.
-    pub fn is_state_hidden(&self) -> bool {
-        self.state_hidden
-    }
-
-    /// Returns whether there is nothing to finish, to remove or to tighten.
-    ///
-    /// # Errors
-    /// If a directory of the tree cannot be read, or others can write in it.
-    pub fn is_settled(&self) -> Result<bool, FileError> {
-        if self.pending.is_some() {
-            return Ok(false);
-        }
-        for directory in directories(&self.layout)? {
-            if directory.names()?.iter().any(|name| is_litter(name)) {
-                return Ok(false);
-            }
-        }
-        Ok(loose(&self.layout)?.is_empty())
-    }
-
-    /// Returns whether neither of its directories is there; one that cannot be looked at may be.
-    pub fn is_absent(&self) -> bool {
-        [&self.layout.kubeconfigs, &self.layout.certificates]
+    /// Returns the files of the pending transaction.
+    pub(crate) fn pending_files(&self) -> impl Iterator<Item = &TreePath> {
+        let journal = self.pending.as_ref().map(|(_, journal)| journal);
+        journal
             .into_iter()
-            .all(|path| matches!(path.try_exists(), Ok(false)))
+            .flat_map(|journal| &journal.files)
+            .map(|pending| &pending.file)
     }
 
-    /// Returns the private files that others can open, with their modes; the next run that writes closes them.
-    ///
-    /// # Errors
-    /// If one of them cannot be looked at.
-    pub fn loose(&self) -> Result<Vec<(TreePath, u32)>, FileError> {
-        loose(&self.layout)
+    /// Returns the generation that recovery will add, while it is not finished.
+    pub(crate) fn pending_generation(&self) -> Option<&str> {
+        match &self.pending {
+            Some((Direction::Commit, journal)) => journal.generation.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Returns why the journal that is there cannot be read, so that nothing is known of a pending transaction.
+    pub fn journal_error(&self) -> Option<&FileError> {
+        self.journal_error.as_ref()
+    }
+
+    /// Returns whether another run is writing the tree, so that a pending transaction was not cut off.
+    pub fn is_being_written(&self) -> bool {
+        self.source.is_locked()
+    }
+
+    /// Returns something that differs after each change to the tree's directories: a reader that sees the same before and after
+    /// has seen one tree.
+    pub fn stamp(&self) -> impl PartialEq + use<> {
+        self.source.stamp()
+    }
+
+    /// Returns whether neither of its directories exists; one that cannot be looked at may exist.
+    pub fn is_absent(&self) -> bool {
+        matches!(self.source.is_missing(), Ok(true))
     }
 
     /// Reads a file as it will be once the pending transaction is finished; `None` if it does not exist.
     ///
     /// # Errors
-    /// If something lies there that cannot be read.
+    /// If something is there that cannot be read.
     pub fn read(&self, file: &TreePath) -> Result<Option<Contents>, FileError> {
-        if let Some((_, bytes)) = self.instead.iter().find(|(instead, _)| instead == file) {
+        if let Some((_, bytes)) = self.replaced.iter().find(|(replaced, _)| replaced == file) {
             return Ok(Some(Contents::in_memory(bytes.clone())));
         }
-        match self.waiting(file) {
-            Waiting::Instead(path) => match lookup::read_at(&path)? {
-                Some(contents) => Ok(Some(contents)),
-                // Its rename has been done.
-                None => lookup::read(&self.layout, file),
+        match self.version(file)? {
+            Some(version) => match self.source.read(file, version, LARGEST_FILE)? {
+                // It was renamed into place meanwhile.
+                None if version != Version::Current => {
+                    self.source.read(file, Version::Current, LARGEST_FILE)
+                }
+                contents => Ok(contents),
             },
-            Waiting::Vanishes => Ok(None),
-            Waiting::Not => lookup::read(&self.layout, file),
+            None => Ok(None),
         }
     }
 
-    /// Returns whether anything lies at the path, without reading it.
+    /// Returns whether anything is at the path, without reading it.
     pub fn exists(&self, file: &TreePath) -> bool {
-        match self.waiting(file) {
-            Waiting::Instead(path) => {
-                path.symlink_metadata().is_ok() || lookup::exists(&self.layout, file)
-            }
-            Waiting::Vanishes => false,
-            Waiting::Not => lookup::exists(&self.layout, file),
+        if self.replaced.iter().any(|(replaced, _)| replaced == file) {
+            return true;
+        }
+        match self.version(file) {
+            // What cannot be looked at is there: it must not be taken for missing, and made again.
+            Ok(Some(version)) => !matches!(self.source.attributes(file, version), Ok(None)),
+            Ok(None) => false,
+            Err(_) => true,
         }
     }
 
-    /// Returns whether etcd's static pod lies where kubeadm puts it.
+    /// Returns owner and mode of a file, without opening it; `None` if it does not exist.
+    pub(crate) fn attributes(&self, file: &TreePath) -> Result<Option<Attributes>, FileError> {
+        match self.version(file)? {
+            Some(version) => self.source.attributes(file, version),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the file of the tree that a path in a kubeconfig leads to, also through links.
+    pub fn locate(&self, named: &str) -> Option<TreePath> {
+        self.source.locate(named)
+    }
+
+    /// Returns whether etcd's static pod is where kubeadm puts it.
     pub(crate) fn runs_etcd(&self) -> bool {
-        let manifest = self.layout.kubeconfigs.join("manifests/etcd.yaml");
-        manifest.symlink_metadata().is_ok()
+        self.source.has_entry("manifests/etcd.yaml")
     }
 
-    /// Returns whether a transaction that was cut off has given a file a second name.
-    pub(crate) fn has_kept(&self, file: &TreePath) -> bool {
-        self.beside(file, kept_name).symlink_metadata().is_ok()
+    /// Returns whether a pending or interrupted transaction has given a file a second name.
+    pub(crate) fn has_backup(&self, file: &TreePath) -> bool {
+        matches!(self.source.attributes(file, Version::Backup), Ok(Some(_)))
     }
 
-    /// Returns a path beside a file, wherever a link to it leads: there new and old files wait.
-    fn beside(&self, file: &TreePath, name: fn(&str) -> String) -> PathBuf {
-        let path = self.layout.path(file);
-        let real = lookup::follow(&self.layout, &path).unwrap_or(path);
-        let own = real
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or(file.file_name());
-        real.with_file_name(name(own))
-    }
-
-    /// Returns what the pending transaction is going to do with a file.
-    fn waiting(&self, file: &TreePath) -> Waiting {
+    /// Returns where the content is that a file will have; `None` if it will not exist.
+    fn version(&self, file: &TreePath) -> Result<Option<Version>, FileError> {
         let Some((direction, journal)) = &self.pending else {
-            return Waiting::Not;
+            return Ok(Some(Version::Current));
         };
-        let Some(pending) = journal.files.iter().find(|pending| pending.file == *file) else {
-            return Waiting::Not;
+        let pending = journal.files.iter().find(|pending| pending.file == *file);
+        let Some(pending) = pending else {
+            return Ok(Some(Version::Current));
         };
-        match direction {
-            Direction::Commit => Waiting::Instead(self.beside(file, staged_name)),
-            Direction::Undo if pending.existed => Waiting::Instead(self.beside(file, kept_name)),
-            Direction::Undo => Waiting::Vanishes,
+        // The certificates belong to all kubeconfig directories, everything else to one of them.
+        if file.root != layout::Root::Certificates && !self.source.owns(journal)? {
+            return Ok(Some(Version::Current));
         }
-    }
-}
-
-/// What a pending transaction is going to do with a file.
-enum Waiting {
-    Not,
-    /// The file at this path takes its place, unless it already has.
-    Instead(PathBuf),
-    /// It will be gone.
-    Vanishes,
-}
-
-/// Returns the private files that others can open, with their modes.
-pub(crate) fn loose(layout: &Layout) -> Result<Vec<(TreePath, u32)>, FileError> {
-    let private = CATALOG
-        .iter()
-        .flat_map(|row| layout::files(row))
-        .filter(|(_, access)| *access == Access::Private);
-    let mut loose = Vec::new();
-    for (file, access) in private {
-        match lookup::attributes_of(layout, &file) {
-            Ok(Some(Attributes { mode, .. })) if mode & 0o7777 & !access.mode() & 0o077 != 0 => {
-                loose.push((file, mode))
+        let current = self.content(file, pending, Version::Current)?;
+        Ok(match (direction, current) {
+            (Direction::Commit, Content::Old) => {
+                match self.content(file, pending, Version::Staging)? {
+                    Content::New => Some(Version::Staging),
+                    _ => Some(Version::Current),
+                }
             }
-            Ok(_) => {}
-            // Whoever wants to use it finds out what is wrong with it.
-            Err(FileError {
-                reason: Reason::Unexpected(_),
-                ..
-            }) => {}
-            Err(error) => return Err(error),
-        }
+            (Direction::Undo, Content::New) if pending.old.is_none() => None,
+            (Direction::Undo, Content::New) => {
+                match self.content(file, pending, Version::Backup)? {
+                    Content::Old => Some(Version::Backup),
+                    _ => Some(Version::Current),
+                }
+            }
+            _ => Some(Version::Current),
+        })
     }
-    Ok(loose)
-}
 
-/// Takes the private files away from others who can open them, whether or not they have been replaced: a CA's key is not.
-pub(crate) fn tighten(layout: &Layout) -> Result<(), FileError> {
-    for (file, mode) in loose(layout)? {
-        lookup::restrict(layout, &file, mode & Access::Private.mode())?;
+    fn content(
+        &self,
+        file: &TreePath,
+        pending: &JournalFile,
+        version: Version,
+    ) -> Result<Content, FileError> {
+        let contents = self.source.read(file, version, LARGEST_FILE)?;
+        Ok(pending.content(contents.as_ref().map(|contents| contents.bytes.as_slice())))
     }
-    Ok(())
 }

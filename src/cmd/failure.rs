@@ -1,0 +1,144 @@
+//! An error as people see it: its messages with their hints, what state the tree is in, and the exit code.
+
+use std::fmt;
+
+use anyhow::Error;
+
+use super::Exit;
+use crate::config::Problems;
+use crate::fs::file::FileError;
+use crate::plan::Refusal;
+use crate::store::outcome::{TransactionError, TreeState};
+use crate::x509::verify::VerifyError;
+
+/// What the command line or standard input asks for is not possible; nothing was touched.
+#[derive(Debug)]
+pub(super) struct Invalid {
+    message: String,
+    hint: Option<String>,
+}
+
+impl Invalid {
+    pub(super) fn new(message: impl Into<String>) -> Invalid {
+        Invalid {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn with_hint(self, hint: impl Into<String>) -> Invalid {
+        Invalid {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// What is printed of an error.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// What went wrong.
+    pub(super) lines: Vec<FailureLine>,
+    /// What state the tree is in, where that is in question.
+    pub(super) state: Option<TreeState>,
+    pub(super) exit: Exit,
+}
+
+/// One thing that went wrong, and what to do about it.
+#[derive(Debug)]
+pub(super) struct FailureLine {
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn of(error: &Error) -> Failure {
+        let transaction = error.downcast_ref::<TransactionError>();
+        let state = error
+            .downcast_ref::<TreeState>()
+            .copied()
+            .or_else(|| transaction.and_then(TransactionError::state));
+        Failure {
+            lines: lines(error),
+            state,
+            exit: exit(error, state),
+        }
+    }
+}
+
+fn lines(error: &Error) -> Vec<FailureLine> {
+    let line = |message, hint| FailureLine { message, hint };
+    if let Some(refusal) = error.downcast_ref::<Refusal>() {
+        let problems = refusal.problems.iter();
+        return problems
+            .map(|problem| line(problem.message.clone(), problem.hint.clone()))
+            .collect();
+    }
+    if let Some(Problems(problems)) = error.downcast_ref::<Problems>() {
+        return problems
+            .iter()
+            .map(|problem| line(problem.to_string(), None))
+            .collect();
+    }
+    let state = error.downcast_ref::<TreeState>().map(ToString::to_string);
+    let causes: Vec<_> = error
+        .chain()
+        .map(ToString::to_string)
+        .filter(|cause| Some(cause) != state.as_ref())
+        .collect();
+    vec![line(causes.join(": "), hint(error))]
+}
+
+fn hint(error: &Error) -> Option<String> {
+    let of_transaction = |error: &TransactionError| error.hint().map(str::to_owned);
+    error
+        .downcast_ref::<Invalid>()
+        .and_then(|invalid| invalid.hint.clone())
+        .or_else(|| {
+            error
+                .downcast_ref::<TransactionError>()
+                .and_then(of_transaction)
+        })
+        .or_else(|| {
+            error
+                .downcast_ref::<FileError>()
+                .and_then(|error| error.hint.clone())
+        })
+}
+
+fn exit(error: &Error, state: Option<TreeState>) -> Exit {
+    match error.downcast_ref::<TransactionError>() {
+        Some(TransactionError::Busy(_)) => return Exit::Busy,
+        Some(TransactionError::Refused(_)) => return Exit::Invalid,
+        Some(TransactionError::Interrupted { signal }) => return Exit::Signal(*signal),
+        Some(TransactionError::Failed { .. }) => return Exit::Failed,
+        None => {}
+    }
+    if state == Some(TreeState::Changed) {
+        return Exit::Failed;
+    }
+    if let Some(error) = error.downcast_ref::<FileError>() {
+        return match error.is_permission_denied() {
+            true => Exit::Failed,
+            // A file that cannot be read is input like any other: nothing was written when that is found.
+            false => Exit::Invalid,
+        };
+    }
+    // A CA that cannot sign what is wanted is input, too: that is found before anything is written.
+    let is_input = error.chain().any(|cause| cause.is::<VerifyError>())
+        || error.is::<Problems>()
+        || error.is::<Refusal>()
+        || error.is::<Invalid>();
+    match is_input {
+        true => Exit::Invalid,
+        false => Exit::Failed,
+    }
+}

@@ -1,0 +1,192 @@
+//! Where a tree is, by flags, configuration and record.
+
+use std::path::{Path, PathBuf, absolute};
+
+use anyhow::{Context, Result};
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+
+use super::failure::Invalid;
+use crate::cli::{Cli, TreeArgs};
+use crate::config::Settings;
+use crate::config::fields::DEFAULT_CERTIFICATES_DIR;
+use crate::fs::walk::{Destination, Links, Position, without_parents};
+use crate::tree::layout::{DEFAULT_KUBECONFIGS, Layout};
+
+const KUBELET: &str = "/var/lib/kubelet/pki";
+
+/// Directories of the system, in which no tree can be. What is below them is another matter.
+const SYSTEM_DIRECTORIES: [&str; 17] = [
+    "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/opt", "/proc", "/root", "/run",
+    "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib",
+];
+
+/// The directories that were typed, absolute and without `..`.
+pub(super) struct TreePaths {
+    rootfs: Option<PathBuf>,
+    certificates: Option<PathBuf>,
+    kubeconfigs: Option<PathBuf>,
+    kubelet: Option<PathBuf>,
+}
+
+impl TreePaths {
+    pub(super) fn typed(args: &TreeArgs) -> Result<TreePaths> {
+        let typed = |flag: &str, path: &Option<PathBuf>| {
+            let path = path.as_ref().map(|path| {
+                without_parents(&absolute(path).with_context(|| format!("resolving `{flag}`"))?)
+                    .map_err(anyhow::Error::new)
+            });
+            path.transpose()
+        };
+        let rootfs = typed("--rootfs", &args.rootfs)?;
+        let below = |flag: &str, path: &Option<PathBuf>| -> Result<Option<PathBuf>> {
+            match (typed(flag, path)?, &rootfs) {
+                (Some(path), Some(rootfs)) => below_rootfs(flag, &path, rootfs).map(Some),
+                (path, _) => Ok(path),
+            }
+        };
+        Ok(TreePaths {
+            certificates: below("--cert-dir", &args.cert_dir)?,
+            kubeconfigs: below("--kubeconfig-dir", &args.kubeconfig_dir)?,
+            kubelet: below("--kubelet-cert-dir", &args.kubelet_cert_dir)?,
+            rootfs,
+        })
+    }
+
+    /// Returns where the tree is, as far as that can be known without a record.
+    pub(super) fn layout(&self, given: &Settings) -> Result<Layout> {
+        let configured = given.certificates_dir.as_ref();
+        let certificates = self
+            .certificates
+            .clone()
+            .or_else(|| configured.map(|directory| self.below(&directory.value)))
+            .unwrap_or_else(|| self.below(DEFAULT_CERTIFICATES_DIR));
+        self.check_certificates(&certificates)?;
+        // kubeadm's constant, wherever the configuration has the certificates. Only the flag moves it.
+        let kubeconfigs = match (&self.kubeconfigs, &self.certificates) {
+            (Some(kubeconfigs), _) => kubeconfigs.clone(),
+            (None, Some(certificates)) => {
+                certificates.parent().unwrap_or(certificates).to_path_buf()
+            }
+            (None, None) => self.below(DEFAULT_KUBECONFIGS),
+        };
+        let kubelet = self
+            .kubelet
+            .clone()
+            .or_else(|| self.kubelet_of(given))
+            .unwrap_or_else(|| self.below(KUBELET));
+        Ok(Layout {
+            certificates,
+            kubeconfigs,
+            kubelet,
+            rootfs: self.rootfs.clone(),
+        })
+    }
+
+    /// Completes a layout with what was recorded in it.
+    pub(super) fn apply_record(
+        &self,
+        layout: &mut Layout,
+        given: &Settings,
+        recorded: &Settings,
+    ) -> Result<()> {
+        let is_given = self.certificates.is_some() || given.certificates_dir.is_some();
+        if let (false, Some(directory)) = (is_given, &recorded.certificates_dir) {
+            // A tree that was copied or moved goes before the place that it once had.
+            let beside = layout.kubeconfigs.join("pki");
+            layout.certificates = match self.kubeconfigs.is_some() && beside.is_dir() {
+                true => beside,
+                false => self.below(&directory.value),
+            };
+            self.check_certificates(&layout.certificates)?;
+        }
+        if let (None, None, Some(kubelet)) = (
+            &self.kubelet,
+            self.kubelet_of(given),
+            self.kubelet_of(recorded),
+        ) {
+            layout.kubelet = kubelet;
+        }
+        Ok(())
+    }
+
+    /// Returns the certificate directory that was typed, as the configuration names it; none if that cannot be written in YAML.
+    pub(super) fn typed_certificates(&self) -> Option<String> {
+        let typed = self.certificates.as_ref()?;
+        let below = match &self.rootfs {
+            Some(rootfs) => Path::new("/").join(typed.strip_prefix(rootfs).ok()?),
+            None => typed.clone(),
+        };
+        below.to_str().map(str::to_owned)
+    }
+
+    fn kubelet_of(&self, settings: &Settings) -> Option<PathBuf> {
+        let directory = settings.kubelet_cert_dir.as_ref()?;
+        Some(self.below(&directory.value))
+    }
+
+    /// Returns a path that was not typed on the command line, below the root directory.
+    fn below(&self, path: &str) -> PathBuf {
+        let path = Path::new(path);
+        match &self.rootfs {
+            Some(rootfs) if !path.starts_with(rootfs) => {
+                rootfs.join(path.strip_prefix("/").unwrap_or(path))
+            }
+            _ => path.to_path_buf(),
+        }
+    }
+
+    fn check_certificates(&self, certificates: &Path) -> Result<()> {
+        let below = match &self.rootfs {
+            Some(rootfs) => {
+                Path::new("/").join(certificates.strip_prefix(rootfs).unwrap_or(certificates))
+            }
+            None => certificates.to_path_buf(),
+        };
+        if SYSTEM_DIRECTORIES
+            .iter()
+            .any(|system| Path::new(system) == below)
+        {
+            return Err(Invalid::new(format!(
+                "the certificate directory `{}` is a directory of the system",
+                below.display()
+            ))
+            .with_hint(
+                "give the certificates a directory of their own, such as /etc/kubernetes/pki",
+            )
+            .into());
+        }
+        Ok(())
+    }
+}
+
+/// Returns a typed path as one below `--rootfs`; it may have been reached by another way.
+fn below_rootfs(flag: &str, path: &Path, rootfs: &Path) -> Result<PathBuf> {
+    if path.starts_with(rootfs) {
+        return Ok(path.to_path_buf());
+    }
+    match real(path)?.strip_prefix(real(rootfs)?) {
+        Ok(below) => Ok(rootfs.join(below)),
+        Err(_) => {
+            let message = format!(
+                "{flag} `{}` is not below --rootfs `{}`",
+                path.display(),
+                rootfs.display()
+            );
+            Cli::command()
+                .error(ErrorKind::ArgumentConflict, message)
+                .exit()
+        }
+    }
+}
+
+/// Returns a path without links, as far as it exists.
+fn real(path: &Path) -> Result<PathBuf> {
+    Ok(match Position::machine()?.resolve(path, Links::Trusted)? {
+        Destination::Directory(position) => position.path_from_root(),
+        Destination::File(position, name) => position.path_from_root().join(name),
+        Destination::Missing(position, names) => position
+            .path_from_root()
+            .join(names.iter().collect::<PathBuf>()),
+    })
+}

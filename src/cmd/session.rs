@@ -1,0 +1,306 @@
+//! A run over one tree: opens it and its configuration once, and carries out what a command plans.
+//!
+//! Linear, for every command that writes: lock, read ([`Session::begin`]), plan (the command), then check, issue and commit
+//! ([`Run::commit`]). A dry run goes the same way without the lock and stops after the check. A command that only reads uses
+//! [`Session::read`].
+
+use std::rc::Rc;
+
+use anyhow::Result;
+use zeroize::Zeroizing;
+
+use super::Console;
+use super::console::Bar;
+use super::interrupts::Interrupts;
+use super::target::Target;
+use crate::catalog::Row;
+use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs, WriteArgs};
+use crate::execute::{self, Issued, issue};
+use crate::plan::{Make, Plan};
+use crate::store::generations::Change;
+use crate::store::outcome::{Committed, Restricted, TransactionError, TreeState};
+use crate::store::transaction::Transaction;
+use crate::store::{preconditions, recovery};
+use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::journal::Direction;
+use crate::tree::layout::{self, Access, TreePath};
+use crate::tree::overlay::Tree;
+use crate::tree::places::Places;
+
+/// How often a tree is read again while another run changes it.
+const MAX_READINGS: usize = 10;
+
+/// A tree with what is declared about it.
+pub(super) struct Session<'a> {
+    console: &'a Console,
+    pub(super) target: Target,
+}
+
+/// What a tree holds.
+pub(super) struct Reading {
+    pub(super) tree: Tree,
+    pub(super) inventory: Inventory,
+    pub(super) places: Rc<Places>,
+}
+
+/// A run that is going to write, or to say what it would write.
+pub(super) struct Run<'a> {
+    console: &'a Console,
+    command: String,
+    keep: usize,
+    /// None in a dry run.
+    transaction: Option<Transaction>,
+    interrupts: Interrupts,
+    pub(super) reading: Reading,
+    pub(super) target: Target,
+}
+
+/// What became of a plan.
+pub(super) enum Outcome {
+    /// There was nothing to write.
+    Nothing(Plan),
+    /// It would be carried out; these files would be readable to fewer users.
+    DryRun(Plan, Vec<Restricted>),
+    /// It was carried out.
+    Done(Box<Done>),
+}
+
+/// A plan that was carried out.
+pub(super) struct Done {
+    pub(super) plan: Plan,
+    pub(super) issued: Issued,
+    pub(super) committed: Committed,
+}
+
+impl<'a> Session<'a> {
+    /// Finds the tree and what is declared about it.
+    pub(super) fn open(
+        tree: &TreeArgs,
+        config: &ConfigArgs,
+        cluster: &ClusterArgs,
+        console: &'a Console,
+    ) -> Result<Session<'a>> {
+        let target = Target::find(tree, config, cluster)?;
+        Ok(Session { console, target })
+    }
+
+    /// Finds a tree for a command that needs no configuration but to find it.
+    pub(super) fn open_tree(tree: &TreeArgs, console: &'a Console) -> Result<Session<'a>> {
+        Session::open(
+            tree,
+            &ConfigArgs::default(),
+            &ClusterArgs::default(),
+            console,
+        )
+    }
+
+    /// Reads the tree for a command that does not write. It takes no lock: while another run writes, it reads again until the
+    /// tree did not change meanwhile.
+    pub(super) fn read(&self, depth: &dyn Fn(&Row) -> Depth) -> Result<Reading> {
+        if let Some(error) = &self.target.record_error {
+            self.console.warn(&format!("{error:#}"));
+        }
+        let mut readings = 0;
+        loop {
+            let places = Rc::new(Places::new(&self.target.layout));
+            let tree = Tree::over(&places)?;
+            let before = tree.stamp();
+            let inventory = Inventory::read(&tree, depth);
+            readings += 1;
+            if readings == MAX_READINGS || tree.stamp() == before {
+                return Ok(Reading {
+                    tree,
+                    inventory,
+                    places,
+                });
+            }
+        }
+    }
+
+    /// Takes the lock, recovers what a killed run left, and reads the tree.
+    pub(super) fn begin(
+        self,
+        command: &str,
+        write: &WriteArgs,
+        depth: &dyn Fn(&Row) -> Depth,
+    ) -> Result<Run<'a>> {
+        let interrupts = Interrupts::register()?;
+        let Session {
+            console,
+            mut target,
+        } = self;
+        let (transaction, places) = match write.dry_run {
+            true => (None, rehearse(&target, console)?),
+            false => {
+                let transaction = Transaction::begin(&target.layout, command, console.now)?;
+                say_recovered(&transaction, console);
+                let places = Rc::clone(transaction.places());
+                (Some(transaction), places)
+            }
+        };
+        places.judge_tree().map_err(refused)?;
+        places.check_access().map_err(refused)?;
+        let tree = Tree::over(&places)?;
+        // Another run may have recorded another one before this one had the lock.
+        target.read_record(&tree);
+        let inventory = Inventory::read(&tree, depth);
+        Ok(Run {
+            console,
+            command: command.to_owned(),
+            keep: write.keep,
+            transaction,
+            interrupts,
+            reading: Reading {
+                tree,
+                inventory,
+                places,
+            },
+            target,
+        })
+    }
+}
+
+/// Looks whether a run could begin, without the lock.
+fn rehearse(target: &Target, console: &Console) -> Result<Rc<Places>> {
+    let places = Rc::new(Places::new(&target.layout));
+    if let Some(pending) = recovery::rehearse(&places).map_err(refused)? {
+        console.note(&format!(
+            "a commit of `pki {}` is pending and would be {} first",
+            pending.command,
+            match pending.direction {
+                Direction::Commit => "finished",
+                Direction::Undo => "undone",
+            }
+        ));
+    }
+    Ok(places)
+}
+
+fn say_recovered(transaction: &Transaction, console: &Console) {
+    let Some(recovered) = transaction.recovered() else {
+        return;
+    };
+    let command = &recovered.command;
+    console.warn(&match recovered.direction {
+        Direction::Commit => {
+            format!("an earlier `pki {command}` was cut off after its commit; it is finished now")
+        }
+        Direction::Undo => {
+            format!("an earlier `pki {command}` failed and was cut off; it is undone now")
+        }
+    });
+}
+
+/// An error before anything was written.
+fn refused(error: crate::fs::file::FileError) -> TransactionError {
+    TransactionError::before_commit(error)
+}
+
+impl Run<'_> {
+    /// Makes this the run of a rollback, which is called by that name in journal and history.
+    pub(super) fn roll_back(&mut self, command: String, change: Change) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.set_command(&command);
+            transaction.record_rollback(change);
+        }
+        self.command = command;
+    }
+
+    /// Carries a plan out, all or nothing; or, in a dry run, checks that it could be.
+    pub(super) fn commit(mut self, plan: Plan) -> Result<Outcome> {
+        let written = written(&plan);
+        let places = Rc::clone(&self.reading.places);
+        if written.is_empty() {
+            self.warn_of_directories();
+            return Ok(Outcome::Nothing(plan));
+        }
+        let files: Vec<_> = written.iter().map(|(file, _)| file.clone()).collect();
+        preconditions::check(&places, &files).map_err(refused)?;
+        self.warn_of_directories();
+        let Some(transaction) = self.transaction.take() else {
+            let restricted = preconditions::restricted(&places, &written).map_err(refused)?;
+            return Ok(Outcome::DryRun(plan, restricted));
+        };
+        let issued = self.issue(&plan)?;
+        let (issued, committed) = self.write(transaction, &plan, issued)?;
+        for generation in &committed.dropped {
+            self.console.note(&format!(
+                "removed generation {generation}: {} are kept",
+                self.keep
+            ));
+        }
+        for warning in &committed.warnings {
+            self.console.warn(warning);
+        }
+        Ok(Outcome::Done(Box::new(Done {
+            plan,
+            issued,
+            committed,
+        })))
+    }
+
+    fn warn_of_directories(&self) {
+        for warning in self.reading.places.warnings() {
+            self.console.warn(&warning);
+        }
+    }
+
+    fn issue(&self, plan: &Plan) -> Result<Issued> {
+        let bar = Bar::new(self.interrupts.clone());
+        let issued = issue(plan, &self.reading.inventory, self.console.now, &bar);
+        bar.finish();
+        issued.map_err(|error| match self.interrupts.signal() {
+            Some(signal) if error.is::<execute::Interrupted>() => {
+                TransactionError::Interrupted { signal }.into()
+            }
+            _ => error.context(TreeState::Unchanged),
+        })
+    }
+
+    fn write(
+        &self,
+        mut transaction: Transaction,
+        plan: &Plan,
+        mut issued: Issued,
+    ) -> Result<(Issued, Committed)> {
+        let ledger =
+            issued.ledger_entries(&self.reading.inventory, &self.command, self.console.now);
+        for file in issued.rows.iter_mut().flat_map(|row| &mut row.files) {
+            let bytes = std::mem::take(&mut file.bytes);
+            transaction.write(file.file.clone(), bytes, file.access);
+        }
+        if let Some(text) = &plan.record {
+            let bytes = Zeroizing::new(text.clone().into_bytes());
+            transaction.write(layout::recorded_configuration(), bytes, Access::Private);
+        }
+        if !ledger.is_empty() {
+            transaction.append_to_ledger(&ledger)?;
+        }
+        transaction.keep_generations(self.keep);
+        let committed = transaction.commit(&|| self.interrupts.signal())?;
+        Ok((issued, committed))
+    }
+}
+
+/// Returns the files that a plan writes.
+fn written(plan: &Plan) -> Vec<(TreePath, Access)> {
+    let mut written = Vec::new();
+    for (row, make, _) in plan.made() {
+        written.extend(
+            layout::files(row)
+                .into_iter()
+                .filter(|(file, _)| match make {
+                    Make::Restore { files } => files.iter().any(|(restored, _)| restored == file),
+                    Make::Leaf(_) if make.new_key().is_none() => {
+                        Some(file) != layout::key_file(row).as_ref()
+                    }
+                    Make::ServiceAccountPublic => Some(file) != layout::key_file(row).as_ref(),
+                    _ => true,
+                }),
+        );
+    }
+    if plan.record.is_some() {
+        written.push((layout::recorded_configuration(), Access::Private));
+    }
+    written
+}

@@ -1,0 +1,85 @@
+//! Extended attributes and ACL of a file that is replaced, carried over to the new one.
+
+use std::ffi::{CStr, CString};
+use std::fs::File;
+
+use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr};
+
+use super::acl::{ACCESS, Acl};
+use crate::util::escape::escaped;
+
+/// These say something about the old bytes, which the new ones must not claim: signatures of integrity (IMA, EVM), and
+/// capabilities.
+const NOT_CARRIED_OVER: [&str; 3] = ["security.ima", "security.evm", "security.capability"];
+
+/// The kernel's limits: `XATTR_LIST_MAX` and `XATTR_SIZE_MAX`.
+const MAX_SIZE: usize = 64 * 1024;
+
+/// The extended attributes of a file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Extended {
+    attributes: Vec<(CString, Vec<u8>)>,
+    acl: Option<Acl>,
+}
+
+impl Extended {
+    /// Reads the attributes of an open file. A file system that has none gives none.
+    pub(crate) fn read(file: &File) -> Extended {
+        let mut extended = Extended::default();
+        for name in names(file) {
+            let Ok(text) = name.to_str() else { continue };
+            if NOT_CARRIED_OVER.contains(&text) {
+                continue;
+            }
+            let Some(value) = value(file, &name) else {
+                continue;
+            };
+            match text {
+                ACCESS => extended.acl = Acl::parse(&value),
+                _ => extended.attributes.push((name, value)),
+            }
+        }
+        extended
+    }
+
+    /// Gives the attributes to a new file that is still empty. Returns the names of those that could not be set. The ACL
+    /// grants no more than `mode` does.
+    pub(crate) fn apply(&self, file: &File, mode: u32) -> Vec<String> {
+        let mut failed = Vec::new();
+        for (name, wanted) in &self.attributes {
+            // A label that the policy gives to new files by itself need not be set, and not everybody may set it.
+            let is_set = value(file, name).is_some_and(|value| value == *wanted);
+            if !is_set && fsetxattr(file, name.as_c_str(), wanted, XattrFlags::empty()).is_err() {
+                failed.push(escaped(&name.to_string_lossy()));
+            }
+        }
+        match &self.acl {
+            Some(acl) => {
+                let value = acl.restricted_to(mode).to_bytes();
+                if fsetxattr(file, ACCESS, &value, XattrFlags::empty()).is_err() {
+                    failed.push(ACCESS.to_owned());
+                }
+            }
+            // The directory's default ACL must not let in whom the old file did not.
+            None => _ = fremovexattr(file, ACCESS),
+        }
+        failed
+    }
+}
+
+fn names(file: &File) -> Vec<CString> {
+    let mut list = Vec::with_capacity(MAX_SIZE);
+    if flistxattr(file, rustix::buffer::spare_capacity(&mut list)).is_err() {
+        return Vec::new();
+    }
+    list.split_inclusive(|byte| *byte == 0)
+        .filter_map(|name| CStr::from_bytes_with_nul(name).ok())
+        .map(CStr::to_owned)
+        .collect()
+}
+
+fn value(file: &File, name: &CStr) -> Option<Vec<u8>> {
+    let mut value = Vec::with_capacity(MAX_SIZE);
+    fgetxattr(file, name, rustix::buffer::spare_capacity(&mut value)).ok()?;
+    Some(value)
+}

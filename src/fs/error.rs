@@ -1,0 +1,132 @@
+//! A failed file operation, in words for people.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use rustix::io::Errno;
+
+use crate::util::escape::escaped;
+
+/// A failed file operation: what was being done to which file, and why it failed.
+#[derive(Debug)]
+pub struct FileError {
+    /// What was being done: `reading`, `writing`.
+    pub doing: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// Why it failed.
+    pub reason: Reason,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Why a file operation failed.
+#[derive(Debug)]
+pub enum Reason {
+    /// The system refused.
+    Io(io::Error),
+    /// The file is not what is expected there.
+    Unexpected(String),
+}
+
+impl FileError {
+    pub(crate) fn io<E: Into<io::Error>>(
+        doing: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(E) -> FileError {
+        let path = path.into();
+        move |error| FileError {
+            doing,
+            path,
+            reason: Reason::Io(error.into()),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn unexpected(
+        doing: &'static str,
+        path: impl Into<PathBuf>,
+        what: impl Into<String>,
+    ) -> FileError {
+        FileError {
+            doing,
+            path: path.into(),
+            reason: Reason::Unexpected(what.into()),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> FileError {
+        FileError {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+
+    /// Returns whether this user may not do what was tried.
+    pub fn is_permission_denied(&self) -> bool {
+        matches!(&self.reason, Reason::Io(error) if error.kind() == io::ErrorKind::PermissionDenied)
+    }
+
+    /// Returns whether the file does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(&self.reason, Reason::Io(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Returns whether the system refused, and not what was found there.
+    pub(crate) fn is_io(&self) -> bool {
+        matches!(self.reason, Reason::Io(_))
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display().to_string();
+        write!(f, "{} `{}`: ", self.doing, escaped(&path))?;
+        match &self.reason {
+            Reason::Io(error) => f.write_str(&describe(error)),
+            Reason::Unexpected(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for FileError {}
+
+/// Returns the text of a system error in lower case and without its number.
+pub(crate) fn describe(error: &io::Error) -> String {
+    if Errno::from_io_error(error) == Some(Errno::ACCESS) {
+        return match rustix::process::geteuid().is_root() {
+            true => "permission denied",
+            false => "permission denied; run as root",
+        }
+        .to_owned();
+    }
+    let text = error.to_string();
+    let text = text
+        .rfind(" (os error ")
+        .and_then(|end| text.get(..end))
+        .unwrap_or(&text);
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(characters).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn system_errors_are_lower_case_and_have_no_number() {
+        for (errno, text) in [
+            (Errno::NOSPC, "no space left on device"),
+            (Errno::ROFS, "read-only file system"),
+            (Errno::PERM, "operation not permitted"),
+        ] {
+            assert_eq!(describe(&errno.into()), text);
+        }
+        let denied = describe(&Errno::ACCESS.into());
+        assert!(denied.starts_with("permission denied"), "{denied}");
+    }
+}

@@ -1,0 +1,132 @@
+//! Who else could change what is in a directory: judged on the open descriptor, by owner, mode and ACL.
+//!
+//! What another user or a group of people may change is written in with a warning: who gave it to them trusts them (kubespray
+//! gives `/etc/kubernetes` to a user `kube`). Where everybody can write, or somebody whom only an ACL names, nothing is
+//! written. In a sticky directory such as `/tmp` nobody can rename the entries of others, so it may stand above a tree.
+
+use std::path::PathBuf;
+
+use super::acl::{ACCESS, Acl, Named};
+use super::directory::Directory;
+use super::error::FileError;
+
+/// What a directory is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum DirectoryUse {
+    /// It is above a directory of the tree.
+    Above,
+    /// Files are written in it.
+    Written,
+}
+
+/// Who else can change what is in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writers {
+    /// Its owner, another user.
+    Owner { uid: u32 },
+    /// Its owning group.
+    Group { gid: u32, mode: u32 },
+    /// Everybody.
+    Everybody { mode: u32 },
+    /// A user or group that its ACL names.
+    Acl(Named),
+}
+
+/// A directory that somebody else can change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SharedDirectory {
+    pub(crate) path: PathBuf,
+    pub(crate) writers: Writers,
+}
+
+impl Writers {
+    /// Returns whether nothing is written there.
+    pub(crate) fn is_refused(self) -> bool {
+        matches!(self, Writers::Everybody { .. } | Writers::Acl(_))
+    }
+
+    /// Says who they are and what they can do.
+    pub(crate) fn describe(self) -> String {
+        match self {
+            Writers::Owner { uid } => {
+                format!("it belongs to user {uid}, who can replace every file in it")
+            }
+            Writers::Group { gid, mode } => {
+                format!("group {gid} can write in it: mode {mode:04o}")
+            }
+            Writers::Everybody { mode } => {
+                format!("everybody can write in it: mode {mode:04o}, want 0755 or stricter")
+            }
+            Writers::Acl(Named::User(uid)) => format!("its ACL lets user {uid} write in it"),
+            Writers::Acl(Named::Group(gid)) => format!("its ACL lets group {gid} write in it"),
+        }
+    }
+}
+
+impl SharedDirectory {
+    /// Returns the refusal to write there.
+    pub(crate) fn refusal(&self) -> FileError {
+        let path = self.path.display();
+        let hint = match self.writers {
+            Writers::Acl(Named::User(uid)) => format!("setfacl -x u:{uid} {path}"),
+            Writers::Acl(Named::Group(gid)) => format!("setfacl -x g:{gid} {path}"),
+            _ => format!("chmod go-w {path}"),
+        };
+        FileError::unexpected("opening the directory", &self.path, self.writers.describe())
+            .with_hint(hint)
+    }
+}
+
+/// Returns whether a user is root or the one that this process acts for.
+pub(crate) fn is_trusted(uid: u32) -> bool {
+    uid == 0 || uid == rustix::process::geteuid().as_raw()
+}
+
+/// Returns who else can change what is in a directory; of several, those that are refused.
+pub(crate) fn judge(directory: &Directory, used: DirectoryUse) -> Option<SharedDirectory> {
+    let attributes = directory.attributes();
+    let (mode, uid, gid) = (attributes.mode, attributes.uid, attributes.gid);
+    let is_sticky = mode & 0o1000 != 0 && used == DirectoryUse::Above;
+    let shared = |writers| {
+        Some(SharedDirectory {
+            path: directory.path().to_path_buf(),
+            writers,
+        })
+    };
+    let mut group_may_write = mode & 0o020 != 0;
+    if !is_sticky {
+        if mode & 0o002 != 0 {
+            return shared(Writers::Everybody { mode });
+        }
+        // The mask of an ACL is shown in the group bits: without them, nobody whom it names may write.
+        if let Some(acl) = group_may_write.then(|| acl_of(directory)).flatten() {
+            let is_other = |named: &Named| !matches!(named, Named::User(uid) if is_trusted(*uid));
+            if let Some(named) = acl.named_writers().find(is_other) {
+                return shared(Writers::Acl(named));
+            }
+            group_may_write = acl.owning_group_may_write();
+        }
+    }
+    if !is_trusted(uid) {
+        return shared(Writers::Owner { uid });
+    }
+    // A group of one's own is no other one, above the tree.
+    let is_own_group = [0, rustix::process::getegid().as_raw()].contains(&gid);
+    if group_may_write && !is_sticky && !(is_own_group && used == DirectoryUse::Above) {
+        return shared(Writers::Group { gid, mode });
+    }
+    None
+}
+
+/// Returns the ACL of a directory. One that this user may not list is judged by its mode alone.
+fn acl_of(directory: &Directory) -> Option<Acl> {
+    let mut value = Vec::with_capacity(64 * 1024);
+    let descriptor = directory.readable().ok()?;
+    rustix::fs::fgetxattr(
+        descriptor,
+        ACCESS,
+        rustix::buffer::spare_capacity(&mut value),
+    )
+    .ok()?;
+    Acl::parse(&value)
+}

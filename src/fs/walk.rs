@@ -1,0 +1,414 @@
+//! Resolves paths component by component over open descriptors, as in a chroot: see the head of `fs`.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::directory::Directory;
+use super::error::FileError;
+use super::ownership::is_trusted;
+
+/// How many links may follow one another; Linux follows 40.
+const MAX_LINKS: usize = 40;
+
+const DOING: &str = "opening the directory";
+
+/// A directory with all that were gone through to reach it.
+#[derive(Clone, Debug)]
+pub(crate) struct Position {
+    /// From the root of the walk down to the directory.
+    stack: Vec<Arc<Directory>>,
+    /// Directories that are not above it: those above the root of the walk, and those that held a link that was followed.
+    passed: Vec<Arc<Directory>>,
+}
+
+/// Where a path leads.
+#[derive(Debug)]
+pub(crate) enum Destination {
+    /// To a directory.
+    Directory(Position),
+    /// To something else, of that name in a directory.
+    File(Position, OsString),
+    /// To nothing: from the last directory that exists, these names are missing.
+    Missing(Position, Vec<OsString>),
+}
+
+/// Which links a walk follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Links {
+    /// Those that root or the user owns: another user could make theirs lead anywhere, at any time.
+    Trusted,
+    /// All: the caller looks where they have led.
+    Any,
+}
+
+impl Position {
+    /// Opens the root directory of this machine.
+    pub(crate) fn machine() -> Result<Position, FileError> {
+        let root = Path::new("/");
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let descriptor =
+            rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, root, flags, Mode::empty()))
+                .map_err(FileError::io(DOING, root))?;
+        let status = rustix::fs::fstat(&descriptor).map_err(FileError::io(DOING, root))?;
+        Ok(Position {
+            stack: vec![Arc::new(Directory::new(
+                descriptor,
+                root.to_path_buf(),
+                &status,
+            ))],
+            passed: Vec::new(),
+        })
+    }
+
+    /// Makes this directory the root of further walks: `..` and absolute links do not leave it.
+    pub(crate) fn into_root(mut self) -> Position {
+        if let Some(root) = self.stack.pop() {
+            self.passed.append(&mut self.stack);
+            self.stack.push(root);
+        }
+        self
+    }
+
+    /// Returns the directory.
+    pub(crate) fn directory(&self) -> Result<&Arc<Directory>, FileError> {
+        self.stack
+            .last()
+            .ok_or_else(|| FileError::unexpected(DOING, "/", "the walk has no root"))
+    }
+
+    /// Returns every directory in which somebody could have led the walk elsewhere.
+    pub(crate) fn above(&self) -> impl Iterator<Item = &Arc<Directory>> {
+        let (_, above) = self.stack.split_last().unzip();
+        self.passed.iter().chain(above.unwrap_or_default())
+    }
+
+    /// Returns the path of this directory below that one, if it is there.
+    pub(crate) fn below(&self, directory: &Directory) -> Option<PathBuf> {
+        let depth = self
+            .stack
+            .iter()
+            .position(|held| held.id() == directory.id())?;
+        let names = self.stack.get(depth + 1..)?;
+        names.iter().map(|held| held.path().file_name()).collect()
+    }
+
+    /// Returns the path of this directory below the root of the walk.
+    pub(crate) fn path_from_root(&self) -> PathBuf {
+        let names = self.stack.iter().skip(1);
+        Path::new("/").join(
+            names
+                .filter_map(|held| held.path().file_name())
+                .collect::<PathBuf>(),
+        )
+    }
+
+    /// Goes down to a directory in this one, which was just made.
+    pub(crate) fn enter(&self, name: &OsStr) -> Result<Position, FileError> {
+        let directory = self.directory()?.open_directory(name)?;
+        let mut below = self.clone();
+        below.stack.push(Arc::new(directory));
+        Ok(below)
+    }
+
+    /// Resolves a path; a relative one starts here.
+    pub(crate) fn resolve(&self, path: &Path, links: Links) -> Result<Destination, FileError> {
+        let mut walk = Walk {
+            position: self.clone(),
+            pending: VecDeque::new(),
+            links,
+            followed: 0,
+        };
+        walk.push(path);
+        while let Some(part) = walk.pending.pop_front() {
+            if let Some(destination) = walk.step(part)? {
+                return Ok(destination);
+            }
+        }
+        Ok(Destination::Directory(walk.position))
+    }
+}
+
+/// A step of a walk.
+enum Part {
+    Root,
+    Up,
+    Name(OsString),
+}
+
+struct Walk {
+    position: Position,
+    pending: VecDeque<Part>,
+    links: Links,
+    followed: usize,
+}
+
+impl Walk {
+    /// Puts the components of a path in front of those that are still to go.
+    fn push(&mut self, path: &Path) {
+        for component in path.components().rev() {
+            match component {
+                Component::RootDir => self.pending.push_front(Part::Root),
+                Component::ParentDir => self.pending.push_front(Part::Up),
+                Component::Normal(name) => self.pending.push_front(Part::Name(name.to_owned())),
+                Component::CurDir | Component::Prefix(_) => {}
+            }
+        }
+    }
+
+    /// Takes one step. Returns where the walk ends, if it is not a directory.
+    fn step(&mut self, part: Part) -> Result<Option<Destination>, FileError> {
+        let name = match part {
+            Part::Root => {
+                self.position.stack.truncate(1);
+                return Ok(None);
+            }
+            Part::Up => {
+                let depth = self.position.stack.len().saturating_sub(1).max(1);
+                self.position.stack.truncate(depth);
+                return Ok(None);
+            }
+            Part::Name(name) => name,
+        };
+        let directory = Arc::clone(self.position.directory()?);
+        let path = directory.path().join(&name);
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = rustix::io::retry_on_intr(|| {
+            rustix::fs::openat(directory.descriptor(), &name, flags, Mode::empty())
+        });
+        let descriptor = match opened {
+            Ok(descriptor) => descriptor,
+            Err(Errno::NOENT) => return self.missing(name, &path).map(Some),
+            Err(error) => return Err(FileError::io("reading", path)(error)),
+        };
+        let status = rustix::fs::fstat(&descriptor).map_err(FileError::io("reading", &path))?;
+        match FileType::from_raw_mode(status.st_mode) {
+            FileType::Directory => {
+                let entered = Directory::new(descriptor, path, &status);
+                self.position.stack.push(Arc::new(entered));
+                Ok(None)
+            }
+            FileType::Symlink => {
+                let target = rustix::fs::readlinkat(&descriptor, "", Vec::new())
+                    .map_err(FileError::io("following the link", &path))?;
+                self.follow(directory, &path, status.st_uid, target.into_bytes())?;
+                Ok(None)
+            }
+            _ if self.pending.is_empty() => {
+                let position = self.position.clone();
+                Ok(Some(Destination::File(position, name)))
+            }
+            _ => Err(FileError::unexpected(
+                DOING,
+                path,
+                "it is a file, want a directory",
+            )),
+        }
+    }
+
+    fn follow(
+        &mut self,
+        holder: Arc<Directory>,
+        path: &Path,
+        owner: u32,
+        target: Vec<u8>,
+    ) -> Result<(), FileError> {
+        let refuse = |what: String| Err(FileError::unexpected("following the link", path, what));
+        if self.links == Links::Trusted && !is_trusted(owner) {
+            return refuse(format!(
+                "it belongs to user {owner}, who could make it lead elsewhere"
+            ));
+        }
+        self.followed += 1;
+        if self.followed > MAX_LINKS {
+            return refuse("the links form a circle".to_owned());
+        }
+        self.position.passed.push(holder);
+        self.push(Path::new(&OsString::from_vec(target)));
+        Ok(())
+    }
+
+    fn missing(&mut self, name: OsString, path: &Path) -> Result<Destination, FileError> {
+        let mut names = vec![name];
+        for part in self.pending.drain(..) {
+            match part {
+                Part::Name(name) => names.push(name),
+                // What `..` of a directory that does not exist would be cannot be known.
+                Part::Up | Part::Root => return Err(FileError::io(DOING, path)(Errno::NOENT)),
+            }
+        }
+        Ok(Destination::Missing(self.position.clone(), names))
+    }
+}
+
+/// Returns an absolute path without `.` and `..`: what comes before the last `..` is resolved. Links that come after it stay.
+pub(crate) fn without_parents(path: &Path) -> Result<PathBuf, FileError> {
+    let components: Vec<_> = path.components().collect();
+    let Some(last) = components
+        .iter()
+        .rposition(|component| *component == Component::ParentDir)
+    else {
+        return Ok(components.iter().collect());
+    };
+    let (prefix, rest) = components.split_at(last + 1);
+    let prefix: PathBuf = prefix.iter().collect();
+    match Position::machine()?.resolve(&prefix, Links::Trusted)? {
+        Destination::Directory(position) => Ok(position
+            .path_from_root()
+            .join(rest.iter().collect::<PathBuf>())),
+        Destination::File(..) => Err(FileError::unexpected(
+            DOING,
+            prefix,
+            "it is a file, want a directory",
+        )),
+        Destination::Missing(..) => Err(FileError::io(DOING, prefix)(Errno::NOENT)),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    struct Folder {
+        _directory: TempDir,
+        path: PathBuf,
+    }
+
+    impl Folder {
+        fn new() -> Folder {
+            let directory = TempDir::new().unwrap();
+            let path = directory.path().canonicalize().unwrap();
+            fs::create_dir_all(path.join("root/a/b")).unwrap();
+            fs::create_dir(path.join("outside")).unwrap();
+            fs::write(path.join("root/a/file"), "").unwrap();
+            Folder {
+                _directory: directory,
+                path,
+            }
+        }
+
+        fn link(&self, target: &str, name: &str) {
+            symlink(target, self.path.join(name)).unwrap();
+        }
+
+        fn root(&self) -> Position {
+            let machine = Position::machine().unwrap();
+            match machine
+                .resolve(&self.path.join("root"), Links::Trusted)
+                .unwrap()
+            {
+                Destination::Directory(position) => position.into_root(),
+                other => panic!("{other:?}"),
+            }
+        }
+
+        /// Resolves a path below `root`, and says where it leads, seen from there.
+        fn resolve(&self, path: &str) -> String {
+            match self.root().resolve(Path::new(path), Links::Any) {
+                Ok(Destination::Directory(position)) => {
+                    position.path_from_root().display().to_string()
+                }
+                Ok(Destination::File(position, name)) => {
+                    format!("{} {}", position.path_from_root().display(), name.display())
+                }
+                Ok(Destination::Missing(position, names)) => {
+                    format!("{} lacks {names:?}", position.path_from_root().display())
+                }
+                Err(error) => error.to_string().replace(self.path.to_str().unwrap(), ""),
+            }
+        }
+    }
+
+    #[test]
+    fn a_walk_does_not_leave_its_root() {
+        let folder = Folder::new();
+        folder.link("/a", "root/absolute");
+        folder.link("/outside", "root/away");
+        folder.link("../../../../a/b", "root/a/up");
+        for (path, leads_to) in [
+            ("/a/b", "/a/b"),
+            ("a/../a/b", "/a/b"),
+            ("../../..", "/"),
+            ("/absolute/b", "/a/b"),
+            ("/a/up", "/a/b"),
+            ("/away/x", "/ lacks [\"outside\", \"x\"]"),
+            ("/a/file", "/a file"),
+            ("/a/c/d", "/a lacks [\"c\", \"d\"]"),
+        ] {
+            assert_eq!(folder.resolve(path), leads_to, "{path}");
+        }
+    }
+
+    #[test]
+    fn links_in_a_circle_and_files_in_the_way_are_errors() {
+        let folder = Folder::new();
+        folder.link("loop", "root/loop");
+        for (path, message) in [
+            (
+                "/loop",
+                "following the link `/root/loop`: the links form a circle",
+            ),
+            (
+                "/a/file/x",
+                "opening the directory `/root/a/file`: it is a file, want a directory",
+            ),
+            (
+                "/c/../a",
+                "opening the directory `/root/c`: no such file or directory",
+            ),
+        ] {
+            assert_eq!(folder.resolve(path), message, "{path}");
+        }
+    }
+
+    /// What becomes a link after it was resolved leads nowhere: the descriptor is used.
+    #[test]
+    fn a_resolved_directory_stays_the_same_one_whatever_its_path_becomes() {
+        let folder = Folder::new();
+        let Destination::Directory(position) =
+            folder.root().resolve(Path::new("a"), Links::Any).unwrap()
+        else {
+            panic!("`a` is a directory");
+        };
+        fs::rename(folder.path.join("root/a"), folder.path.join("root/moved")).unwrap();
+        folder.link("../outside", "root/a");
+        position
+            .directory()
+            .unwrap()
+            .create_directory("made", 0o700)
+            .unwrap();
+        assert!(folder.path.join("root/moved/made").is_dir());
+        assert!(!folder.path.join("outside/made").exists());
+    }
+
+    #[test]
+    fn a_path_is_freed_of_parents_and_keeps_its_last_link() {
+        let folder = Folder::new();
+        folder.link("a", "root/link");
+        let path = |name: &str| folder.path.join(name);
+        for (given, wanted) in [
+            ("root/a/b/..", "root/a"),
+            ("root/link/../link", "root/link"),
+            ("root/./a", "root/a"),
+            ("root/a/../new", "root/new"),
+        ] {
+            assert_eq!(
+                without_parents(&path(given)).unwrap(),
+                path(wanted),
+                "{given}"
+            );
+        }
+        assert!(without_parents(&path("root/new/../a")).is_err());
+    }
+}

@@ -1,0 +1,221 @@
+//! The order in which `pki rollback` steps through the generations.
+//!
+//! A tree that was rolled back stands before some generation: the cursor. Another rollback steps from there further back, a
+//! redo forward, as far as to the state before the first rollback. A generation that comes from anything else ends that: it
+//! was made from where the cursor stood, and the generations after that are on a branch that is left.
+
+use super::{Change, Generation};
+
+/// The state that a step leads to: that before a generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step<'a> {
+    /// The generation whose old files, and those of all later ones, come back.
+    pub before: &'a Generation,
+    /// What the new generation has to record.
+    pub change: Change,
+}
+
+/// Returns the step back from where the tree stands; `None` if there is nothing before it.
+pub fn back(generations: &[Generation]) -> Option<Step<'_>> {
+    let before = match cursor(generations) {
+        Some(cursor) => previous(generations, cursor.sequence)?,
+        None => generations.iter().rfind(|kept| !kept.is_rollback())?,
+    };
+    Some(to(before))
+}
+
+/// Returns the step to a generation that is named.
+pub fn to(before: &Generation) -> Step<'_> {
+    let to = Some(before.name.clone());
+    Step {
+        before,
+        change: Change::Rollback { to },
+    }
+}
+
+/// Returns the step forward; `None` if nothing was rolled back since the last other change.
+pub fn forward(generations: &[Generation]) -> Option<Step<'_>> {
+    let cursor = cursor(generations)?;
+    let first_rollback = first_of_last_rollbacks(generations)?;
+    let next = generations
+        .iter()
+        .find(|kept| kept.sequence > cursor.sequence && !kept.is_rollback());
+    Some(match next {
+        Some(next) => to(next),
+        None => Step {
+            before: first_rollback,
+            change: Change::Rollback { to: None },
+        },
+    })
+}
+
+/// Returns the name of the generation that the tree stands before.
+pub(super) fn position(generations: &[Generation]) -> Option<String> {
+    cursor(generations).map(|kept| kept.name.clone())
+}
+
+/// Returns the generation that the tree stands before; `None` if it is in the state that the last change gave it.
+fn cursor(generations: &[Generation]) -> Option<&Generation> {
+    match &generations.last()?.change {
+        Change::Rollback { to: Some(name) } => find(generations, name),
+        Change::Rollback { to: None } | Change::New { .. } => None,
+    }
+}
+
+/// Returns the generation before that one on its branch.
+fn previous(generations: &[Generation], sequence: u64) -> Option<&Generation> {
+    // A change after a rollback goes back to where the rollback had led.
+    let from = generations.iter().find(|kept| kept.sequence == sequence)?;
+    let branch = match &from.change {
+        Change::New {
+            after_rollback_to: Some(name),
+        } => find(generations, name).map_or(sequence, |kept| kept.sequence),
+        _ => sequence,
+    };
+    generations
+        .iter()
+        .rfind(|kept| kept.sequence < branch && !kept.is_rollback())
+}
+
+fn find<'a>(generations: &'a [Generation], name: &str) -> Option<&'a Generation> {
+    generations.iter().find(|kept| kept.name == name)
+}
+
+/// Returns the first of the rollbacks that nothing else has followed.
+fn first_of_last_rollbacks(generations: &[Generation]) -> Option<&Generation> {
+    let last_change = generations.iter().rposition(|kept| !kept.is_rollback());
+    generations.get(last_change.map_or(0, |index| index + 1))
+}
+
+/// Returns the generations to be removed so that `keep` changes are left: the oldest changes, and rollbacks that no step needs.
+/// Rollbacks push no change out.
+pub(super) fn surplus(generations: &[Generation], keep: usize) -> Vec<&Generation> {
+    if keep == 0 {
+        return generations.iter().collect();
+    }
+    let changes: Vec<_> = generations
+        .iter()
+        .filter(|kept| !kept.is_rollback())
+        .collect();
+    let mut surplus: Vec<_> = changes
+        .iter()
+        .take(changes.len().saturating_sub(keep))
+        .copied()
+        .collect();
+    let redo = first_of_last_rollbacks(generations).map(|kept| kept.sequence);
+    let (last, earlier): (Vec<_>, Vec<_>) = generations
+        .iter()
+        .filter(|kept| kept.is_rollback())
+        .partition(|kept| redo.is_some_and(|redo| kept.sequence >= redo));
+    surplus.extend(earlier.iter().take(earlier.len().saturating_sub(keep)));
+    // To redo everything, the first copy of each file that the rollbacks replaced is needed, and the last step.
+    let mut known = Vec::new();
+    for (index, rollback) in last.iter().enumerate() {
+        let new: Vec<_> = rollback
+            .files
+            .iter()
+            .map(|file| &file.file)
+            .filter(|file| !known.contains(file))
+            .collect();
+        if new.is_empty() && index + 1 < last.len() {
+            surplus.push(rollback);
+        }
+        known.extend(new);
+    }
+    surplus
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::store::generations::GenerationFile;
+    use crate::tree::layout::{Root, TreePath};
+
+    fn generation(sequence: u64, change: Change, file: &str) -> Generation {
+        Generation {
+            name: format!("g{sequence}"),
+            sequence,
+            command: "renew all".to_owned(),
+            time: String::new(),
+            certificates: "pki".to_owned(),
+            change,
+            files: vec![GenerationFile {
+                file: TreePath::new(Root::Certificates, file),
+                stored: None,
+            }],
+        }
+    }
+
+    fn new(sequence: u64) -> Generation {
+        let after_rollback_to = None;
+        generation(sequence, Change::New { after_rollback_to }, "apiserver.crt")
+    }
+
+    /// Does a step, and returns the name of the generation that the tree then stands before.
+    fn apply(
+        generations: &mut Vec<Generation>,
+        step: fn(&[Generation]) -> Option<Step<'_>>,
+    ) -> Option<String> {
+        let step = step(generations)?;
+        let (name, change) = (step.before.name.clone(), step.change.clone());
+        let sequence = generations.last().unwrap().sequence + 1;
+        generations.push(generation(sequence, change, "apiserver.crt"));
+        Some(name)
+    }
+
+    #[test]
+    fn rollbacks_step_back_and_redo_steps_forward_to_where_it_began() {
+        let mut generations: Vec<_> = (1..=3).map(new).collect();
+        let mut went = Vec::new();
+        for step in [back, back, back, forward, forward, forward] {
+            went.push(apply(&mut generations, step).unwrap());
+        }
+        assert_eq!(went, ["g3", "g2", "g1", "g2", "g3", "g4"]);
+        assert_eq!(apply(&mut generations, forward), None);
+        assert_eq!(apply(&mut generations, back).unwrap(), "g3");
+        let mut at_the_end = vec![new(1)];
+        apply(&mut at_the_end, back).unwrap();
+        assert_eq!(apply(&mut at_the_end, back), None);
+    }
+
+    #[test]
+    fn another_change_ends_redo_and_goes_back_to_where_it_was_made() {
+        let mut generations: Vec<_> = (1..=3).map(new).collect();
+        apply(&mut generations, back).unwrap();
+        apply(&mut generations, back).unwrap();
+        let after_rollback_to = position(&generations);
+        assert_eq!(after_rollback_to.as_deref(), Some("g2"));
+        generations.push(generation(
+            6,
+            Change::New { after_rollback_to },
+            "apiserver.crt",
+        ));
+        assert_eq!(forward(&generations), None);
+        assert_eq!(apply(&mut generations, back).unwrap(), "g6");
+        assert_eq!(apply(&mut generations, back).unwrap(), "g1");
+    }
+
+    #[test]
+    fn rollbacks_push_no_change_out_and_are_bounded() {
+        let mut generations: Vec<_> = (1..=3).map(new).collect();
+        for step in [back, back, back, forward, forward, forward, back, back] {
+            apply(&mut generations, step).unwrap();
+            let surplus: Vec<_> = surplus(&generations, 3)
+                .iter()
+                .map(|kept| kept.name.clone())
+                .collect();
+            generations.retain(|kept| !surplus.contains(&kept.name));
+        }
+        let names: Vec<_> = generations.iter().map(|kept| kept.name.as_str()).collect();
+        assert_eq!(names, ["g1", "g2", "g3", "g4", "g11"]);
+        let names = |keep| -> Vec<_> {
+            surplus(&generations, keep)
+                .iter()
+                .map(|kept| kept.name.as_str())
+                .collect()
+        };
+        assert_eq!(names(1), ["g1", "g2"]);
+        assert_eq!(names(0).len(), 5);
+    }
+}

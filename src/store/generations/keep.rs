@@ -1,0 +1,295 @@
+//! Writes and removes generations. Removing never descends into a link, and leaves what `pki` has not put there.
+
+use std::ffi::{OsStr, OsString};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+use super::{
+    Change, DIRECTORY, Generation, GenerationFile, Generations, MANIFEST, Manifest, UNFINISHED,
+    VERSION, cursor, list, open,
+};
+use crate::fs::directory::{Directory, Kind, NewAttributes, sync_all};
+use crate::fs::file::FileError;
+use crate::tree::layout::{self, Root, TreePath};
+use crate::tree::places::Places;
+use crate::util::escape::escaped;
+
+/// A generation that is being removed has a name that begins so: whatever is left of it, it is not a generation any more.
+const REMOVED: &str = ".old-";
+
+/// One file that a transaction is about to replace or to make.
+pub struct Replaced<'a> {
+    pub(crate) file: &'a TreePath,
+    pub(crate) old: Option<&'a [u8]>,
+}
+
+/// What a generation is kept of.
+pub(in crate::store) struct Kept<'a> {
+    pub(in crate::store) command: &'a str,
+    pub(in crate::store) now: OffsetDateTime,
+    /// What a rollback records; none for any other change.
+    pub(in crate::store) rollback: Option<&'a Change>,
+}
+
+/// Writes the old files under the unfinished name, durable when this returns. Returns the name that [`finish`] gives it, such
+/// as `20261122T014500Z-renew`.
+pub(in crate::store) fn keep(
+    places: &Places,
+    kept: &Kept<'_>,
+    replaced: &[Replaced<'_>],
+) -> Result<String, FileError> {
+    let state = places.create(Root::State)?;
+    state.create_directory(DIRECTORY, 0o700)?;
+    let generations = state.open_directory(DIRECTORY)?;
+    let own = places.certificates_name()?;
+    let name = free_name(&generations, kept.command, kept.now)?;
+    let mut known = list(&generations)?.all;
+    known.sort_by_key(|generation| generation.sequence);
+    let last = known.last().map_or(0, |generation| generation.sequence);
+    known.retain(|generation| generation.certificates == own);
+    generations.create_directory(UNFINISHED, 0o700)?;
+    let directory = generations.open_directory(UNFINISHED)?;
+    let mut files = Files::default();
+    for Replaced { file, old } in replaced {
+        files.add(&directory, file, *old)?;
+    }
+    let change = kept.rollback.cloned().unwrap_or_else(|| Change::New {
+        after_rollback_to: cursor::position(&known),
+    });
+    let manifest = Manifest {
+        version: VERSION,
+        sequence: last + 1,
+        command: kept.command.to_owned(),
+        time: kept.now.format(&Rfc3339).unwrap_or_default(),
+        certificates: own,
+        change,
+        files: std::mem::take(&mut files.entries),
+    };
+    let path = directory.path().join(MANIFEST);
+    let bytes = serde_json::to_vec_pretty(&manifest)
+        .map_err(|error| FileError::unexpected("writing", path, error.to_string()))?;
+    files.create(&directory, MANIFEST, &bytes)?;
+    sync_all(&files.unsynced)?;
+    directory.sync()?;
+    generations.sync()?;
+    state.sync()?;
+    Ok(name)
+}
+
+#[derive(Default)]
+struct Files {
+    entries: Vec<GenerationFile>,
+    unsynced: Vec<(std::fs::File, std::path::PathBuf)>,
+}
+
+impl Files {
+    fn add(
+        &mut self,
+        directory: &Directory,
+        file: &TreePath,
+        old: Option<&[u8]>,
+    ) -> Result<(), FileError> {
+        let stored = old.map(|_| layout::stored_name(file));
+        if let (Some(stored), Some(old)) = (&stored, old) {
+            self.create(directory, stored, old)?;
+        }
+        self.entries.push(GenerationFile {
+            file: file.clone(),
+            stored,
+        });
+        Ok(())
+    }
+
+    fn create(&mut self, directory: &Directory, name: &str, bytes: &[u8]) -> Result<(), FileError> {
+        let created = directory.create(name, bytes, &NewAttributes::own(0o600))?;
+        self.unsynced
+            .push((created.file, directory.path().join(name)));
+        Ok(())
+    }
+}
+
+/// Returns the name of the generation that a command at `now` leaves; one that is taken gets a number.
+fn free_name(
+    generations: &Directory,
+    command: &str,
+    now: OffsetDateTime,
+) -> Result<String, FileError> {
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+    // The fixed format has no component that a UTC time lacks.
+    let time = now
+        .to_offset(time::UtcOffset::UTC)
+        .format(format)
+        .unwrap_or_default();
+    let word = command.split_whitespace().next().unwrap_or("unknown");
+    let name = format!("{time}-{word}");
+    let mut free = name.clone();
+    let mut number = 1;
+    while generations.kind(&free)?.is_some()
+        || generations.kind(format!("{REMOVED}{free}"))?.is_some()
+    {
+        number += 1;
+        free = format!("{name}-{number}");
+    }
+    Ok(free)
+}
+
+/// Gives the unfinished generation its name, if it is there.
+pub(in crate::store) fn finish(places: &Places, name: &str) -> Result<(), FileError> {
+    let Some(generations) = open(places)? else {
+        return Ok(());
+    };
+    if generations.kind(UNFINISHED)?.is_none() {
+        return Ok(());
+    }
+    generations.rename(UNFINISHED, name)?;
+    generations.sync()
+}
+
+/// Removes the unfinished generation, whose transaction did not happen.
+///
+/// # Errors
+/// If it cannot be removed, so that no other one can be made.
+pub(in crate::store) fn discard(places: &Places) -> Result<(), FileError> {
+    let Some(generations) = open(places)? else {
+        return Ok(());
+    };
+    match remove(&generations, OsStr::new(UNFINISHED))? {
+        None => Ok(()),
+        Some(foreign) => {
+            let path = generations.path().join(UNFINISHED);
+            Err(FileError::unexpected("removing", path, foreign).with_hint("move it away"))
+        }
+    }
+}
+
+/// Removes the directory of the generations if there is none: a transaction that did not happen leaves no trace.
+pub(in crate::store) fn remove_if_empty(places: &Places) {
+    if let Ok(Some(state)) = places.directory(Root::State) {
+        // One that is not empty stays.
+        let _removed = state.remove_directory(DIRECTORY);
+        let _synced = state.sync();
+    }
+}
+
+/// Gives the unfinished generation a name of its own, so that its files can still be restored from.
+pub(in crate::store) fn adopt_unfinished(places: &Places) -> Result<Option<String>, FileError> {
+    let Some(generations) = open(places)? else {
+        return Ok(None);
+    };
+    // A name that it would not be refused under; its own is known only to the journal.
+    let Some(unfinished) = super::manifest(&generations, UNFINISHED, "")? else {
+        return Ok(None);
+    };
+    let time = OffsetDateTime::parse(&unfinished.time, &Rfc3339)
+        .map_err(|error| FileError::unexpected("reading", generations.path(), error.to_string()))?;
+    let name = free_name(&generations, &unfinished.command, time)?;
+    finish(places, &name)?;
+    Ok(Some(name))
+}
+
+/// What pruning did.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    /// The generations that are gone.
+    pub dropped: Vec<String>,
+    /// What could not be removed, with the reason.
+    pub warnings: Vec<String>,
+}
+
+/// Removes all but the last `keep` generations, oldest first, and what is left of half-removed ones. What cannot be removed is
+/// named, and stops nothing.
+pub(in crate::store) fn prune(places: &Places, keep: usize) -> Pruned {
+    let mut pruned = Pruned::default();
+    if let Err(error) = try_prune(places, keep, &mut pruned) {
+        pruned.warnings.push(error.to_string());
+    }
+    pruned
+}
+
+fn try_prune(places: &Places, keep: usize, pruned: &mut Pruned) -> Result<(), FileError> {
+    let Some(directory) = open(places)? else {
+        return Ok(());
+    };
+    let own = places.certificates_name()?;
+    let Generations { mut all, .. } = list(&directory)?;
+    all.retain(|generation| generation.certificates == own);
+    all.sort_by_key(|generation| generation.sequence);
+    for generation in cursor::surplus(&all, keep) {
+        match drop_generation(&directory, generation) {
+            Ok(()) => pruned.dropped.push(generation.name.clone()),
+            Err(error) => pruned.warnings.push(error.to_string()),
+        }
+    }
+    for name in directory.names()? {
+        if !name.as_encoded_bytes().starts_with(REMOVED.as_bytes()) {
+            continue;
+        }
+        let stays = match remove(&directory, &name) {
+            Ok(None) => continue,
+            Ok(Some(foreign)) => foreign,
+            Err(error) => error.to_string(),
+        };
+        let path = directory.path().join(&name).display().to_string();
+        let warning = format!("an old generation stays in `{}`: {stays}", escaped(&path));
+        pruned.warnings.push(warning);
+    }
+    directory.sync()
+}
+
+/// Takes a generation its name, under which it counts as one. What is in it is removed afterwards.
+fn drop_generation(directory: &Directory, generation: &Generation) -> Result<(), FileError> {
+    let removed = format!("{REMOVED}{}", generation.name);
+    match directory.rename(&generation.name, &removed) {
+        // In a lower layer of an overlay no directory can be renamed; files can be removed.
+        Err(error) if is_across_layers(&error) => {
+            let opened = directory.open_directory(&generation.name)?;
+            opened.remove(MANIFEST)?;
+            match remove(directory, OsStr::new(&generation.name))? {
+                None => Ok(()),
+                Some(foreign) => {
+                    let path = directory.path().join(&generation.name);
+                    Err(FileError::unexpected("removing", path, foreign))
+                }
+            }
+        }
+        renamed => renamed,
+    }
+}
+
+fn is_across_layers(error: &FileError) -> bool {
+    use crate::fs::file::Reason;
+    matches!(&error.reason, Reason::Io(error) if error.kind() == std::io::ErrorKind::CrossesDevices)
+}
+
+/// Removes a directory with the files that `pki` has put there. Returns what stays, if something does.
+fn remove(generations: &Directory, name: &OsStr) -> Result<Option<String>, FileError> {
+    match generations.kind(name)? {
+        None => return Ok(None),
+        Some(Kind::Directory) => {}
+        Some(Kind::Link) => return Ok(Some("it is a symbolic link".to_owned())),
+        Some(_) => return Ok(Some("it is not a directory".to_owned())),
+    }
+    let directory = generations.open_directory(name)?;
+    let mut foreign: Vec<OsString> = Vec::new();
+    for file in directory.names()? {
+        let is_own = file
+            .to_str()
+            .is_some_and(|name| name == MANIFEST || layout::is_stored_name(name));
+        if is_own && directory.kind(&file)? == Some(Kind::File) {
+            directory.remove(&file)?;
+        } else {
+            foreign.push(file);
+        }
+    }
+    if let Some(first) = foreign.first() {
+        let first = escaped(&first.to_string_lossy());
+        return Ok(Some(match foreign.len() {
+            1 => format!("`{first}` in it is not of `pki`"),
+            count => format!("{count} entries in it are not of `pki`, among them `{first}`"),
+        }));
+    }
+    generations.remove_directory(name)?;
+    Ok(None)
+}

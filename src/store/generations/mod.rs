@@ -1,0 +1,276 @@
+//! The old files of the last transactions, each in a directory of its own below `.pki/generations`, 0700.
+//!
+//! This module reads them; `keep` writes and removes them, `cursor` knows the order in which a rollback steps through them. A
+//! generation is written under a hidden name and gets its own when its transaction is over. Names that `pki` does not give,
+//! and links, are not opened.
+
+pub mod cursor;
+pub(super) mod keep;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fs::directory::{Directory, Kind, Opened};
+use crate::fs::file::{Contents, FileError, LARGEST_FILE};
+use crate::tree::journal::is_generation_name;
+use crate::tree::layout::{self, Root, TreePath};
+use crate::tree::overlay::Tree;
+use crate::tree::places::Places;
+use crate::util::escape::escaped;
+
+pub use keep::Replaced;
+
+const DIRECTORY: &str = "generations";
+const UNFINISHED: &str = ".new";
+const MANIFEST: &str = "manifest.json";
+
+const VERSION: u32 = 2;
+
+/// The files that one transaction replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generation {
+    /// Its name, which begins with its time.
+    pub name: String,
+    /// Its place in the order of all; the clock may jump, this does not.
+    pub(crate) sequence: u64,
+    /// The command that replaced the files.
+    pub command: String,
+    /// When, RFC 3339.
+    pub time: String,
+    /// The certificate directory that the files belong to.
+    certificates: String,
+    /// What kind of transaction it was.
+    pub change: Change,
+    /// The files, in the order in which they were replaced.
+    pub files: Vec<GenerationFile>,
+}
+
+/// What kind of transaction a generation comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Change {
+    /// It made something new, in a tree that had been rolled back to before that generation, if to any.
+    New {
+        /// The generation.
+        after_rollback_to: Option<String>,
+    },
+    /// It put the tree into the state before that generation; none stands for the state before the first rollback.
+    Rollback {
+        /// The generation.
+        to: Option<String>,
+    },
+}
+
+/// One file of a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenerationFile {
+    /// The file.
+    pub file: TreePath,
+    /// The name of its old bytes in the generation; none if there was no such file before.
+    stored: Option<String>,
+}
+
+impl GenerationFile {
+    /// Returns whether there was such a file before.
+    pub fn existed(&self) -> bool {
+        self.stored.is_some()
+    }
+}
+
+impl Generation {
+    /// Returns whether it comes from a rollback.
+    pub fn is_rollback(&self) -> bool {
+        matches!(self.change, Change::Rollback { .. })
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    version: u32,
+    sequence: u64,
+    command: String,
+    time: String,
+    certificates: String,
+    change: Change,
+    files: Vec<GenerationFile>,
+}
+
+/// The kept generations of a tree.
+#[derive(Debug, Default)]
+pub struct Generations {
+    /// Those that can be read, oldest first.
+    pub all: Vec<Generation>,
+    /// The others, each with the reason.
+    pub unreadable: Vec<FileError>,
+}
+
+impl Generations {
+    /// Reads the kept generations of a tree; one whose transaction is pending counts as kept.
+    ///
+    /// # Errors
+    /// If they cannot be listed.
+    pub(crate) fn read(places: &Places, tree: &Tree) -> Result<Generations, FileError> {
+        let Some(directory) = open(places)? else {
+            return Ok(Generations::default());
+        };
+        let mut generations = list(&directory)?;
+        if let Some(name) = tree.pending_generation() {
+            match manifest(&directory, UNFINISHED, name) {
+                Ok(Some(generation)) => generations.all.push(generation),
+                // It has its name already.
+                Ok(None) => {}
+                Err(error) => generations.unreadable.push(error),
+            }
+        }
+        // Two certificate directories may share their state.
+        let own = places.certificates_name()?;
+        generations
+            .all
+            .retain(|generation| generation.certificates == own);
+        generations
+            .all
+            .sort_by_key(|generation| generation.sequence);
+        Ok(generations)
+    }
+}
+
+/// Reads the old bytes of a file of a generation; `None` if there was no such file before.
+///
+/// # Errors
+/// If they cannot be read.
+pub(crate) fn read(
+    places: &Places,
+    generation: &Generation,
+    file: &GenerationFile,
+) -> Result<Option<Contents>, FileError> {
+    let Some(stored) = &file.stored else {
+        return Ok(None);
+    };
+    let path = places.layout().directory(Root::State).join(DIRECTORY);
+    let gone = || {
+        let path = path.join(&generation.name).join(stored);
+        FileError::unexpected(
+            "reading",
+            path,
+            "the manifest names it, and it does not exist",
+        )
+    };
+    let directory = open(places)?.ok_or_else(gone)?;
+    let name = match directory.kind(&generation.name)? {
+        Some(_) => &generation.name,
+        None => UNFINISHED,
+    };
+    match directory.open_directory(name)?.open_file(stored)? {
+        Opened::File(file) => file.contents(LARGEST_FILE).map(Some),
+        Opened::Missing | Opened::Link => Err(gone()),
+    }
+}
+
+/// Opens the directory of the generations; `None` if there is none.
+fn open(places: &Places) -> Result<Option<Directory>, FileError> {
+    let Some(state) = places.directory(Root::State)? else {
+        return Ok(None);
+    };
+    match state.kind(DIRECTORY)? {
+        Some(_) => state.open_directory(DIRECTORY).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Reads the manifest of every finished generation, whatever certificate directory it belongs to.
+fn list(directory: &Directory) -> Result<Generations, FileError> {
+    let mut generations = Generations::default();
+    for name in directory.names()? {
+        let Some(name) = name.to_str().filter(|name| is_generation_name(name)) else {
+            continue;
+        };
+        match manifest(directory, name, name) {
+            Ok(Some(generation)) => generations.all.push(generation),
+            Ok(None) => {
+                let path = directory.path().join(name);
+                let what = "it has no manifest: it was not removed completely";
+                let error = FileError::unexpected("reading", path, what);
+                generations.unreadable.push(error);
+            }
+            // Another run may just be removing it.
+            Err(error) if error.is_not_found() => {}
+            Err(error) => generations.unreadable.push(error),
+        }
+    }
+    Ok(generations)
+}
+
+/// Reads the manifest in a directory of that name; `None` if there is none.
+fn manifest(
+    generations: &Directory,
+    directory: &str,
+    name: &str,
+) -> Result<Option<Generation>, FileError> {
+    if directory == UNFINISHED && generations.kind(UNFINISHED)? != Some(Kind::Directory) {
+        return Ok(None);
+    }
+    let directory = generations.open_directory(directory)?;
+    let path = directory.path().join(MANIFEST);
+    let bytes = match directory.open_file(MANIFEST)? {
+        Opened::Missing => return Ok(None),
+        Opened::Link => {
+            return Err(FileError::unexpected(
+                "reading",
+                path,
+                "it is a symbolic link",
+            ));
+        }
+        Opened::File(file) => file.contents(LARGEST_FILE)?.bytes,
+    };
+    let refuse = |what: String| FileError::unexpected("reading", &path, what);
+    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| {
+        refuse(format!(
+            "it is not a manifest of this version of `pki`: {error}"
+        ))
+    })?;
+    manifest.check().map_err(refuse)?;
+    Ok(Some(manifest.named(name)))
+}
+
+impl Manifest {
+    /// Trusts no name that is in a manifest: it may come out of an archive.
+    fn check(&self) -> Result<(), String> {
+        if self.version != VERSION {
+            return Err(format!("it has version {}, want {VERSION}", self.version));
+        }
+        for GenerationFile { file, stored } in &self.files {
+            let is_own = layout::is_known(file)
+                && stored
+                    .as_ref()
+                    .is_none_or(|stored| *stored == layout::stored_name(file));
+            if !is_own {
+                let name = escaped(&file.relative);
+                return Err(format!("it names `{name}`, which is not a file of a tree"));
+            }
+        }
+        let (Change::New {
+            after_rollback_to: name,
+        }
+        | Change::Rollback { to: name }) = &self.change;
+        match name {
+            Some(name) if !is_generation_name(name) => Err(format!(
+                "it names `{}`, which is not a generation",
+                escaped(name)
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn named(self, name: &str) -> Generation {
+        Generation {
+            name: name.to_owned(),
+            sequence: self.sequence,
+            command: self.command,
+            time: self.time,
+            certificates: self.certificates,
+            change: self.change,
+            files: self.files,
+        }
+    }
+}

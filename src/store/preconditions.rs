@@ -1,0 +1,101 @@
+//! Whether a transaction would work, as far as that can be told without writing: a dry run asks this, and so does a run before
+//! it makes any key.
+
+use crate::catalog::CATALOG;
+use crate::fs::directory::{Kind, Opened};
+use crate::fs::file::FileError;
+use crate::store::outcome::Restricted;
+use crate::store::staging::has_names;
+use crate::tree::layout::{self, Access, Root, TreePath};
+use crate::tree::places::{Location, Places};
+use crate::tree::source::{Source, Version};
+
+/// Checks that these files can be written.
+///
+/// # Errors
+/// The first thing that would make the transaction fail, or be refused.
+pub(crate) fn check(places: &Places, files: &[TreePath]) -> Result<(), FileError> {
+    places.judge_roots()?;
+    check_not_shared(places, files)?;
+    // The journal is in one, the state in the other.
+    for root in [Root::Certificates, Root::Kubeconfigs, Root::State] {
+        match places.directory(root)? {
+            Some(directory) => directory.check_writable()?,
+            None => places.check_creatable(root)?,
+        }
+    }
+    for file in files {
+        if let Some(location) = places.locate_file(file)? {
+            places.check_written(&location)?;
+            location.directory.check_writable()?;
+            check_replaceable(&location)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns which of these files would let in fewer users than they do now.
+pub(crate) fn restricted(
+    places: &Places,
+    files: &[(TreePath, Access)],
+) -> Result<Vec<Restricted>, FileError> {
+    let mut restricted = Vec::new();
+    for (file, access) in files {
+        let Some(attributes) = places.attributes(file, Version::Current)? else {
+            continue;
+        };
+        let (from, to) = (attributes.mode, access.mode_replacing(attributes.mode));
+        if from & !to != 0 {
+            let file = file.clone();
+            restricted.push(Restricted { file, from, to });
+        }
+    }
+    Ok(restricted)
+}
+
+fn check_replaceable(location: &Location) -> Result<(), FileError> {
+    if location.directory.kind(&location.name)? == Some(Kind::Directory) {
+        let what = "it is a directory, want a file";
+        return Err(FileError::unexpected("replacing", location.path(), what));
+    }
+    let Opened::File(file) = location.directory.open_file(&location.name)? else {
+        return Ok(());
+    };
+    let path = location.path();
+    if file.links() > 1 {
+        return Err(has_names(&path.display().to_string(), file.links()));
+    }
+    if file.is_immutable() {
+        let hint = format!("chattr -ia {}", path.display());
+        let error = FileError::io("replacing", path)(rustix::io::Errno::PERM);
+        return Err(error.with_hint(hint));
+    }
+    Ok(())
+}
+
+/// Refuses to write a file that is another one of the tree, too: what belongs to two rows cannot be replaced for one.
+fn check_not_shared(places: &Places, files: &[TreePath]) -> Result<(), FileError> {
+    let mut known = Vec::new();
+    for row in CATALOG {
+        for (file, _) in layout::files(row) {
+            // What is wrong with a file that is not written is nothing to this.
+            if let Ok(Some(location)) = places.locate_file(&file) {
+                known.push((*row, file, location));
+            }
+        }
+    }
+    for (row, file, location) in &known {
+        if !files.contains(file) {
+            continue;
+        }
+        let shared = known.iter().find(|(other_row, other, at)| {
+            other != file && at.is_same(location) && !(row.is_ca() && other_row.is_ca())
+        });
+        if let Some((_, other, _)) = shared {
+            let what = format!("`{file}` and `{other}` are the same file, by a link");
+            let error = FileError::unexpected("replacing", location.path(), what);
+            return Err(error.with_hint("give each a file of its own"));
+        }
+    }
+    Ok(())
+}

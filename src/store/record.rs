@@ -1,0 +1,58 @@
+//! The commit record on disk: the journal beside the certificates is written, reverted and removed here.
+
+use crate::fs::directory::{Directory, NewAttributes};
+use crate::fs::file::FileError;
+use crate::tree::journal::{COMMIT, Journal, UNDO, staging_name};
+
+/// Commits: durable when this returns.
+pub(super) fn write(journal: &Journal, certificates: &Directory) -> Result<(), FileError> {
+    let staging = staging_name(COMMIT);
+    let path = certificates.path().join(COMMIT);
+    let bytes = journal
+        .to_bytes()
+        .map_err(|error| FileError::unexpected("writing", &path, error.to_string()))?;
+    let created = certificates.create(&staging, &bytes, &NewAttributes::own(0o600))?;
+    created
+        .file
+        .sync_all()
+        .map_err(FileError::io("syncing", path))?;
+    certificates.rename(&staging, COMMIT)?;
+    certificates.sync()
+}
+
+/// Reverts a commit: from now on the old files come back.
+pub(super) fn revert(certificates: &Directory) -> Result<(), FileError> {
+    certificates.rename(COMMIT, UNDO)?;
+    certificates.sync()
+}
+
+/// What became of a commit record that could not be made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Withdrawn {
+    /// It is gone.
+    Durably,
+    /// It is gone, unless the machine fails now: what it names has to stay.
+    Perhaps,
+}
+
+/// Removes a commit record that could not be made durable.
+///
+/// # Errors
+/// If it is still there.
+pub(super) fn remove_commit_record(certificates: &Directory) -> Result<Withdrawn, FileError> {
+    if certificates.kind(COMMIT)?.is_none() {
+        return Ok(Withdrawn::Durably);
+    }
+    certificates.remove(COMMIT)?;
+    Ok(match certificates.sync() {
+        Ok(()) => Withdrawn::Durably,
+        Err(_) => Withdrawn::Perhaps,
+    })
+}
+
+/// Ends a transaction that was finished or undone.
+pub(super) fn remove(certificates: &Directory) -> Result<(), FileError> {
+    certificates.remove(COMMIT)?;
+    certificates.remove(UNDO)?;
+    certificates.sync()
+}

@@ -1,0 +1,258 @@
+//! New files beside their targets, and old ones under a second name: all that a commit needs before the first rename.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::generations::Replaced;
+use super::outcome::Restricted;
+use crate::fs::attributes::Extended;
+use crate::fs::directory::{NewAttributes, Opened, sync_all};
+use crate::fs::file::{Attributes, FileError, LARGEST_FILE};
+use crate::tree::journal::{JournalFile, backup_name, sha256, staging_name};
+use crate::tree::layout::{self, Access, TreePath};
+use crate::tree::places::{Location, Places};
+
+/// A file to be written.
+pub(super) struct Write {
+    pub(super) file: TreePath,
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+    pub(super) access: Access,
+}
+
+/// New files beside their targets.
+#[derive(Default)]
+pub(super) struct Staging {
+    pub(super) files: Vec<Staged>,
+    pub(super) restricted: Vec<Restricted>,
+    pub(super) warnings: Vec<String>,
+    /// What was made and is not synced yet.
+    unsynced: Vec<(File, PathBuf)>,
+}
+
+/// A new file beside its target.
+pub(super) struct Staged {
+    pub(super) file: TreePath,
+    location: Location,
+    old: Option<OldFile>,
+    new_digest: String,
+}
+
+/// A file that is replaced.
+struct OldFile {
+    bytes: Zeroizing<Vec<u8>>,
+    attributes: Attributes,
+    extended: Extended,
+}
+
+impl Staging {
+    /// Writes a new file beside its target. Returns whether that is needed: a file that is as wanted is left alone.
+    pub(super) fn stage(&mut self, places: &Places, write: &Write) -> Result<bool, FileError> {
+        let location = places.locate_for_writing(&write.file)?;
+        let old = read_old(&location)?;
+        let wanted = wanted_attributes(write.access, old.as_ref());
+        if let Some(old) = &old {
+            if old.bytes == write.bytes && old.attributes == wanted.attributes {
+                return Ok(false);
+            }
+            let (from, to) = (old.attributes.mode, wanted.attributes.mode);
+            if from & !to != 0 {
+                let file = write.file.clone();
+                self.restricted.push(Restricted { file, from, to });
+            }
+        }
+        let backup = old.as_ref().map(OldFile::copy);
+        // Entered first, so that a failure below finds what it has to remove.
+        self.files.push(Staged {
+            file: write.file.clone(),
+            location: location.clone(),
+            old,
+            new_digest: sha256(&write.bytes),
+        });
+        self.create(
+            &location,
+            staging_name(&location.name).into(),
+            &write.bytes,
+            &wanted,
+        )?;
+        if let Some((bytes, attributes)) = backup {
+            let name = backup_name(&location.name);
+            if location.directory.link(&location.name, &name).is_err() {
+                // A file system without hard links: a copy serves as well.
+                self.create(&location, name.into(), &bytes, &attributes)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn create(
+        &mut self,
+        location: &Location,
+        name: PathBuf,
+        bytes: &[u8],
+        wanted: &NewAttributes,
+    ) -> Result<(), FileError> {
+        let created = location.directory.create(&name, bytes, wanted)?;
+        for attribute in created.not_set {
+            let path = location.path();
+            let warning = format!(
+                "`{}`: its extended attribute `{attribute}` could not be carried over",
+                path.display()
+            );
+            self.warnings.push(warning);
+        }
+        let path = location.directory.path().join(name);
+        self.unsynced.push((created.file, path));
+        Ok(())
+    }
+
+    /// Makes everything that was written durable.
+    pub(super) fn sync(&mut self) -> Result<(), FileError> {
+        sync_all(&self.unsynced)?;
+        self.unsynced.clear();
+        Ok(())
+    }
+
+    /// Makes the names in every directory durable.
+    pub(super) fn sync_directories(&self) -> Result<(), FileError> {
+        let mut synced = Vec::new();
+        for staged in &self.files {
+            let directory = &staged.location.directory;
+            if !synced.contains(&directory.id()) {
+                directory.sync()?;
+                synced.push(directory.id());
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the files that a generation keeps: all but the ledger, from which nothing is taken back.
+    pub(super) fn replaced(&self) -> Vec<Replaced<'_>> {
+        self.files
+            .iter()
+            .filter(|staged| !layout::is_ledger_segment(&staged.file))
+            .map(|staged| Replaced {
+                file: &staged.file,
+                old: staged.old.as_ref().map(|old| old.bytes.as_slice()),
+            })
+            .collect()
+    }
+
+    /// Returns the entries of the journal.
+    pub(super) fn journal_files(&self) -> Vec<JournalFile> {
+        let entry = |staged: &Staged| JournalFile {
+            file: staged.file.clone(),
+            old: staged.old.as_ref().map(|old| sha256(&old.bytes)),
+            new: staged.new_digest.clone(),
+        };
+        self.files.iter().map(entry).collect()
+    }
+
+    /// Puts the new files in place.
+    pub(super) fn rename_all(&self) -> Result<(), FileError> {
+        self.files.iter().try_for_each(Staged::rename)
+    }
+
+    /// Gives the old files their names back.
+    pub(super) fn undo(&self) -> Result<(), FileError> {
+        self.files.iter().rev().try_for_each(Staged::undo)
+    }
+
+    /// Removes the second names of the old files.
+    pub(super) fn remove_backups(&self) -> Result<(), FileError> {
+        for Staged { location, .. } in self.files.iter().filter(|staged| staged.old.is_some()) {
+            location.directory.remove(backup_name(&location.name))?;
+        }
+        Ok(())
+    }
+
+    /// Removes everything that was made. What cannot be removed is left over for the next run.
+    pub(super) fn discard(&self) {
+        for Staged { location, .. } in &self.files {
+            let _leftover = location.directory.remove(staging_name(&location.name));
+            let _leftover = location.directory.remove(backup_name(&location.name));
+        }
+        let _synced = self.sync_directories();
+    }
+}
+
+impl Staged {
+    pub(super) fn rename(&self) -> Result<(), FileError> {
+        let Location {
+            directory, name, ..
+        } = &self.location;
+        directory.rename(staging_name(name), name)
+    }
+
+    /// Gives the old file its name back, or removes the new one where there was no old one.
+    pub(super) fn undo(&self) -> Result<(), FileError> {
+        let Location {
+            directory, name, ..
+        } = &self.location;
+        // While its new file is beside it, it was not renamed: both names of the old file are the same one.
+        if directory.remove(staging_name(name))? {
+            directory.remove(backup_name(name))?;
+        } else if self.old.is_some() {
+            directory.rename(backup_name(name), name)?;
+            // Where both were the same file, renaming did nothing.
+            directory.remove(backup_name(name))?;
+        } else {
+            directory.remove(name)?;
+        }
+        Ok(())
+    }
+}
+
+impl OldFile {
+    fn copy(&self) -> (Zeroizing<Vec<u8>>, NewAttributes) {
+        let attributes = NewAttributes {
+            attributes: self.attributes,
+            extended: self.extended.clone(),
+        };
+        (self.bytes.clone(), attributes)
+    }
+}
+
+fn read_old(location: &Location) -> Result<Option<OldFile>, FileError> {
+    let file = match location.directory.open_file(&location.name)? {
+        Opened::Missing => return Ok(None),
+        Opened::File(file) => file,
+        // The link that was there was followed; another one appeared since.
+        Opened::Link => {
+            let what = "it became a symbolic link";
+            return Err(FileError::unexpected("replacing", location.path(), what));
+        }
+    };
+    if file.links() > 1 {
+        return Err(has_names(
+            &location.path().display().to_string(),
+            file.links(),
+        ));
+    }
+    Ok(Some(OldFile {
+        attributes: file.attributes(),
+        extended: file.extended(),
+        bytes: file.contents(LARGEST_FILE)?.bytes,
+    }))
+}
+
+/// Returns the refusal to replace one name of a file that has others: they would keep the old content.
+pub(super) fn has_names(path: &str, links: u64) -> FileError {
+    let what = format!("the file has {links} names (hard links); remove the others first");
+    FileError::unexpected("replacing", path, what)
+}
+
+/// An existing file keeps owner and group, its mode as far as the kind of file allows, and its extended attributes.
+fn wanted_attributes(access: Access, old: Option<&OldFile>) -> NewAttributes {
+    match old {
+        Some(old) => NewAttributes {
+            attributes: Attributes {
+                mode: access.mode_replacing(old.attributes.mode),
+                ..old.attributes
+            },
+            extended: old.extended.clone(),
+        },
+        None => NewAttributes::own(access.mode()),
+    }
+}
