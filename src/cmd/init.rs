@@ -54,9 +54,9 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
             })?;
             Ok(exit(&plan))
         }
-        Outcome::DryRun(plan, restricted) => {
-            console.print(&text::dry_run(&plan, &restricted, &layout))?;
-            Ok(exit(&plan))
+        Outcome::DryRun(dry) => {
+            console.print(&text::dry_run(&dry.plan, &dry.restricted, &layout))?;
+            Ok(exit(&dry.plan))
         }
         Outcome::Done(done) => {
             let plan = &done.plan;

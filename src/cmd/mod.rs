@@ -66,30 +66,27 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
     }
 }
 
-/// Checks what a command has left: says what needs attention, and returns the exit code.
+/// Reads a tree again after a commit.
 ///
 /// # Errors
-/// If the tree cannot be read any more, which must not look as if the change had failed.
-fn verdict(
-    layout: &Layout,
-    declared: Option<&Cluster>,
-    renewed: &[&str],
-    console: &Console,
-) -> Result<Exit> {
+/// If it cannot be read any more, which must not look as if the change had failed.
+fn read_again(layout: &Layout) -> Result<Inventory> {
     let tree = Tree::open(layout)
         .context("checking the result")
         .context(TreeState::Changed)?;
-    let inventory = Inventory::read(&tree, |_| Depth::Certificates);
+    Ok(Inventory::read(&tree, |_| Depth::Certificates))
+}
+
+/// Checks what a command has left, or would leave: says what needs attention, and returns the exit code.
+fn verdict(inventory: &Inventory, declared: Option<&Cluster>, console: &Console) -> Exit {
     let thresholds = Thresholds {
         warn: Duration::days(30),
         critical: Duration::ZERO,
     };
-    let mut rows = expiry::rows(declared, &inventory);
-    // A dry run judges the tree as it would be.
-    rows.retain(|row| !renewed.contains(&row.name));
-    let expiry = expiry::check(&rows, &inventory, console.now);
+    let rows = expiry::rows(declared, inventory);
+    let expiry = expiry::check(&rows, inventory, console.now);
     for line in text::verdicts(&expiry, thresholds) {
         console.warn(&line);
     }
-    Ok(expiry.urgency(thresholds).into())
+    expiry.urgency(thresholds).into()
 }

@@ -6,15 +6,14 @@ use clap::error::ErrorKind;
 
 use super::session::{Outcome, Run, Session};
 use super::target::{Detection, Source};
-use super::{Console, Exit, verdict};
+use super::{Console, Exit, read_again, verdict};
 use crate::catalog::{self, Row};
 use crate::cli::{ALL, Cli, ClusterArgs, RenewArgs};
 use crate::config::Cluster;
 use crate::plan::Plan;
 use crate::plan::renew::{self, Request, Selection};
 use crate::report::text;
-use crate::tree::inventory::Depth;
-use crate::tree::layout::Layout;
+use crate::tree::inventory::{Depth, Inventory};
 
 pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
     let selection = selection(args);
@@ -80,17 +79,16 @@ fn finish(
                 true => text::dry_run(&plan, &[], &layout),
                 false => text::nothing_renewed(&plan, &layout),
             })?;
-            exit(&plan, &[], &layout, declared, console)
+            Ok(exit(&plan, &read_again(&layout)?, declared, console))
         }
-        Outcome::DryRun(plan, restricted) => {
-            console.print(&text::dry_run(&plan, &restricted, &layout))?;
-            let renewed: Vec<_> = plan.made().map(|(row, ..)| row.name).collect();
-            exit(&plan, &renewed, &layout, declared, console)
+        Outcome::DryRun(dry) => {
+            console.print(&text::dry_run(&dry.plan, &dry.restricted, &layout))?;
+            Ok(exit(&dry.plan, &dry.after, declared, console))
         }
         Outcome::Done(done) => {
             let report = text::renew(&done.plan, &done.issued, &done.committed, &layout);
             console.print_done(&report)?;
-            exit(&done.plan, &[], &layout, declared, console)
+            Ok(exit(&done.plan, &read_again(&layout)?, declared, console))
         }
     }
 }
@@ -131,19 +129,12 @@ fn command(args: &RenewArgs) -> String {
     }
 }
 
-/// Returns the code of a check over the result, in which some rows count as renewed; a row that should have been renewed and was
-/// not counts as critical.
-fn exit(
-    plan: &Plan,
-    renewed: &[&str],
-    layout: &Layout,
-    declared: Option<&Cluster>,
-    console: &Console,
-) -> Result<Exit> {
-    let found = verdict(layout, declared, renewed, console)?;
-    Ok(if plan.has_failed() {
+/// Returns the code of a check over the result; a row that should have been renewed and was not counts as critical.
+fn exit(plan: &Plan, after: &Inventory, declared: Option<&Cluster>, console: &Console) -> Exit {
+    let found = verdict(after, declared, console);
+    if plan.has_failed() {
         Exit::Critical
     } else {
         found
-    })
+    }
 }

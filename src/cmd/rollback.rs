@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::failure::Invalid;
 use super::session::{Outcome, Reading, Run, Session};
-use super::{Console, Exit, verdict};
+use super::{Console, Exit, read_again, verdict};
 use crate::cli::RollbackArgs;
 use crate::plan::rollback::{self, Request};
 use crate::plan::{Plan, Refusal};
@@ -62,10 +62,9 @@ fn finish(
             })?;
             Ok(Exit::Done)
         }
-        Outcome::DryRun(plan, restricted) => {
-            console.print(&text::dry_run(&plan, &restricted, &layout))?;
-            let restored: Vec<_> = plan.made().map(|(row, ..)| row.name).collect();
-            verdict(&layout, None, &restored, console)
+        Outcome::DryRun(dry) => {
+            console.print(&text::dry_run(&dry.plan, &dry.restricted, &layout))?;
+            Ok(verdict(&dry.after, None, console))
         }
         Outcome::Done(done) => {
             let mut report = text::rollback(name, &done.plan, &done.committed, &layout);
@@ -74,7 +73,7 @@ fn finish(
                     .push_str("`pki rollback` steps further back, `pki rollback --redo` forward\n");
             }
             console.print_done(&report)?;
-            verdict(&layout, None, &[], console)
+            Ok(verdict(&read_again(&layout)?, None, console))
         }
     }
 }

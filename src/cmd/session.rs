@@ -26,6 +26,7 @@ use crate::tree::journal::Direction;
 use crate::tree::layout::{self, Access, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
+use crate::x509::algorithm::Algorithm;
 
 /// How often a tree is read again while another run changes it.
 const MAX_READINGS: usize = 10;
@@ -59,10 +60,19 @@ pub(super) struct Run<'a> {
 pub(super) enum Outcome {
     /// There was nothing to write.
     Nothing(Plan),
-    /// It would be carried out; these files would be readable to fewer users.
-    DryRun(Plan, Vec<Restricted>),
+    /// It would be carried out.
+    DryRun(Box<DryRun>),
     /// It was carried out.
     Done(Box<Done>),
+}
+
+/// A plan that was carried out in memory only.
+pub(super) struct DryRun {
+    pub(super) plan: Plan,
+    /// Files that fewer users could read afterwards.
+    pub(super) restricted: Vec<Restricted>,
+    /// What the tree would hold.
+    pub(super) after: Inventory,
 }
 
 /// A plan that was carried out.
@@ -218,8 +228,7 @@ impl Run<'_> {
         preconditions::check(&places, &files).map_err(refused)?;
         self.warn_of_directories();
         let Some(transaction) = self.transaction.take() else {
-            let restricted = preconditions::restricted(&places, &written).map_err(refused)?;
-            return Ok(Outcome::DryRun(plan, restricted));
+            return self.rehearse(plan, &written);
         };
         let issued = self.issue(&plan)?;
         let (issued, committed) = self.write(transaction, &plan, issued)?;
@@ -236,6 +245,26 @@ impl Run<'_> {
             plan,
             issued,
             committed,
+        })))
+    }
+
+    /// Carries a plan out in memory, with keys that take no time, to see what the tree would be.
+    fn rehearse(self, plan: Plan, written: &[(TreePath, Access)]) -> Result<Outcome> {
+        let places = &self.reading.places;
+        let restricted = preconditions::restricted(places, written).map_err(refused)?;
+        let issued = self.issue(&plan.with_new_keys_of(Algorithm::EcdsaP256))?;
+        let files: Vec<_> = issued
+            .rows
+            .iter()
+            .flat_map(|row| &row.files)
+            .map(|file| (file.file.clone(), file.bytes.as_slice()))
+            .collect();
+        let tree = Tree::over(places)?.with_files(&files);
+        let after = Inventory::read(&tree, |_| Depth::Certificates);
+        Ok(Outcome::DryRun(Box::new(DryRun {
+            plan,
+            restricted,
+            after,
         })))
     }
 

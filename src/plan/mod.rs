@@ -21,7 +21,7 @@ use crate::x509::sign::LeafTemplate;
 use crate::x509::validity::Validity;
 
 /// What a command is going to do, in catalog order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// One step for each row that the command looked at.
     pub steps: Vec<Step>,
@@ -32,7 +32,7 @@ pub struct Plan {
 }
 
 /// What happens to one row.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Step {
     /// The row.
     pub row: &'static Row,
@@ -41,7 +41,7 @@ pub struct Step {
 }
 
 /// What happens to a row.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Action {
     /// It is there and stays as it is.
     Keep,
@@ -62,7 +62,7 @@ pub enum Action {
 }
 
 /// Something to be made.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Make {
     /// A self-signed CA.
     Ca {
@@ -108,7 +108,7 @@ pub enum Make {
 }
 
 /// A leaf certificate to be signed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Leaf {
     /// The CA's row.
     pub signer: &'static Row,
@@ -156,6 +156,17 @@ impl Plan {
         })
     }
 
+    /// Returns the plan with every new key of that algorithm, to be carried out for a dry run: what else is made stays the same.
+    pub(crate) fn with_new_keys_of(&self, algorithm: Algorithm) -> Plan {
+        let mut plan = self.clone();
+        for step in &mut plan.steps {
+            if let Action::Make { make, .. } = &mut step.action {
+                make.set_new_key(algorithm);
+            }
+        }
+        plan
+    }
+
     /// Returns whether nothing is made; the configuration may be recorded all the same.
     pub fn makes_nothing(&self) -> bool {
         self.made().next().is_none()
@@ -185,6 +196,20 @@ impl Make {
             | Make::ServiceAccount { .. }
             | Make::ServiceAccountPublic
             | Make::Restore { .. } => None,
+        }
+    }
+
+    fn set_new_key(&mut self, wanted: Algorithm) {
+        match self {
+            Make::Ca { algorithm, .. } | Make::ServiceAccount { algorithm } => *algorithm = wanted,
+            Make::Leaf(leaf)
+            | Make::NewKubeconfig { leaf, .. }
+            | Make::RenewedKubeconfig { leaf, .. } => {
+                if let KeySource::New(algorithm) = &mut leaf.key {
+                    *algorithm = wanted;
+                }
+            }
+            Make::ServiceAccountPublic | Make::Restore { .. } => {}
         }
     }
 
