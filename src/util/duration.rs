@@ -136,24 +136,22 @@ fn number(digits: &str) -> u128 {
     })
 }
 
-/// Returns `duration` as Go prints it, such as `8760h0m0s`; kubeadm reads it back.
+/// Returns `duration` in Go's notation without units that are zero, such as `8760h` or `1h30m`.
 pub fn format(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     let mut text = String::new();
-    if hours > 0 {
-        text.push_str(&format!("{hours}h"));
+    for (count, unit) in [(seconds / 3600, 'h'), (seconds / 60 % 60, 'm')] {
+        if count > 0 {
+            text.push_str(&format!("{count}{unit}"));
+        }
     }
-    if hours > 0 || minutes > 0 {
-        text.push_str(&format!("{minutes}m"));
+    let (seconds, nanoseconds) = (seconds % 60, duration.subsec_nanos());
+    if nanoseconds > 0 {
+        let fraction = format!("{nanoseconds:09}");
+        text.push_str(&format!("{seconds}.{}s", fraction.trim_end_matches('0')));
+    } else if seconds > 0 || text.is_empty() {
+        text.push_str(&format!("{seconds}s"));
     }
-    text.push_str(&(seconds % 60).to_string());
-    if duration.subsec_nanos() > 0 {
-        let fraction = format!("{:09}", duration.subsec_nanos());
-        text.push('.');
-        text.push_str(fraction.trim_end_matches('0'));
-    }
-    text.push('s');
     text
 }
 
@@ -246,7 +244,7 @@ mod tests {
     #[test]
     fn periods_are_shown_as_typed() {
         for (typed, go) in [
-            ("30d", "720h0m0s"),
+            ("30d", "720h"),
             ("8760h", "8760h"),
             ("1.5h", "1.5h"),
             ("90m0s", "90m0s"),
@@ -259,10 +257,11 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_written_as_go_writes_them() {
+    fn durations_are_written_without_zeros() {
         for (seconds, text) in [
-            (8760 * 3600, "8760h0m0s"),
-            (5400, "1h30m0s"),
+            (8760 * 3600, "8760h"),
+            (5400, "1h30m"),
+            (3601, "1h1s"),
             (90, "1m30s"),
             (3, "3s"),
             (0, "0s"),

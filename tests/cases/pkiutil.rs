@@ -138,7 +138,7 @@ fn every_configurable_algorithm_has_its_size() {
             .ok()
             .says(size);
     }
-    for name in ["unknown", "", "RSA", "rsa-2048", "ECDSA-P521"] {
+    for name in ["unknown", "", "RSA", "RSA2048", "ECDSA-P521"] {
         assert_eq!(Algorithm::from_config(name), None, "{name}");
     }
 }

@@ -53,8 +53,8 @@ fn each_value_is_shown_with_its_source() {
     etcd.local.serverCertSANs           -                      default
     etcd.local.peerCertSANs             -                      default
     encryptionAlgorithm                 RSA-2048               default
-    certificateValidityPeriod           8760h0m0s              default
-    caCertificateValidityPeriod         87600h0m0s             default
+    certificateValidityPeriod           8760h                  default
+    caCertificateValidityPeriod         87600h                 default
     ");
     assert_eq!(run.stderr, "");
     assert!(
@@ -151,8 +151,8 @@ fn the_example_is_commented_and_accepted() {
 fn a_wrong_configuration_is_refused_and_not_shown() {
     let specimen = Specimen::new();
     let run = specimen
-        .pki(&["config", "show", "--service-cidr", "10.96.0.1/12"])
-        .refused("--service-cidr: `10.96.0.1/12` has host bits set; the network is `10.96.0.0/12`");
+        .pki(&["config", "show", "--service-cidr", "10.96.0.0/33"])
+        .refused("--service-cidr: `10.96.0.0/33` is not a network; want address and prefix length, such as `10.96.0.0/12`");
     assert_eq!(run.code, Some(3));
     assert_eq!(run.stdout, "");
 }

@@ -47,7 +47,7 @@ def documents(text):
 
 
 def configurations(text):
-    """Returns the fields of InitConfiguration and ClusterConfiguration, and whether the latter is v1beta3."""
+    """Returns the fields of InitConfiguration and ClusterConfiguration, and whether the latter is older than v1beta4."""
     init, cluster, old = {}, {}, False
     for document in documents(text):
         if not isinstance(document, dict):
@@ -60,7 +60,7 @@ def configurations(text):
         if kind == "InitConfiguration":
             init = document
         elif kind == "ClusterConfiguration":
-            cluster, old = document, version.endswith("v1beta3")
+            cluster, old = document, not version.endswith("v1beta4")
     return init, cluster, old
 
 
@@ -122,13 +122,13 @@ def etcd(fields, old):
 def network(text):
     """kubeadm takes leading zeros, and reads decimal numbers."""
     octets = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)\.(\d+)(/.*)", text)
-    return str(ipaddress.ip_network(".".join(str(int(o)) for o in octets.groups()[:4]) + octets[5] if octets else text))
+    return str(ipaddress.ip_network(".".join(str(int(o)) for o in octets.groups()[:4]) + octets[5] if octets else text, strict=False))
 
 
 def facts(text, host):
     init, cluster, old = configurations(text)
     new = {} if old else cluster
-    port = int(field(init, "localAPIEndpoint", "bindPort") or 6443)
+    port = int(field(init, "localAPIEndpoint", "bindPort") or 0) or 6443
     subnets = field(cluster, "networking", "serviceSubnet") or "10.96.0.0/12"
     gate = BOOLEANS.get(field(cluster, "featureGates", "PublicKeysECDSA"))
     sans = {
@@ -146,7 +146,7 @@ def facts(text, host):
         "dnsDomain": (field(cluster, "networking", "dnsDomain") or "cluster.local").lower(),
         **{name: [san(item) for item in items or []] for name, items in sans.items()},
         "externalEtcd": etcd(field(cluster, "etcd", "external"), old),
-        "algorithm": {True: "ECDSA-P256", False: "RSA-2048"}.get(gate) or field(new, "encryptionAlgorithm"),
+        "algorithm": {True: "ECDSA-P256", False: "RSA-2048"}.get(gate) or (field(new, "encryptionAlgorithm") or "").upper() or None,
         "validity": nanoseconds(field(new, "certificateValidityPeriod"), 8760),
         "caValidity": nanoseconds(field(new, "caCertificateValidityPeriod"), 87600),
         "certificatesDir": field(cluster, "certificatesDir") or "/etc/kubernetes/pki",

@@ -97,7 +97,7 @@ impl Grown {
         }
         let record = Zeroizing::new(cluster.to_yaml().into_bytes());
         transaction.write(layout::recorded_configuration(), record, Access::Private);
-        transaction.commit(&|| false).unwrap();
+        transaction.commit(&|| None).unwrap();
     }
 
     fn urgency(&self, cluster: &Cluster) -> Urgency {

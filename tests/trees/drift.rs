@@ -93,14 +93,14 @@ fn algorithm_and_period_are_compared_as_well() {
                 "encryptionAlgorithm: ECDSA-P384",
             ),
             (
-                "certificateValidityPeriod: 8760h0m0s",
+                "certificateValidityPeriod: 8760h",
                 "certificateValidityPeriod: 2160h",
             ),
         ],
     );
     let changes = [
         "algorithm: ECDSA-P256 -> ECDSA-P384 (as configured now)",
-        "validity: 8760h0m0s -> 2160h0m0s (as configured now)",
+        "validity: 8760h -> 2160h (as configured now)",
     ];
     // On the day they were made and later.
     for now in [NOW, NOW + days(100)] {
@@ -117,7 +117,7 @@ fn algorithm_and_period_are_compared_as_well() {
         .ended_with(0);
     for said in [
         "warning: `apiserver`: its algorithm is `ECDSA-P256`, the configuration says `ECDSA-P384`; it is kept, `pki renew apiserver` applies the configuration",
-        "warning: `apiserver`: its validity is `8760h0m0s`, the configuration says `2160h0m0s`; it is kept, `pki renew apiserver` applies the configuration",
+        "warning: `apiserver`: its validity is `8760h`, the configuration says `2160h`; it is kept, `pki renew apiserver` applies the configuration",
     ] {
         assert!(init.stderr.lines().any(|line| line == said), "{init}");
     }

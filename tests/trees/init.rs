@@ -1,6 +1,6 @@
 //! `init` on kubeadm's trees: everything is kept, and nothing is written but what the cluster is.
 
-use super::sandbox::{Ended, Sandbox, config_of, days, made_at, refused_untouched};
+use super::sandbox::{Ended, Sandbox, config_of, days, made_at};
 
 #[test]
 fn a_complete_tree_is_kept_and_only_its_configuration_is_recorded() {
@@ -57,20 +57,4 @@ fn a_tree_of_1_20_gets_the_one_kubeconfig_that_it_lacks() {
     let mut made = before.file_changes(&sandbox.snapshot());
     made.retain(|change| !change.starts_with("etc/kubernetes/.pki/"));
     assert_eq!(made, ["etc/kubernetes/super-admin.conf: made"]);
-}
-
-#[test]
-fn a_configuration_of_1_20_is_refused_with_the_way_to_a_newer_one() {
-    for tree in ["stacked", "ha", "external-etcd"] {
-        let tree = format!("kubeadm-1.20/{tree}");
-        let sandbox = Sandbox::fixture(&tree);
-        let config = config_of(&tree);
-        for command in [&["init"][..], &["renew", "all"], &["check-expiration"]] {
-            refused_untouched(
-                &sandbox,
-                &[command, &["--config", &config]].concat(),
-                &["kubeadm.k8s.io/v1beta2", "kubeadm config migrate"],
-            );
-        }
-    }
 }

@@ -67,10 +67,9 @@ fn versions_and_kinds_are_exact() {
             ),
         );
     }
-    for version in ["v1beta2", "v1beta1", "v1alpha3", "v1alpha1"] {
-        let problem = format!(
-            "cluster.yaml:1: apiVersion: `kubeadm.k8s.io/{version}` is too old, {want}; convert it with `kubeadm config migrate`"
-        );
+    for version in ["v1alpha3", "v1alpha1"] {
+        let problem =
+            format!("cluster.yaml:1: apiVersion: `kubeadm.k8s.io/{version}` is too old; {want}");
         bench.row(
             version,
             &refused(bare("").replace("v1beta4", version), &[&problem]),
@@ -121,6 +120,21 @@ fn versions_and_kinds_are_exact() {
             &[NAMED],
         ),
     );
+    for version in ["v1beta2", "v1beta1"] {
+        let refused_elsewhere = |line| {
+            format!(
+                "cluster.yaml:{line}: apiVersion: `kubeadm.k8s.io/{version}` is no longer accepted by kubeadm and has no fields for algorithm and validity; `pki config show -o kubeadm` prints it as `v1beta4`"
+            )
+        };
+        bench.row(
+            version,
+            &accepted(
+                cluster("").replace("v1beta4", version),
+                &[&refused_elsewhere(1), &refused_elsewhere(5)],
+                &[NAMED],
+            ),
+        );
+    }
     bench.assert_kept(21);
 }
 
@@ -296,7 +310,7 @@ fn what_kubectl_prints_is_read() {
         ("a wrong name in bare JSON", bad(bare_json.replace('-', "\t")), format!("6: apiServer.certSANs[0]: {not_a_name}")),
         ("another ConfigMap", named("kubelet-config"), "47: metadata.name: the ConfigMap is `kubelet-config`; want `kubeadm-config` of `kube-system`".to_owned()),
         ("no data", CONFIG_MAP.replace("  ClusterConfiguration", "  KubeletConfiguration"), format!("1: {missing}")),
-        ("an old version", CONFIG_MAP.replace("v1beta4", "v1beta2"), "7: apiVersion: `kubeadm.k8s.io/v1beta2` is too old, want `kubeadm.k8s.io/v1beta4`, `v1beta3`, `v1beta2` or `v1beta1`; convert it with `kubeadm config migrate`".to_owned()),
+        ("an old version", CONFIG_MAP.replace("v1beta4", "v1alpha3"), "7: apiVersion: `kubeadm.k8s.io/v1alpha3` is too old; want `kubeadm.k8s.io/v1beta4`, `v1beta3`, `v1beta2` or `v1beta1`".to_owned()),
         ("a list without it", list(&[coredns, coredns]), "1: the list has no ConfigMap `kubeadm-config` of `kube-system`, only `coredns`".to_owned()),
         ("an empty list", "{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": []}".to_owned(), "1: the list has no ConfigMap `kubeadm-config` of `kube-system`".to_owned()),
         ("a list with two", list(&[CONFIG_MAP, CONFIG_MAP]), "53: items[1]: is a second ConfigMap `kubeadm-config`; the first begins in line 3".to_owned()),

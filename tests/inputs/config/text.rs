@@ -53,22 +53,22 @@ fn bytes_that_are_no_text_are_refused() {
                 .bytes()
                 .map(|b| if b == b'?' { 0xeb } else { b })
                 .collect(),
-            "3: is not UTF-8",
+            "3: is not UTF-8: invalid byte at offset 78",
         ),
         (
             "an overlong sequence",
             b"a: \xc0\xaf\n".to_vec(),
-            "1: is not UTF-8",
+            "1: is not UTF-8: invalid byte at offset 3",
         ),
         (
             "a surrogate",
             b"a: \xed\xa0\x80\n".to_vec(),
-            "1: is not UTF-8",
+            "1: is not UTF-8: invalid byte at offset 3",
         ),
         (
             "cut within a character",
             "a: 1\nb: \u{eb}".as_bytes()[..9].to_vec(),
-            "2: is not UTF-8",
+            "2: is not UTF-8: invalid byte at offset 8",
         ),
         (
             "gzip",
@@ -78,7 +78,7 @@ fn bytes_that_are_no_text_are_refused() {
         (
             "DER",
             b"\x30\x82\x01\x0a\x02\x82".to_vec(),
-            "1: is not UTF-8",
+            "1: is not UTF-8: invalid byte at offset 1",
         ),
         ("a byte more than is read", vec![b'#'; (1 << 20) + 1], ""),
     ];
@@ -266,12 +266,11 @@ fn text_that_grows_when_it_is_read_is_refused() {
         ("a list of lists of lists", bomb, format!("12: a9[3]: {weight}")),
         ("a long chain of aliases", chain, format!("66: a63[0]: {deep}")),
         ("one long name many times", wide, format!("4: b[41]: {weight}")),
-        ("too many names", format!("apiServer: {{certSANs: [{}]}}", vec!["a"; 10_001].join(", ")), "3: apiServer.certSANs: has 10001 items, at most 10000 are taken".to_owned()),
-        ("names that are too much", format!("apiServer: {{certSANs: [{}]}}", vec!["a".repeat(250); 1_100].join(", ")), "3: apiServer.certSANs: has 275000 characters in all, at most 256000 are taken: no TLS handshake carries more".to_owned()),
+        ("too many names", format!("apiServer: {{certSANs: [{}]}}", (0..5_000).map(|n| format!("n{n}.example")).collect::<Vec<_>>().join(", ")), "3: apiServer.certSANs: has 5000 names and addresses, which take 73890 bytes in a certificate; at most 60000 fit".to_owned()),
         ("a long part of a path", format!("certificatesDir: /{}", "a".repeat(256)), format!("3: certificatesDir: `/{}…` has a part of 256 bytes, at most 255 are allowed", "a".repeat(79))),
         ("a long path", format!("certificatesDir: {}", "/a".repeat(1025)), format!("3: certificatesDir: `{}…` has 2050 bytes, at most 2048 are allowed", "/a".repeat(40))),
     ] {
         bench.row(name, &refused(cluster(&fields), &[&format!("cluster.yaml:{problem}")]));
     }
-    bench.assert_kept(12);
+    bench.assert_kept(11);
 }

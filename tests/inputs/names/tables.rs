@@ -119,7 +119,7 @@ pub(super) const NAMES: &str = r#"
 "1a" => DNS:1a
 "163.a" => DNS:163.a
 "a--b" => DNS:a--b
-"0x1f" => DNS:0x1f
+"1e3" => DNS:1e3
 "localhost" => DNS:localhost
 "192.0.2.7" => IP:192.0.2.7
 "127.0.0.1" => IP:127.0.0.1
@@ -311,7 +311,7 @@ pub(super) const FLAGS: &str = r#"
 --control-plane-endpoint= => is empty
 --control-plane-endpoint=https://lb => `https://lb` is a URL; give `host` or `host:port`
 --service-cidr= => is empty
---service-cidr=10.96.0.1/12 => `10.96.0.1/12` has host bits set; the network is `10.96.0.0/12`
+--service-cidr=10.96.0.0/33 => `10.96.0.0/33` is not a network; want address and prefix length, such as `10.96.0.0/12`
 --service-cidr=10.96.0.0/32 => `10.96.0.0/32` has too few addresses for services; want at least a `/28`
 --service-cidr=fd00::/112,10.96.0.0/16 => the first service subnet must be IPv4, like the advertise address `192.0.2.11`; swap the two
 --service-dns-domain= => is empty
@@ -320,7 +320,7 @@ pub(super) const FLAGS: &str = r#"
 --apiserver-advertise-address= => is empty
 --apiserver-advertise-address=cp-1 => `cp-1` is not an IP address
 --apiserver-bind-port= => is empty
---apiserver-bind-port=0 => `0` is not a port; want 1 to 65535
+--apiserver-bind-port=00 => `00` is not a port; want 1 to 65535
 --apiserver-bind-port=-1 => `-1` is not a port; want 1 to 65535
 --encryption-algorithm= => is empty
 --encryption-algorithm=rsa => `rsa` is not an algorithm; want one of `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256`, `ECDSA-P384`
