@@ -4,7 +4,7 @@
 //! documents, their kinds, versions and shapes. [`Cluster::resolve`] checks the values, once flags and files are merged.
 //! Unknown fields and other documents only give warnings, as with kubeadm.
 //!
-//! A file becomes a tree of nodes with their lines (`document`), which serde (`de`, `types`) reads into kubeadm's structs
+//! A file becomes a tree of nodes with their lines (`document`, `parse`), which serde (`de`, `types`) reads into kubeadm's structs
 //! (`v1beta`, `versions`); `declared` takes the settings out of those.
 //!
 //! Source: kubeadm 1.36 `cmd/kubeadm/app/util/config/initconfiguration.go`, `apis/kubeadm/validation/validation.go`.
@@ -13,6 +13,7 @@ mod config_map;
 mod de;
 mod declared;
 mod document;
+mod parse;
 mod suggest;
 mod types;
 mod v1beta;
@@ -163,7 +164,7 @@ impl<'a> Reader<'a> {
     }
 
     fn documents(&mut self, source: Source<'_>, text: &str, nesting: Nesting) {
-        for root in document::parse(source, text, &mut self.findings.problems) {
+        for root in parse::parse(source, text, &mut self.findings.problems) {
             self.document(&root, nesting);
         }
     }

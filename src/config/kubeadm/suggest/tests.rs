@@ -228,7 +228,7 @@ fn unknown_fields_are_found_at_every_level() {
 }
 
 #[test]
-fn whoever_errs_is_told_the_right_name() {
+fn unknown_fields_get_a_suggestion() {
     let ignored = "is not a known field and is ignored";
     for (fields, path, meant) in [
         (

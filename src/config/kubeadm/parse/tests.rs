@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
+use crate::config::kubeadm::document::{Lines, decode};
 
 const SOURCE: Source<'static> = Source {
     file: "f",
