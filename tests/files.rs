@@ -11,7 +11,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
 
 use tempfile::TempDir;
 
-use crate::support::{peer, peers, pki, run};
+use crate::support::{Run, TestTree, peer, peers, pki, run};
 
 /// Returns whether a command succeeds that needs rights; if it does not, the test is recorded as skipped.
 fn allowed(what: &str, command: &mut Command) -> bool {
@@ -52,5 +52,12 @@ impl Unprivileged {
             .arg(self.folder.path().join("pki"))
             .env_clear();
         command
+    }
+
+    /// Runs it on a tree.
+    fn on(&self, tree: &TestTree, arguments: &[&str]) -> Run {
+        let mut command = self.command();
+        command.args(arguments).arg("--rootfs").arg(tree.root());
+        tree.watch(&mut command)
     }
 }

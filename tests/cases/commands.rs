@@ -1,27 +1,18 @@
 //! kubeadm `cmd/certs_test.go`: the command line.
 
-use std::collections::BTreeSet;
-
 use clap::Parser;
 use pki::cli::{Cli, Command};
 use serde_json::Value;
 use time::format_description::well_known::Rfc3339;
 
-use crate::{
-    support::{Run, pki, run},
-    trees::sandbox::{Ended, FLAGS, KUBECONFIGS, LEAVES, NOW, Sandbox},
-};
-
-/// Every name that `renew` takes, kubeadm's eleven and the kubelet's.
-fn names() -> impl Iterator<Item = &'static str> {
-    LEAVES.iter().map(|(name, ..)| *name).chain(KUBECONFIGS)
-}
+use crate::support::{FLAGS, NOW, Run, TestTree, pki, rows::SIGNED, run};
 
 // renew
 
+/// kubeadm: TestCommandsGenerated / all and 10 names -> exist, with flags; stricter: the 11th name and kubelet.conf
 #[test]
 fn renew_takes_every_name_with_directory_and_configuration() {
-    for name in names().chain(["all"]) {
+    for name in SIGNED.into_iter().chain(["all"]) {
         let line = ["pki", "renew", name, "--cert-dir", "/a", "--config", "/b"];
         match Cli::try_parse_from(line).map(|cli| cli.command) {
             Ok(Command::Renew(args)) => {
@@ -34,74 +25,46 @@ fn renew_takes_every_name_with_directory_and_configuration() {
     }
 }
 
+/// kubeadm: TestRunRenewCommands / apiserver with a positional argument -> error; other: several names are one transaction; an unknown one is an error
 #[test]
 fn renew_without_a_name_or_with_all_and_a_name_is_wrong_usage() {
-    let sandbox = Sandbox::made();
-    let before = sandbox.snapshot();
+    let tree = TestTree::new();
     for arguments in [
         &["renew"][..],
         &["renew", "all", "apiserver"],
         &["renew", "apiserver", "foo"],
     ] {
-        sandbox.pki(arguments).ended_with(2);
+        tree.pki(arguments).exits(2).changed_nothing();
     }
-    assert_eq!(before.changes(&sandbox.snapshot()), [""; 0]);
 }
 
+/// kubeadm: TestRunRenewCommands / each of 11 names -> file changes; stricter: and no other
 #[test]
 fn renew_replaces_the_files_of_the_name_and_no_other() {
-    let sandbox = Sandbox::made();
-    for name in names() {
-        let before = sandbox.snapshot();
-        sandbox.pki(&["renew", name]).ended_with(0);
-        let files = match LEAVES.iter().find(|(leaf, ..)| *leaf == name) {
-            Some((_, base, _)) => vec![format!("pki/{base}.crt"), format!("pki/{base}.key")],
-            None => vec![name.to_owned()],
-        };
-        let wanted = files
-            .iter()
-            .map(|file| format!("etc/kubernetes/{file}: other contents"))
-            .collect();
-        assert_eq!(changes(&sandbox, &before), wanted, "{name}");
+    let tree = TestTree::new();
+    for name in SIGNED {
+        tree.pki(&["renew", name]).exits(0).changed_rows(&[name]);
     }
 }
 
+/// kubeadm: TestRunRenewCommands / all -> files change; stricter: and no other
 #[test]
 fn renew_all_replaces_every_leaf_and_kubeconfig() {
-    let sandbox = Sandbox::made();
-    let before = sandbox.snapshot();
-    sandbox.pki(&["renew", "all"]).ended_with(0);
-    let leaves = LEAVES
-        .iter()
-        .flat_map(|(_, base, _)| [format!("pki/{base}.crt"), format!("pki/{base}.key")]);
-    let wanted: BTreeSet<_> = leaves
-        .chain(KUBECONFIGS.map(str::to_owned))
-        .map(|file| format!("etc/kubernetes/{file}: other contents"))
-        .collect();
-    assert_eq!(wanted.len(), 19);
-    assert_eq!(changes(&sandbox, &before), wanted);
-}
-
-fn changes(sandbox: &Sandbox, before: &crate::trees::sandbox::Snapshot) -> BTreeSet<String> {
-    let mut changes = before.file_changes(&sandbox.snapshot());
-    changes.retain(|change| !change.starts_with("etc/kubernetes/.pki/"));
-    changes.into_iter().collect()
+    let tree = TestTree::new();
+    tree.pki(&["renew", "all"]).exits(0).changed_rows(&SIGNED);
 }
 
 #[test]
 fn renewing_what_is_not_there_is_no_error_for_all_and_one_by_name() {
-    let sandbox = Sandbox::made();
-    sandbox.remove(&["super-admin.conf"]);
-    sandbox
-        .pki(&["renew", "all"])
-        .ended_with(0)
-        .says("not renewed: super-admin.conf: there is none");
-    let before = sandbox.snapshot();
-    sandbox
-        .pki(&["renew", "super-admin.conf"])
-        .ended_with(3)
-        .says("cannot renew `super-admin.conf`: there is none");
-    assert_eq!(before.changes(&sandbox.snapshot()), [""; 0]);
+    let tree = TestTree::new();
+    tree.remove("super-admin.conf");
+    tree.pki(&["renew", "all"])
+        .exits(0)
+        .prints("not renewed: super-admin.conf: there is none");
+    tree.pki(&["renew", "super-admin.conf"])
+        .exits(3)
+        .says("cannot renew `super-admin.conf`: there is none")
+        .changed_nothing();
 }
 
 // Directories and configuration.
@@ -123,17 +86,19 @@ fn configuration(directory: &str) -> String {
     )
 }
 
+/// kubeadm: TestGenCSRConfig / default -> default directories; same: of `init`; with `pki csr` again
 #[test]
 fn by_default_the_tree_lies_in_etc_kubernetes() {
-    let sandbox = Sandbox::made();
-    assert!(sandbox.exists("pki/ca.crt") && sandbox.exists("admin.conf"));
-    let top: Vec<_> = std::fs::read_dir(sandbox.root())
+    let tree = TestTree::new();
+    assert!(tree.exists("pki/ca.crt") && tree.exists("admin.conf"));
+    let top: Vec<_> = std::fs::read_dir(tree.root())
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert_eq!(top, ["etc"]);
 }
 
+/// kubeadm: TestGenCSRConfig / --cert-dir overrides default -> as typed; same
 #[test]
 fn cert_dir_goes_before_the_default() {
     let folder = tempfile::tempdir().unwrap();
@@ -144,7 +109,7 @@ fn cert_dir_goes_before_the_default() {
         &["--cert-dir", directory.to_str().unwrap()],
     ]
     .concat();
-    bare(&arguments).ended_with(0);
+    bare(&arguments).exits(0);
     assert!(directory.join("ca.crt").is_file());
     assert!(
         folder.path().join("admin.conf").is_file(),
@@ -152,6 +117,7 @@ fn cert_dir_goes_before_the_default() {
     );
 }
 
+/// kubeadm: TestGenCSRConfig / --kubeconfig-dir overrides default -> as typed; same
 #[test]
 fn kubeconfig_dir_goes_before_the_default() {
     let folder = tempfile::tempdir().unwrap();
@@ -163,35 +129,37 @@ fn kubeconfig_dir_goes_before_the_default() {
         &["--kubeconfig-dir", kubeconfigs.to_str().unwrap()],
     ]
     .concat();
-    bare(&arguments).ended_with(0);
+    bare(&arguments).exits(0);
     assert!(certificates.join("ca.crt").is_file());
     assert!(kubeconfigs.join("admin.conf").is_file());
     assert!(!folder.path().join("a/admin.conf").exists());
 }
 
+/// kubeadm: TestGenCSRConfig / --config is loaded -> its directory and address; same
 #[test]
 fn the_directory_and_address_of_the_configuration_are_used() {
-    let sandbox = Sandbox::empty();
-    let config = sandbox.beside("kubeadm.yaml", configuration("/custom/certificates"));
-    sandbox.pki(&["init", "--config", &config]).ended_with(0);
-    assert!(sandbox.root().join("custom/certificates/ca.crt").is_file());
-    let scheduler = std::fs::read_to_string(sandbox.root().join("custom/scheduler.conf")).unwrap();
+    let tree = TestTree::empty();
+    let config = tree.beside("kubeadm.yaml", configuration("/custom/certificates"));
+    tree.pki(&["init", "--config", &config]).exits(0);
+    assert!(tree.root().join("custom/certificates/ca.crt").is_file());
+    let scheduler = std::fs::read_to_string(tree.root().join("custom/scheduler.conf")).unwrap();
     assert!(scheduler.contains("server: https://192.0.2.77:6443\n"));
-    assert!(!sandbox.exists("pki/ca.crt"));
+    assert!(!tree.exists("pki/ca.crt"));
 }
 
+/// kubeadm: TestGenCSRConfig / --config not found -> error; same
 #[test]
 fn a_configuration_that_is_not_there_is_an_error() {
-    let sandbox = Sandbox::empty();
+    let tree = TestTree::empty();
     for command in [&["init"][..], &["renew", "all"], &["check-expiration"]] {
         let arguments = [command, &["--config", "/nonexistent/kubeadm.yaml"]].concat();
-        sandbox
-            .pki(&arguments)
-            .ended_with(3)
+        tree.pki(&arguments)
+            .exits(3)
             .says("/nonexistent/kubeadm.yaml");
     }
 }
 
+/// kubeadm: TestGenCSRConfig / --cert-dir overrides --config -> as typed; same
 #[test]
 fn cert_dir_goes_before_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
@@ -205,7 +173,7 @@ fn cert_dir_goes_before_the_configuration() {
         "--cert-dir",
         wanted.to_str().unwrap(),
     ])
-    .ended_with(0);
+    .exits(0);
     assert!(wanted.join("ca.crt").is_file());
     assert!(!other.exists());
 }
@@ -214,25 +182,26 @@ fn cert_dir_goes_before_the_configuration() {
 
 /// Checks a tree with and without apiserver.crt, from a file and from what is recorded.
 fn checked(output: &str) -> Vec<(bool, Run)> {
-    let sandbox = Sandbox::made();
-    let config = sandbox.beside("kubeadm.yaml", sandbox.text(".pki/cluster.yaml"));
+    let tree = TestTree::new();
+    let config = tree.beside("kubeadm.yaml", tree.text(".pki/cluster.yaml"));
     let mut runs = Vec::new();
     for missing in [false, true] {
         if missing {
-            sandbox.remove(&["pki/apiserver.crt"]);
+            tree.remove("pki/apiserver.crt");
         }
         for source in [&[][..], &["--config", &config]] {
             let arguments = [&["check-expiration", "-o", output], source].concat();
-            runs.push((missing, sandbox.pki(&arguments)));
+            runs.push((missing, tree.pki(&arguments)));
         }
     }
     runs
 }
 
+/// kubeadm: TestRunCmdCertsExpiration / columns, from file and server, with and without a missing certificate -> 16 lines, MISSING only if so; stricter: byte by byte; the recorded configuration stands for the server's
 #[test]
 fn a_check_prints_a_line_for_each_entry_and_says_what_is_missing() {
     for (missing, run) in checked("text") {
-        let run = run.ended_with(if missing { 5 } else { 0 });
+        let run = run.exits(if missing { 5 } else { 0 });
         let lines = run.stdout.lines().filter(|line| !line.trim().is_empty());
         // kubeadm's 16, and kubelet.conf.
         assert_eq!(lines.count(), 17, "{run}");
@@ -254,10 +223,11 @@ fn a_check_prints_a_line_for_each_entry_and_says_what_is_missing() {
     }
 }
 
+/// kubeadm: TestRunCmdCertsExpiration / json, from file and server, with and without a missing certificate -> 11 + 3 entries, one flag; stricter: key by key
 #[test]
 fn a_check_in_json_has_every_entry_and_marks_only_what_is_missing() {
     for (missing, run) in checked("json") {
-        let run = run.ended_with(if missing { 5 } else { 0 });
+        let run = run.exits(if missing { 5 } else { 0 });
         let json: Value = serde_json::from_str(&run.stdout).unwrap();
         let (certificates, authorities) = (
             json["certificates"].as_array().unwrap(),
@@ -285,31 +255,26 @@ fn a_check_in_json_has_every_entry_and_marks_only_what_is_missing() {
 
 #[test]
 fn a_check_of_nothing_at_all_lists_what_is_missing() {
-    let sandbox = Sandbox::empty();
-    let run = sandbox.pki(&["check-expiration"]).ended_with(5);
+    let tree = TestTree::empty();
+    let run = tree.pki(&["check-expiration"]).exits(5);
     assert_eq!(run.stdout.matches("!MISSING! ").count(), 9, "{run}");
 }
 
 // init --dry-run, in place of kubeadm's copy of the CAs in a directory for dry runs.
 
+/// kubeadm: TestRunCAPhaseCopiesExistingCAFilesToDryRunDir (`cmd/phases/init`) / 3 CAs -> copied; other: a dry run reads in place and writes nothing
 #[test]
 fn a_dry_run_finds_the_cas_that_are_there_and_copies_nothing() {
-    let sandbox = Sandbox::made();
-    sandbox.remove(&["pki/apiserver.crt", "pki/apiserver.key"]);
-    let before = sandbox.snapshot();
-    let arguments = [&["init"], &FLAGS[..], &["--dry-run"]].concat();
-    let run = sandbox.pki(&arguments).ended_with(0);
-    for line in [
-        "keep ca",
-        "keep front-proxy-ca",
-        "keep etcd-ca",
-        "make apiserver",
-        "keep etcd-peer",
-    ] {
-        assert!(
-            run.stdout.lines().any(|found| found == line),
-            "{line}: {run}"
-        );
-    }
-    assert_eq!(before.changes(&sandbox.snapshot()), [""; 0]);
+    let tree = TestTree::new();
+    tree.remove_all(&["pki/apiserver.crt", "pki/apiserver.key"]);
+    tree.pki(&["init", "--dry-run"])
+        .exits(0)
+        .prints_lines(&[
+            "keep ca",
+            "keep front-proxy-ca",
+            "keep etcd-ca",
+            "make apiserver",
+            "keep etcd-peer",
+        ])
+        .changed_nothing();
 }

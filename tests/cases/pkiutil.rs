@@ -1,38 +1,26 @@
 //! kubeadm `util/pkiutil/pki_helpers_test.go`: certificates and keys as files.
 
-use pki::{
-    catalog::CATALOG,
-    tree::layout,
-    x509::{
-        algorithm::Algorithm,
-        certificate::{Certificate, CertificateError},
-        chain::Chain,
-        key::{KeyError, PrivateKey, PublicKey},
-        usage::Usage,
-        verify::{VerifyError, verify},
-    },
-};
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
+use pki::x509::{
+    algorithm::Algorithm,
+    certificate::{Certificate, CertificateError},
+    chain::Chain,
+    key::{KeyError, PrivateKey, PublicKey},
+    usage::Usage,
+    verify::{VerifyError, verify},
 };
 
-use super::{EXTERNAL_ETCD, cluster};
-use crate::{
-    support::tree,
-    trees::{
-        openssl::Openssl,
-        sandbox::{Ended, KUBECONFIGS, LEAVES, NOW, Sandbox},
-    },
-};
+use super::{EXTERNAL_ETCD_CONFIG, cluster};
+use crate::support::{Authority, NOW, Openssl, TestTree, rows::LEAVES, shared_tree};
 
+/// kubeadm: TestHasServerAuth / has it, P256, P384; does not -> true, false; stricter: every row, by name and by verification
 #[test]
 fn only_serving_certificates_have_the_usage_of_a_server() {
     for algorithm in ["RSA-2048", "ECDSA-P256", "ECDSA-P384"] {
-        let tree = tree(algorithm);
+        let tree = shared_tree(algorithm);
         for (name, base, ca) in LEAVES {
             let read = |base: &str| {
-                Chain::from_pem(&std::fs::read(tree.pki(&format!("{base}.crt"))).unwrap()).unwrap()
+                Chain::from_pem(&std::fs::read(tree.pki_file(&format!("{base}.crt"))).unwrap())
+                    .unwrap()
             };
             let chain = read(base);
             let serves = matches!(name, "apiserver" | "etcd-server" | "etcd-peer");
@@ -55,13 +43,14 @@ fn only_serving_certificates_have_the_usage_of_a_server() {
     }
 }
 
+/// kubeadm: TestWriteCertAndKey, TestWriteCert
+/// kubeadm: TestWriteCertBundle -> ok; same
+/// kubeadm: TestTryLoadCertAndKeyFromDisk, TestTryLoadCertFromDisk / valid -> ok; same
+/// kubeadm: TestTryLoadCertChainFromDisk / leaf, bundle -> 0, 1 intermediates; same
 #[test]
 fn certificates_and_bundles_are_read_as_they_were_written() {
-    let sandbox = Sandbox::made();
-    let (leaf, ca) = (
-        sandbox.text("pki/apiserver.crt"),
-        sandbox.text("pki/ca.crt"),
-    );
+    let tree = TestTree::new();
+    let (leaf, ca) = (tree.text("pki/apiserver.crt"), tree.text("pki/ca.crt"));
     let one = Certificate::list_from_pem(leaf.as_bytes()).unwrap();
     assert_eq!(one.len(), 1);
     assert_eq!(one[0].to_pem(), leaf);
@@ -71,6 +60,8 @@ fn certificates_and_bundles_are_read_as_they_were_written() {
     assert_eq!(bundle[..1], one);
 }
 
+/// kubeadm: TestWriteKey, TestWritePublicKey -> ok; stricter: round trip, PEM label
+/// kubeadm: TestTryLoadKeyFromDisk / RSA, P256, P384 -> ok; same
 #[test]
 fn keys_of_every_kind_are_read_as_they_were_written() {
     for (name, algorithm) in [
@@ -78,18 +69,21 @@ fn keys_of_every_kind_are_read_as_they_were_written() {
         ("ECDSA-P256", Algorithm::EcdsaP256),
         ("ECDSA-P384", Algorithm::EcdsaP384),
     ] {
-        let tree = tree(name);
-        let text = std::fs::read_to_string(tree.pki("sa.key")).unwrap();
+        let tree = shared_tree(name);
+        let text = std::fs::read_to_string(tree.pki_file("sa.key")).unwrap();
         let key = PrivateKey::from_pem(text.as_bytes()).unwrap();
         assert_eq!(key.algorithm(), algorithm);
         assert!(*key.to_pem().unwrap() == text, "{name}");
-        let public = std::fs::read_to_string(tree.pki("sa.pub")).unwrap();
+        let public = std::fs::read_to_string(tree.pki_file("sa.pub")).unwrap();
         let read = PublicKey::from_pem(public.as_bytes()).unwrap();
         assert_eq!(read, [key.public_key().unwrap()], "{name}");
         assert_eq!(read[0].to_pem(), public, "{name}");
     }
 }
 
+/// kubeadm: TestTryLoadCertAndKeyFromDisk, TestTryLoadCertFromDisk / empty path
+/// kubeadm: TestTryLoadCertChainFromDisk / empty path -> error; same
+/// kubeadm: TestTryLoadKeyFromDisk / empty path -> error; same
 #[test]
 fn a_file_without_certificate_or_key_is_an_error() {
     assert_eq!(Chain::from_pem(b""), Err(CertificateError::Empty));
@@ -104,6 +98,7 @@ fn a_file_without_certificate_or_key_is_an_error() {
     assert!(PublicKey::from_pem(text).is_err());
 }
 
+/// kubeadm: TestNewCertAndKey / RSA key too small -> error; same
 #[test]
 fn rsa_keys_that_are_too_small_are_refused() {
     let Some(openssl) = Openssl::find() else {
@@ -118,6 +113,8 @@ fn rsa_keys_that_are_too_small_are_refused() {
     }
 }
 
+/// kubeadm: TestRSAKeySizeFromAlgorithmType / unknown -> 0; stricter: an error
+/// kubeadm: TestRSAKeySizeFromAlgorithmType / RSA-2048, RSA-3072, RSA-4096 -> their sizes; stricter: of the keys made
 #[test]
 fn every_configurable_algorithm_has_its_size() {
     let Some(openssl) = Openssl::find() else {
@@ -136,70 +133,47 @@ fn every_configurable_algorithm_has_its_size() {
         openssl
             .run(&["pkey", "-pubin", "-text", "-noout", "-in", &public])
             .ok()
-            .says(size);
+            .prints(size);
     }
     for name in ["unknown", "", "RSA", "RSA2048", "ECDSA-P521"] {
         assert_eq!(Algorithm::from_config(name), None, "{name}");
     }
 }
 
+/// kubeadm: TestCertOrKeyExist / empty path -> false; stricter: wrong usage
+/// kubeadm: TestTryLoadCertAndKeyFromDisk, TestTryLoadCertFromDisk / empty path -> error; same
 #[test]
 fn a_directory_that_is_empty_text_is_wrong_usage() {
-    let sandbox = Sandbox::made();
+    let tree = TestTree::new();
     for flag in ["--cert-dir=", "--kubeconfig-dir=", "--rootfs=", "--config="] {
         for command in [&["init"][..], &["check-expiration"], &["renew", "all"]] {
             let arguments = [command, &[flag]].concat();
             let run = crate::support::run(crate::support::pki().args(&arguments));
-            run.ended_with(2).says("the path is empty");
+            run.exits(2).says("the path is empty");
         }
     }
-    assert!(sandbox.exists("pki/ca.crt"));
+    assert!(tree.exists("pki/ca.crt"));
 }
 
+/// kubeadm: TestCertOrKeyExist / only cert exists -> true; same
 #[test]
 fn a_certificate_without_its_key_counts_as_there() {
-    let sandbox = Sandbox::empty();
-    let made = Sandbox::made();
-    sandbox.write("pki/ca.crt", made.read("pki/ca.crt"));
+    let tree = TestTree::empty();
+    let made = TestTree::new();
+    tree.write("pki/ca.crt", made.read("pki/ca.crt"));
     // Not made anew: that would replace a CA that is in use elsewhere.
-    let before = sandbox.read("pki/ca.crt");
-    sandbox
-        .init(&[])
-        .ended_with(5)
-        .says("apiserver: it is missing, and its CA `ca` is external");
-    assert!(sandbox.read("pki/ca.crt") == before && !sandbox.exists("pki/ca.key"));
-    sandbox.remove(&["pki/ca.crt"]);
-    sandbox.init(&[]).ended_with(0);
+    let before = tree.read("pki/ca.crt");
+    tree.init(&[])
+        .exits(5)
+        .prints("apiserver: it is missing, and its CA `ca` is external");
+    assert!(tree.read("pki/ca.crt") == before && !tree.exists("pki/ca.key"));
+    tree.remove("pki/ca.crt");
+    tree.init(&[]).exits(0);
 }
 
-#[test]
-fn every_file_has_kubeadms_name() {
-    let mut found: Vec<_> = CATALOG
-        .iter()
-        .flat_map(|row| layout::files(row))
-        .map(|(file, _)| file.relative)
-        .collect();
-    found.sort();
-    let mut wanted: Vec<_> = ["ca", "front-proxy-ca", "etcd/ca"]
-        .iter()
-        .chain(LEAVES.iter().map(|(_, base, _)| base))
-        .flat_map(|base| [format!("{base}.crt"), format!("{base}.key")])
-        .chain(["sa.key", "sa.pub"].map(str::to_owned))
-        .chain(KUBECONFIGS.map(str::to_owned))
-        .collect();
-    wanted.sort();
-    assert_eq!(found, wanted);
-    for (row, name) in [("etcd-server", "etcd/server.crt"), ("sa", "sa.pub")] {
-        let file = layout::certificate_file(pki::catalog::find(row).unwrap());
-        assert_eq!(file.map(|file| file.relative).as_deref(), Some(name));
-    }
-    let key = layout::key_file(pki::catalog::find("etcd-server").unwrap());
-    assert_eq!(
-        key.map(|file| file.relative).as_deref(),
-        Some("etcd/server.key")
-    );
-}
-
+/// kubeadm: TestGetAPIServerAltNames / ControlPlaneEndpoint IP
+/// kubeadm: TestAppendSANsToAltNames / (1) none -> 0; same
+/// kubeadm: TestRemoveDuplicateAltNames / (1) to (4)
 #[test]
 fn names_beyond_those_of_the_cluster_are_none_without_a_configuration() {
     let plain = cluster("apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n");
@@ -220,7 +194,7 @@ fn names_beyond_those_of_the_cluster_are_none_without_a_configuration() {
     );
     assert_eq!(texts(pki::catalog::SanRule::Empty), [""; 0]);
     let endpoint = cluster(&format!(
-        "{EXTERNAL_ETCD}controlPlaneEndpoint: 192.0.2.1:6443\n"
+        "{EXTERNAL_ETCD_CONFIG}controlPlaneEndpoint: 192.0.2.1:6443\n"
     ));
     assert_eq!(
         endpoint
@@ -232,6 +206,7 @@ fn names_beyond_those_of_the_cluster_are_none_without_a_configuration() {
     );
 }
 
+/// kubeadm: TestGetEtcdPeerAltNames / each -> node, extra; addresses; stricter: exact and in order
 #[test]
 fn peers_have_their_own_further_names_and_addresses() {
     let cluster = cluster(
@@ -253,67 +228,8 @@ fn peers_have_their_own_further_names_and_addresses() {
     );
 }
 
-/// A CA made by another program, for what `pki` itself never makes.
-pub(crate) struct Authority {
-    pub(super) params: CertificateParams,
-    pub(crate) key: KeyPair,
-    pub(crate) pem: String,
-}
-
-impl Authority {
-    /// Makes one, signed by another one or by itself.
-    pub(crate) fn new(name: &str, issuer: Option<&Authority>) -> Authority {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![
-            KeyUsagePurpose::KeyCertSign,
-            KeyUsagePurpose::DigitalSignature,
-        ];
-        // Go's `crypto/x509` names the issuer's key in every certificate.
-        params.use_authority_key_identifier_extension = issuer.is_some();
-        let key = KeyPair::generate().unwrap();
-        let pem = match issuer {
-            None => params.self_signed(&key).unwrap().pem(),
-            Some(issuer) => params.signed_by(&key, &issuer.issuer()).unwrap().pem(),
-        };
-        Authority { params, key, pem }
-    }
-
-    fn issuer(&self) -> rcgen::Issuer<'_, &KeyPair> {
-        rcgen::Issuer::from_params(&self.params, &self.key)
-    }
-
-    /// Signs a leaf for clients and servers; returns certificate and key, PEM.
-    pub(super) fn leaf(
-        &self,
-        common_name: &str,
-        organization: Option<&str>,
-        names: &[String],
-    ) -> (String, String) {
-        let mut params = CertificateParams::new(names).unwrap();
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        if let Some(organization) = organization {
-            params
-                .distinguished_name
-                .push(DnType::OrganizationName, organization);
-        }
-        params
-            .distinguished_name
-            .push(DnType::CommonName, common_name);
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        // A server has names.
-        params.extended_key_usages = vec![match names.is_empty() {
-            true => ExtendedKeyUsagePurpose::ClientAuth,
-            false => ExtendedKeyUsagePurpose::ServerAuth,
-        }];
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer()).unwrap();
-        (certificate.pem(), key.serialize_pem())
-    }
-}
-
+/// kubeadm: TestVerifyCertChain / without, with one intermediate -> ok; same
+/// kubeadm: TestVerifyCertChain / missing intermediate -> error; same
 #[test]
 fn a_chain_verifies_with_its_intermediate_and_not_without() {
     let root = Authority::new("root", None);

@@ -9,10 +9,7 @@ use pki::{
 use serde_json::Value;
 use time::Duration;
 
-use crate::trees::{
-    openssl::{Openssl, SAN, USAGES},
-    sandbox::{EXTERNAL_ETCD, Ended, LEAVES, NOW, Sandbox, config_of},
-};
+use crate::support::{EXTERNAL_ETCD, NOW, Openssl, SAN, TestTree, USAGES, config_of, rows::LEAVES};
 
 fn names(json: &Value, list: &str) -> Vec<String> {
     json[list]
@@ -23,9 +20,10 @@ fn names(json: &Value, list: &str) -> Vec<String> {
         .collect()
 }
 
+/// kubeadm: TestNewManager / local etcd -> 11 entries; stricter: by name, and kubelet.conf
 #[test]
 fn with_local_etcd_kubeadms_11_entries_are_listed_and_the_kubelets() {
-    let json = Sandbox::made().expiration(NOW);
+    let json = TestTree::new().expiration(NOW);
     assert_eq!(
         names(&json, "certificates"),
         [
@@ -45,9 +43,10 @@ fn with_local_etcd_kubeadms_11_entries_are_listed_and_the_kubelets() {
     );
 }
 
+/// kubeadm: TestNewManager / external etcd -> 7 entries; stricter: by name, and kubelet.conf
 #[test]
 fn with_external_etcd_kubeadms_7_entries_are_listed_and_the_kubelets() {
-    let json = Sandbox::fixture(EXTERNAL_ETCD).expiration(NOW);
+    let json = TestTree::fixture(EXTERNAL_ETCD).expiration(NOW);
     assert_eq!(
         names(&json, "certificates"),
         [
@@ -63,32 +62,34 @@ fn with_external_etcd_kubeadms_7_entries_are_listed_and_the_kubelets() {
     );
 }
 
+/// kubeadm: TestManagerCAs / sequential, reverse -> by name; same
 #[test]
 fn cas_are_listed_by_name() {
-    let local = Sandbox::made().expiration(NOW);
+    let local = TestTree::new().expiration(NOW);
     assert_eq!(
         names(&local, "certificateAuthorities"),
         ["ca", "etcd-ca", "front-proxy-ca"]
     );
-    let external = Sandbox::fixture(EXTERNAL_ETCD).expiration(NOW);
+    let external = TestTree::fixture(EXTERNAL_ETCD).expiration(NOW);
     assert_eq!(
         names(&external, "certificateAuthorities"),
         ["ca", "front-proxy-ca"]
     );
 }
 
+/// kubeadm: TestRenewUsingLocalCA / PKI certificate, embedded in a kubeconfig -> new serial, later end, same CA, usage, O, CN, SANs; configured 10h; stricter: every row of seven real trees, all else unchanged
 #[test]
 fn a_renewed_certificate_has_the_configured_period_and_is_signed_by_the_same_ca() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
-    let sandbox = Sandbox::fixture(EXTERNAL_ETCD);
+    let tree = TestTree::fixture(EXTERNAL_ETCD);
     let text = std::fs::read_to_string(config_of(EXTERNAL_ETCD)).unwrap();
-    let config = sandbox.beside(
+    let config = tree.beside(
         "10h.yaml",
         format!("{text}certificateValidityPeriod: 10h\n"),
     );
-    let old = openssl.tree(&sandbox);
+    let old = openssl.tree(&tree);
     // A few hours before the end, so that ten hours reach beyond it.
     let now = NOW + Duration::days(365) - Duration::hours(4);
     let names = [
@@ -98,9 +99,9 @@ fn a_renewed_certificate_has_the_configured_period_and_is_signed_by_the_same_ca(
         "scheduler.conf",
     ];
     let arguments = [&["renew"], &names[..], &["--config", &config]].concat();
-    sandbox.pki_at(now, &arguments).ended_with(4);
-    let new = openssl.tree(&sandbox);
-    let ca = sandbox.path("pki/ca.crt");
+    tree.pki_at(now, &arguments).exits(4);
+    let new = openssl.tree(&tree);
+    let ca = tree.path("pki/ca.crt");
     for name in names {
         let (old, new) = (&old[name], &new[name]);
         assert_ne!(new.serial, old.serial, "{name}");
@@ -116,8 +117,8 @@ fn a_renewed_certificate_has_the_configured_period_and_is_signed_by_the_same_ca(
             );
         }
         let certificate = match name.strip_suffix(".conf") {
-            Some(_) => sandbox.embedded(name, "client-certificate-data"),
-            None => sandbox.read(&format!("pki/{name}.crt")),
+            Some(_) => tree.embedded(name, "client-certificate-data"),
+            None => tree.read(&format!("pki/{name}.crt")),
         };
         let purpose: &[&str] = if name == "apiserver" {
             &[
@@ -138,9 +139,10 @@ fn a_renewed_certificate_has_the_configured_period_and_is_signed_by_the_same_ca(
     }
 }
 
+/// kubeadm: TestCertToConfig -> CN, O, EKU, SANs copied; stricter: all RDNs, names, usages and extensions
 #[test]
 fn contents_are_taken_from_a_certificate_without_loss() {
-    let pem = Sandbox::fixture("kubeadm-1.20/ha").read("pki/etcd/server.crt");
+    let pem = TestTree::fixture("kubeadm-1.20/ha").read("pki/etcd/server.crt");
     let certificate = Chain::from_pem(&pem).unwrap().leaf;
     let contents = LeafTemplate::of(&certificate);
     assert_eq!(contents.subject_text(), "CN=cp-2.prod.example");
@@ -157,7 +159,7 @@ fn contents_are_taken_from_a_certificate_without_loss() {
             "IP:198.51.100.8",
         ]
     );
-    let pem = Sandbox::fixture("kubeadm-1.20/ha").read("pki/apiserver-etcd-client.crt");
+    let pem = TestTree::fixture("kubeadm-1.20/ha").read("pki/apiserver-etcd-client.crt");
     let certificate = Chain::from_pem(&pem).unwrap().leaf;
     let contents = LeafTemplate::of(&certificate);
     assert_eq!(
@@ -167,6 +169,8 @@ fn contents_are_taken_from_a_certificate_without_loss() {
     assert_eq!(contents.san_texts(), [""; 0]);
 }
 
+/// kubeadm: TestManagerCAExists / not in the list -> error; same
+/// kubeadm: TestManagerCertificateExists / not in the list -> error; same
 #[test]
 fn a_name_that_is_not_in_the_list_is_wrong_usage() {
     for name in [
@@ -189,26 +193,31 @@ fn a_name_that_is_not_in_the_list_is_wrong_usage() {
     assert!(catalog::find("etcd-ca").is_some_and(catalog::Row::is_ca));
 }
 
+/// kubeadm: TestManagerCAExists / exists, does not exist -> true, false; stricter: for every row
+/// kubeadm: TestManagerCertificateExists / exists, does not exist -> true, false; stricter: for every row
+/// kubeadm: TestFileExists / file exists, does not -> true, false; same
+/// kubeadm: TestPKICertificateReadWriterExists / both -> true, false; same
+/// kubeadm: TestKubeConfigReadWriterExists / both -> true, false; same
 #[test]
 fn what_is_there_and_what_is_missing_is_told_apart_for_every_row() {
-    let sandbox = Sandbox::made();
-    assert_eq!(missing_rows(&sandbox.expiration(NOW)), [""; 0]);
+    let tree = TestTree::new();
+    assert_eq!(missing_rows(&tree.expiration(NOW)), [""; 0]);
     for (name, base, _) in LEAVES {
         let file = format!("pki/{base}.crt");
-        let bytes = sandbox.read(&file);
-        sandbox.remove(&[&file]);
-        assert_eq!(missing_rows(&sandbox.expiration(NOW)), [name]);
-        sandbox.write(&file, bytes);
+        let bytes = tree.read(&file);
+        tree.remove(&file);
+        assert_eq!(missing_rows(&tree.expiration(NOW)), [name]);
+        tree.write(&file, bytes);
     }
     for (name, file) in [
         ("ca", "pki/ca.crt"),
         ("front-proxy-ca", "pki/front-proxy-ca.crt"),
         ("etcd-ca", "pki/etcd/ca.crt"),
     ] {
-        let bytes = sandbox.read(file);
-        sandbox.remove(&[file]);
-        assert_eq!(missing_rows(&sandbox.expiration(NOW)), [name]);
-        sandbox.write(file, bytes);
+        let bytes = tree.read(file);
+        tree.remove(file);
+        assert_eq!(missing_rows(&tree.expiration(NOW)), [name]);
+        tree.write(file, bytes);
     }
     for name in [
         "admin.conf",
@@ -216,10 +225,10 @@ fn what_is_there_and_what_is_missing_is_told_apart_for_every_row() {
         "controller-manager.conf",
         "scheduler.conf",
     ] {
-        let bytes = sandbox.read(name);
-        sandbox.remove(&[name]);
-        assert_eq!(missing_rows(&sandbox.expiration(NOW)), [name]);
-        sandbox.write(name, bytes);
+        let bytes = tree.read(name);
+        tree.remove(name);
+        assert_eq!(missing_rows(&tree.expiration(NOW)), [name]);
+        tree.write(name, bytes);
     }
 }
 
@@ -232,47 +241,48 @@ fn missing_rows(json: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// kubeadm: TestFileExists / directory -> false; stricter: broken, exit code 5
 #[test]
 fn a_directory_in_the_place_of_a_certificate_is_broken_and_not_missing() {
     for (file, name) in [
         ("pki/apiserver.crt", "apiserver"),
         ("admin.conf", "admin.conf"),
     ] {
-        let sandbox = Sandbox::made();
-        sandbox.remove(&[file]);
-        std::fs::create_dir(sandbox.path(file)).unwrap();
-        sandbox
-            .pki(&["check-expiration"])
-            .ended_with(5)
-            .says(&format!("!BROKEN! {name}"));
-        assert_eq!(missing_rows(&sandbox.expiration(NOW)), [""; 0]);
+        let tree = TestTree::new();
+        tree.remove(file);
+        std::fs::create_dir(tree.path(file)).unwrap();
+        tree.pki(&["check-expiration"])
+            .exits(5)
+            .prints(&format!("!BROKEN! {name}"));
+        assert_eq!(missing_rows(&tree.expiration(NOW)), [""; 0]);
     }
 }
 
+/// kubeadm: TestPKICertificateReadWriter -> reads what was written; same
+/// kubeadm: TestKubeconfigReadWriter -> the same; without ca.key; same
 #[test]
 fn after_a_renewal_the_new_certificate_is_read_from_file_and_kubeconfig() {
-    let sandbox = Sandbox::made();
-    let expiry = |sandbox: &Sandbox, name: &str| {
-        let json = sandbox.expiration(NOW);
+    let tree = TestTree::new();
+    let expiry = |tree: &TestTree, name: &str| {
+        let json = tree.expiration(NOW);
         let rows = json["certificates"].as_array().unwrap();
         let row = rows.iter().find(|row| row["name"] == name).unwrap();
         row["expirationDate"].as_str().unwrap().to_owned()
     };
     for name in ["etcd-peer", "controller-manager.conf"] {
-        assert_eq!(expiry(&sandbox, name), "2027-11-22T00:21:28Z");
-        sandbox
-            .pki_at(NOW + Duration::days(2), &["renew", name])
-            .ended_with(0);
-        assert_eq!(expiry(&sandbox, name), "2027-11-24T00:21:28Z");
+        assert_eq!(expiry(&tree, name), "2027-11-22T00:21:28Z");
+        tree.pki_at(NOW + Duration::days(2), &["renew", name])
+            .exits(0);
+        assert_eq!(expiry(&tree, name), "2027-11-24T00:21:28Z");
     }
 }
 
 #[test]
 fn kubeconfigs_are_read_without_the_ca_key() {
-    let sandbox = Sandbox::made();
-    let with = sandbox.expiration(NOW);
-    sandbox.remove(&["pki/ca.key"]);
-    let without = sandbox.expiration(NOW);
+    let tree = TestTree::new();
+    let with = tree.expiration(NOW);
+    tree.remove("pki/ca.key");
+    let without = tree.expiration(NOW);
     for (with, without) in with["certificates"]
         .as_array()
         .unwrap()
@@ -288,15 +298,15 @@ fn a_certificate_whose_key_is_lost_or_unreadable_gets_a_new_pair() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
-    let sandbox = Sandbox::made();
+    let tree = TestTree::new();
     for key in [None, Some(""), Some("garbage")] {
-        sandbox.remove(&["pki/apiserver.key"]);
+        tree.remove("pki/apiserver.key");
         if let Some(text) = key {
-            sandbox.write("pki/apiserver.key", text);
+            tree.write("pki/apiserver.key", text);
         }
-        sandbox.pki(&["renew", "apiserver"]).ended_with(0);
-        let facts = openssl.facts(&sandbox.path("pki/apiserver.crt"));
-        let key = sandbox.read("pki/apiserver.key");
+        tree.pki(&["renew", "apiserver"]).exits(0);
+        let facts = openssl.facts(&tree.path("pki/apiserver.crt"));
+        let key = tree.read("pki/apiserver.key");
         assert_eq!(openssl.public_half(key), facts.public_key);
         assert_eq!(facts.algorithm, "id-ecPublicKey (256 bit)");
     }
@@ -307,28 +317,26 @@ fn a_certificate_without_usage_is_not_renewed_as_it_is() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
-    let sandbox = Sandbox::fixture(EXTERNAL_ETCD);
+    let tree = TestTree::fixture(EXTERNAL_ETCD);
     let (certificate, key) = openssl.leaf(
-        &sandbox,
+        &tree,
         "front-proxy-ca",
         "/CN=front-proxy-client",
         "keyUsage=critical,digitalSignature\n",
     );
-    sandbox.write("pki/front-proxy-client.crt", certificate);
-    sandbox.write("pki/front-proxy-client.key", key);
-    crate::trees::sandbox::refused_untouched(
-        &sandbox,
-        &["renew", "front-proxy-client"],
-        &["cannot renew `front-proxy-client`", "lacks clientAuth"],
-    );
-    sandbox
-        .pki(&["renew", "all"])
-        .ended_with(5)
-        .says("not renewed: front-proxy-client: ");
+    tree.write("pki/front-proxy-client.crt", certificate);
+    tree.write("pki/front-proxy-client.key", key);
+    tree.pki(&["renew", "front-proxy-client"])
+        .exits(3)
+        .says("cannot renew `front-proxy-client`")
+        .says("lacks clientAuth")
+        .changed_nothing();
+    tree.pki(&["renew", "all"])
+        .exits(5)
+        .prints("not renewed: front-proxy-client: ");
     let config = config_of(EXTERNAL_ETCD);
-    sandbox
-        .pki(&["renew", "front-proxy-client", "--config", &config])
-        .ended_with(0);
-    let facts = openssl.facts(&sandbox.path("pki/front-proxy-client.crt"));
+    tree.pki(&["renew", "front-proxy-client", "--config", &config])
+        .exits(0);
+    let facts = openssl.facts(&tree.path("pki/front-proxy-client.crt"));
     assert_eq!(facts.extensions[USAGES], "TLS Web Client Authentication");
 }

@@ -4,16 +4,13 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::{
-    inputs::specimen::{Specimen, sane},
-    support::{pki, run},
-};
+use crate::support::{TestTree, pki, run, sane};
 
 /// Where each value of one configuration comes from: flag over file, the rest kubeadm's defaults.
 #[test]
 fn each_value_is_shown_with_its_source() {
-    let specimen = Specimen::empty();
-    let file = specimen.folder().join("cluster.yaml");
+    let tree = TestTree::empty();
+    let file = tree.root().join("cluster.yaml");
     fs::write(
         &file,
         "apiVersion: kubeadm.k8s.io/v1beta4\n\
@@ -23,7 +20,7 @@ fn each_value_is_shown_with_its_source() {
          apiServer:\n  certSANs: [b.example, a.example]\n",
     )
     .unwrap();
-    let run = specimen
+    let run = tree
         .pki(&[
             "config",
             "show",
@@ -53,12 +50,12 @@ fn each_value_is_shown_with_its_source() {
     etcd.local.serverCertSANs           -                      default
     etcd.local.peerCertSANs             -                      default
     encryptionAlgorithm                 RSA-2048               default
-    certificateValidityPeriod           8760h                  default
-    caCertificateValidityPeriod         87600h                 default
+    certificateValidityPeriod           8760h0m0s              default
+    caCertificateValidityPeriod         87600h0m0s             default
     ");
     assert_eq!(run.stderr, "");
     assert!(
-        !specimen.path("").exists(),
+        !tree.path("").exists(),
         "what only reads makes no directory"
     );
 }
@@ -66,12 +63,11 @@ fn each_value_is_shown_with_its_source() {
 /// A second word for everything that `init` has recorded, and a flag that goes over one of them.
 #[test]
 fn what_is_recorded_is_shown_as_such_and_flags_go_over_it() {
-    let specimen = Specimen::new();
-    let before = specimen.snapshot();
-    let run = specimen
+    let tree = TestTree::new();
+    let run = tree
         .pki(&["config", "show", "-o", "json", "--cluster-name", "other"])
-        .ok();
-    specimen.assert_unchanged(&before, &run);
+        .ok()
+        .changed_nothing();
     let shown: Value = serde_json::from_str(&run.stdout).unwrap();
     for field in shown["fields"].as_array().unwrap() {
         let path = field["path"].as_str().unwrap();
@@ -90,7 +86,7 @@ fn what_is_recorded_is_shown_as_such_and_flags_go_over_it() {
             }
         }
     }
-    let yaml = specimen
+    let yaml = tree
         .pki(&["config", "show", "-o", "yaml", "--cluster-name", "other"])
         .ok();
     let same: Value = serde_saphyr::from_str(&yaml.stdout).unwrap();
@@ -99,15 +95,12 @@ fn what_is_recorded_is_shown_as_such_and_flags_go_over_it() {
 
 #[test]
 fn kubeadms_documents_are_read_back_as_the_same_configuration() {
-    let specimen = Specimen::new();
-    let kubeadm = specimen
-        .pki(&["config", "show", "-o", "kubeadm"])
-        .ok()
-        .stdout;
-    assert_eq!(kubeadm, specimen.text(".pki/cluster.yaml"));
-    let file = specimen.folder().join("again.yaml");
+    let tree = TestTree::new();
+    let kubeadm = tree.pki(&["config", "show", "-o", "kubeadm"]).ok().stdout;
+    assert_eq!(kubeadm, tree.text(".pki/cluster.yaml"));
+    let file = tree.root().join("again.yaml");
     fs::write(&file, &kubeadm).unwrap();
-    let again = specimen
+    let again = tree
         .pki(&[
             "config",
             "show",
@@ -122,9 +115,10 @@ fn kubeadms_documents_are_read_back_as_the_same_configuration() {
 
 #[test]
 fn the_example_is_commented_and_accepted() {
-    let specimen = Specimen::empty();
-    let example = sane(run(pki().args(["config", "example"]))).ok();
-    assert_eq!(example.stderr, "");
+    let tree = TestTree::empty();
+    let example = sane(run(pki().args(["config", "example"])))
+        .ok()
+        .says_nothing();
     assert!(
         example
             .stdout
@@ -133,12 +127,12 @@ fn the_example_is_commented_and_accepted() {
             .count()
             > 10
     );
-    let file = specimen.folder().join("example.yaml");
+    let file = tree.root().join("example.yaml");
     fs::write(&file, &example.stdout).unwrap();
-    let shown = specimen
+    let shown = tree
         .pki(&["config", "show", "--config", file.to_str().unwrap()])
-        .ok();
-    assert_eq!(shown.stderr, "");
+        .ok()
+        .says_nothing();
     // Every field that can be shown is in the example, if only as a comment.
     for line in shown.stdout.lines().skip(1) {
         let path = line.split_whitespace().next().unwrap();
@@ -149,10 +143,9 @@ fn the_example_is_commented_and_accepted() {
 
 #[test]
 fn a_wrong_configuration_is_refused_and_not_shown() {
-    let specimen = Specimen::new();
-    let run = specimen
-        .pki(&["config", "show", "--service-cidr", "10.96.0.0/33"])
-        .refused("--service-cidr: `10.96.0.0/33` is not a network; want address and prefix length, such as `10.96.0.0/12`");
-    assert_eq!(run.code, Some(3));
-    assert_eq!(run.stdout, "");
+    let tree = TestTree::new();
+    tree.pki(&["config", "show", "--service-cidr", "10.96.0.0/33"])
+        .refused("--service-cidr: `10.96.0.0/33` is not a network; want address and prefix length, such as `10.96.0.0/12`")
+        .exits(3)
+        .prints_nothing();
 }

@@ -2,10 +2,7 @@
 
 use std::{fs, process::Command};
 
-use crate::{
-    inputs::specimen::{Snapshot, Specimen, What, sane, snapshot},
-    support::run,
-};
+use crate::support::{TestTree, What, run, sane, snapshot};
 
 const INIT: [&str; 7] = [
     "init",
@@ -17,20 +14,18 @@ const INIT: [&str; 7] = [
     "192.0.2.11",
 ];
 
-/// Returns names, kinds, modes and owners, and the bytes of the one file that is the same every time.
-fn outline(entries: &Snapshot) -> Vec<String> {
-    entries
+/// Returns names, kinds, modes and owners of everything in a tree.
+fn outline(tree: &TestTree) -> Vec<String> {
+    let kind = |what: &What| match what {
+        What::File(_) => "file".to_owned(),
+        other => format!("{other:?}"),
+    };
+    tree.snapshot()
         .iter()
         .map(|(path, entry)| {
-            let bytes = match &entry.what {
-                What::File(bytes) if path.ends_with("cluster.yaml") => {
-                    String::from_utf8_lossy(bytes).into_owned()
-                }
-                What::File(_) => "file".to_owned(),
-                other => format!("{other:?}"),
-            };
+            let kind = kind(&entry.what);
             format!(
-                "{} {:04o} {:?} {bytes}",
+                "{} {:04o} {:?} {kind}",
                 path.display(),
                 entry.mode,
                 entry.owner
@@ -41,13 +36,12 @@ fn outline(entries: &Snapshot) -> Vec<String> {
 
 #[test]
 fn no_variable_has_an_effect() {
-    let plain = Specimen::empty();
+    let plain = TestTree::empty();
     let expected = plain.pki(&INIT).ok();
-    let elsewhere = Specimen::empty();
-    let elsewhere_path = elsewhere.folder().to_str().unwrap();
-    let kubeconfig = elsewhere.folder().join("kubeconfig");
+    let elsewhere = TestTree::empty();
+    let elsewhere_path = elsewhere.root().to_str().unwrap();
+    let kubeconfig = elsewhere.root().join("kubeconfig");
     fs::write(&kubeconfig, "kind: Config\n").unwrap();
-    let before = elsewhere.snapshot();
     for (name, value) in [
         ("LANG", "tr_TR.UTF-8"),
         ("LC_ALL", "xx_nonsense"),
@@ -65,33 +59,32 @@ fn no_variable_has_an_effect() {
         ("COLUMNS", "1"),
         ("CLICOLOR", "1"),
     ] {
-        let specimen = Specimen::empty();
-        let run = sane(run(specimen.command(&INIT).env(name, value))).ok();
+        let tree = TestTree::empty();
+        let run = tree.watch(tree.command(&INIT).env(name, value)).exits(0);
+        assert_eq!(outline(&tree), outline(&plain), "{name}={value}");
         assert_eq!(
-            outline(&specimen.snapshot()),
-            outline(&plain.snapshot()),
+            tree.text(".pki/cluster.yaml"),
+            plain.text(".pki/cluster.yaml"),
             "{name}={value}"
         );
-        let here =
-            |text: &str, specimen: &Specimen| text.replace(specimen.folder().to_str().unwrap(), "");
+        let here = |text: &str, tree: &TestTree| text.replace(tree.root().to_str().unwrap(), "");
         assert_eq!(
-            here(&run.stdout, &specimen),
+            here(&run.stdout, &tree),
             here(&expected.stdout, &plain),
             "{name}={value}"
         );
         assert_eq!(run.stderr, expected.stderr, "{name}={value}");
-        specimen.pki(&["check-expiration"]).ok();
+        tree.pki(&["check-expiration"]).ok();
     }
-    elsewhere.assert_unchanged(&before, &expected);
 }
 
 /// A backtrace is for us and not for operators.
 #[test]
 fn an_error_is_the_same_with_a_backtrace_asked_for() {
-    let specimen = Specimen::new();
-    specimen.write("pki/ca.key", "");
-    let plain = specimen.pki(&["renew", "all"]);
-    let traced = sane(run(specimen
+    let tree = TestTree::new();
+    tree.write("pki/ca.key", "");
+    let plain = tree.pki(&["renew", "all"]);
+    let traced = sane(run(tree
         .command(&["renew", "all"])
         .env("RUST_BACKTRACE", "full")
         .env("RUST_LIB_BACKTRACE", "1")));
@@ -100,43 +93,36 @@ fn an_error_is_the_same_with_a_backtrace_asked_for() {
 
 #[test]
 fn the_working_directory_holds_no_configuration() {
-    let specimen = Specimen::empty();
-    let elsewhere = Specimen::empty();
+    let tree = TestTree::empty();
+    let elsewhere = TestTree::empty();
     for name in ["cluster.yaml", "kubeadm.yaml", "config.yaml", ".pki"] {
-        fs::write(elsewhere.folder().join(name), "kind: {").unwrap();
+        fs::write(elsewhere.root().join(name), "kind: {").unwrap();
     }
-    let before = elsewhere.snapshot();
-    let run = sane(run(specimen.command(&INIT).current_dir(elsewhere.folder()))).ok();
-    elsewhere.assert_unchanged(&before, &run);
+    sane(run(tree.command(&INIT).current_dir(elsewhere.root()))).ok();
 }
 
 #[test]
 fn relative_paths_are_below_the_working_directory() {
-    let specimen = Specimen::empty();
+    let tree = TestTree::empty();
     let mut command = crate::support::pki();
     command
-        .current_dir(specimen.folder())
+        .current_dir(tree.root())
         .args(INIT)
         .args(["--rootfs", "demo"]);
     let run = sane(run(&mut command)).ok();
     // Where it wrote is always said in full.
     assert!(
         run.stdout.contains(
-            &specimen
-                .folder()
+            &tree
+                .root()
                 .join("demo/etc/kubernetes/pki")
                 .display()
                 .to_string()
         ),
         "{run}"
     );
-    assert!(
-        specimen
-            .folder()
-            .join("demo/etc/kubernetes/pki/ca.key")
-            .exists()
-    );
-    assert_eq!(fs::read_dir(specimen.folder()).unwrap().count(), 1);
+    assert!(tree.root().join("demo/etc/kubernetes/pki/ca.key").exists());
+    assert_eq!(fs::read_dir(tree.root()).unwrap().count(), 1);
 }
 
 #[test]
@@ -149,18 +135,18 @@ fn modes_do_not_depend_on_the_umask() {
         _ => 0o600,
     };
     for umask in ["000", "022", "077"] {
-        let specimen = Specimen::empty();
+        let tree = TestTree::empty();
         for arguments in [&INIT[..], &["renew", "all"]] {
-            let command = specimen.command(arguments);
+            let command = tree.command(arguments);
             let shell = format!("umask {umask}; exec \"$0\" \"$@\"");
             sane(run(Command::new("sh")
                 .args(["-c", &shell])
                 .arg(command.get_program())
                 .args(command.get_args())))
             .ok();
-            let entries = snapshot(specimen.folder());
+            let entries = snapshot(tree.root());
             assert!(entries.len() > 30, "{}", entries.len());
-            for (path, entry) in entries {
+            for (path, entry) in entries.iter() {
                 let path = path.to_str().unwrap();
                 assert_eq!(
                     entry.mode,

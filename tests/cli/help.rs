@@ -3,10 +3,7 @@
 use clap::CommandFactory;
 use pki::{catalog, cli::Cli};
 
-use crate::{
-    inputs::specimen::{Specimen, sane},
-    support::{Run, pki, run},
-};
+use crate::support::{Run, TestTree, pki, run, sane};
 
 const EXIT_CODES: [&str; 7] = ["0", "1", "2", "3", "4", "5", "6"];
 
@@ -107,12 +104,12 @@ fn what_is_for_tests_is_not_shown() {
 /// Wrong usage: exit code 2, the reason on standard error, nothing else.
 #[track_caller]
 fn check_usage(arguments: &[&str], reason: &str) -> Run {
-    let specimen = Specimen::empty();
-    let run = sane(run(pki().current_dir(specimen.folder()).args(arguments)));
-    assert_eq!(run.code, Some(2), "{run}");
-    assert!(run.stderr.contains(reason), "{reason:?}: {run}");
-    assert_eq!(run.stdout, "", "{run}");
-    assert!(specimen.snapshot().is_empty(), "{run}");
+    let tree = TestTree::empty();
+    let run = sane(run(pki().current_dir(tree.root()).args(arguments)))
+        .exits(2)
+        .says(reason)
+        .prints_nothing();
+    assert!(tree.snapshot().is_empty(), "{run}");
     run
 }
 
@@ -204,18 +201,15 @@ fn an_unknown_name_is_answered_with_all_names() {
 #[test]
 fn all_stands_alone() {
     for names in [["all", "apiserver"], ["apiserver", "all"], ["all", "all"]] {
-        let run = check_usage(&[&["renew"], &names[..]].concat(), "`all` stands alone");
-        assert!(
-            run.stderr.contains("Usage: pki renew "),
-            "the usage of another command: {run}"
-        );
+        check_usage(&[&["renew"], &names[..]].concat(), "`all` stands alone")
+            .says("Usage: pki renew ");
     }
 }
 
 #[test]
 fn the_same_name_twice_is_renewed_once() {
-    let specimen = Specimen::new();
-    let run = specimen
+    let tree = TestTree::new();
+    let run = tree
         .pki(&["renew", "scheduler.conf", "apiserver", "scheduler.conf"])
         .ok();
     let renewed: Vec<_> = run
@@ -294,17 +288,14 @@ fn a_wrong_value_is_refused_by_its_flag_before_anything_is_written() {
         ("--cert-dir", "a/../b", "--cert-dir: "),
         ("--cert-dir", "a\u{1b}[31mb", "--cert-dir: "),
     ] {
-        let specimen = Specimen::empty();
+        let tree = TestTree::empty();
         let flag_and_value = format!("{flag}={value}");
-        let run = sane(run(specimen
+        let run = sane(run(tree
             .command(&["init", &flag_and_value])
-            .current_dir(specimen.folder())));
-        assert_eq!(run.code, Some(3), "{run}");
-        assert!(run.stderr.contains(reason), "{reason:?}: {run}");
-        assert!(
-            !run.stderr.contains('\u{1b}'),
-            "a control character reaches the terminal: {run}"
-        );
-        assert!(specimen.snapshot().is_empty(), "{run}");
+            .current_dir(tree.root())))
+        .exits(3)
+        .says(reason)
+        .does_not_say("\u{1b}");
+        assert!(tree.snapshot().is_empty(), "{run}");
     }
 }

@@ -3,16 +3,13 @@
 use insta::assert_snapshot;
 use serde_json::Value;
 
-use crate::{
-    inputs::specimen::Specimen,
-    support::{Run, peer, pki, run},
-};
+use crate::support::{Run, TestTree, peer, pki, run};
 
 const BORN: &str = "2026-01-01T00:00:00Z";
 
 /// A tree made at a known time, so that every date in a message is known.
-fn dated() -> Specimen {
-    let specimen = Specimen::empty();
+fn dated() -> TestTree {
+    let tree = TestTree::empty();
     let arguments = [
         "init",
         "--now",
@@ -24,34 +21,34 @@ fn dated() -> Specimen {
         "--encryption-algorithm",
         "ECDSA-P256",
     ];
-    specimen.pki(&arguments).ok();
-    specimen
+    tree.pki(&arguments).ok();
+    tree
 }
 
 /// Returns both streams with the folder replaced, without the blanks that tables end with.
-fn shown(specimen: &Specimen, run: &Run) -> String {
+fn shown(tree: &TestTree, run: &Run) -> String {
     let text = format!(
         "exit code {}\n-- stdout\n{}-- stderr\n{}",
         run.code.unwrap(),
         run.stdout,
         run.stderr
     );
-    let text = text.replace(specimen.folder().to_str().unwrap(), "[ROOT]");
+    let text = text.replace(tree.root().to_str().unwrap(), "[ROOT]");
     text.lines()
         .map(|line| format!("{}\n", line.trim_end()))
         .collect()
 }
 
 /// The same without the hints, which have tests of their own.
-fn without_hints(specimen: &Specimen, run: &Run) -> String {
-    let text = shown(specimen, run);
+fn without_hints(tree: &TestTree, run: &Run) -> String {
+    let text = shown(tree, run);
     let lines = text.lines().filter(|line| !line.starts_with("hint: "));
     lines.map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
 fn init_says_what_it_made_and_then_that_all_is_there() {
-    let specimen = Specimen::empty();
+    let tree = TestTree::empty();
     let arguments = [
         "init",
         "--now",
@@ -63,8 +60,8 @@ fn init_says_what_it_made_and_then_that_all_is_there() {
         "--encryption-algorithm",
         "ECDSA-P256",
     ];
-    let first = specimen.pki(&arguments);
-    assert_snapshot!(shown(&specimen, &first), @r"
+    let first = tree.pki(&arguments);
+    assert_snapshot!(shown(&tree, &first), @r"
     exit code 0
     -- stdout
     certificates in [ROOT]/etc/kubernetes/pki, kubeconfigs in [ROOT]/etc/kubernetes
@@ -90,8 +87,8 @@ fn init_says_what_it_made_and_then_that_all_is_there() {
         pki template rbac | kubectl --kubeconfig [ROOT]/etc/kubernetes/super-admin.conf apply -f -
     -- stderr
     ");
-    let second = specimen.pki(&arguments);
-    assert_snapshot!(shown(&specimen, &second), @r"
+    let second = tree.pki(&arguments);
+    assert_snapshot!(shown(&tree, &second), @r"
     exit code 0
     -- stdout
     certificates in [ROOT]/etc/kubernetes/pki, kubeconfigs in [ROOT]/etc/kubernetes
@@ -102,12 +99,12 @@ fn init_says_what_it_made_and_then_that_all_is_there() {
 
 #[test]
 fn a_refusal_names_everything_at_once() {
-    let specimen = dated();
-    specimen.write("pki/etcd/ca.key", "");
-    specimen.copy("pki/etcd/server.key", "pki/apiserver.key");
-    specimen.remove("pki/front-proxy-client.key");
-    let refused = specimen.pki(&["init", "--now", BORN]);
-    assert_snapshot!(without_hints(&specimen, &refused), @r"
+    let tree = dated();
+    tree.write("pki/etcd/ca.key", "");
+    tree.copy("pki/etcd/server.key", "pki/apiserver.key");
+    tree.remove("pki/front-proxy-client.key");
+    let refused = tree.pki(&["init", "--now", BORN]);
+    assert_snapshot!(without_hints(&tree, &refused), @r"
     exit code 3
     -- stdout
     -- stderr
@@ -115,8 +112,8 @@ fn a_refusal_names_everything_at_once() {
     error: `front-proxy-client`: its certificate is there and its key is not
     error: `[ROOT]/etc/kubernetes/pki/etcd/ca.key`: the file is empty
     ");
-    let refused = specimen.pki(&["renew", "all", "--now", BORN]);
-    assert_snapshot!(without_hints(&specimen, &refused), @r"
+    let refused = tree.pki(&["renew", "all", "--now", BORN]);
+    assert_snapshot!(without_hints(&tree, &refused), @r"
     exit code 3
     -- stdout
     -- stderr
@@ -126,15 +123,15 @@ fn a_refusal_names_everything_at_once() {
 
 #[test]
 fn a_renewal_says_what_changed_and_what_is_to_be_restarted() {
-    let specimen = dated();
-    let run = specimen.pki(&[
+    let tree = dated();
+    let run = tree.pki(&[
         "renew",
         "apiserver",
         "scheduler.conf",
         "--now",
         "2026-12-15T00:00:00Z",
     ]);
-    assert_snapshot!(shown(&specimen, &run), @r"
+    assert_snapshot!(shown(&tree, &run), @r"
     exit code 4
     -- stdout
     certificates in [ROOT]/etc/kubernetes/pki, kubeconfigs in [ROOT]/etc/kubernetes
@@ -153,14 +150,13 @@ fn a_renewal_says_what_changed_and_what_is_to_be_restarted() {
 
 #[test]
 fn a_check_shows_one_row_for_everything() {
-    let specimen = dated();
-    specimen
-        .pki(&["renew", "apiserver", "--now", "2026-07-01T00:00:00Z"])
+    let tree = dated();
+    tree.pki(&["renew", "apiserver", "--now", "2026-07-01T00:00:00Z"])
         .ok();
-    specimen.remove("pki/front-proxy-client.crt");
-    specimen.remove("pki/front-proxy-client.key");
-    let run = specimen.pki(&["check-expiration", "--now", "2026-12-15T00:00:00Z"]);
-    assert_snapshot!(shown(&specimen, &run), @r"
+    tree.remove("pki/front-proxy-client.crt");
+    tree.remove("pki/front-proxy-client.key");
+    let run = tree.pki(&["check-expiration", "--now", "2026-12-15T00:00:00Z"]);
+    assert_snapshot!(shown(&tree, &run), @r"
     exit code 5
     -- stdout
     CERTIFICATE                    EXPIRES                  RESIDUAL TIME   CERTIFICATE AUTHORITY   EXTERNALLY MANAGED
@@ -190,20 +186,21 @@ fn a_check_shows_one_row_for_everything() {
 /// Expired at the end, before it what is due; what is not valid yet is no better than what has expired.
 #[test]
 fn quiet_shows_the_most_urgent_last() {
-    let specimen = dated();
-    let renew = |name: &str, now: &str| drop(specimen.pki(&["renew", name, "--now", now]));
+    let tree = dated();
+    let renew = |name: &str, now: &str| drop(tree.pki(&["renew", name, "--now", now]));
     renew("apiserver", "2026-06-01T00:00:00Z");
     renew("scheduler.conf", "2026-01-20T00:00:00Z");
     renew("etcd-peer", "2026-01-25T00:00:00Z");
     renew("front-proxy-client", "2027-06-01T00:00:00Z");
-    specimen.remove("pki/etcd/server.crt");
-    let run = specimen.pki(&[
-        "check-expiration",
-        "--quiet",
-        "--now",
-        "2027-01-10T00:00:00Z",
-    ]);
-    assert_eq!(run.code, Some(5), "{run}");
+    tree.remove("pki/etcd/server.crt");
+    let run = tree
+        .pki(&[
+            "check-expiration",
+            "--quiet",
+            "--now",
+            "2027-01-10T00:00:00Z",
+        ])
+        .exits(5);
     let names: Vec<_> = run
         .stdout
         .lines()
@@ -245,9 +242,9 @@ fn quiet_shows_the_most_urgent_last() {
 
 #[test]
 fn quiet_says_nothing_when_nothing_needs_attention() {
-    let specimen = dated();
+    let tree = dated();
     for format in ["text", "json", "yaml"] {
-        let run = specimen
+        let run = tree
             .pki(&["check-expiration", "--quiet", "-o", format, "--now", BORN])
             .ok();
         assert_eq!(
@@ -257,8 +254,8 @@ fn quiet_says_nothing_when_nothing_needs_attention() {
         );
     }
     // Nor when the rows are inferred.
-    std::fs::remove_dir_all(specimen.path(".pki")).unwrap();
-    let run = specimen
+    std::fs::remove_dir_all(tree.path(".pki")).unwrap();
+    let run = tree
         .pki(&["check-expiration", "--quiet", "--now", BORN])
         .ok();
     assert_eq!(
@@ -271,21 +268,22 @@ fn quiet_says_nothing_when_nothing_needs_attention() {
 /// Whatever there is to complain of, standard output stays something that a program can read.
 #[test]
 fn data_and_talk_do_not_mix() {
-    let specimen = dated();
-    specimen.write("admin.conf", "");
-    std::fs::remove_dir_all(specimen.path(".pki")).unwrap();
+    let tree = dated();
+    tree.write("admin.conf", "");
+    std::fs::remove_dir_all(tree.path(".pki")).unwrap();
     for quiet in [&[][..], &["--quiet"]] {
         let arguments = [
             &["check-expiration", "--now", "2027-01-10T00:00:00Z"],
             quiet,
         ]
         .concat();
-        let json = specimen.pki(&[&arguments[..], &["-o", "json"]].concat());
-        assert_eq!(json.code, Some(5), "{json}");
+        let json = tree
+            .pki(&[&arguments[..], &["-o", "json"]].concat())
+            .exits(5);
         let value: Value =
             serde_json::from_str(&json.stdout).unwrap_or_else(|error| panic!("{error}: {json}"));
         assert_eq!(value["kind"], "CertificateExpirationInfo");
-        let yaml = specimen.pki(&[&arguments[..], &["-o", "yaml"]].concat());
+        let yaml = tree.pki(&[&arguments[..], &["-o", "yaml"]].concat());
         let same: Value =
             serde_saphyr::from_str(&yaml.stdout).unwrap_or_else(|error| panic!("{error}: {yaml}"));
         assert_eq!(same, value);
@@ -294,34 +292,26 @@ fn data_and_talk_do_not_mix() {
         }
     }
     // Without configuration the renewal has something to say about itself, and still reports on standard output only.
-    let run = specimen.pki(&["renew", "apiserver", "--now", "2027-01-10T00:00:00Z"]);
-    assert!(
-        run.stdout.contains("\napiserver ") && !run.stderr.contains("RENEWED"),
-        "{run}"
-    );
-    assert!(run.stderr.contains("no configuration is recorded"), "{run}");
+    tree.pki(&["renew", "apiserver", "--now", "2027-01-10T00:00:00Z"])
+        .prints("\napiserver ")
+        .says("no configuration is recorded");
 }
 
 #[test]
 fn renewing_what_is_not_there_is_not_called_nothing_due() {
-    let specimen = Specimen::empty();
-    let run = specimen.pki(&["renew", "all"]);
-    assert_eq!(run.code, Some(5), "{run}");
-    assert!(
-        run.stdout.contains("not renewed: apiserver: there is none"),
-        "{run}"
-    );
-    assert!(
-        !run.stdout.contains("nothing is due"),
-        "all of it was asked for: {run}"
-    );
-    assert!(specimen.snapshot().is_empty(), "{run}");
+    let tree = TestTree::empty();
+    let run = tree
+        .pki(&["renew", "all"])
+        .exits(5)
+        .prints("not renewed: apiserver: there is none")
+        .does_not_say("nothing is due");
+    assert!(tree.snapshot().is_empty(), "{run}");
 }
 
 /// A CA about to end clamps both certificates to the same last second.
 #[test]
 fn the_old_expiry_is_shown_even_if_it_is_the_new_one() {
-    let specimen = Specimen::empty();
+    let tree = TestTree::empty();
     let arguments = [
         "init",
         "--now",
@@ -333,13 +323,10 @@ fn the_old_expiry_is_shown_even_if_it_is_the_new_one() {
         "--node-name",
         "cp-1",
     ];
-    let init = specimen.pki(&arguments).ok();
-    assert!(
-        init.stderr
-            .contains("`apiserver`: valid only until 2026-04-11, when its CA `ca` expires"),
-        "{init}"
-    );
-    let run = specimen
+    tree.pki(&arguments)
+        .ok()
+        .says("`apiserver`: valid only until 2026-04-11, when its CA `ca` expires");
+    let run = tree
         .pki(&["renew", "apiserver", "--now", "2026-02-01T00:00:00Z"])
         .ok();
     let line = run
@@ -352,8 +339,7 @@ fn the_old_expiry_is_shown_even_if_it_is_the_new_one() {
 
 #[test]
 fn the_rbac_manifests_name_every_identity_that_needs_one() {
-    let run = run(pki().args(["template", "rbac"])).ok();
-    assert_eq!(run.stderr, "");
+    let run = run(pki().args(["template", "rbac"])).ok().says_nothing();
     let documents: Vec<Value> = serde_saphyr::from_multiple(&run.stdout).unwrap();
     assert!(documents.len() > 3, "{}", documents.len());
     let mut subjects = Vec::new();
@@ -402,12 +388,12 @@ fn the_rbac_manifests_name_every_identity_that_needs_one() {
 
 /// Runs our binary on a pseudo-terminal; none if the program for that is not installed.
 fn on_terminal(
-    specimen: &Specimen,
+    tree: &TestTree,
     arguments: &[&str],
     environment: &[(&str, &str)],
 ) -> Option<String> {
     let script = peer("script")?;
-    let command = specimen.command(arguments);
+    let command = tree.command(arguments);
     let words: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|word| format!("'{}'", word.to_str().unwrap()))
@@ -424,9 +410,9 @@ fn on_terminal(
 
 #[test]
 fn a_terminal_gets_colours_unless_it_does_not_want_them() {
-    let specimen = Specimen::empty();
+    let tree = TestTree::empty();
     let arguments = ["renew", "apiserver"];
-    let Some(text) = on_terminal(&specimen, &arguments, &[]) else {
+    let Some(text) = on_terminal(&tree, &arguments, &[]) else {
         return;
     };
     assert!(
@@ -434,7 +420,7 @@ fn a_terminal_gets_colours_unless_it_does_not_want_them() {
         "{text:?}"
     );
     for environment in [("NO_COLOR", "1"), ("TERM", "dumb")] {
-        let text = on_terminal(&specimen, &arguments, &[environment]).unwrap();
+        let text = on_terminal(&tree, &arguments, &[environment]).unwrap();
         assert!(
             !text.contains('\u{1b}') && text.contains("error: cannot renew"),
             "{environment:?}: {text:?}"
@@ -444,7 +430,7 @@ fn a_terminal_gets_colours_unless_it_does_not_want_them() {
 
 #[test]
 fn a_terminal_gets_a_progress_bar_for_rsa_keys_and_a_log_gets_none() {
-    let specimen = Specimen::empty();
+    let tree = TestTree::empty();
     let arguments = [
         "init",
         "--encryption-algorithm",
@@ -452,7 +438,7 @@ fn a_terminal_gets_a_progress_bar_for_rsa_keys_and_a_log_gets_none() {
         "--node-name",
         "cp-1",
     ];
-    let Some(text) = on_terminal(&specimen, &arguments, &[]) else {
+    let Some(text) = on_terminal(&tree, &arguments, &[]) else {
         return;
     };
     assert!(
@@ -461,37 +447,36 @@ fn a_terminal_gets_a_progress_bar_for_rsa_keys_and_a_log_gets_none() {
     );
     assert!(text.contains("scheduler.conf"), "{text:?}");
 
-    let specimen = Specimen::empty();
-    let run = run(specimen.command(&arguments).env("TERM", "xterm")).ok();
-    assert!(!run.stderr.contains("making keys") && !(run.stdout + &run.stderr).contains('\u{1b}'));
+    let tree = TestTree::empty();
+    run(tree.command(&arguments).env("TERM", "xterm"))
+        .ok()
+        .does_not_say("making keys")
+        .does_not_say("\u{1b}");
 }
 
 #[test]
 fn nothing_but_a_terminal_gets_colours() {
-    let specimen = Specimen::empty();
+    let tree = TestTree::empty();
     for arguments in [
         &["renew", "apiserver"][..],
         &["renew"],
         &["check-expiration"],
         &["--help"],
     ] {
-        let run = run(specimen
+        run(tree
             .command(arguments)
             .env("TERM", "xterm-256color")
-            .env("COLORTERM", "truecolor"));
-        assert!(
-            !(run.stdout.clone() + &run.stderr).contains('\u{1b}'),
-            "{run}"
-        );
+            .env("COLORTERM", "truecolor"))
+        .does_not_say("\u{1b}");
     }
 }
 
 #[test]
 fn a_configuration_is_not_awaited_from_a_terminal() {
-    let specimen = Specimen::empty();
-    let Some(text) = on_terminal(&specimen, &["init", "--config", "-"], &[]) else {
+    let tree = TestTree::empty();
+    let Some(text) = on_terminal(&tree, &["init", "--config", "-"], &[]) else {
         return;
     };
     assert!(text.contains("standard input is a terminal"), "{text:?}");
-    assert!(specimen.snapshot().is_empty());
+    assert!(tree.snapshot().is_empty());
 }

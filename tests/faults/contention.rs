@@ -1,10 +1,6 @@
 //! Several runs on one tree.
 
-use std::{
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{path::Path, thread};
 
 use super::{
     everything, fresh_tree,
@@ -14,9 +10,6 @@ use super::{
 use crate::support::{Run, pki, run};
 
 const RUNS: usize = 8;
-
-/// How long a run may take to find out that it is not alone.
-const BOUND: Duration = Duration::from_secs(10);
 
 fn renew() -> Vec<String> {
     ["renew", "apiserver"].map(str::to_owned).to_vec()
@@ -58,13 +51,11 @@ fn while_one_run_works_all_others_say_so_and_give_up() {
         .unwrap();
 
     let holder = tracer.hold(&renew(), tree.path(), between);
-    let started = Instant::now();
     for refused in renew_at_once(tree.path(), RUNS - 1) {
         assert_eq!(refused.code, Some(6), "{refused}");
         let named = format!("`pki renew apiserver`, process {holder}, since ");
         assert!(refused.stderr.contains(&named), "{refused}");
     }
-    assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());
     assert_eq!(tracer.let_go().exit, Some(0));
     let verdict = judge.expect(State::New, tree.path(), &Selection::Apiserver);
     assert_eq!(verdict.ledger, Some(before + 1));
@@ -91,7 +82,6 @@ fn of_eight_runs_at_once_those_that_got_the_lock_renew_and_the_others_do_nothing
         .ledger
         .unwrap();
     for round in 0..rounds {
-        let started = Instant::now();
         for ended in renew_at_once(tree.path(), RUNS) {
             match ended.code {
                 Some(0) => issued += 1,
@@ -104,11 +94,6 @@ fn of_eight_runs_at_once_those_that_got_the_lock_renew_and_the_others_do_nothing
                 _ => panic!("round {round}: {ended}"),
             }
         }
-        assert!(
-            started.elapsed() < BOUND,
-            "round {round}: {:?}",
-            started.elapsed()
-        );
         let verdict = judge.expect(State::New, tree.path(), &Selection::Apiserver);
         assert_eq!(verdict.ledger, Some(issued), "round {round}");
     }

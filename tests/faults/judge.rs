@@ -10,10 +10,10 @@ use std::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{copy, fresh_tree, generations, helper::Helper, scratch, script};
-use crate::support::{peer, pki, run};
+use super::{fresh_tree, generations, scratch, script};
+use crate::support::{Script, copy, peer, pki, run};
 
-pub(super) struct Judge(Helper);
+pub(super) struct Judge(Script);
 
 /// What a tree is, compared to the one that the judge remembers.
 #[derive(Debug, Deserialize)]
@@ -66,7 +66,7 @@ impl Judge {
 
     /// Starts it with a command that ends in Python.
     pub(super) fn start_by(python: &mut Command) -> Judge {
-        Judge(Helper::start(python.arg(script("judge.py"))))
+        Judge(Script::start(python.arg(script("judge.py"))))
     }
 
     /// Takes the tree for the old one.

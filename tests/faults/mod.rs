@@ -24,7 +24,6 @@
 //! many of how many points it ran.
 
 mod contention;
-mod helper;
 mod judge;
 mod mounts;
 mod outputs;
@@ -40,7 +39,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::support::Tree;
+use crate::support::{TestTree, copy};
 
 /// What the trees are made with; the judge knows the address.
 const FLAGS: [&str; 6] = [
@@ -77,25 +76,10 @@ fn scratch() -> TempDir {
 
 /// Makes a tree in a scratch folder.
 fn fresh_tree() -> TempDir {
-    let tree = Tree::fresh(&FLAGS);
+    let tree = TestTree::made_now(&FLAGS);
     let folder = scratch();
-    copy(tree.rootfs(), folder.path());
+    copy(tree.root(), folder.path());
     folder
-}
-
-/// Copies what is in a folder, with modes.
-fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            fs::create_dir(&target).unwrap();
-            copy(&entry.path(), &target);
-            fs::set_permissions(&target, entry.metadata().unwrap().permissions()).unwrap();
-        } else {
-            fs::copy(entry.path(), &target).unwrap();
-        }
-    }
 }
 
 /// Returns the names of the tree's generations, in order.

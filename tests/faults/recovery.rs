@@ -5,12 +5,12 @@ use std::{fs, path::Path};
 use tempfile::TempDir;
 
 use super::{
-    FLAGS, copy, fresh_tree,
+    FLAGS, fresh_tree,
     judge::{Judge, Selection, State, Verdict},
     scratch, spread,
     tracer::{Action, Ended, Fault, Tracer},
 };
-use crate::support::{pki, run, say};
+use crate::support::{copy, pki, run, say};
 
 /// How many points of each kind run if not all do.
 const SELECTED: usize = 8;

@@ -1,12 +1,12 @@
 //! Signals that ask a run to stop.
 
 use super::{
-    copy, fresh_tree,
+    fresh_tree,
     judge::{Judge, Selection, State},
     scratch, spread,
     tracer::{Action, Fault, Tracer},
 };
-use crate::support::say;
+use crate::support::{copy, say};
 
 const SIGNALS: [(&str, i32); 3] = [("SIGHUP", 1), ("SIGINT", 2), ("SIGTERM", 15)];
 

@@ -4,18 +4,17 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    time::Instant,
 };
 
 use tempfile::TempDir;
 
 use super::{
-    FLAGS, copy, everything, fresh_tree, generations,
+    FLAGS, everything, fresh_tree, generations,
     judge::{Judge, Selection, State, Verdict},
     scratch, spread,
     tracer::{Action, Ended, Fault, Tracer},
 };
-use crate::support::{pki, run, say};
+use crate::support::{copy, pki, run, say};
 
 /// A way for a call to go wrong, with what the system says then.
 struct Mode {
@@ -116,7 +115,6 @@ fn sweep(name: &str, arguments: &[&str], template: &Path, selection: &Selection)
     let (Some(tracer), Some(judge)) = (Tracer::start(), Judge::start()) else {
         return;
     };
-    let started = Instant::now();
     let mut sweep = Sweep {
         tracer,
         judge,
@@ -153,8 +151,7 @@ fn sweep(name: &str, arguments: &[&str], template: &Path, selection: &Selection)
         }
     }
     say(&format!(
-        "fault sweep of `{name}`: {points} of {all} points in {:.0} s, {} violations{summary}; failures that changed nothing: {:?}\n",
-        started.elapsed().as_secs_f64(),
+        "fault sweep of `{name}`: {points} of {all} points, {} violations{summary}; failures that changed nothing: {:?}\n",
         violations.len(),
         sweep.tolerated,
     ));

@@ -5,10 +5,10 @@ use std::{path::Path, process::Command};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{helper::Helper, script};
-use crate::support::{peer, skip};
+use super::script;
+use crate::support::{Script, peer, skip};
 
-pub(super) struct Tracer(Helper);
+pub(super) struct Tracer(Script);
 
 /// A fault: what happens, at which calls, and whether it stays that way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Tracer {
     /// Starts it; the test is skipped where that is not permitted.
     pub(super) fn start() -> Option<Tracer> {
         let python = peer("python")?;
-        let mut helper = Helper::start(Command::new(python).arg(script("tracer.py")));
+        let mut helper = Script::start(Command::new(python).arg(script("tracer.py")));
         let ready = helper.listen();
         if ready["ready"] == true {
             return Some(Tracer(helper));

@@ -1,12 +1,12 @@
 //! The dates that a clock leads to, in the encoding that RFC 5280 wants for them.
 
-use crate::{inputs::specimen::Specimen, support::peer};
+use crate::support::{TestTree, peer};
 
 /// Makes a tree at `now`, checks it, renews it, and returns the times in a certificate as they are encoded.
 fn times(now: &str, certificate: &str) -> Option<Vec<String>> {
     peer("openssl")?;
-    let t = Specimen::empty();
-    t.pki(&[
+    let tree = TestTree::empty();
+    tree.pki(&[
         "init",
         "--now",
         now,
@@ -16,10 +16,10 @@ fn times(now: &str, certificate: &str) -> Option<Vec<String>> {
         "cp-1",
     ])
     .ok();
-    t.pki(&["renew", "all", "--now", now]).ok();
-    t.pki(&["check-expiration", "--now", now]).ok();
-    t.pki(&["init", "--now", now]).ok();
-    let parsed = t.openssl(&["asn1parse", "-in", certificate], "").stdout;
+    tree.pki(&["renew", "all", "--now", now]).ok();
+    tree.pki(&["check-expiration", "--now", now]).ok();
+    tree.pki(&["init", "--now", now]).ok();
+    let parsed = tree.openssl(&["asn1parse", "-in", certificate]).stdout;
     let time = |line: &str| {
         line.split_once("TIME").map(|(before, after)| {
             let kind = before.split_whitespace().next_back().unwrap();
@@ -107,7 +107,7 @@ fn a_fraction_or_an_offset_is_no_part_of_a_certificate() {
 /// The last second of a CA is still one in which it signs, and the next one is not.
 #[test]
 fn a_leaf_ends_with_its_ca_to_the_second() {
-    let t = Specimen::empty();
+    let tree = TestTree::empty();
     let init = [
         "init",
         "--now",
@@ -119,23 +119,19 @@ fn a_leaf_ends_with_its_ca_to_the_second() {
         "--node-name",
         "cp-1",
     ];
-    t.pki(&init).ok();
-    let run = t.pki(&["renew", "all", "--now", "2026-01-03T00:00:00Z"]);
-    assert_eq!(run.code, Some(5), "nothing is left of its time: {run}");
-    assert!(run.stdout.contains("2026-01-03T00:00:00Z"), "{run}");
-    let before = t.snapshot();
-    let run = t.pki(&["renew", "all", "--now", "2026-01-03T00:00:01Z"]);
-    assert_eq!(run.code, Some(3), "{run}");
-    assert!(
-        run.stderr.contains("CA `ca`: it expired on 2026-01-03"),
-        "{run}"
-    );
-    t.assert_unchanged(&before, &run);
+    tree.pki(&init).ok();
+    tree.pki(&["renew", "all", "--now", "2026-01-03T00:00:00Z"])
+        .exits(5)
+        .prints("2026-01-03T00:00:00Z");
+    tree.pki(&["renew", "all", "--now", "2026-01-03T00:00:01Z"])
+        .exits(3)
+        .says("CA `ca`: it expired on 2026-01-03")
+        .changed_nothing();
 }
 
 #[test]
 fn a_ca_that_ends_tomorrow_signs_until_then_and_that_is_said() {
-    let t = Specimen::empty();
+    let tree = TestTree::empty();
     let init = [
         "init",
         "--now",
@@ -147,9 +143,10 @@ fn a_ca_that_ends_tomorrow_signs_until_then_and_that_is_said() {
         "--node-name",
         "cp-1",
     ];
-    t.pki(&init).ok();
-    let run = t.pki(&["renew", "all", "--now", "2026-04-10T00:00:00Z"]);
-    assert_eq!(run.code, Some(4), "it is due at once: {run}");
+    tree.pki(&init).ok();
+    let run = tree
+        .pki(&["renew", "all", "--now", "2026-04-10T00:00:00Z"])
+        .exits(4);
     for row in [
         "apiserver",
         "scheduler.conf",
@@ -170,7 +167,7 @@ fn a_ca_that_ends_tomorrow_signs_until_then_and_that_is_said() {
 /// A clock that is set back between two runs: what was made is not valid yet, and nothing is made that never will be.
 #[test]
 fn a_clock_that_goes_back_is_noticed() {
-    let t = Specimen::empty();
+    let tree = TestTree::empty();
     let init = [
         "init",
         "--now",
@@ -180,24 +177,25 @@ fn a_clock_that_goes_back_is_noticed() {
         "--node-name",
         "cp-1",
     ];
-    t.pki(&init).ok();
+    tree.pki(&init).ok();
     // Five minutes are allowed for.
-    t.pki(&["check-expiration", "--now", "2026-05-31T23:56:00Z"])
+    tree.pki(&["check-expiration", "--now", "2026-05-31T23:56:00Z"])
         .ok();
-    t.pki(&["init", "--now", "2026-05-31T23:56:00Z"]).ok();
+    tree.pki(&["init", "--now", "2026-05-31T23:56:00Z"]).ok();
     for now in [
         "2026-05-31T23:54:00Z",
         "2025-06-01T00:00:00Z",
         "1971-01-01T00:00:00Z",
     ] {
-        let before = t.snapshot();
         for (arguments, code) in [
             (&["check-expiration"][..], 5),
             (&["init"], 3),
             (&["renew", "all"], 3),
             (&["renew", "--due", "1d"], 3),
         ] {
-            let run = t.pki(&[arguments, &["--now", now]].concat());
+            let run = tree
+                .pki(&[arguments, &["--now", now]].concat())
+                .changed_nothing();
             // What is not valid yet is not due either.
             let expected = match arguments {
                 ["renew", "--due", _] => vec![Some(0), Some(3), Some(5)],
@@ -210,7 +208,6 @@ fn a_clock_that_goes_back_is_noticed() {
                     "{now}: {run}"
                 );
             }
-            t.assert_unchanged(&before, &run);
         }
     }
 }

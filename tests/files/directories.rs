@@ -3,18 +3,11 @@
 use std::{fs, os::unix::fs::chown};
 
 use super::{is_root, unprivileged};
-use crate::{
-    inputs::specimen::{Specimen, sane},
-    support::run,
-};
+use crate::support::TestTree;
 
 #[track_caller]
-fn check_refused(t: &Specimen, arguments: &[&str], reason: &str) {
-    let before = t.snapshot();
-    let run = t.pki(arguments);
-    assert_eq!(run.code, Some(3), "{run}");
-    assert!(run.stderr.contains(reason), "{reason:?}: {run}");
-    t.assert_unchanged(&before, &run);
+fn check_refused(tree: &TestTree, arguments: &[&str], reason: &str) {
+    tree.pki(arguments).exits(3).says(reason).changed_nothing();
 }
 
 const DIRECTORIES: [&str; 4] = ["", "pki", "pki/etcd", ".pki"];
@@ -23,9 +16,9 @@ const DIRECTORIES: [&str; 4] = ["", "pki", "pki/etcd", ".pki"];
 fn a_directory_that_others_can_write_in_is_refused() {
     for name in DIRECTORIES {
         for mode in [0o777, 0o1777, 0o775, 0o757] {
-            let t = Specimen::new();
-            t.chmod(name, mode);
-            check_refused(&t, &["renew", "all"], "can write in it: mode");
+            let tree = TestTree::new();
+            tree.chmod(name, mode);
+            check_refused(&tree, &["renew", "all"], "can write in it: mode");
         }
     }
 }
@@ -37,11 +30,9 @@ fn init_vouches_for_no_tree_that_others_can_exchange() {
         .into_iter()
         .flat_map(|name| [0o777, 0o775].map(|mode| (name, mode)))
         .filter(|(name, mode)| {
-            let t = Specimen::new();
-            t.chmod(name, *mode);
-            let before = t.snapshot();
-            let run = t.pki(&["init"]);
-            t.assert_unchanged(&before, &run);
+            let tree = TestTree::new();
+            tree.chmod(name, *mode);
+            let run = tree.pki(&["init"]).changed_nothing();
             run.code == Some(0) && run.stderr.is_empty()
         })
         .map(|(name, mode)| format!("`{name}` {mode:04o}"))
@@ -58,30 +49,30 @@ fn a_directory_of_another_user_is_refused() {
         return;
     }
     for name in DIRECTORIES {
-        let t = Specimen::new();
-        chown(t.path(name), Some(4242), None).unwrap();
-        check_refused(&t, &["renew", "all"], "it belongs to user 4242");
+        let tree = TestTree::new();
+        chown(tree.path(name), Some(4242), None).unwrap();
+        check_refused(&tree, &["renew", "all"], "it belongs to user 4242");
     }
 }
 
 #[test]
 fn a_parent_that_everybody_can_write_in_is_refused() {
-    let t = Specimen::new();
+    let tree = TestTree::new();
     fs::set_permissions(
-        t.folder().join("etc"),
+        tree.root().join("etc"),
         std::os::unix::fs::PermissionsExt::from_mode(0o777),
     )
     .unwrap();
     for arguments in [&["renew", "all"][..], &["init"]] {
-        check_refused(&t, arguments, "others can write in it");
+        check_refused(&tree, arguments, "others can write in it");
     }
     // As /tmp is: only the owner of an entry can rename it.
     fs::set_permissions(
-        t.folder().join("etc"),
+        tree.root().join("etc"),
         std::os::unix::fs::PermissionsExt::from_mode(0o1777),
     )
     .unwrap();
-    t.pki(&["renew", "all"]).ok();
+    tree.pki(&["renew", "all"]).ok();
 }
 
 /// Its owner can rename the tree away and put another one there, whatever the mode.
@@ -90,9 +81,9 @@ fn a_parent_of_another_user_is_refused() {
     if !is_root() {
         return;
     }
-    let t = Specimen::new();
-    chown(t.folder().join("etc"), Some(4242), None).unwrap();
-    check_refused(&t, &["renew", "all"], "4242");
+    let tree = TestTree::new();
+    chown(tree.root().join("etc"), Some(4242), None).unwrap();
+    check_refused(&tree, &["renew", "all"], "4242");
 }
 
 /// Exit code 3 says that nothing was touched.
@@ -103,12 +94,12 @@ fn a_refused_init_leaves_not_even_a_directory() {
         ("etc/kubernetes", 0o777),
         ("etc/kubernetes/pki", 0o775),
     ] {
-        let t = Specimen::empty();
-        let path = t.folder().join(directory);
+        let tree = TestTree::empty();
+        let path = tree.root().join(directory);
         fs::create_dir_all(&path).unwrap();
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
         check_refused(
-            &t,
+            &tree,
             &[
                 "init",
                 "--encryption-algorithm",
@@ -126,14 +117,13 @@ fn who_may_not_write_gets_a_clean_error_and_writes_nothing() {
     let Some(program) = unprivileged() else {
         return;
     };
-    let t = Specimen::new();
+    let tree = TestTree::new();
     // Everything but the keys and the state may be read by everybody.
     fs::set_permissions(
-        t.folder(),
+        tree.root(),
         std::os::unix::fs::PermissionsExt::from_mode(0o755),
     )
     .unwrap();
-    let before = t.snapshot();
     for arguments in [
         &["init"][..],
         &["renew", "all"],
@@ -141,11 +131,7 @@ fn who_may_not_write_gets_a_clean_error_and_writes_nothing() {
         &["renew", "--due", "30d"],
         &["check-expiration"],
     ] {
-        let run = sane(run(program
-            .command()
-            .args(arguments)
-            .arg("--rootfs")
-            .arg(t.folder())));
+        let run = program.on(&tree, arguments).changed_nothing();
         assert!(matches!(run.code, Some(1 | 3 | 5)), "{run}");
         assert!(run.stderr.contains("Permission denied"), "{run}");
         assert_eq!(
@@ -153,25 +139,20 @@ fn who_may_not_write_gets_a_clean_error_and_writes_nothing() {
             usize::from(run.code != Some(5)),
             "{run}"
         );
-        t.assert_unchanged(&before, &run);
     }
 
-    let t = Specimen::empty();
+    let tree = TestTree::empty();
     fs::set_permissions(
-        t.folder(),
+        tree.root(),
         std::os::unix::fs::PermissionsExt::from_mode(0o755),
     )
     .unwrap();
-    let run = sane(run(program
-        .command()
-        .args(["init", "--rootfs"])
-        .arg(t.folder())));
-    assert_eq!(run.code, Some(1), "{run}");
-    assert!(
-        run.stderr.contains("Permission denied") && run.stderr.contains("no file was changed"),
-        "{run}"
-    );
-    assert!(t.snapshot().is_empty(), "{run}");
+    program
+        .on(&tree, &["init"])
+        .exits(1)
+        .says("Permission denied")
+        .says("no file was changed")
+        .changed_nothing();
 }
 
 /// A tree of one's own needs no root.
@@ -180,8 +161,8 @@ fn who_may_write_needs_not_be_root() {
     let Some(program) = unprivileged() else {
         return;
     };
-    let t = Specimen::empty();
-    chown(t.folder(), Some(65534), Some(65534)).unwrap();
+    let tree = TestTree::empty();
+    chown(tree.root(), Some(65534), Some(65534)).unwrap();
     for arguments in [
         &[
             "init",
@@ -193,15 +174,10 @@ fn who_may_write_needs_not_be_root() {
         &["renew", "all"],
         &["check-expiration"],
     ] {
-        sane(run(program
-            .command()
-            .args(arguments)
-            .arg("--rootfs")
-            .arg(t.folder())))
-        .ok();
+        program.on(&tree, arguments).ok();
     }
     assert!(
-        t.snapshot()
+        tree.snapshot()
             .values()
             .all(|entry| entry.owner == (65534, 65534))
     );

@@ -3,19 +3,22 @@
 use std::process::Command;
 
 use super::unprivileged;
-use crate::{
-    inputs::specimen::Specimen,
-    support::{Run, run},
+use crate::support::{
+    Run, TestTree,
+    rows::{SIGNED, files_of},
+    run, wait_until_locked,
 };
 
 /// Runs our binary in a shell that sets a limit.
-fn limited(t: &Specimen, limit: &str, arguments: &[&str]) -> Run {
-    let command = t.command(arguments);
+fn limited(tree: &TestTree, limit: &str, arguments: &[&str]) -> Run {
+    let command = tree.command(arguments);
     let shell = format!("ulimit {limit} && exec \"$0\" \"$@\"");
-    run(Command::new("sh")
-        .args(["-c", &shell])
-        .arg(command.get_program())
-        .args(command.get_args()))
+    tree.observe(
+        Command::new("sh")
+            .args(["-c", &shell])
+            .arg(command.get_program())
+            .args(command.get_args()),
+    )
 }
 
 /// By a signal it would end without a word, and with its temporary files beside the tree.
@@ -23,23 +26,14 @@ fn limited(t: &Specimen, limit: &str, arguments: &[&str]) -> Run {
 fn a_file_size_limit_is_an_error_and_no_death() {
     // In blocks of 512 bytes.
     for limit in ["-f 0", "-f 1", "-f 3"] {
-        let t = Specimen::new();
-        let before = t.snapshot();
-        let run = limited(&t, limit, &["renew", "all"]);
-        assert_eq!(run.code, Some(1), "{limit}: {run}");
-        assert!(run.stderr.contains("no file was changed"), "{limit}: {run}");
-        assert!(run.stderr.contains("File too large"), "{limit}: {run}");
-        let mut after = t.snapshot();
-        // The lock itself may be cut short by the limit.
-        after.retain(|path, _| !path.ends_with("generations"));
-        let lock = std::path::Path::new("etc/kubernetes/.pki/lock");
-        after.insert(lock.to_owned(), before[lock].clone());
-        assert_eq!(
-            crate::inputs::specimen::differences(&before, &after),
-            "",
-            "{limit}: {run}"
-        );
-        t.pki(&["renew", "all"]).ok();
+        let tree = TestTree::new();
+        // Of the lock, which is cut short by the limit, only the contents change.
+        limited(&tree, limit, &["renew", "all"])
+            .exits(1)
+            .says("no file was changed")
+            .says("File too large")
+            .changed_files(&[""; 0]);
+        tree.pki(&["renew", "all"]).exits(0);
     }
 }
 
@@ -47,20 +41,15 @@ fn a_file_size_limit_is_an_error_and_no_death() {
 fn too_few_descriptors_are_an_error_and_no_harm() {
     let mut failed = 0;
     for number in [5, 6, 7, 8, 10, 13, 17, 24, 32, 48] {
-        let t = Specimen::new();
-        let leaves = t.leaves();
-        let run = limited(&t, &format!("-n {number}"), &["renew", "all"]);
+        let tree = TestTree::new();
+        let run = limited(&tree, &format!("-n {number}"), &["renew", "all"]);
         assert!(matches!(run.code, Some(0 | 1 | 3)), "{number}: {run}");
         if run.code != Some(0) {
             failed += 1;
-            assert!(
-                run.stderr.contains("Too many open files"),
-                "{number}: {run}"
-            );
-            assert!(t.leaves() == leaves, "{number}: {run}");
+            run.says("Too many open files").changed_files(&[""; 0]);
         }
-        t.pki(&["init"]).ok();
-        t.pki(&["renew", "all"]).ok();
+        tree.pki(&["init"]).ok();
+        tree.pki(&["renew", "all"]).ok();
     }
     assert!(failed > 3, "the limits were none: {failed}");
 }
@@ -68,7 +57,7 @@ fn too_few_descriptors_are_an_error_and_no_harm() {
 #[test]
 fn too_few_descriptors_for_a_first_tree_leave_none() {
     for number in [5, 6, 8, 10, 13, 17, 24, 32] {
-        let t = Specimen::empty();
+        let tree = TestTree::empty();
         let init = [
             "init",
             "--encryption-algorithm",
@@ -76,25 +65,25 @@ fn too_few_descriptors_for_a_first_tree_leave_none() {
             "--node-name",
             "cp-1",
         ];
-        let run = limited(&t, &format!("-n {number}"), &init);
+        let run = limited(&tree, &format!("-n {number}"), &init);
         assert!(matches!(run.code, Some(0 | 1 | 3)), "{number}: {run}");
         if run.code != Some(0) {
-            let left = t.snapshot();
+            let left = tree.snapshot();
             assert!(
                 left.keys().all(|path| !path.ends_with("pki")),
                 "{number}: {left:#?}: {run}"
             );
         }
-        t.pki(&init).ok();
+        tree.pki(&init).ok();
     }
 }
 
 /// Enough for a check, and for making keys one after the other.
 #[test]
 fn a_small_address_space_is_enough() {
-    let t = Specimen::new();
-    limited(&t, "-v 262144", &["check-expiration"]).ok();
-    limited(&t, "-v 262144", &["renew", "all"]).ok();
+    let tree = TestTree::new();
+    limited(&tree, "-v 262144", &["check-expiration"]).ok();
+    limited(&tree, "-v 262144", &["renew", "all"]).ok();
 }
 
 /// The library aborts where there is no memory left; a renewal has to be whole all the same.
@@ -104,22 +93,18 @@ fn too_small_an_address_space_does_no_harm() {
     for kibibytes in [
         4_000, 8_000, 12_000, 16_000, 20_000, 24_000, 32_000, 48_000, 64_000,
     ] {
-        let t = Specimen::new();
-        let leaves = t.leaves();
-        let run = limited(&t, &format!("-v {kibibytes}"), &["renew", "all"]);
+        let tree = TestTree::new();
+        let run = limited(&tree, &format!("-v {kibibytes}"), &["renew", "all"]);
         assert_ne!(run.code, Some(101), "{kibibytes}: {run}");
-        let after = t.leaves();
-        let renewed = leaves
-            .keys()
-            .filter(|row| leaves[*row] != after[*row])
-            .count();
+        let renewed = run.files_changed();
+        let all: Vec<_> = SIGNED.iter().flat_map(|row| files_of(row)).collect();
         assert!(
-            renewed == 0 || renewed == leaves.len(),
-            "{kibibytes}: {renewed}: {run}"
+            renewed.is_empty() || renewed.len() == all.len(),
+            "{kibibytes}: {run}"
         );
         failed += usize::from(run.code != Some(0));
-        t.pki(&["init"]).ok();
-        t.pki(&["renew", "all"]).ok();
+        tree.pki(&["init"]).ok();
+        tree.pki(&["renew", "all"]).ok();
     }
     assert!(failed > 0, "the limits were none");
 }
@@ -127,12 +112,12 @@ fn too_small_an_address_space_does_no_harm() {
 /// What is nested without end is refused before the stack is.
 #[test]
 fn a_small_stack_is_enough() {
-    let t = Specimen::new();
-    limited(&t, "-s 512", &["renew", "all"]).ok();
-    limited(&t, "-s 512", &["check-expiration"]).ok();
+    let tree = TestTree::new();
+    limited(&tree, "-s 512", &["renew", "all"]).ok();
+    limited(&tree, "-s 512", &["check-expiration"]).ok();
     // 8 MiB is what a process usually gets.
     for limit in ["-s 8192", "-s 2048"] {
-        let t = Specimen::new();
+        let tree = TestTree::new();
         for nested in [
             format!("a: {}", "[".repeat(100_000)),
             format!("a: {}{}", "[".repeat(100_000), "]".repeat(100_000)),
@@ -141,11 +126,15 @@ fn a_small_stack_is_enough() {
             "? ".repeat(100_000),
             "!!map ".repeat(100_000),
         ] {
-            t.write("admin.conf", &nested);
-            let config = t.folder().join("config.yaml");
+            tree.write("admin.conf", &nested);
+            let config = tree.root().join("config.yaml");
             std::fs::write(&config, &nested).unwrap();
-            let kubeconfig = limited(&t, limit, &["init"]);
-            let config = limited(&t, limit, &["init", "--config", config.to_str().unwrap()]);
+            let kubeconfig = limited(&tree, limit, &["init"]);
+            let config = limited(
+                &tree,
+                limit,
+                &["init", "--config", config.to_str().unwrap()],
+            );
             for run in [kubeconfig, config] {
                 assert_eq!(run.code, Some(3), "{limit}: {run}");
             }
@@ -159,8 +148,8 @@ fn a_user_who_may_start_no_more_processes_gets_a_tree_or_an_error() {
     let (Some(program), Some(prlimit)) = (unprivileged(), crate::support::peer("prlimit")) else {
         return;
     };
-    let t = Specimen::empty();
-    std::os::unix::fs::chown(t.folder(), Some(65534), Some(65534)).unwrap();
+    let tree = TestTree::empty();
+    std::os::unix::fs::chown(tree.root(), Some(65534), Some(65534)).unwrap();
     let init = [
         "init",
         "--encryption-algorithm",
@@ -178,16 +167,20 @@ fn a_user_who_may_start_no_more_processes_gets_a_tree_or_an_error() {
         .arg("--nproc=1:1")
         .args(words)
         .args(init)
-        .arg(t.folder())
+        .arg(tree.root())
         .env_clear());
     assert!(matches!(run.code, Some(0 | 1)), "{run}");
-    assert_eq!(t.path("pki/ca.key").exists(), run.code == Some(0), "{run}");
+    assert_eq!(
+        tree.path("pki/ca.key").exists(),
+        run.code == Some(0),
+        "{run}"
+    );
 }
 
 #[test]
 fn no_core_holds_the_keys() {
-    let t = Specimen::empty();
-    let mut command = t.command(&[
+    let tree = TestTree::empty();
+    let mut command = tree.command(&[
         "init",
         "--encryption-algorithm",
         "RSA-4096",
@@ -199,10 +192,7 @@ fn no_core_holds_the_keys() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let lock = t.path(".pki/lock");
-    crate::support::until("the lock", || {
-        std::fs::read(&lock).ok().filter(|text| !text.is_empty())
-    });
+    wait_until_locked(&mut child);
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
@@ -242,16 +232,16 @@ fn a_fifo_in_the_place_of_any_file_hangs_no_command() {
             &["ledger"],
             &["config", "show"],
         ] {
-            let specimen = Specimen::new();
-            let path = specimen.path(name);
+            let tree = TestTree::new();
+            let path = tree.path(name);
             if path.is_dir() {
                 std::fs::remove_dir_all(&path).unwrap();
             } else if path.exists() {
-                specimen.remove(name);
+                tree.remove(name);
             }
             run(std::process::Command::new("mkfifo").arg(&path)).ok();
             // Where it is in nobody's way, the command does its work; else it is refused, and named.
-            let run = specimen.pki(command);
+            let run = tree.pki(command);
             match run.code {
                 Some(0) => {}
                 Some(3 | 5) => assert!(run.stderr.contains(name), "{name}: {run}"),

@@ -13,7 +13,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use tempfile::TempDir;
 
-use crate::support::{Run, pki, run, run_with_input, tree};
+use crate::support::{Run, pki, run, run_with_input, shared_tree};
 
 /// Every row that has a certificate or kubeconfig of its own, as reports name it.
 pub(crate) const LEAVES: [&str; 12] = [
@@ -129,7 +129,7 @@ impl Specimen {
         // Only `etc`: other tests unpack kubeconfigs beside it.
         run(Command::new("cp")
             .arg("-a")
-            .arg(tree("ECDSA-P256").rootfs().join("etc"))
+            .arg(shared_tree("ECDSA-P256").root().join("etc"))
             .arg(self.folder()))
         .ok();
         self

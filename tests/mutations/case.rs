@@ -34,7 +34,7 @@ use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted
 use x509_cert::der::{Decode, Encode};
 
 use super::{everything, mutant::Mutant};
-use crate::support::tree;
+use crate::support::shared_tree;
 
 /// A file with its tree.
 pub(super) struct Case {
@@ -112,7 +112,7 @@ impl Case {
         beside: &'static Row,
         edit: impl FnOnce(&mut Case),
     ) -> Case {
-        let source = tree("ECDSA-P256").kubeconfigs();
+        let source = shared_tree("ECDSA-P256").path("");
         // Nothing lies there.
         let folder = Path::new("/pki-mutations");
         assert!(!folder.exists());
@@ -202,7 +202,7 @@ impl Case {
         let file = TreePath::new(Root::Kubelet, layout::KUBELET_CLIENT_CURRENT);
         let row = &catalog::KUBELET_CONF;
         Case::edited(row, file.clone(), &catalog::CA, |case| {
-            let [certificate, key, _] = tree("ECDSA-P256").unpacked("kubelet.conf");
+            let [certificate, key, _] = shared_tree("ECDSA-P256").unpacked("kubelet.conf");
             let both = [fs::read(certificate).unwrap(), fs::read(key).unwrap()];
             case.files.push((file, both.concat()));
             let conf = layout::kubeconfig_file(row).unwrap();

@@ -12,7 +12,7 @@ use super::{
     mutant::{Mutant, assert_none_wrong, sweep},
     script,
 };
-use crate::support::{peer, say, tree};
+use crate::support::{peer, say, shared_tree};
 
 const FILE: &str = "cluster.yaml";
 
@@ -178,7 +178,7 @@ fn check(what: &str, original: &str) {
         judge(original)
     );
     let (mut accepted, mut wrong) = (Vec::new(), Vec::new());
-    let swept = sweep(what, original, Mutant::all(original.len()), |_, bytes| {
+    let swept = sweep(original, &Mutant::all(original.len()), |_, bytes| {
         judge(bytes)
     });
     let total = swept.len();
@@ -232,7 +232,7 @@ fn mutants_of_a_config_map_are_refused_or_read_as_others_read_them() {
 
 #[test]
 fn mutants_of_the_recorded_configuration_are_refused_or_read_as_others_read_them() {
-    let path = tree("ECDSA-P256").kubeconfigs().join(".pki/cluster.yaml");
+    let path = shared_tree("ECDSA-P256").path(".pki/cluster.yaml");
     check(
         "the recorded configuration",
         &std::fs::read_to_string(path).unwrap(),

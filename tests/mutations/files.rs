@@ -1,6 +1,6 @@
 //! Certificates, keys and kubeconfigs: a test for each kind of file.
 
-use std::{collections::BTreeMap, process::Command, sync::Arc};
+use std::{collections::BTreeMap, process::Command};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use pki::{
@@ -20,7 +20,7 @@ use crate::support::{peer, peers, run_with_input, say};
 
 /// Verdicts on the mutants of one file.
 struct Judged {
-    case: Arc<Case>,
+    case: Case,
     verdicts: Vec<(Mutant, Verdict)>,
 }
 
@@ -31,14 +31,9 @@ impl Judged {
     }
 
     fn these(case: Case, mutants: Vec<Mutant>) -> Judged {
-        let case = Arc::new(case);
-        let judge = Arc::clone(&case);
-        let verdicts = sweep(
-            &case.file.to_string(),
-            &case.original,
-            mutants,
-            move |mutant, bytes| Ok(judge.judge(Some(mutant), bytes)),
-        );
+        let verdicts = sweep(&case.original, &mutants, |mutant, bytes| {
+            Ok(case.judge(Some(mutant), bytes))
+        });
         let panicked = |why| Verdict {
             wrong: vec![why],
             ..Verdict::default()

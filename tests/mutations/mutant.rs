@@ -3,19 +3,11 @@
 use std::{
     fmt::Display,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-        mpsc::channel,
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
-    time::Duration,
 };
 
 use super::everything;
-
-/// How long any one mutant may take before it counts as a hang; they take milliseconds.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What was done to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,57 +63,35 @@ impl Display for Mutant {
 }
 
 /// Judges mutants of a file, in several threads, and returns each with its verdict, in order; a panic is a wrong one.
-///
-/// Fails if one does not come to an end, and says which.
-pub(super) fn sweep<T: Send + 'static>(
-    what: &str,
+pub(super) fn sweep<T: Send>(
     original: &[u8],
-    mutants: Vec<Mutant>,
-    judge: impl Fn(Mutant, &[u8]) -> Result<T, String> + Send + Sync + 'static,
+    mutants: &[Mutant],
+    judge: impl Fn(Mutant, &[u8]) -> Result<T, String> + Sync,
 ) -> Vec<(Mutant, Result<T, String>)> {
-    let work = Arc::new((mutants, original.to_vec(), judge));
-    let next = Arc::new(AtomicUsize::new(0));
-    let (sender, receiver) = channel();
-    let mut busy_with = Vec::new();
-    for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-        let current = Arc::new(AtomicUsize::new(0));
-        busy_with.push(Arc::clone(&current));
-        let (work, next, sender) = (Arc::clone(&work), Arc::clone(&next), sender.clone());
-        // Not scoped: one that hangs must not keep the test from saying so.
-        thread::spawn(move || {
-            let (mutants, original, judge) = &*work;
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(mutant) = mutants.get(index).copied() else {
-                    return;
-                };
-                current.store(index, Ordering::Relaxed);
-                let verdict =
-                    catch_unwind(AssertUnwindSafe(|| judge(mutant, &mutant.of(original))));
-                let verdict = verdict.unwrap_or_else(|_| Err("panicked".to_owned()));
-                if sender.send((index, verdict)).is_err() {
-                    return;
-                }
-            }
-        });
-    }
-    drop(sender);
-    let mutants = &work.0;
-    let mut verdicts = Vec::new();
-    for _ in mutants {
-        verdicts.push(receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-            let busy_with: Vec<_> = busy_with
-                .iter()
-                .map(|index| mutants[index.load(Ordering::Relaxed)].to_string())
-                .collect();
-            panic!("{what}: hangs with one of: {}", busy_with.join("; "));
-        }));
-    }
-    verdicts.sort_by_key(|(index, _)| *index);
-    mutants
-        .iter()
-        .copied()
-        .zip(verdicts.into_iter().map(|(_, verdict)| verdict))
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut verdicts = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(mutant) = mutants.get(index).copied() else {
+                return verdicts;
+            };
+            let verdict = catch_unwind(AssertUnwindSafe(|| judge(mutant, &mutant.of(original))));
+            let verdict = verdict.unwrap_or_else(|_| Err("panicked".to_owned()));
+            verdicts.push((index, mutant, verdict));
+        }
+    };
+    let mut verdicts: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..thread::available_parallelism().map_or(1, usize::from))
+            .map(|_| scope.spawn(work))
+            .collect();
+        let results = threads.into_iter().map(|thread| thread.join().unwrap());
+        results.flatten().collect()
+    });
+    verdicts.sort_by_key(|(index, ..)| *index);
+    verdicts
+        .into_iter()
+        .map(|(_, mutant, verdict)| (mutant, verdict))
         .collect()
 }
 

@@ -1,10 +1,6 @@
 //! Some of the mutants, in a whole tree, in the hands of the binary.
 
-use std::{
-    fs,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::fs;
 
 use anyhow::{Result, ensure};
 use pki::config::{self, Cluster};
@@ -17,10 +13,7 @@ use super::{
     mutant::Mutant,
     script,
 };
-use crate::{
-    inputs::specimen::{Snapshot, Specimen, differences, sane},
-    support::{Run, peer, run, say, tree},
-};
+use crate::support::{Run, TestTree, peer, rows::never_renewed, say};
 
 /// The files below `etc/kubernetes` that are mutated, and the name of the row that a message may use instead.
 const FILES: [(&str, &str); 10] = [
@@ -38,21 +31,6 @@ const FILES: [(&str, &str); 10] = [
 
 const RECORD: &str = ".pki/cluster.yaml";
 
-/// What a renewal may never touch.
-const PINNED: [&str; 8] = [
-    "pki/ca.crt",
-    "pki/ca.key",
-    "pki/front-proxy-ca.crt",
-    "pki/front-proxy-ca.key",
-    "pki/etcd/ca.crt",
-    "pki/etcd/ca.key",
-    "pki/sa.key",
-    "pki/sa.pub",
-];
-
-/// How long any command may take with something that it has to refuse.
-const BOUND: Duration = Duration::from_secs(1);
-
 /// A mutant in its tree.
 struct Sample {
     name: &'static str,
@@ -62,26 +40,20 @@ struct Sample {
 }
 
 impl Sample {
-    fn tree(&self) -> (Specimen, Snapshot) {
-        let specimen = Specimen::new();
-        specimen.write(self.name, &self.bytes);
-        let before = specimen.snapshot();
-        (specimen, before)
+    fn tree(&self) -> TestTree {
+        let tree = TestTree::new();
+        tree.write(self.name, &self.bytes);
+        tree
     }
 
-    /// Runs the binary, which has to end with one of these codes, in time, and to say which file is meant if it fails.
-    fn pki(&self, specimen: &Specimen, arguments: &[&str], codes: &[i32]) -> Result<Run> {
-        let mut command = specimen.command(arguments);
-        let (mut took, mut run) = timed(&mut command);
-        // A machine that is busy with something else is no fault of the program's, and a refusal can be had twice.
-        if took > BOUND && run.code == Some(3) {
-            (took, run) = timed(&mut command);
-        }
+    /// Runs the binary, which has to exit with one of these codes, and to name the file if it fails.
+    fn pki(&self, tree: &TestTree, arguments: &[&str], codes: &[i32]) -> Result<Run> {
+        let run = tree.pki(arguments);
         let code = run.code.unwrap_or(-1);
         ensure!(codes.contains(&code), "exit code {code}: {run}");
         if code == 3 {
-            ensure!(took < BOUND, "{took:?}: {run}");
             ensure!(run.stdout.is_empty(), "a refusal is not data: {run}");
+            ensure!(run.changes.as_ref().unwrap().is_empty(), "{run}");
         }
         if code != 0 && !self.is_a_wish() {
             let said = format!("{}{}", run.stdout, run.stderr);
@@ -99,32 +71,20 @@ impl Sample {
         self.name == RECORD && read().is_ok()
     }
 
-    /// `init` keeps nothing but the original, and touches nothing that it keeps.
+    /// `init` keeps nothing but the original, and changes nothing that it keeps.
     fn init(&self) -> Result<()> {
-        let (specimen, before) = self.tree();
-        let run = self.pki(&specimen, &["init"], &[0, 3])?;
-        let (mut before, mut after) = (before, specimen.snapshot());
-        if self.is_a_wish() {
-            // What it says is recorded.
-            let is_tree = |path: &Path| !path.starts_with("etc/kubernetes/.pki");
-            before.retain(|path, _| is_tree(path));
-            after.retain(|path, _| is_tree(path));
-        } else {
+        let run = self.pki(&self.tree(), &["init"], &[0, 3])?;
+        // What a record says that is not the original is recorded.
+        if !self.is_a_wish() {
             ensure!(run.code != Some(0) || self.is_same(), "it is kept: {run}");
-            let lock = Path::new("etc/kubernetes/.pki/lock");
-            before.remove(lock);
-            after.remove(lock);
         }
-        let changed = differences(&before, &after);
-        ensure!(changed.is_empty(), "{changed}: {run}");
+        ensure!(run.files_changed().is_empty(), "{run}");
         Ok(())
     }
 
     fn check_expiration(&self) -> Result<()> {
-        let (specimen, before) = self.tree();
-        let run = self.pki(&specimen, &["check-expiration"], &[0, 3, 5])?;
-        let changed = differences(&before, &specimen.snapshot());
-        ensure!(changed.is_empty(), "{changed}: {run}");
+        let run = self.pki(&self.tree(), &["check-expiration"], &[0, 3, 5])?;
+        ensure!(run.changes.as_ref().unwrap().is_empty(), "{run}");
         let is_shown = self.name.ends_with(".crt");
         ensure!(
             run.code != Some(0) || !is_shown || self.is_same(),
@@ -134,29 +94,21 @@ impl Sample {
     }
 
     /// Renews everything; returns the tree if that went well.
-    fn renew(&self) -> Result<Option<Specimen>> {
-        let (specimen, before) = self.tree();
-        let run = self.pki(&specimen, &["renew", "all"], &[0, 3, 5])?;
-        let after = specimen.snapshot();
-        for name in PINNED {
-            let path = Path::new("etc/kubernetes").join(name);
-            ensure!(
-                before.get(&path) == after.get(&path),
-                "{name} was touched: {run}"
-            );
+    fn renew(&self) -> Result<Option<TestTree>> {
+        let tree = self.tree();
+        let run = self.pki(&tree, &["renew", "all"], &[0, 3, 5])?;
+        let changed = run.files_changed();
+        for name in never_renewed() {
+            ensure!(!changed.contains(&name), "{name} was changed: {run}");
         }
         if run.code == Some(0) {
-            return Ok(Some(specimen).filter(|_| !self.is_a_wish()));
-        }
-        if run.code == Some(3) {
-            let changed = differences(&before, &after);
-            ensure!(changed.is_empty(), "{changed}: {run}");
+            return Ok(Some(tree).filter(|_| !self.is_a_wish()));
         }
         // A kubeconfig without a CA is renewed all the same, and what it lacks is said.
         let is_said = run.stderr.contains("names no CA");
         ensure!(
-            specimen.read(self.name) == self.bytes || self.is_a_wish() || is_said,
-            "it was touched: {run}"
+            tree.read(self.name) == self.bytes || self.is_a_wish() || is_said,
+            "it was changed: {run}"
         );
         Ok(None)
     }
@@ -169,12 +121,6 @@ impl Sample {
             None => self.bytes.eq_ignore_ascii_case(&self.original),
         }
     }
-}
-
-fn timed(command: &mut std::process::Command) -> (Duration, Run) {
-    let start = Instant::now();
-    let result = sane(run(command));
-    (start.elapsed(), result)
 }
 
 /// Returns the mutants of a file that are tried: a fixed choice in which every bit and every part of the file occurs.
@@ -191,10 +137,10 @@ fn check(names: &[&str]) {
     if peer("python").is_none() {
         return;
     }
-    let source = tree("ECDSA-P256").kubeconfigs();
+    let source = TestTree::new();
     let (mut renewed, mut wrong, mut count) = (Vec::new(), Vec::new(), 0);
     for (name, row) in FILES.into_iter().filter(|(name, _)| names.contains(name)) {
-        let original = fs::read(source.join(name)).unwrap();
+        let original = source.read(name);
         for mutant in chosen(original.len()) {
             let sample = Sample {
                 name,
@@ -216,7 +162,7 @@ fn check(names: &[&str]) {
         }
     }
     let request = json!({
-        "original": source,
+        "original": source.path(""),
         "trees": renewed.iter().map(|(_, tree)| tree.path("")).collect::<Vec<_>>(),
     });
     let answers: Vec<Vec<String>> =
@@ -272,40 +218,23 @@ fn the_binary_refuses_mutants_of_a_configuration_or_makes_what_they_say() {
     }
     let (mut texts, mut count) = (Vec::new(), 0);
     for mutant in chosen(RICH.len()) {
-        let specimen = Specimen::empty();
-        let config = specimen.folder().join("config.yaml");
-        fs::write(&config, mutant.of(RICH.as_bytes())).unwrap();
-        let before = specimen.snapshot();
+        let tree = TestTree::empty();
+        let config = tree.beside("config.yaml", mutant.of(RICH.as_bytes()));
         // Nothing is left to the machine.
         let mut arguments = vec!["init", "--encryption-algorithm", "ECDSA-P256"];
         arguments.extend(["--node-name", "cp-1"]);
         arguments.extend(["--apiserver-advertise-address", "192.0.2.11"]);
-        arguments.extend(["--config", config.to_str().unwrap()]);
-        let (took, run) = timed(&mut specimen.command(&arguments));
+        arguments.extend(["--config", &config]);
+        let run = tree.pki(&arguments);
         match run.code {
             Some(0) => {
-                let record = specimen
-                    .snapshot()
-                    .into_iter()
-                    .find(|(path, _)| path.ends_with(RECORD));
-                let (path, _) =
-                    record.unwrap_or_else(|| panic!("{mutant}: nothing is recorded: {run}"));
-                texts.push((
-                    mutant,
-                    fs::read_to_string(specimen.folder().join(path)).unwrap(),
-                ));
+                let snapshot = tree.snapshot();
+                let record = snapshot.keys().find(|path| path.ends_with(RECORD));
+                let path = record.unwrap_or_else(|| panic!("{mutant}: nothing is recorded: {run}"));
+                texts.push((mutant, fs::read_to_string(tree.root().join(path)).unwrap()));
             }
             Some(3) => {
-                assert_eq!(
-                    differences(&before, &specimen.snapshot()),
-                    "",
-                    "{mutant}: {run}"
-                );
-                assert!(
-                    run.stderr.contains("config.yaml") && run.stdout.is_empty(),
-                    "{mutant}: {run}"
-                );
-                assert!(took < 4 * BOUND, "{mutant}: {took:?}: {run}");
+                run.says("config.yaml").prints_nothing().changed_nothing();
             }
             _ => panic!("{mutant}: {run}"),
         }

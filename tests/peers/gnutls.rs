@@ -3,7 +3,7 @@
 use std::{path::Path, process::Command};
 
 use super::{Credential, credentials, trees};
-use crate::support::{Run, peer, run, tree};
+use crate::support::{Run, peer, run, shared_tree};
 
 const SERVER: &str = "1.3.6.1.5.5.7.3.1";
 const CLIENT: &str = "1.3.6.1.5.5.7.3.2";
@@ -30,7 +30,7 @@ fn gnutls_refuses_another_ca_another_purpose_and_other_names() {
     let Some(certtool) = peer("certtool") else {
         return;
     };
-    for credential in credentials(tree("ECDSA-P256")) {
+    for credential in credentials(shared_tree("ECDSA-P256")) {
         let purpose = if credential.client { CLIENT } else { SERVER };
         verify(&certtool, &credential, &credential.other_ca, purpose, None)
             .refused("issuer is unknown");

@@ -1,14 +1,11 @@
 //! kubectl: reads every kubeconfig, and gets in with it where a client certificate is demanded.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::Path, process::Command};
 
 use tempfile::TempDir;
 
-use super::{ALGORITHMS, KUBECONFIGS};
-use crate::support::{Server, Tree, free_port, peer, peers, run};
+use super::ALGORITHMS;
+use crate::support::{Server, TestTree, free_port, peer, peers, rows::KUBECONFIGS, run};
 
 #[test]
 fn kubectl_reads_every_kubeconfig() {
@@ -33,8 +30,7 @@ fn kubectl_reads_every_kubeconfig() {
             ("scheduler.conf", "system:kube-scheduler", &local),
         ] {
             let fields = "jsonpath={.current-context} {.users[*].name} {.contexts[*].context.user} {.clusters[*].cluster.server}";
-            let mut command =
-                kubectl_command(&kubectl, &home, &tree.kubeconfigs().join(kubeconfig));
+            let mut command = kubectl_command(&kubectl, &home, &tree.path(kubeconfig));
             let view = run(command.args(["config", "view", "--minify", "--output", fields])).ok();
             assert_eq!(
                 view.stdout,
@@ -61,9 +57,8 @@ fn kubectl_gets_in_with_every_kubeconfig_and_not_without_a_client_certificate() 
             "CN = system:kube-controller-manager",
             "CN = system:kube-scheduler",
         ]) {
-            let server = apiserver_stand_in(&openssl, &tree, port, &home);
-            let mut command =
-                kubectl_command(&kubectl, &home, &tree.kubeconfigs().join(kubeconfig));
+            let server = apiserver_stand_in(&openssl, &tree, port);
+            let mut command = kubectl_command(&kubectl, &home, &tree.path(kubeconfig));
             run(command.args(["get", "--raw", "/"])).ok();
             let log = server.log();
             assert!(
@@ -72,7 +67,7 @@ fn kubectl_gets_in_with_every_kubeconfig_and_not_without_a_client_certificate() 
             );
         }
 
-        let server = apiserver_stand_in(&openssl, &tree, port, &home);
+        let server = apiserver_stand_in(&openssl, &tree, port);
         let mut command = kubectl_command(&kubectl, &home, Path::new("/dev/null"));
         // With a token, since kubectl would ask for a user name otherwise.
         command
@@ -83,7 +78,7 @@ fn kubectl_gets_in_with_every_kubeconfig_and_not_without_a_client_certificate() 
                 &format!("https://127.0.0.1:{port}"),
                 "--certificate-authority",
             ])
-            .arg(tree.pki("ca.crt"));
+            .arg(tree.pki_file("ca.crt"));
         run(command.args(["get", "--raw", "/"])).refused("certificate required");
         assert!(
             server.log().contains("peer did not return a certificate"),
@@ -94,7 +89,7 @@ fn kubectl_gets_in_with_every_kubeconfig_and_not_without_a_client_certificate() 
 }
 
 /// Makes a tree whose kubeconfigs all point at this machine: even `config view` of some distributions' wrapper asks the server.
-fn fresh_tree(algorithm: &str, port: u16) -> Tree {
+fn fresh_tree(algorithm: &str, port: u16) -> TestTree {
     let (port, endpoint) = (port.to_string(), format!("localhost:{port}"));
     let address = [
         "--apiserver-advertise-address",
@@ -104,7 +99,7 @@ fn fresh_tree(algorithm: &str, port: u16) -> Tree {
         "--control-plane-endpoint",
         &endpoint,
     ];
-    Tree::fresh(
+    TestTree::made_now(
         &[
             &address[..],
             &["--node-name", "cp-1", "--encryption-algorithm", algorithm],
@@ -127,8 +122,7 @@ fn kubectl_command(kubectl: &Path, home: &TempDir, kubeconfig: &Path) -> Command
 }
 
 /// Starts a TLS server with the API server's pair that demands a client certificate of the cluster CA.
-fn apiserver_stand_in(openssl: &Path, tree: &Tree, port: u16, folder: &TempDir) -> Server {
-    let log: PathBuf = folder.path().join("s_server.log");
+fn apiserver_stand_in(openssl: &Path, tree: &TestTree, port: u16) -> Server {
     let mut command = Command::new(openssl);
     command.args([
         "s_server",
@@ -142,13 +136,13 @@ fn apiserver_stand_in(openssl: &Path, tree: &Tree, port: u16, folder: &TempDir) 
     ]);
     command
         .arg("-cert")
-        .arg(tree.pki("apiserver.crt"))
+        .arg(tree.pki_file("apiserver.crt"))
         .arg("-key")
-        .arg(tree.pki("apiserver.key"));
+        .arg(tree.pki_file("apiserver.key"));
     command
         .args(["-no-CApath", "-no-CAstore", "-CAfile"])
-        .arg(tree.pki("ca.crt"));
-    let mut server = Server::start(&mut command, &log);
+        .arg(tree.pki_file("ca.crt"));
+    let server = Server::start(&mut command);
     server.wait_for("ACCEPT");
     server
 }

@@ -1,7 +1,7 @@
 //! What other projects' programs say of a tree: the ones that will use it, and verifiers that share no code with us.
 //!
-//! Each judge is also given something wrong, so that it is seen to refuse. The expectations are kubeadm's and are written
-//! down here once more: a wrong row in the catalog must not make its own test pass.
+//! Each judge is also given something wrong, so that it is seen to refuse. The expectations are kubeadm's, from the one
+//! list that is not the catalog's: a wrong row in the catalog must not make its own test pass.
 
 mod etcd;
 mod gnutls;
@@ -12,7 +12,11 @@ mod python;
 
 use std::path::PathBuf;
 
-use crate::support::{Tree, renewed_tree, tree};
+use crate::support::{
+    TestTree, renewed_tree,
+    rows::{KUBEADM, KUBECONFIGS},
+    shared_tree,
+};
 
 /// The algorithms that every judge sees.
 const ALGORITHMS: [&str; 2] = ["ECDSA-P256", "RSA-2048"];
@@ -20,15 +24,8 @@ const ALGORITHMS: [&str; 2] = ["ECDSA-P256", "RSA-2048"];
 /// The algorithms that only openssl sees; keys of 4096 bits take long to make.
 const OTHER_ALGORITHMS: [&str; 3] = ["ECDSA-P384", "RSA-3072", "RSA-4096"];
 
+/// The paths of the CAs without extension.
 const CAS: [&str; 3] = ["ca", "front-proxy-ca", "etcd/ca"];
-
-const KUBECONFIGS: [&str; 5] = [
-    "admin.conf",
-    "super-admin.conf",
-    "kubelet.conf",
-    "controller-manager.conf",
-    "scheduler.conf",
-];
 
 /// Names under which the API server of a shared tree is reached, one for each entry in its certificate.
 const APISERVER_NAMES: [&str; 10] = [
@@ -46,69 +43,25 @@ const APISERVER_NAMES: [&str; 10] = [
 
 const ETCD_NAMES: [&str; 5] = ["cp-1", "localhost", "192.0.2.11", "127.0.0.1", "::1"];
 
-/// A leaf as kubeadm's documentation has it.
-struct Leaf {
-    base: &'static str,
-    ca: &'static str,
-    client: bool,
-    server_names: &'static [&'static str],
+/// Returns the names that a certificate has to be good for.
+fn server_names(base: &str) -> &'static [&'static str] {
+    match base {
+        "apiserver" => &APISERVER_NAMES,
+        "etcd/server" | "etcd/peer" => &ETCD_NAMES,
+        _ => &[],
+    }
 }
 
-const LEAVES: [Leaf; 7] = [
-    Leaf {
-        base: "apiserver",
-        ca: "ca",
-        client: false,
-        server_names: &APISERVER_NAMES,
-    },
-    Leaf {
-        base: "apiserver-kubelet-client",
-        ca: "ca",
-        client: true,
-        server_names: &[],
-    },
-    Leaf {
-        base: "front-proxy-client",
-        ca: "front-proxy-ca",
-        client: true,
-        server_names: &[],
-    },
-    Leaf {
-        base: "etcd/server",
-        ca: "etcd/ca",
-        client: true,
-        server_names: &ETCD_NAMES,
-    },
-    Leaf {
-        base: "etcd/peer",
-        ca: "etcd/ca",
-        client: true,
-        server_names: &ETCD_NAMES,
-    },
-    Leaf {
-        base: "etcd/healthcheck-client",
-        ca: "etcd/ca",
-        client: true,
-        server_names: &[],
-    },
-    Leaf {
-        base: "apiserver-etcd-client",
-        ca: "etcd/ca",
-        client: true,
-        server_names: &[],
-    },
-];
-
 /// Returns the trees that every judge sees: as made, and after a renewal.
-fn trees() -> impl Iterator<Item = &'static Tree> {
+fn trees() -> impl Iterator<Item = &'static TestTree> {
     ALGORITHMS
         .into_iter()
-        .flat_map(|algorithm| [tree(algorithm), renewed_tree(algorithm)])
+        .flat_map(|algorithm| [shared_tree(algorithm), renewed_tree(algorithm)])
 }
 
 /// Returns a tree for each of the other algorithms.
-fn other_trees() -> impl Iterator<Item = &'static Tree> {
-    OTHER_ALGORITHMS.into_iter().map(tree)
+fn other_trees() -> impl Iterator<Item = &'static TestTree> {
+    OTHER_ALGORITHMS.into_iter().map(shared_tree)
 }
 
 /// A certificate with its key in files, and what it is good for.
@@ -125,24 +78,33 @@ struct Credential {
 }
 
 /// Returns every leaf of the tree, and the client of every kubeconfig.
-fn credentials(tree: &Tree) -> Vec<Credential> {
-    let leaves = LEAVES.iter().map(|leaf| Credential {
-        name: leaf.base,
-        certificate: tree.pki(&format!("{}.crt", leaf.base)),
-        key: tree.pki(&format!("{}.key", leaf.base)),
-        ca: tree.pki(&format!("{}.crt", leaf.ca)),
-        other_ca: other_ca(tree, leaf.ca),
-        client: leaf.client,
-        server_names: leaf.server_names,
+fn credentials(tree: &TestTree) -> Vec<Credential> {
+    let pairs = KUBEADM.iter().filter(|row| row.ca.is_some());
+    let leaves = pairs.filter_map(|row| {
+        let base = row.files[0].strip_prefix("pki/")?.strip_suffix(".crt")?;
+        let ca = if row.ca == Some("etcd-ca") {
+            "etcd/ca"
+        } else {
+            row.ca?
+        };
+        Some(Credential {
+            name: base,
+            certificate: tree.pki_file(&format!("{base}.crt")),
+            key: tree.pki_file(&format!("{base}.key")),
+            ca: tree.pki_file(&format!("{ca}.crt")),
+            other_ca: other_ca(tree, ca),
+            client: row.usages.contains(&"clientAuth"),
+            server_names: server_names(base),
+        })
     });
-    let clients = KUBECONFIGS.iter().map(|&name| {
+    let clients = KUBECONFIGS.into_iter().map(|name| {
         let [certificate, key, _] = tree.unpacked(name);
         // The API server trusts ca.crt, whatever the kubeconfig says.
         Credential {
             name,
             certificate,
             key,
-            ca: tree.pki("ca.crt"),
+            ca: tree.pki_file("ca.crt"),
             other_ca: other_ca(tree, "ca"),
             client: true,
             server_names: &[],
@@ -151,8 +113,8 @@ fn credentials(tree: &Tree) -> Vec<Credential> {
     leaves.chain(clients).collect()
 }
 
-fn other_ca(tree: &Tree, ca: &str) -> PathBuf {
-    tree.pki(if ca == "etcd/ca" {
+fn other_ca(tree: &TestTree, ca: &str) -> PathBuf {
+    tree.pki_file(if ca == "etcd/ca" {
         "ca.crt"
     } else {
         "etcd/ca.crt"

@@ -7,8 +7,9 @@ use std::{
 };
 
 use super::{CAS, Credential, credentials, other_trees, trees};
-use crate::support::{Run, Tree, peer, run, tree};
+use crate::support::{Run, TestTree, peer, run, shared_tree};
 
+/// kubeadm: TestNewCertAndKey / ECDSA P256, P384 -> such a CA signs; stricter: judged by openssl, RSA too
 #[test]
 fn openssl_accepts_every_certificate_for_its_purpose_and_names() {
     let Some(openssl) = peer("openssl") else {
@@ -84,6 +85,8 @@ fn openssl_refuses_another_ca_another_purpose_and_other_names() {
     }
 }
 
+/// kubeadm: TestGetEtcdAltNames / each
+/// kubeadm: TestGetEtcdPeerAltNames / each
 #[test]
 fn openssl_reads_exactly_the_alternative_names_of_kubeadm() {
     let Some(openssl) = peer("openssl") else {
@@ -93,7 +96,7 @@ fn openssl_reads_exactly_the_alternative_names_of_kubeadm() {
     let apiserver = "DNS:*.apps.example.net, DNS:api.example.net, DNS:cp-1, DNS:kubernetes, DNS:kubernetes.default, \
         DNS:kubernetes.default.svc, DNS:kubernetes.default.svc.k8s.example.net, \
         IP Address:10.96.0.1, IP Address:192.0.2.11, IP Address:2001:DB8:0:0:0:0:0:7";
-    let tree = tree("ECDSA-P256");
+    let tree = shared_tree("ECDSA-P256");
     for (base, expected) in [
         ("apiserver", apiserver),
         ("etcd/server", etcd),
@@ -101,7 +104,7 @@ fn openssl_reads_exactly_the_alternative_names_of_kubeadm() {
     ] {
         let printed = run(Command::new(&openssl)
             .args(["x509", "-noout", "-ext", "subjectAltName", "-in"])
-            .arg(tree.pki(&format!("{base}.crt"))))
+            .arg(tree.pki_file(&format!("{base}.crt"))))
         .ok();
         assert_eq!(
             printed.stdout.lines().last().map(str::trim),
@@ -140,12 +143,12 @@ fn openssl_finds_every_key_sound_and_its_public_half_in_the_certificate() {
         }
         run(Command::new(&openssl)
             .args(["pkey", "-check", "-noout", "-in"])
-            .arg(tree.pki("sa.key")))
+            .arg(tree.pki_file("sa.key")))
         .ok();
-        let service_account = public_half(&openssl, &tree.pki("sa.key"));
+        let service_account = public_half(&openssl, &tree.pki_file("sa.key"));
         assert_eq!(
             service_account,
-            fs::read_to_string(tree.pki("sa.pub")).unwrap(),
+            fs::read_to_string(tree.pki_file("sa.pub")).unwrap(),
             "sa.pub does not belong to sa.key"
         );
         public_keys.push(service_account);
@@ -162,6 +165,7 @@ fn openssl_finds_every_key_sound_and_its_public_half_in_the_certificate() {
     }
 }
 
+/// kubeadm: TestRSAKeySizeFromAlgorithmType / RSA-2048, RSA-3072, RSA-4096
 #[test]
 fn openssl_finds_every_key_of_the_algorithm_asked_for() {
     let Some(openssl) = peer("openssl") else {
@@ -174,11 +178,11 @@ fn openssl_finds_every_key_of_the_algorithm_asked_for() {
         ("RSA-3072", "(3072 bit)", "Exponent: 65537"),
         ("RSA-4096", "(4096 bit)", "Exponent: 65537"),
     ] {
-        let tree = tree(algorithm);
+        let tree = shared_tree(algorithm);
         let keys = pairs(tree)
             .into_iter()
             .map(|(key, _)| key)
-            .chain([tree.pki("sa.key")]);
+            .chain([tree.pki_file("sa.key")]);
         for key in keys {
             let text = run(Command::new(&openssl)
                 .args(["pkey", "-text_pub", "-noout", "-in"])
@@ -194,6 +198,7 @@ fn openssl_finds_every_key_of_the_algorithm_asked_for() {
     }
 }
 
+/// kubeadm: TestWriteKey, TestWritePublicKey
 #[test]
 fn pem_files_hold_one_block_with_the_label_of_kubeadm() {
     for tree in trees().chain(other_trees()) {
@@ -211,8 +216,8 @@ fn pem_files_hold_one_block_with_the_label_of_kubeadm() {
                 certificate.display()
             );
         }
-        assert_eq!(labels(&tree.pki("sa.key")), [private]);
-        assert_eq!(labels(&tree.pki("sa.pub")), ["PUBLIC KEY"]);
+        assert_eq!(labels(&tree.pki_file("sa.key")), [private]);
+        assert_eq!(labels(&tree.pki_file("sa.pub")), ["PUBLIC KEY"]);
     }
 }
 
@@ -246,11 +251,11 @@ fn purposes(credential: &Credential) -> Vec<&'static str> {
 }
 
 /// Returns key and certificate of every CA, leaf and kubeconfig.
-fn pairs(tree: &Tree) -> Vec<(PathBuf, PathBuf)> {
+fn pairs(tree: &TestTree) -> Vec<(PathBuf, PathBuf)> {
     let cas = CAS.map(|base| {
         (
-            tree.pki(&format!("{base}.key")),
-            tree.pki(&format!("{base}.crt")),
+            tree.pki_file(&format!("{base}.key")),
+            tree.pki_file(&format!("{base}.crt")),
         )
     });
     cas.into_iter()

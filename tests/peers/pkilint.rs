@@ -17,7 +17,7 @@ const SINGLE_LABEL: &str = "pkix.invalid_domain_name_syntax";
 fn pkilint_finds_nothing_but_the_single_label_names() {
     let Some(python) = peer("python") else { return };
     for tree in trees() {
-        let cas = CAS.map(|base| (base, tree.pki(&format!("{base}.crt"))));
+        let cas = CAS.map(|base| (base, tree.pki_file(&format!("{base}.crt"))));
         let leaves = credentials(tree)
             .into_iter()
             .map(|credential| (credential.name, credential.certificate));

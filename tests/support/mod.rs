@@ -1,9 +1,41 @@
-//! Running programs, and the trees that tests share. Nothing here judges a tree: see `peers`.
+//! The one kit of all tests: trees, runs of `pki` and of other programs, and what may be said of both.
+//!
+//! [`TestTree`] is a directory of the test's own with a tree in `etc/kubernetes`. [`TestTree::pki`] runs our binary on it at
+//! [`NOW`] and returns a [`Run`], which knows what was printed and which files changed:
+//!
+//! ```text
+//! let tree = TestTree::new();
+//! tree.remove("pki/apiserver.key");
+//! tree.pki(&["init"]).exits(3).says("`apiserver`: its certificate is there and its key is not").changed_nothing();
+//! tree.pki(&["renew", "apiserver"]).exits(0).changed_rows(&["apiserver"]);
+//! ```
+//!
+//! The names of rows and files come from the catalog, by way of [`rows`].
 
-mod process;
+mod authority;
+mod forge;
+mod openssl;
+mod output;
+mod peers;
+pub(crate) mod rows;
+mod run;
+mod script;
+mod shared;
+mod snapshot;
 mod tree;
 
-pub(crate) use process::{
-    Run, Server, free_port, peer, peers, pki, record_skip, run, run_with_input, say, skip, until,
+pub(crate) use authority::Authority;
+pub(crate) use forge::{
+    AUTHORITY_KEY_ID, COMMON_NAME, End, ORGANIZATION, SUBJECT_ALT_NAME, Tbs, general_names,
+    integer, is_tagged, octets, open, text,
 };
-pub(crate) use tree::{Tree, renewed_tree, tree};
+pub(crate) use openssl::{CA, Facts, KEY_USAGE, Openssl, SAN, USAGES, utc_time};
+pub(crate) use output::sane;
+pub(crate) use peers::{Server, free_port, peer, peers, record_skip, say, skip, wait_until_locked};
+pub(crate) use run::{Run, pki, run, run_with_input};
+pub(crate) use script::Script;
+pub(crate) use shared::{renewed_tree, shared_tree};
+pub(crate) use snapshot::{Snapshot, What, differences, snapshot};
+pub(crate) use tree::{
+    EXTERNAL_ETCD, FLAGS, NOW, TestTree, config_of, copy, days, fixtures, made_at,
+};

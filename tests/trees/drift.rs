@@ -1,15 +1,15 @@
 //! A changed configuration: what `renew` says that it changes, word by word, and that it is all it changes.
 
-use super::sandbox::{Ended, NOW, Sandbox, days};
+use crate::support::{NOW, TestTree, days};
 
-/// The recorded configuration of [`Sandbox::made`], edited.
-fn edited(sandbox: &Sandbox, edits: &[(&str, &str)]) -> String {
-    let mut text = sandbox.text(".pki/cluster.yaml");
+/// The recorded configuration of [`TestTree::new`], edited.
+fn edited(tree: &TestTree, edits: &[(&str, &str)]) -> String {
+    let mut text = tree.text(".pki/cluster.yaml");
     for (old, new) in edits {
         assert!(text.contains(old), "{old}: {text}");
         text = text.replace(old, new);
     }
-    sandbox.beside("new.yaml", text)
+    tree.beside("new.yaml", text)
 }
 
 /// Returns the plan of a row, as a dry run prints it.
@@ -26,21 +26,17 @@ fn planned<'a>(stdout: &'a str, row: &str) -> Vec<&'a str> {
 
 #[test]
 fn a_new_name_and_address_of_the_control_plane_are_said_before_and_after() {
-    let sandbox = Sandbox::made();
+    let tree = TestTree::new();
     let config = edited(
-        &sandbox,
+        &tree,
         &[
             (
                 "advertiseAddress: \"192.0.2.11\"",
                 "advertiseAddress: 192.0.2.99",
             ),
-            (
-                "networking:",
-                "apiServer:\n  certSANs: [new.example]\nnetworking:",
-            ),
+            ("  certSANs:\n", "  certSANs:\n  - new.example\n"),
         ],
     );
-    let before = sandbox.snapshot();
     let arguments = [
         "renew",
         "apiserver",
@@ -48,10 +44,10 @@ fn a_new_name_and_address_of_the_control_plane_are_said_before_and_after() {
         "--config",
         &config,
     ];
-    let dry = sandbox
+    let dry = tree
         .pki(&[&arguments[..], &["--dry-run"]].concat())
-        .ended_with(0);
-    assert_eq!(before.changes(&sandbox.snapshot()), [""; 0]);
+        .exits(0)
+        .changed_nothing();
     let names = [
         "SANs removed: IP:192.0.2.11 (as configured now)",
         "SANs added: DNS:new.example, IP:192.0.2.99 (as configured now)",
@@ -69,24 +65,22 @@ fn a_new_name_and_address_of_the_control_plane_are_said_before_and_after() {
         warning: `etcd-peer`: it lacks names that the configuration asks for: IP:192.0.2.99; `pki renew etcd-peer` adds them\n";
     assert_eq!(dry.stderr, moved);
 
-    let run = sandbox.pki(&arguments).ended_with(0);
+    let run = tree.pki(&arguments).exits(0);
     assert_eq!(run.stderr, moved);
     let said = "\nthe old certificates differed from the configuration, which now applies:\n    \
                 apiserver\n        SANs removed: IP:192.0.2.11\n    \
                 apiserver\n        SANs added: DNS:new.example, IP:192.0.2.99\n";
     assert!(run.stdout.contains(said), "{run}");
     // Now it is recorded, and for this certificate nothing is left to say.
-    let again = sandbox
-        .pki(&["renew", "apiserver", "--dry-run"])
-        .ended_with(0);
+    let again = tree.pki(&["renew", "apiserver", "--dry-run"]).exits(0);
     assert_eq!(planned(&again.stdout, "apiserver"), [""; 0], "{again}");
 }
 
 #[test]
 fn algorithm_and_period_are_compared_as_well() {
-    let sandbox = Sandbox::made();
+    let tree = TestTree::new();
     let config = edited(
-        &sandbox,
+        &tree,
         &[
             (
                 "encryptionAlgorithm: ECDSA-P256",
@@ -104,39 +98,36 @@ fn algorithm_and_period_are_compared_as_well() {
     ];
     // On the day they were made and later.
     for now in [NOW, NOW + days(100)] {
-        let dry = sandbox
+        let dry = tree
             .pki_at(now, &["renew", "all", "--dry-run", "--config", &config])
-            .ended_with(0);
+            .exits(0);
         for row in ["apiserver", "etcd-peer", "scheduler.conf"] {
             assert_eq!(planned(&dry.stdout, row), changes, "{row}: {dry}");
         }
     }
     // What `init` keeps, it compares in the same way.
-    let init = sandbox
+    let init = tree
         .pki(&["init", "--dry-run", "--config", &config])
-        .ended_with(0);
+        .exits(0);
     for said in [
         "warning: `apiserver`: its algorithm is `ECDSA-P256`, the configuration says `ECDSA-P384`; it is kept, `pki renew apiserver` applies the configuration",
         "warning: `apiserver`: its validity is `8760h`, the configuration says `2160h`; it is kept, `pki renew apiserver` applies the configuration",
     ] {
         assert!(init.stderr.lines().any(|line| line == said), "{init}");
     }
-    sandbox
-        .pki_at(NOW + days(1), &["renew", "all", "--config", &config])
-        .ended_with(0);
-    let after = sandbox
-        .pki_at(NOW + days(2), &["renew", "all", "--dry-run"])
-        .ended_with(0);
-    assert!(!after.stdout.contains("(as configured now)"), "{after}");
+    tree.pki_at(NOW + days(1), &["renew", "all", "--config", &config])
+        .exits(0);
+    tree.pki_at(NOW + days(2), &["renew", "all", "--dry-run"])
+        .exits(0)
+        .does_not_say("(as configured now)");
 }
 
 #[test]
 fn a_certificate_that_was_cut_short_with_its_ca_is_no_drift() {
-    let sandbox = Sandbox::made();
+    let tree = TestTree::new();
     let later = NOW + days(3600);
-    sandbox.pki_at(later, &["renew", "all"]).ended_with(0);
-    let dry = sandbox
-        .pki_at(later + days(1), &["renew", "all", "--dry-run"])
-        .ended_with(0);
-    assert!(!dry.stdout.contains("validity: "), "{dry}");
+    tree.pki_at(later, &["renew", "all"]).exits(0);
+    tree.pki_at(later + days(1), &["renew", "all", "--dry-run"])
+        .exits(0)
+        .does_not_say("validity: ");
 }

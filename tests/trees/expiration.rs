@@ -7,8 +7,7 @@ use std::{collections::BTreeSet, fs};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::sandbox::{Ended, Sandbox, config_of, fixtures, made_at};
-use crate::support::Run;
+use crate::support::{Run, TestTree, config_of, fixtures, made_at};
 
 const TREES: [&str; 4] = [
     "kubeadm-1.36/stacked",
@@ -19,37 +18,40 @@ const TREES: [&str; 4] = [
 
 const LISTS: [&str; 2] = ["certificates", "certificateAuthorities"];
 
+/// kubeadm: TestRunCmdCertsExpiration / columns, from file and server, with and without a missing certificate
 #[test]
 fn text_is_that_of_kubeadm_byte_by_byte() {
-    for tree in TREES {
-        let expected = printed_by_kubeadm(tree, "text");
-        for run in with_and_without_config(tree, made_at("kubeadm-1.36"), "text") {
+    for fixture in TREES {
+        let expected = printed_by_kubeadm(fixture, "text");
+        for run in with_and_without_config(fixture, made_at("kubeadm-1.36"), "text") {
             let (ours, kubelet): (Vec<_>, Vec<_>) = run
                 .stdout
                 .split_inclusive('\n')
                 .partition(|line| !line.starts_with("kubelet.conf "));
-            assert_eq!(ours.concat(), expected, "{tree}");
+            assert_eq!(ours.concat(), expected, "{fixture}");
             let admin = ours[1].replace("admin.conf  ", "kubelet.conf");
             assert_eq!(
                 kubelet,
                 [admin],
-                "{tree}: one row more, made in the same minute"
+                "{fixture}: one row more, made in the same minute"
             );
         }
     }
 }
 
+/// kubeadm: TestExpirationInfo
+/// kubeadm: TestRunCmdCertsExpiration / json, from file and server, with and without a missing certificate
 #[test]
 fn json_is_that_of_kubeadm_key_by_key() {
-    for tree in TREES {
-        let text = printed_by_kubeadm(tree, "json");
+    for fixture in TREES {
+        let text = printed_by_kubeadm(fixture, "json");
         let expected: Value = serde_json::from_str(&text).unwrap();
         for clock in clocks(&expected) {
-            for run in with_and_without_config(tree, clock, "json") {
+            for run in with_and_without_config(fixture, clock, "json") {
                 let mut ours: Value = serde_json::from_str(&run.stdout).unwrap();
-                take_kubelet_row(&mut ours, tree);
+                take_kubelet_row(&mut ours, fixture);
                 // Both keep the order of keys.
-                assert_eq!(pretty(&ours), pretty(&at(&expected, clock)), "{tree}");
+                assert_eq!(pretty(&ours), pretty(&at(&expected, clock)), "{fixture}");
             }
         }
     }
@@ -57,13 +59,13 @@ fn json_is_that_of_kubeadm_key_by_key() {
 
 #[test]
 fn json_is_indented_as_kubeadm_indents_it() {
-    for tree in TREES {
-        let text = printed_by_kubeadm(tree, "json");
+    for fixture in TREES {
+        let text = printed_by_kubeadm(fixture, "json");
         let clock = clocks(&serde_json::from_str(&text).unwrap())
             .into_iter()
             .next()
             .unwrap();
-        for run in with_and_without_config(tree, clock, "json") {
+        for run in with_and_without_config(fixture, clock, "json") {
             let lines: Vec<_> = run.stdout.split_inclusive('\n').collect();
             let name = lines
                 .iter()
@@ -74,7 +76,7 @@ fn json_is_indented_as_kubeadm_indents_it() {
             assert_eq!(
                 without_seconds(&ours.concat()),
                 without_seconds(&text),
-                "{tree}"
+                "{fixture}"
             );
         }
     }
@@ -82,13 +84,13 @@ fn json_is_indented_as_kubeadm_indents_it() {
 
 #[test]
 fn yaml_is_that_of_kubeadm_key_by_key() {
-    for tree in TREES {
-        let expected: Value = parse_yaml(&printed_by_kubeadm(tree, "yaml"));
+    for fixture in TREES {
+        let expected: Value = parse_yaml(&printed_by_kubeadm(fixture, "yaml"));
         for clock in clocks(&expected) {
-            for run in with_and_without_config(tree, clock, "yaml") {
+            for run in with_and_without_config(fixture, clock, "yaml") {
                 let mut ours = parse_yaml(&run.stdout);
-                take_kubelet_row(&mut ours, tree);
-                assert_eq!(pretty(&ours), pretty(&at(&expected, clock)), "{tree}");
+                take_kubelet_row(&mut ours, fixture);
+                assert_eq!(pretty(&ours), pretty(&at(&expected, clock)), "{fixture}");
             }
         }
     }
@@ -96,30 +98,31 @@ fn yaml_is_that_of_kubeadm_key_by_key() {
 
 #[test]
 fn trees_of_1_20_have_no_super_admin_and_are_healthy_without_it() {
-    for (tree, rows) in [("stacked", 12), ("ha", 12), ("external-etcd", 8)] {
-        let sandbox = Sandbox::fixture(&format!("kubeadm-1.20/{tree}"));
+    for (fixture, rows) in [("stacked", 12), ("ha", 12), ("external-etcd", 8)] {
+        let tree = TestTree::fixture(&format!("kubeadm-1.20/{fixture}"));
         let now = made_at("kubeadm-1.20");
-        let run = sandbox
+        let run = tree
             .pki_at(now, &["check-expiration"])
-            .ended_with(0)
-            .says("!MISSING! super-admin.conf");
+            .exits(0)
+            .prints("!MISSING! super-admin.conf");
         assert_eq!(run.stdout.matches("MISSING").count(), 1, "{run}");
-        let json = sandbox.expiration(now);
+        let json = tree.expiration(now);
         let certificates = json["certificates"].as_array().unwrap();
-        assert_eq!(certificates.len(), rows, "{tree}");
+        assert_eq!(certificates.len(), rows, "{fixture}");
         for row in certificates {
             assert_eq!(
                 row["missing"],
                 Value::Bool(row["name"] == "super-admin.conf"),
-                "{tree}: {row}"
+                "{fixture}: {row}"
             );
         }
     }
 }
 
+/// kubeadm: TestExpirationInfo -> residual time within 5 s; stricter: to the second
 #[test]
 fn residual_time_is_exact_to_the_second_and_negative_once_expired() {
-    let sandbox = Sandbox::fixture("kubeadm-1.36/stacked");
+    let tree = TestTree::fixture("kubeadm-1.36/stacked");
     let end = time::macros::datetime!(2027-11-22 00:20:31 UTC);
     for (seconds, code) in [
         (86_400 * 31, 0),
@@ -129,35 +132,35 @@ fn residual_time_is_exact_to_the_second_and_negative_once_expired() {
         (-86_400, 5),
     ] {
         let now = end - Duration::seconds(seconds);
-        sandbox.pki_at(now, &["check-expiration"]).ended_with(code);
-        let json = sandbox.expiration(now);
+        tree.pki_at(now, &["check-expiration"]).exits(code);
+        let json = tree.expiration(now);
         let row = row(&json, "apiserver");
         assert_eq!(row["residualTime"], seconds, "{row}");
         assert_eq!(row["expirationDate"], "2027-11-22T00:20:31Z");
     }
 }
 
-/// Runs `check-expiration` on a fresh copy of a tree, without a configuration and with the one the tree was made from.
-fn with_and_without_config(tree: &str, now: OffsetDateTime, output: &str) -> [Run; 2] {
-    let sandbox = Sandbox::fixture(tree);
-    let before = sandbox.snapshot();
+/// Runs `check-expiration` on a fresh copy of a fixture, without a configuration and with the one the tree was made from.
+fn with_and_without_config(fixture: &str, now: OffsetDateTime, output: &str) -> [Run; 2] {
+    let tree = TestTree::fixture(fixture);
     let arguments = ["check-expiration", "-o", output];
-    let without = sandbox
+    let without = tree
         .pki_at(now, &arguments)
-        .ended_with(0)
-        .says("no configuration is recorded");
-    let config = config_of(tree);
-    let with = sandbox
+        .exits(0)
+        .says("no configuration is recorded")
+        .changed_nothing();
+    let config = config_of(fixture);
+    let with = tree
         .pki_at(now, &[&arguments[..], &["--config", &config]].concat())
-        .ended_with(0);
-    assert_eq!(with.stderr, "", "{with}");
-    assert_eq!(before.changes(&sandbox.snapshot()), [""; 0]);
+        .exits(0)
+        .says_nothing()
+        .changed_nothing();
     [without, with]
 }
 
-fn printed_by_kubeadm(tree: &str, format: &str) -> String {
+fn printed_by_kubeadm(fixture: &str, format: &str) -> String {
     let file = format!("check-expiration.{format}");
-    fs::read_to_string(fixtures().join(tree).join(file)).unwrap()
+    fs::read_to_string(fixtures().join(fixture).join(file)).unwrap()
 }
 
 /// Returns the times at which kubeadm looked: it asks the clock for each row anew.
@@ -192,7 +195,7 @@ fn at(expected: &Value, clock: OffsetDateTime) -> Value {
 }
 
 /// Takes the row that kubeadm does not have out of ours; it has to look like its neighbours.
-fn take_kubelet_row(ours: &mut Value, tree: &str) {
+fn take_kubelet_row(ours: &mut Value, fixture: &str) {
     let rows = ours["certificates"].as_array_mut().unwrap();
     let place = rows
         .iter()
@@ -205,12 +208,12 @@ fn take_kubelet_row(ours: &mut Value, tree: &str) {
         .unwrap()
         .clone();
     let apart = (expiry_of(&kubelet) - expiry_of(&admin)).abs();
-    assert!(apart <= Duration::seconds(5), "{tree}: made in one run");
-    assert_eq!(clock_of(&kubelet), clock_of(&admin), "{tree}: one clock");
+    assert!(apart <= Duration::seconds(5), "{fixture}: made in one run");
+    assert_eq!(clock_of(&kubelet), clock_of(&admin), "{fixture}: one clock");
     for key in ["name", "expirationDate", "residualTime"] {
         kubelet[key] = admin[key].clone();
     }
-    assert_eq!(pretty(&kubelet), pretty(&admin), "{tree}");
+    assert_eq!(pretty(&kubelet), pretty(&admin), "{fixture}");
 }
 
 fn row<'a>(json: &'a Value, name: &str) -> &'a Value {

@@ -1,40 +1,20 @@
 //! External CAs: the certificate is here, the key is elsewhere.
 
-use super::sandbox::{Ended, NOW, Sandbox, days};
+use crate::support::{
+    NOW, TestTree, days,
+    rows::{OF_CA, OF_ETCD_CA, OF_FRONT_PROXY_CA, files_of},
+};
 
-/// Each CA, the files of one of its leaves, and all rows that it signs.
+/// Each CA, its file, a leaf of it, and all rows that it signs.
 const FAMILIES: [(&str, &str, &str, &[&str]); 3] = [
-    (
-        "ca",
-        "ca",
-        "apiserver",
-        &[
-            "apiserver",
-            "apiserver-kubelet-client",
-            "admin.conf",
-            "super-admin.conf",
-            "kubelet.conf",
-            "controller-manager.conf",
-            "scheduler.conf",
-        ],
-    ),
+    ("ca", "ca", "apiserver", &OF_CA),
     (
         "front-proxy-ca",
         "front-proxy-ca",
         "front-proxy-client",
-        &["front-proxy-client"],
+        &OF_FRONT_PROXY_CA,
     ),
-    (
-        "etcd-ca",
-        "etcd/ca",
-        "etcd/peer",
-        &[
-            "etcd-server",
-            "etcd-peer",
-            "etcd-healthcheck-client",
-            "apiserver-etcd-client",
-        ],
-    ),
+    ("etcd-ca", "etcd/ca", "etcd/peer", &OF_ETCD_CA),
 ];
 
 fn names(run: &str, prefix: &str) -> Vec<String> {
@@ -48,31 +28,17 @@ fn names(run: &str, prefix: &str) -> Vec<String> {
         .collect()
 }
 
-fn files_of(name: &str) -> Vec<String> {
-    let base = match name {
-        "etcd-server" | "etcd-peer" | "etcd-healthcheck-client" => name.replacen('-', "/", 1),
-        _ => name.to_owned(),
-    };
-    match name.ends_with(".conf") {
-        true => vec![base],
-        false => vec![format!("pki/{base}.crt"), format!("pki/{base}.key")],
-    }
-}
-
 #[test]
 fn init_makes_what_it_can_and_says_what_an_external_ca_has_to_make() {
     for (ca, base, _, signed) in FAMILIES {
-        let sandbox = Sandbox::empty();
-        let whole = Sandbox::made();
-        std::fs::create_dir_all(sandbox.path("pki/etcd")).unwrap();
+        let tree = TestTree::empty();
+        let whole = TestTree::new();
         let file = format!("pki/{base}.crt");
-        sandbox.write(&file, whole.read(&file));
-        let before = sandbox.snapshot();
-        let dry = sandbox.init(&["--dry-run"]).ended_with(5);
+        tree.write(&file, whole.read(&file));
+        let dry = tree.init(&["--dry-run"]).exits(5).changed_nothing();
         assert_eq!(names(&dry.stdout, "skip "), signed, "{dry}");
-        assert_eq!(before.changes(&sandbox.snapshot()), [""; 0]);
 
-        let run = sandbox.init(&[]).ended_with(5);
+        let run = tree.init(&[]).exits(5);
         assert_eq!(names(&run.stdout, "lacking "), signed, "{run}");
         assert_eq!(names(&run.stdout, "kept "), [ca], "{run}");
         assert_eq!(
@@ -91,35 +57,31 @@ fn init_makes_what_it_can_and_says_what_an_external_ca_has_to_make() {
             let is_said = |line: &str| line.starts_with(&reason) && line.ends_with(end);
             assert!(run.stdout.lines().any(is_said), "{run}");
         }
-        assert!(!sandbox.exists(&format!("pki/{base}.key")));
+        assert!(!tree.exists(&format!("pki/{base}.key")));
         // Again, and nothing else is made.
-        let settled = sandbox.snapshot();
-        let again = sandbox.pki(&["init"]).ended_with(5);
-        assert!(
-            again.stdout.contains(&format!(
+        tree.pki(&["init"])
+            .exits(5)
+            .prints(&format!(
                 "{} of 16 are there and usable; nothing was written",
                 16 - signed.len()
-            )),
-            "{again}"
-        );
-        assert_eq!(settled.changes(&sandbox.snapshot()), [""; 0]);
+            ))
+            .changed_nothing();
         // What was lacking comes from the CA; then all is well.
         for file in signed.iter().flat_map(|name| files_of(name)) {
-            sandbox.write(&file, whole.read(&file));
+            tree.write(&file, whole.read(&file));
         }
-        sandbox
-            .pki(&["init"])
-            .ended_with(0)
-            .says("all 16 are there and usable");
+        tree.pki(&["init"])
+            .exits(0)
+            .prints("all 16 are there and usable");
     }
 }
 
 #[test]
 fn renew_skips_what_an_external_ca_signs_and_the_check_marks_it() {
     for (ca, base, _, signed) in FAMILIES {
-        let sandbox = Sandbox::made();
-        sandbox.remove(&[&format!("pki/{base}.key")]);
-        let check = sandbox.pki(&["check-expiration"]).ended_with(0);
+        let tree = TestTree::new();
+        tree.remove(&format!("pki/{base}.key"));
+        let check = tree.pki(&["check-expiration"]).exits(0);
         let external: Vec<_> = check
             .stdout
             .lines()
@@ -131,30 +93,23 @@ fn renew_skips_what_an_external_ca_signs_and_the_check_marks_it() {
         wanted.push(ca);
         assert_eq!(external, wanted, "{check}");
 
-        let run = sandbox.pki(&["renew", "all"]).ended_with(0);
+        let run = tree.pki(&["renew", "all"]).exits(0);
         assert_eq!(names(&run.stdout, "not renewed: "), signed, "{run}");
-        let before = sandbox.snapshot();
-        let run = sandbox.pki(&["renew", signed[0]]).ended_with(3);
-        assert!(
-            run.stderr.contains(&format!("its CA `{ca}` is external")),
-            "{run}"
-        );
-        assert_eq!(before.changes(&sandbox.snapshot()), [""; 0]);
+        tree.pki(&["renew", signed[0]])
+            .exits(3)
+            .says(&format!("its CA `{ca}` is external"))
+            .changed_nothing();
     }
 }
 
 #[test]
 fn what_is_due_and_only_an_external_ca_can_renew_shows_in_the_exit_code() {
-    let sandbox = Sandbox::made();
-    sandbox.remove(&["pki/front-proxy-ca.key"]);
+    let tree = TestTree::new();
+    tree.remove("pki/front-proxy-ca.key");
     for (later, code) in [(340, 4), (370, 5)] {
-        let run = sandbox.pki_at(NOW + days(later), &["renew", "all"]);
-        assert_eq!(run.code, Some(code), "{later}: {run}");
-        assert!(
-            run.stderr
-                .contains("front-proxy-client; the CA is external"),
-            "{run}"
-        );
+        tree.pki_at(NOW + days(later), &["renew", "all"])
+            .exits(code)
+            .says("front-proxy-client; the CA is external");
     }
 }
 
@@ -163,41 +118,34 @@ fn what_is_due_and_only_an_external_ca_can_renew_shows_in_the_exit_code() {
 fn nobody_is_sent_to_renew_for_what_it_cannot_sign() {
     for (ca, base, leaf, _) in FAMILIES {
         for spoil in ["empty", "foreign", "keyless"] {
-            let sandbox = Sandbox::made();
-            sandbox.remove(&[&format!("pki/{base}.key")]);
+            let tree = TestTree::new();
+            tree.remove(&format!("pki/{base}.key"));
             let certificate = format!("pki/{leaf}.crt");
             match spoil {
-                "empty" => sandbox.write(&certificate, ""),
+                "empty" => tree.write(&certificate, ""),
                 "foreign" => {
-                    let other = Sandbox::made();
-                    sandbox.write(&certificate, other.read(&certificate));
-                    sandbox.write(
-                        &format!("pki/{leaf}.key"),
-                        other.read(&format!("pki/{leaf}.key")),
-                    );
+                    let other = TestTree::of_another_cluster();
+                    tree.take_pair(&other, leaf);
                 }
-                _ => sandbox.remove(&[&format!("pki/{leaf}.key")]),
+                _ => tree.remove(&format!("pki/{leaf}.key")),
             }
-            let before = sandbox.snapshot();
-            let run = sandbox.pki(&["init"]).ended_with(3);
-            assert!(
-                run.stderr
-                    .contains(&format!("have the external CA `{ca}` sign")),
-                "{spoil}: {run}"
-            );
-            assert!(!run.stderr.contains("pki renew"), "{spoil}: {run}");
-            assert_eq!(before.changes(&sandbox.snapshot()), [""; 0]);
+            tree.pki(&["init"])
+                .exits(3)
+                .says(&format!("have the external CA `{ca}` sign"))
+                .does_not_say("pki renew")
+                .changed_nothing();
         }
     }
 }
 
 #[test]
 fn a_key_that_waits_for_its_certificate_is_left_alone() {
-    let sandbox = Sandbox::made();
-    sandbox.remove(&["pki/ca.key", "pki/apiserver.crt"]);
-    let before = sandbox.snapshot();
-    sandbox.init(&[]).ended_with(5).says(
-        "apiserver: its key is there and its certificate is not, and its CA `ca` is external",
-    );
-    assert_eq!(before.changes(&sandbox.snapshot()), [""; 0]);
+    let tree = TestTree::new();
+    tree.remove_all(&["pki/ca.key", "pki/apiserver.crt"]);
+    tree.init(&[])
+        .exits(5)
+        .prints(
+            "apiserver: its key is there and its certificate is not, and its CA `ca` is external",
+        )
+        .changed_nothing();
 }

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::sandbox::{EXTERNAL_ETCD, Ended, Sandbox, config_of, made_at};
+use crate::support::{EXTERNAL_ETCD, TestTree, config_of, made_at};
 
 /// Returns the values of every field, by path, and where each comes from.
-fn fields(sandbox: &Sandbox, arguments: &[&str]) -> BTreeMap<String, (Vec<String>, String)> {
+fn fields(tree: &TestTree, arguments: &[&str]) -> BTreeMap<String, (Vec<String>, String)> {
     let now = made_at("kubeadm-1.36");
-    let run = sandbox
+    let run = tree
         .pki_at(
             now,
             &[&["config", "show", "-o", "json"], arguments].concat(),
         )
-        .ended_with(0);
+        .exits(0);
     let shown: Value = serde_json::from_str(&run.stdout).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     shown["fields"]
@@ -33,11 +33,11 @@ fn fields(sandbox: &Sandbox, arguments: &[&str]) -> BTreeMap<String, (Vec<String
 
 #[test]
 fn a_tree_tells_what_kubeadm_made_it_from() {
-    for tree in ["stacked", "ha", "external-etcd", "external-ca"] {
-        let tree = format!("kubeadm-1.36/{tree}");
-        let sandbox = Sandbox::fixture(&tree);
-        let inferred = fields(&sandbox, &[]);
-        let declared = fields(&sandbox, &["--config", &config_of(&tree)]);
+    for fixture in ["stacked", "ha", "external-etcd", "external-ca"] {
+        let fixture = format!("kubeadm-1.36/{fixture}");
+        let tree = TestTree::fixture(&fixture);
+        let inferred = fields(&tree, &[]);
+        let declared = fields(&tree, &["--config", &config_of(&fixture)]);
         for (path, (values, _)) in &declared {
             let (found, from) = &inferred[path];
             let sorted = |values: &[String]| {
@@ -48,28 +48,28 @@ fn a_tree_tells_what_kubeadm_made_it_from() {
             };
             match path.as_str() {
                 // Neither is in any certificate.
-                "etcd.external.endpoints" => assert!(found.is_empty(), "{tree}: {found:?}"),
+                "etcd.external.endpoints" => assert!(found.is_empty(), "{fixture}: {found:?}"),
                 "networking.serviceSubnet" => {
                     let base =
                         |subnets: &[String]| subnets[0].split('/').next().unwrap().to_owned();
                     let networks = |subnets: &[String]| {
                         base(&subnets[0].split(',').map(str::to_owned).collect::<Vec<_>>())
                     };
-                    assert_eq!(networks(found), networks(values), "{tree}");
+                    assert_eq!(networks(found), networks(values), "{fixture}");
                 }
-                _ => assert_eq!(sorted(found), sorted(values), "{tree}: {path}, {from}"),
+                _ => assert_eq!(sorted(found), sorted(values), "{fixture}: {path}, {from}"),
             }
         }
-        assert_eq!(declared.len(), inferred.len(), "{tree}");
+        assert_eq!(declared.len(), inferred.len(), "{fixture}");
     }
 }
 
 #[test]
 fn each_value_says_where_it_comes_from() {
-    let sandbox = Sandbox::fixture("kubeadm-1.36/ha");
-    let run = sandbox
+    let tree = TestTree::fixture("kubeadm-1.36/ha");
+    let run = tree
         .pki_at(made_at("kubeadm-1.36"), &["config", "show"])
-        .ended_with(0);
+        .exits(0);
     let rows: Vec<Vec<&str>> = run
         .stdout
         .lines()
@@ -120,7 +120,7 @@ fn each_value_says_where_it_comes_from() {
 /// The way for somebody who inherits a cluster: what is inferred becomes a file, is edited, and is applied.
 #[test]
 fn an_inferred_configuration_changes_nothing_but_what_kubeadm_itself_changed_since() {
-    for (tree, changed) in [
+    for (fixture, changed) in [
         ("kubeadm-1.36/stacked", &[][..]),
         ("kubeadm-1.36/ha", &[]),
         (
@@ -131,16 +131,16 @@ fn an_inferred_configuration_changes_nothing_but_what_kubeadm_itself_changed_sin
             ],
         ),
     ] {
-        let sandbox = Sandbox::fixture(tree);
+        let tree = TestTree::fixture(fixture);
         let now = made_at("kubeadm-1.36");
-        let kubeadm = sandbox
+        let kubeadm = tree
             .pki_at(now, &["config", "show", "-o", "kubeadm"])
-            .ended_with(0)
+            .exits(0)
             .stdout;
-        let file = sandbox.beside("inferred.yaml", kubeadm);
-        let run = sandbox
+        let file = tree.beside("inferred.yaml", kubeadm);
+        let run = tree
             .pki_at(now, &["renew", "all", "--dry-run", "--config", &file])
-            .ended_with(0);
+            .exits(0);
         let mut drift: Vec<_> = run
             .stdout
             .lines()
@@ -149,35 +149,33 @@ fn an_inferred_configuration_changes_nothing_but_what_kubeadm_itself_changed_sin
             .collect();
         drift.sort_unstable();
         drift.dedup();
-        assert_eq!(drift, changed, "{tree}: {run}");
+        assert_eq!(drift, changed, "{fixture}: {run}");
     }
 }
 
 #[test]
 fn without_a_configuration_init_completes_a_tree_for_the_node_that_it_was_made_for() {
-    for tree in ["kubeadm-1.36/stacked", EXTERNAL_ETCD] {
-        let sandbox = Sandbox::fixture(tree);
-        let wanted = sandbox.text("controller-manager.conf");
+    for fixture in ["kubeadm-1.36/stacked", EXTERNAL_ETCD] {
+        let tree = TestTree::fixture(fixture);
+        let wanted = tree.text("controller-manager.conf");
         let server = wanted
             .lines()
             .find(|line| line.contains("server: "))
             .unwrap();
-        sandbox.remove(&[
+        tree.remove_all(&[
             "scheduler.conf",
             "pki/front-proxy-client.crt",
             "pki/front-proxy-client.key",
         ]);
-        sandbox
-            .pki_at(made_at("kubeadm-1.36"), &["init"])
-            .ended_with(0)
+        tree.pki_at(made_at("kubeadm-1.36"), &["init"])
+            .exits(0)
             .says("no configuration is recorded or given: what the tree tells is taken");
         assert!(
-            sandbox
-                .text("scheduler.conf")
+            tree.text("scheduler.conf")
                 .lines()
                 .any(|line| line == server)
         );
-        let record = sandbox.text(".pki/cluster.yaml");
+        let record = tree.text(".pki/cluster.yaml");
         assert!(record.contains("name: cp1"), "{record}");
         // And it is settled: the record serves every later command.
         for arguments in [
@@ -185,18 +183,16 @@ fn without_a_configuration_init_completes_a_tree_for_the_node_that_it_was_made_f
             &["check-expiration"],
             &["renew", "scheduler.conf"],
         ] {
-            sandbox
-                .pki_at(made_at("kubeadm-1.36"), arguments)
-                .ended_with(0);
+            tree.pki_at(made_at("kubeadm-1.36"), arguments).exits(0);
         }
     }
 }
 
 #[test]
 fn an_external_etcd_is_told_from_a_local_one_whose_files_are_lost() {
-    let sandbox = Sandbox::fixture(EXTERNAL_ETCD);
-    let listed = |sandbox: &Sandbox| {
-        let run = sandbox.pki(&["check-expiration"]);
+    let tree = TestTree::fixture(EXTERNAL_ETCD);
+    let listed = |tree: &TestTree| {
+        let run = tree.pki(&["check-expiration"]);
         let names: Vec<_> = run
             .stdout
             .lines()
@@ -205,34 +201,31 @@ fn an_external_etcd_is_told_from_a_local_one_whose_files_are_lost() {
             .collect();
         (run.code, names)
     };
-    assert_eq!(listed(&sandbox), (Some(0), vec![]));
+    assert_eq!(listed(&tree), (Some(0), vec![]));
 
     // kubeadm's guide has these copied from the etcd hosts.
-    let etcd = Sandbox::fixture("kubeadm-1.36/stacked");
+    let etcd = TestTree::fixture("kubeadm-1.36/stacked");
     for name in [
         "etcd/ca.crt",
         "apiserver-etcd-client.crt",
         "apiserver-etcd-client.key",
     ] {
-        sandbox.write(&format!("pki/{name}"), etcd.read(&format!("pki/{name}")));
+        tree.write(&format!("pki/{name}"), etcd.read(&format!("pki/{name}")));
     }
     assert_eq!(
-        listed(&sandbox),
+        listed(&tree),
         (
             Some(0),
             vec!["apiserver-etcd-client".to_owned(), "etcd-ca".to_owned()]
         )
     );
-    let run = sandbox.pki(&["renew", "all"]).ended_with(0);
-    assert!(
-        run.stdout
-            .contains("not renewed: apiserver-etcd-client: its CA `etcd-ca` is external"),
-        "{run}"
-    );
+    tree.pki(&["renew", "all"])
+        .exits(0)
+        .prints("not renewed: apiserver-etcd-client: its CA `etcd-ca` is external");
 
     // etcd's static pod is here, so its certificates should be as well.
-    sandbox.write("manifests/etcd.yaml", "");
-    let (code, names) = listed(&sandbox);
+    tree.write("manifests/etcd.yaml", "");
+    let (code, names) = listed(&tree);
     assert_eq!(code, Some(5));
     for name in ["etcd-server", "etcd-peer", "etcd-healthcheck-client"] {
         assert!(names.contains(&format!("!MISSING! {name}")), "{names:?}");
@@ -241,20 +234,14 @@ fn an_external_etcd_is_told_from_a_local_one_whose_files_are_lost() {
 
 #[test]
 fn a_kubeconfig_of_another_cluster_is_not_believed() {
-    let sandbox = Sandbox::fixture("kubeadm-1.36/stacked");
-    let text = sandbox.text("admin.conf");
+    let tree = TestTree::fixture("kubeadm-1.36/stacked");
+    let text = tree.text("admin.conf");
     let foreign = "https://other.example:6443";
-    sandbox.write(
+    tree.write(
         "admin.conf",
         text.replace("https://192.168.10.11:6443", foreign),
     );
-    let inferred = fields(&sandbox, &[]);
+    let inferred = fields(&tree, &[]);
     assert_eq!(inferred["controlPlaneEndpoint"].0, [""; 0]);
-    super::sandbox::refused_untouched(
-        &sandbox,
-        &["init"],
-        &[
-            "`admin.conf`: it points at `https://other.example:6443`, which the API server's certificate is not for",
-        ],
-    );
+    tree.pki(&["init"]).exits(3).says("`admin.conf`: it points at `https://other.example:6443`, which the API server's certificate is not for").changed_nothing();
 }

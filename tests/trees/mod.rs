@@ -1,7 +1,7 @@
-//! The trees that kubeadm 1.20 and 1.36 made, in the hands of `check-expiration`, `renew` and `init`.
+//! The trees that kubeadm 1.20 and 1.36 made: `check-expiration`, `renew` and `init` on them.
 //!
-//! The trees and what `kubeadm certs check-expiration` printed of them lie in `tests/fixtures`. Every test works on a copy of
-//! its own, at a time of its own; openssl says what a certificate holds.
+//! The trees, and what `kubeadm certs check-expiration` printed for them, are in `tests/fixtures`. Each test works on a copy of
+//! its own, at a time of its own; openssl reads the certificates.
 
 mod drift;
 mod expiration;
@@ -12,6 +12,3 @@ mod intermediate;
 mod options;
 mod refusals;
 mod renewal;
-
-pub(crate) mod openssl;
-pub(crate) mod sandbox;

@@ -1,34 +1,23 @@
 //! `renew all` on kubeadm's trees: each certificate says what the old one said, with a new key, and nothing else changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use time::{Duration, OffsetDateTime};
 
-use super::{
-    openssl::{Facts, KEY_USAGE, Openssl, SAN, USAGES},
-    sandbox::{AUTHORITIES, Ended, KUBECONFIGS, LEAVES, Sandbox, config_of, days, made_at},
+use crate::support::{
+    Facts, KEY_USAGE, Openssl, Run, SAN, TestTree, USAGES, config_of, days, made_at,
+    rows::{KUBECONFIGS, LEAVES, OF_ETCD_CA, SIGNED, files_of},
 };
-use crate::support::Run;
 
 const YEAR: Duration = Duration::hours(8760);
 
-/// What an external CA signs.
-const BY_EXTERNAL_CA: [&str; 8] = [
-    "apiserver",
-    "apiserver-kubelet-client",
-    "front-proxy-client",
-    "admin.conf",
-    "super-admin.conf",
-    "kubelet.conf",
-    "controller-manager.conf",
-    "scheduler.conf",
-];
-
+/// kubeadm: TestFileRenewer
 #[test]
 fn stacked_tree_of_1_20_keeps_what_its_certificates_say() {
     renews_all("kubeadm-1.20/stacked", None, YEAR);
 }
 
+/// kubeadm: TestRenewUsingLocalCA / PKI certificate, embedded in a kubeconfig
 #[test]
 fn ha_tree_of_1_20_keeps_what_its_certificates_say() {
     renews_all("kubeadm-1.20/ha", None, YEAR);
@@ -39,6 +28,7 @@ fn external_etcd_tree_of_1_20_keeps_what_its_certificates_say() {
     renews_all("kubeadm-1.20/external-etcd", None, YEAR);
 }
 
+/// kubeadm: TestFileRenewer -> renewed one verifies; stricter: every leaf of real trees, by openssl
 #[test]
 fn stacked_tree_of_1_36_keeps_what_its_certificates_say() {
     renews_all("kubeadm-1.36/stacked", None, YEAR);
@@ -56,11 +46,11 @@ fn external_etcd_tree_of_1_36_keeps_what_its_certificates_say() {
 
 #[test]
 fn the_configuration_a_tree_was_made_from_changes_nothing_but_dates_and_keys() {
-    for (tree, validity) in [
+    for (fixture, validity) in [
         ("kubeadm-1.36/ha", Duration::hours(2160)),
         ("kubeadm-1.36/external-etcd", YEAR),
     ] {
-        let Some(run) = renews_all(tree, Some(&config_of(tree)), validity) else {
+        let Some(run) = renews_all(fixture, Some(&config_of(fixture)), validity) else {
             return;
         };
         run.does_not_say("differed from the configuration")
@@ -73,15 +63,15 @@ fn what_an_external_ca_signs_is_left_out_by_name_and_the_rest_is_renewed() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
-    let sandbox = Sandbox::fixture("kubeadm-1.36/external-ca");
-    let (old, before) = (openssl.tree(&sandbox), sandbox.snapshot());
+    let tree = TestTree::fixture("kubeadm-1.36/external-ca");
+    let old = openssl.tree(&tree);
     let now = made_at("kubeadm-1.36") + days(1);
     let config = config_of("kubeadm-1.36/external-ca");
-    let dry = sandbox
-        .pki_at(now, &["renew", "all", "--dry-run"])
-        .ended_with(0);
-    let run = renew_all(&sandbox, now, Some(&config)).ended_with(0);
-    for name in BY_EXTERNAL_CA {
+    let dry = tree.pki_at(now, &["renew", "all", "--dry-run"]).exits(0);
+    let run = renew_all(&tree, now, Some(&config))
+        .exits(0)
+        .changed_rows(&OF_ETCD_CA);
+    for name in SIGNED.into_iter().filter(|name| !OF_ETCD_CA.contains(name)) {
         let ca = if name == "front-proxy-client" {
             "front-proxy-ca"
         } else {
@@ -95,28 +85,14 @@ fn what_an_external_ca_signs_is_left_out_by_name_and_the_rest_is_renewed() {
             );
         }
     }
-    let new = openssl.tree(&sandbox);
+    let new = openssl.tree(&tree);
     for (name, old) in &old {
-        if BY_EXTERNAL_CA.contains(name) {
+        if !OF_ETCD_CA.contains(name) {
             assert_eq!(&new[name], old, "{name}");
         } else {
             assert_renewed(name, old, &new[name], now, YEAR);
         }
     }
-    let etcd = [
-        "apiserver-etcd-client",
-        "etcd/healthcheck-client",
-        "etcd/peer",
-        "etcd/server",
-    ];
-    let wanted: BTreeSet<_> = etcd
-        .iter()
-        .flat_map(|base| ["crt", "key"].map(|end| format!("etc/kubernetes/pki/{base}.{end}")))
-        .collect();
-    assert_eq!(
-        changed_files(&before.file_changes(&sandbox.snapshot())),
-        wanted
-    );
 }
 
 #[test]
@@ -127,13 +103,12 @@ fn the_exit_code_tells_of_rows_that_only_an_external_ca_can_renew() {
         (end - days(30), 4),
         (end + Duration::SECOND, 5),
     ] {
-        let sandbox = Sandbox::fixture("kubeadm-1.36/external-ca");
+        let tree = TestTree::fixture("kubeadm-1.36/external-ca");
         // The keys do not matter here, and new ones of 3072 bits take long.
-        sandbox
-            .pki_at(now, &["renew", "all", "--reuse-key"])
-            .ended_with(code);
+        tree.pki_at(now, &["renew", "all", "--reuse-key"])
+            .exits(code);
         // Those that are ours to renew are renewed all the same.
-        let json = sandbox.expiration(now);
+        let json = tree.expiration(now);
         for row in json["certificates"].as_array().unwrap() {
             let fresh = row["residualTime"] == YEAR.whole_seconds();
             assert_eq!(fresh, row["caName"] == "etcd-ca", "{row}");
@@ -143,17 +118,17 @@ fn the_exit_code_tells_of_rows_that_only_an_external_ca_can_renew() {
 
 #[test]
 fn a_cluster_that_was_switched_off_for_a_year_is_renewed() {
-    let sandbox = Sandbox::fixture("kubeadm-1.36/external-etcd");
+    let tree = TestTree::fixture("kubeadm-1.36/external-etcd");
     let now = made_at("kubeadm-1.36") + days(2 * 365);
-    sandbox.pki_at(now, &["check-expiration"]).ended_with(5);
-    renew_all(&sandbox, now, None).ended_with(0);
-    sandbox.pki_at(now, &["check-expiration"]).ended_with(0);
+    tree.pki_at(now, &["check-expiration"]).exits(5);
+    renew_all(&tree, now, None).exits(0);
+    tree.pki_at(now, &["check-expiration"]).exits(0);
 }
 
 #[test]
 fn the_report_names_what_has_to_be_restarted_and_nothing_that_reloads_by_itself() {
-    let sandbox = Sandbox::fixture("kubeadm-1.36/ha");
-    let run = sandbox.pki(&["renew", "all"]).ended_with(0);
+    let tree = TestTree::fixture("kubeadm-1.36/ha");
+    let run = tree.pki(&["renew", "all"]).exits(0);
     for name in [
         "kubelet: systemctl restart kubelet",
         "manifests/kube-controller-manager.yaml",
@@ -165,10 +140,9 @@ fn the_report_names_what_has_to_be_restarted_and_nothing_that_reloads_by_itself(
     }
     assert!(!run.stdout.contains("kube-apiserver.yaml"), "{run}");
     assert!(!run.stdout.contains("manifests/etcd.yaml"), "{run}");
-    let run = sandbox
-        .pki(&["renew", "apiserver", "etcd-server"])
-        .ended_with(0);
-    assert!(run.stdout.contains("nothing has to be restarted"), "{run}");
+    tree.pki(&["renew", "apiserver", "etcd-server"])
+        .exits(0)
+        .prints("nothing has to be restarted");
 }
 
 #[test]
@@ -176,62 +150,46 @@ fn a_kubelet_conf_that_points_at_the_rotated_certificate_is_left_to_the_kubelet(
     let Some(openssl) = Openssl::find() else {
         return;
     };
-    let sandbox = Sandbox::fixture("kubeadm-1.36/ha");
-    let rotated = point_at_rotated_certificate(&sandbox);
-    let before = sandbox.read("kubelet.conf");
+    let tree = TestTree::fixture("kubeadm-1.36/ha");
+    let rotated = point_at_rotated_certificate(&tree);
+    let before = tree.read("kubelet.conf");
     let now = made_at("kubeadm-1.36") + days(1);
-    let run = sandbox.pki_at(now, &["renew", "all"]).ended_with(0);
+    tree.pki_at(now, &["renew", "all"]).exits(0).prints("not renewed: kubelet.conf: it points at a certificate that the kubelet renews by itself").does_not_say("systemctl restart kubelet");
+    assert!(tree.read("kubelet.conf") == before, "kubelet.conf changed");
     assert!(
-        run.stdout.contains(
-            "not renewed: kubelet.conf: it points at a certificate that the kubelet renews by itself"
-        ),
-        "{run}"
-    );
-    assert!(!run.stdout.contains("systemctl restart kubelet"), "{run}");
-    assert!(
-        sandbox.read("kubelet.conf") == before,
-        "kubelet.conf changed"
-    );
-    assert!(
-        std::fs::read(sandbox.root().join(ROTATED)).unwrap() == rotated,
+        std::fs::read(tree.root().join(ROTATED)).unwrap() == rotated,
         "the kubelet's own file changed"
     );
-    assert_eq!(openssl.count_renewed(&sandbox, now), 11);
+    assert_eq!(openssl.count_renewed(&tree, now), 11);
     // By name it is an error, and the others named with it stay as they are.
-    super::sandbox::refused_untouched_at(
-        &sandbox,
-        now,
-        &["renew", "kubelet.conf", "apiserver"],
-        &[
-            "cannot renew `kubelet.conf`",
-            "the kubelet renews by itself",
-        ],
-    );
+    tree.pki_at(now, &["renew", "kubelet.conf", "apiserver"])
+        .exits(3)
+        .says("cannot renew `kubelet.conf`")
+        .says("the kubelet renews by itself")
+        .changed_nothing();
 }
 
 #[test]
 fn the_certificate_that_the_kubelet_rotates_is_in_the_check() {
-    let sandbox = Sandbox::fixture("kubeadm-1.36/ha");
-    point_at_rotated_certificate(&sandbox);
+    let tree = TestTree::fixture("kubeadm-1.36/ha");
+    point_at_rotated_certificate(&tree);
     let now = made_at("kubeadm-1.36");
     let residual = |now| {
-        let json = sandbox.expiration(now);
+        let json = tree.expiration(now);
         let rows = json["certificates"].as_array().unwrap();
         let kubelet = rows.iter().find(|row| row["name"] == "kubelet.conf");
         kubelet.unwrap()["residualTime"].as_i64().unwrap()
     };
     assert_eq!(residual(now), 7_775_949);
     assert_eq!(residual(now + days(100)), 7_775_949 - 100 * 86_400);
-    sandbox
-        .pki_at(now + days(100), &["check-expiration"])
-        .ended_with(5)
+    tree.pki_at(now + days(100), &["check-expiration"])
+        .exits(5)
         .says("kubelet.conf");
     // Without the file there is nothing that the kubelet could present.
-    std::fs::remove_file(sandbox.root().join(ROTATED)).unwrap();
-    sandbox
-        .pki_at(now, &["check-expiration"])
-        .ended_with(5)
-        .says("!MISSING! kubelet.conf");
+    std::fs::remove_file(tree.root().join(ROTATED)).unwrap();
+    tree.pki_at(now, &["check-expiration"])
+        .exits(5)
+        .prints("!MISSING! kubelet.conf");
 }
 
 #[test]
@@ -239,23 +197,19 @@ fn a_kubelet_conf_that_embeds_its_certificate_is_renewed_by_name() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
-    let sandbox = Sandbox::fixture("kubeadm-1.36/ha");
-    let (old, before) = (openssl.tree(&sandbox), sandbox.snapshot());
+    let tree = TestTree::fixture("kubeadm-1.36/ha");
+    let old = openssl.tree(&tree);
     let now = made_at("kubeadm-1.36") + days(1);
-    sandbox
-        .pki_at(now, &["renew", "kubelet.conf"])
-        .ended_with(0)
-        .says("systemctl restart kubelet");
+    tree.pki_at(now, &["renew", "kubelet.conf"])
+        .exits(0)
+        .prints("systemctl restart kubelet")
+        .changed_files(&["kubelet.conf"]);
     assert_renewed(
         "kubelet.conf",
         &old["kubelet.conf"],
-        &openssl.tree(&sandbox)["kubelet.conf"],
+        &openssl.tree(&tree)["kubelet.conf"],
         now,
         YEAR,
-    );
-    assert_eq!(
-        changed_files(&before.file_changes(&sandbox.snapshot())),
-        BTreeSet::from(["etc/kubernetes/kubelet.conf".to_owned()])
     );
 }
 
@@ -264,13 +218,12 @@ fn without_a_configuration_old_organizations_are_kept() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
-    let sandbox = Sandbox::fixture("kubeadm-1.20/ha");
+    let tree = TestTree::fixture("kubeadm-1.20/ha");
     let now = made_at("kubeadm-1.20") + days(1);
-    sandbox
-        .pki_at(now, &["renew", "all", "--reuse-key"])
-        .ended_with(0)
+    tree.pki_at(now, &["renew", "all", "--reuse-key"])
+        .exits(0)
         .says("no configuration is recorded or given");
-    let new = openssl.tree(&sandbox);
+    let new = openssl.tree(&tree);
     for name in OLD_MASTERS {
         assert!(
             new[name].subject.contains(":system:masters"),
@@ -285,20 +238,19 @@ fn a_configuration_takes_the_old_organizations_away_and_the_report_says_so() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
-    let sandbox = Sandbox::fixture("kubeadm-1.20/stacked");
-    let old = openssl.tree(&sandbox);
+    let tree = TestTree::fixture("kubeadm-1.20/stacked");
+    let old = openssl.tree(&tree);
     // The same cluster as kubeadm 1.36 describes it.
     let config = config_of("kubeadm-1.36/stacked");
     let now = made_at("kubeadm-1.20") + days(1);
 
-    let before = sandbox.snapshot();
-    let dry = sandbox
+    let dry = tree
         .pki_at(now, &["renew", "all", "--dry-run", "--config", &config])
-        .ended_with(0);
-    assert_eq!(before.changes(&sandbox.snapshot()), [""; 0]);
-    let run = renew_all(&sandbox, now, Some(&config)).ended_with(0);
+        .exits(0)
+        .changed_nothing();
+    let run = renew_all(&tree, now, Some(&config)).exits(0);
 
-    let new = openssl.tree(&sandbox);
+    let new = openssl.tree(&tree);
     for (name, old) in &old {
         let new = &new[name];
         let subject = match *name {
@@ -335,7 +287,7 @@ fn a_configuration_takes_the_old_organizations_away_and_the_report_says_so() {
         }
     }
     let clients = "apiserver-kubelet-client, etcd-healthcheck-client, apiserver-etcd-client";
-    let run = run.says(&format!(
+    let run = run.prints(&format!(
         "the old certificates differed from the configuration, which now applies:\n    \
          {clients}\n        O: system:masters -> none\n    \
          admin.conf\n        O: system:masters -> kubeadm:cluster-admins\n"
@@ -347,9 +299,8 @@ fn a_configuration_takes_the_old_organizations_away_and_the_report_says_so() {
         assert!(dry.stderr.contains(&warning), "{dry}");
     }
     // From now on the configuration is known, and nothing differs from it.
-    sandbox
-        .pki_at(now, &["renew", "all", "--reuse-key"])
-        .ended_with(0)
+    tree.pki_at(now, &["renew", "all", "--reuse-key"])
+        .exits(0)
         .does_not_say("differed from the configuration");
 }
 
@@ -364,11 +315,11 @@ const OLD_MASTERS: [&str; 4] = [
 const ROTATED: &str = "var/lib/kubelet/pki/kubelet-client-current.pem";
 
 /// Makes kubelet.conf what it is after the kubelet's bootstrap: two references to one file. Returns that file's bytes.
-fn point_at_rotated_certificate(sandbox: &Sandbox) -> Vec<u8> {
-    let mut pem = sandbox.embedded("kubelet.conf", "client-certificate-data");
-    pem.extend(sandbox.embedded("kubelet.conf", "client-key-data"));
-    sandbox.write(&format!("../../{ROTATED}"), &pem);
-    let text: String = sandbox
+fn point_at_rotated_certificate(tree: &TestTree) -> Vec<u8> {
+    let mut pem = tree.embedded("kubelet.conf", "client-certificate-data");
+    pem.extend(tree.embedded("kubelet.conf", "client-key-data"));
+    tree.write(&format!("../../{ROTATED}"), &pem);
+    let text: String = tree
         .text("kubelet.conf")
         .split_inclusive('\n')
         .map(|line| match line.trim_start().split_once("-data: ") {
@@ -379,32 +330,32 @@ fn point_at_rotated_certificate(sandbox: &Sandbox) -> Vec<u8> {
         })
         .collect();
     assert_eq!(text.matches(ROTATED).count(), 2);
-    sandbox.write("kubelet.conf", text);
+    tree.write("kubelet.conf", text);
     pem
 }
 
-fn renew_all(sandbox: &Sandbox, now: OffsetDateTime, config: Option<&str>) -> Run {
+fn renew_all(tree: &TestTree, now: OffsetDateTime, config: Option<&str>) -> Run {
     let config = config.into_iter().flat_map(|path| ["--config", path]);
     let arguments: Vec<_> = ["renew", "all"].into_iter().chain(config).collect();
-    sandbox.pki_at(now, &arguments)
+    tree.pki_at(now, &arguments)
 }
 
 /// Renews a whole tree a day after it was made, and judges the result against what was there before.
 ///
 /// Returns none where openssl is not installed.
-fn renews_all(tree: &str, config: Option<&str>, validity: Duration) -> Option<Run> {
+fn renews_all(fixture: &str, config: Option<&str>, validity: Duration) -> Option<Run> {
     let openssl = Openssl::find()?;
-    let sandbox = Sandbox::fixture(tree);
-    let now = made_at(tree.split_once('/').unwrap().0) + days(1);
-    let (old, before) = (openssl.tree(&sandbox), sandbox.snapshot());
-    let old_text = kubeconfigs(&sandbox);
-    let run = renew_all(&sandbox, now, config).ended_with(0);
+    let tree = TestTree::fixture(fixture);
+    let now = made_at(fixture.split_once('/').unwrap().0) + days(1);
+    let old = openssl.tree(&tree);
+    let old_text = kubeconfigs(&tree);
+    let run = renew_all(&tree, now, config).exits(0);
 
-    let new = openssl.tree(&sandbox);
+    let new = openssl.tree(&tree);
     assert_eq!(
         old.keys().collect::<Vec<_>>(),
         new.keys().collect::<Vec<_>>(),
-        "{tree}: nothing comes or goes"
+        "{fixture}: nothing comes or goes"
     );
     for (name, old) in &old {
         assert_renewed(name, old, &new[name], now, validity);
@@ -412,43 +363,24 @@ fn renews_all(tree: &str, config: Option<&str>, validity: Duration) -> Option<Ru
             run.stdout
                 .lines()
                 .any(|line| line.split_whitespace().next() == Some(name)),
-            "{tree}: {name} is not in the report: {run}"
+            "{fixture}: {name} is not in the report: {run}"
         );
     }
-    assert_verifies(&openssl, &sandbox, now);
+    assert_verifies(&openssl, &tree, now);
     for (name, old) in old_text {
         assert_eq!(
             but_for_the_client(&old),
-            but_for_the_client(&sandbox.text(name)),
-            "{tree}: {name}"
+            but_for_the_client(&tree.text(name)),
+            "{fixture}: {name}"
         );
     }
 
-    // Nothing but the leaves and kubeconfigs; the state directory aside.
-    let leaves = LEAVES
-        .iter()
-        .filter(|(name, ..)| old.contains_key(name))
-        .flat_map(|(_, base, _)| ["crt", "key"].map(|end| format!("pki/{base}.{end}")));
-    let clients = KUBECONFIGS
-        .iter()
-        .filter(|name| old.contains_key(*name))
-        .map(|name| (*name).to_owned());
-    let wanted: BTreeSet<_> = leaves
-        .chain(clients)
-        .map(|file| format!("etc/kubernetes/{file}"))
-        .collect();
-    let changes = before.file_changes(&sandbox.snapshot());
-    assert_eq!(changed_files(&changes), wanted, "{tree}");
-    for file in AUTHORITIES {
-        assert!(
-            !wanted.contains(&format!("etc/kubernetes/{file}")),
-            "{file}"
-        );
-    }
-    for file in &wanted {
-        let file = file.strip_prefix("etc/kubernetes/").unwrap();
+    // Nothing but the leaves and kubeconfigs.
+    let rows: Vec<_> = old.keys().copied().collect();
+    let run = run.changed_rows(&rows);
+    for file in rows.iter().flat_map(|row| files_of(row)) {
         let mode = if file.ends_with(".crt") { 0o644 } else { 0o600 };
-        assert_eq!(sandbox.mode(file), mode, "{tree}: {file}");
+        assert_eq!(tree.mode(&file), mode, "{fixture}: {file}");
     }
     Some(run)
 }
@@ -487,14 +419,14 @@ fn assert_renewed(name: &str, old: &Facts, new: &Facts, now: OffsetDateTime, val
 }
 
 /// openssl accepts each certificate for what it is for, and each key is the one of its certificate.
-fn assert_verifies(openssl: &Openssl, sandbox: &Sandbox, now: OffsetDateTime) {
+fn assert_verifies(openssl: &Openssl, tree: &TestTree, now: OffsetDateTime) {
     let mut keys = BTreeMap::new();
     for (name, base, ca) in LEAVES {
-        if !sandbox.exists(&format!("pki/{base}.crt")) {
+        if !tree.exists(&format!("pki/{base}.crt")) {
             continue;
         }
-        let certificate = sandbox.read(&format!("pki/{base}.crt"));
-        let ca = sandbox.path(&format!("pki/{ca}.crt"));
+        let certificate = tree.read(&format!("pki/{base}.crt"));
+        let ca = tree.path(&format!("pki/{ca}.crt"));
         let purposes: &[&str] = match name {
             "apiserver" => &["sslserver"],
             "etcd-server" | "etcd-peer" => &["sslserver", "sslclient"],
@@ -505,28 +437,22 @@ fn assert_verifies(openssl: &Openssl, sandbox: &Sandbox, now: OffsetDateTime) {
                 .verify(&ca, &certificate, now, &["-purpose", purpose])
                 .ok();
         }
-        keys.insert(
-            name,
-            (certificate, sandbox.read(&format!("pki/{base}.key"))),
-        );
+        keys.insert(name, (certificate, tree.read(&format!("pki/{base}.key"))));
     }
     for name in KUBECONFIGS {
-        if !sandbox.exists(name) {
+        if !tree.exists(name) {
             continue;
         }
-        let certificate = sandbox.embedded(name, "client-certificate-data");
+        let certificate = tree.embedded(name, "client-certificate-data");
         openssl
             .verify(
-                &sandbox.path("pki/ca.crt"),
+                &tree.path("pki/ca.crt"),
                 &certificate,
                 now,
                 &["-purpose", "sslclient"],
             )
             .ok();
-        keys.insert(
-            name,
-            (certificate, sandbox.embedded(name, "client-key-data")),
-        );
+        keys.insert(name, (certificate, tree.embedded(name, "client-key-data")));
     }
     for (name, (certificate, key)) in keys {
         assert_eq!(
@@ -537,11 +463,10 @@ fn assert_verifies(openssl: &Openssl, sandbox: &Sandbox, now: OffsetDateTime) {
     }
 }
 
-fn kubeconfigs(sandbox: &Sandbox) -> BTreeMap<&'static str, String> {
-    sandbox
-        .present(&KUBECONFIGS)
+fn kubeconfigs(tree: &TestTree) -> BTreeMap<&'static str, String> {
+    tree.present(&KUBECONFIGS)
         .into_iter()
-        .map(|name| (name, sandbox.text(name)))
+        .map(|name| (name, tree.text(name)))
         .collect()
 }
 
@@ -556,25 +481,16 @@ fn but_for_the_client(kubeconfig: &str) -> String {
     text
 }
 
-/// Returns the paths in a list of changes, without pki's own state.
-fn changed_files(changes: &[String]) -> BTreeSet<String> {
-    changes
-        .iter()
-        .map(|change| change.rsplit_once(": ").unwrap().0.to_owned())
-        .filter(|path| !path.starts_with("etc/kubernetes/.pki/"))
-        .collect()
-}
-
 impl Openssl {
     /// Returns how many leaves and embedded certificates of the tree began five minutes before `now`.
-    fn count_renewed(&self, sandbox: &Sandbox, now: OffsetDateTime) -> usize {
+    fn count_renewed(&self, tree: &TestTree, now: OffsetDateTime) -> usize {
         let leaves = LEAVES
             .iter()
-            .map(|(_, base, _)| self.facts(&sandbox.path(&format!("pki/{base}.crt"))));
+            .map(|(_, base, _)| self.facts(&tree.path(&format!("pki/{base}.crt"))));
         let clients = KUBECONFIGS
             .iter()
             .filter(|name| **name != "kubelet.conf")
-            .map(|name| self.facts_of(sandbox.embedded(name, "client-certificate-data")));
+            .map(|name| self.facts_of(tree.embedded(name, "client-certificate-data")));
         leaves
             .chain(clients)
             .filter(|facts| facts.not_before == now - Duration::minutes(5))

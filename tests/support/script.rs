@@ -1,4 +1,4 @@
-//! A script that lives as long as the test and answers one line of JSON to each.
+//! A script in the background that answers each line with a line of JSON.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -7,21 +7,23 @@ use std::{
 
 use serde_json::Value;
 
-pub(super) struct Helper {
+/// The script; killed when dropped.
+pub(crate) struct Script {
     child: Child,
-    input: ChildStdin,
+    input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
-impl Helper {
-    pub(super) fn start(command: &mut Command) -> Helper {
+impl Script {
+    /// Starts it.
+    pub(crate) fn start(command: &mut Command) -> Script {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Helper {
-            input: child.stdin.take().unwrap(),
+        Script {
+            input: child.stdin.take(),
             output: BufReader::new(child.stdout.take().unwrap()),
             child,
         }
@@ -29,18 +31,20 @@ impl Helper {
 
     /// Sends a line and returns the answer.
     #[track_caller]
-    pub(super) fn ask(&mut self, question: &Value) -> Value {
+    pub(crate) fn ask(&mut self, question: &Value) -> Value {
         self.tell(&question.to_string());
         self.listen()
     }
 
-    pub(super) fn tell(&mut self, line: &str) {
-        self.input.write_all(line.as_bytes()).unwrap();
-        self.input.write_all(b"\n").unwrap();
+    /// Sends a line.
+    pub(crate) fn tell(&mut self, line: &str) {
+        let input = self.input.as_mut().unwrap();
+        input.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
+    /// Returns its next answer.
     #[track_caller]
-    pub(super) fn listen(&mut self) -> Value {
+    pub(crate) fn listen(&mut self) -> Value {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
         serde_json::from_str(&line)
@@ -48,7 +52,16 @@ impl Helper {
     }
 }
 
-impl Drop for Helper {
+impl Script {
+    /// Tells it that nothing more will come, and returns its last answer.
+    #[track_caller]
+    pub(crate) fn finish(&mut self) -> Value {
+        drop(self.input.take());
+        self.listen()
+    }
+}
+
+impl Drop for Script {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
