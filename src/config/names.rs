@@ -244,6 +244,7 @@ mod tests {
         );
     }
 
+    /// kubeadm: TestAppendSANsToAltNames / (2) abc, (3) *.abc
     #[test]
     fn addresses_come_before_names() {
         assert_eq!(parse_san("198.51.100.7"), ip("198.51.100.7"));
@@ -262,6 +263,9 @@ mod tests {
     }
 
     /// kubeadm's own table for `appendSANsToAltNames`.
+    ///
+    /// kubeadm: TestAppendSANsToAltNames / (2) abc, (3) *.abc -> 1; same
+    /// kubeadm: TestAppendSANsToAltNames / (4) to (7) `**.abc`, `a.*.bc`, `a*.bc` -> dropped; stricter: an error
     #[test]
     fn wildcards_are_judged_as_kubeadm_does() {
         for accepted in ["abc", "*.abc", "abc.def"] {

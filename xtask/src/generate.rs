@@ -10,7 +10,7 @@ use pki::{
     tree::layout::{self, Access, Root, TreePath},
 };
 
-use crate::command::top;
+use crate::{cases, command::top};
 
 /// Whether stale text is written anew, or is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,21 +23,28 @@ pub(crate) enum Mode {
 struct Part {
     file: &'static str,
     name: &'static str,
-    text: fn() -> String,
+    text: fn() -> Result<String>,
 }
 
-const PARTS: [Part; 1] = [Part {
-    file: "README.md",
-    name: "catalog",
-    text: catalog,
-}];
+const PARTS: [Part; 2] = [
+    Part {
+        file: "README.md",
+        name: "catalog",
+        text: || Ok(catalog()),
+    },
+    Part {
+        file: "tests/cases/README.md",
+        name: "cases",
+        text: cases::table,
+    },
+];
 
 /// Compares every part with the source, or writes it.
 pub(crate) fn run(mode: Mode) -> Result<ExitCode> {
     for Part { file, name, text } in PARTS {
         let path = top()?.join(file);
         let old = fs::read_to_string(&path).with_context(|| format!("cannot read {file}"))?;
-        let new = replace(&old, name, &text()).with_context(|| format!("in {file}"))?;
+        let new = replace(&old, name, &text()?).with_context(|| format!("in {file}"))?;
         compare_or_write(mode, file, &old, &new, |text| {
             fs::write(&path, text).with_context(|| format!("cannot write {file}"))
         })?;

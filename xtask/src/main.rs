@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod cases;
 mod ci;
 mod command;
 mod dist;
@@ -22,7 +23,7 @@ cargo xtask TASK
   test [--no-install] [-- ARGS]  install missing peers and run every test; ARGS go to the test programs
   peers [--no-install]           install missing peers and print the version of each
   ci                             what has to pass before a change lands: format, lints, generated text, fuzzing, tests
-  gen [--check]                  write the generated parts of README.md, or fail if they are stale
+  gen [--check]                  write the generated parts of the README files, or fail if they are stale
   fuzz [--seconds N] [TARGET...] fuzz what reads input, N seconds each (60): certificate, key, kubeconfig, config, request
   bench [ROUNDS]                 time the release binary, beside openssl doing the same
   dist                           build the release binary and its checksum in target/dist

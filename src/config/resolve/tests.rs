@@ -138,6 +138,7 @@ fn check_sans(cluster: &Cluster, rule: SanRule, sans: &str) {
     assert_eq!(shown.join(", "), sans);
 }
 
+/// kubeadm: TestGetAPIServerAltNames / empty name -> names present, bad ones dropped; stricter: exact and in order; a bad one is an error
 #[test]
 fn stacked_cluster_has_the_sans_of_kubeadms_certificates() {
     for text in [STACKED, EXTERNAL_CA] {
@@ -158,6 +159,8 @@ fn stacked_cluster_has_the_sans_of_kubeadms_certificates() {
     assert_eq!(resolved(EXTERNAL_CA).algorithm, Some(Algorithm::Rsa3072));
 }
 
+/// kubeadm: TestGetEtcdAltNames / each -> node, localhost, extra; addresses; stricter: exact and in order
+/// kubeadm: TestGetEtcdPeerAltNames / each
 #[test]
 fn ha_cluster_has_the_sans_of_kubeadms_certificates() {
     let cluster = resolved(HA);
@@ -612,6 +615,8 @@ fn directories_are_absolute_and_plain() {
     );
 }
 
+/// kubeadm: TestRSAKeySizeFromAlgorithmType / unknown
+/// kubeadm: TestRSAKeySizeFromAlgorithmType / empty -> 2048; other: `init` takes RSA-2048, `renew` the old key's
 #[test]
 fn algorithms_are_kubeadms() {
     for algorithm in Algorithm::CONFIGURABLE {
@@ -749,6 +754,8 @@ fn external_etcd_is_reachable() {
     resolved(&config("", "etcd: {external: {endpoints: [http://a]}}\n"));
 }
 
+/// kubeadm: TestGetAPIServerAltNames / empty name
+/// kubeadm: TestAppendSANsToAltNames / (4) to (7) `**.abc`, `a.*.bc`, `a*.bc`
 #[test]
 fn sans_of_every_list_are_judged_alike() {
     for list in [
@@ -792,6 +799,8 @@ fn flags_are_named_by_their_name() {
 }
 
 /// kubeadm's own table for `RemoveDuplicateAltNames`, and its order.
+///
+/// kubeadm: TestRemoveDuplicateAltNames / (1) to (4) -> one each; same
 #[test]
 fn sans_are_sorted_and_never_twice() {
     let sans = "[kubernetes, b, a, b, 192.0.2.1, 203.0.113.9, '::ffff:203.0.113.9', 127.0.0.1]";
@@ -804,6 +813,8 @@ fn sans_are_sorted_and_never_twice() {
 }
 
 /// kubeadm's own cases for `GetAPIServerAltNames`.
+///
+/// kubeadm: TestGetAPIServerAltNames / ControlPlaneEndpoint IP -> among the IPs; same
 #[test]
 fn the_endpoint_is_among_the_api_servers_sans() {
     let by_address = resolved(&config("", "controlPlaneEndpoint: 203.0.113.1:6443\n"));
