@@ -5,4 +5,5 @@ mod environment;
 mod exit;
 mod help;
 mod output;
+mod paths;
 mod streams;

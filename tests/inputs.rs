@@ -7,7 +7,6 @@ mod authorities;
 mod certificates;
 mod chains;
 mod config;
-mod flags;
 mod forge;
 mod hints;
 mod keys;

@@ -1,18 +1,14 @@
-//! What surrounds a process and must not matter: variables, working directory, umask.
+//! What surrounds a process and has no effect: variables, working directory, umask, programs, a silent standard input.
 
-use std::{fs, process::Command};
+use std::{
+    ffi::OsStr,
+    fs,
+    io::pipe,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    process::{Command, Stdio},
+};
 
-use crate::support::{TestTree, What, run, sane, snapshot};
-
-const INIT: [&str; 7] = [
-    "init",
-    "--encryption-algorithm",
-    "ECDSA-P256",
-    "--node-name",
-    "cp-1",
-    "--apiserver-advertise-address",
-    "192.0.2.11",
-];
+use crate::support::{FLAGS, TestTree, What, differences};
 
 /// Returns names, kinds, modes and owners of everything in a tree.
 fn outline(tree: &TestTree) -> Vec<String> {
@@ -34,39 +30,36 @@ fn outline(tree: &TestTree) -> Vec<String> {
         .collect()
 }
 
+/// `pki init` of a tree of ECDSA keys.
+fn init() -> Vec<&'static str> {
+    [&["init", "--encryption-algorithm=ECDSA-P256"], &FLAGS[..]].concat()
+}
+
 #[test]
-fn no_variable_has_an_effect() {
+fn variables_do_not_change_what_init_makes_or_says() {
     let plain = TestTree::empty();
-    let expected = plain.pki(&INIT).ok();
+    let expected = plain.pki(&init()).exits(0);
     let elsewhere = TestTree::empty();
-    let elsewhere_path = elsewhere.root().to_str().unwrap();
-    let kubeconfig = elsewhere.root().join("kubeconfig");
-    fs::write(&kubeconfig, "kind: Config\n").unwrap();
+    let kubeconfig = elsewhere.beside("kubeconfig", "kind: Config\n");
+    let elsewhere = elsewhere.root().to_str().unwrap();
     for (name, value) in [
         ("LANG", "tr_TR.UTF-8"),
         ("LC_ALL", "xx_nonsense"),
         ("TZ", "Pacific/Kiritimati"),
-        ("TZ", "../../../etc/passwd"),
-        ("HOME", elsewhere_path),
+        ("HOME", elsewhere),
         ("HOME", "/nowhere"),
-        ("TMPDIR", elsewhere_path),
+        ("TMPDIR", elsewhere),
         ("TMPDIR", "/nowhere"),
         ("RUST_BACKTRACE", "1"),
-        ("RUST_LOG", "trace"),
-        ("KUBECONFIG", kubeconfig.to_str().unwrap()),
+        ("KUBECONFIG", &kubeconfig),
         ("SSL_CERT_FILE", "/nowhere"),
         ("OPENSSL_CONF", "/nowhere"),
-        ("COLUMNS", "1"),
-        ("CLICOLOR", "1"),
     ] {
         let tree = TestTree::empty();
-        let run = tree.watch(tree.command(&INIT).env(name, value)).exits(0);
+        let run = tree.watch(tree.command(&init()).env(name, value)).exits(0);
         assert_eq!(outline(&tree), outline(&plain), "{name}={value}");
-        assert_eq!(
-            tree.text(".pki/cluster.yaml"),
-            plain.text(".pki/cluster.yaml"),
-            "{name}={value}"
-        );
+        let record = ".pki/cluster.yaml";
+        assert_eq!(tree.text(record), plain.text(record), "{name}={value}");
         let here = |text: &str, tree: &TestTree| text.replace(tree.root().to_str().unwrap(), "");
         assert_eq!(
             here(&run.stdout, &tree),
@@ -74,60 +67,83 @@ fn no_variable_has_an_effect() {
             "{name}={value}"
         );
         assert_eq!(run.stderr, expected.stderr, "{name}={value}");
-        tree.pki(&["check-expiration"]).ok();
     }
 }
 
-/// A backtrace is for us and not for operators.
 #[test]
-fn an_error_is_the_same_with_a_backtrace_asked_for() {
+fn variables_do_not_change_what_a_check_says() {
+    let tree = TestTree::new();
+    tree.write("pki/front-proxy-client.crt", "");
+    let plain = tree.pki(&["check-expiration"]);
+    let long = "x".repeat(100_000);
+    for (name, value) in [
+        ("TZ", "Asia/Kathmandu"),
+        ("TZ", ":/dev/zero"),
+        ("TZ", "../../../etc/passwd"),
+        ("TZDIR", "/nowhere"),
+        ("LC_ALL", "ar_EG.UTF-8"),
+        ("LANGUAGE", "de:fr"),
+        ("PKI_ROOTFS", "/nowhere"),
+        ("PKI_CONFIG", "/nowhere"),
+        ("PKI_CERT_DIR", "/nowhere"),
+        ("KUBECONFIG", "/nowhere"),
+        ("SSL_CERT_DIR", "/nowhere"),
+        ("OPENSSL_MODULES", "/nowhere"),
+        ("SOURCE_DATE_EPOCH", "0"),
+        ("RUST_BACKTRACE", "full"),
+        ("RUST_LIB_BACKTRACE", "1"),
+        ("RUST_LOG", "trace"),
+        ("COLUMNS", "10"),
+        ("LINES", "1"),
+        ("TERM", "xterm-256color"),
+        ("CLICOLOR", "1"),
+        ("COLORTERM", "truecolor"),
+        ("CI", "true"),
+        ("http_proxy", "http://127.0.0.1:1"),
+        ("LONG", &long),
+    ] {
+        let run = tree
+            .watch(tree.command(&["check-expiration"]).env(name, value))
+            .changed_nothing();
+        assert_eq!(
+            (run.code, &run.stdout, &run.stderr),
+            (plain.code, &plain.stdout, &plain.stderr),
+            "{name}"
+        );
+    }
+    let binary = OsStr::from_bytes(b"\xff\xfe");
+    let mut command = tree.command(&["check-expiration"]);
+    let run = tree.watch(command.env("LANG", binary).env(binary, binary));
+    assert_eq!(run.stdout, plain.stdout);
+}
+
+#[test]
+fn backtraces_are_not_in_error_messages() {
     let tree = TestTree::new();
     tree.write("pki/ca.key", "");
-    let plain = tree.pki(&["renew", "all"]);
-    let traced = sane(run(tree
-        .command(&["renew", "all"])
-        .env("RUST_BACKTRACE", "full")
-        .env("RUST_LIB_BACKTRACE", "1")));
+    let plain = tree.pki(&["renew", "all"]).exits(3);
+    let mut command = tree.command(&["renew", "all"]);
+    let traced = tree.watch(
+        command
+            .env("RUST_BACKTRACE", "full")
+            .env("RUST_LIB_BACKTRACE", "1"),
+    );
     assert_eq!(traced.stderr, plain.stderr);
 }
 
 #[test]
-fn the_working_directory_holds_no_configuration() {
-    let tree = TestTree::empty();
-    let elsewhere = TestTree::empty();
+fn files_in_the_working_directory_are_not_read() {
+    let (tree, elsewhere) = (TestTree::empty(), TestTree::empty());
     for name in ["cluster.yaml", "kubeadm.yaml", "config.yaml", ".pki"] {
-        fs::write(elsewhere.root().join(name), "kind: {").unwrap();
+        elsewhere.beside(name, "kind: {");
     }
-    sane(run(tree.command(&INIT).current_dir(elsewhere.root()))).ok();
-}
-
-#[test]
-fn relative_paths_are_below_the_working_directory() {
-    let tree = TestTree::empty();
-    let mut command = crate::support::pki();
-    command
-        .current_dir(tree.root())
-        .args(INIT)
-        .args(["--rootfs", "demo"]);
-    let run = sane(run(&mut command)).ok();
-    // Where it wrote is always said in full.
-    assert!(
-        run.stdout.contains(
-            &tree
-                .root()
-                .join("demo/etc/kubernetes/pki")
-                .display()
-                .to_string()
-        ),
-        "{run}"
-    );
-    assert!(tree.root().join("demo/etc/kubernetes/pki/ca.key").exists());
-    assert_eq!(fs::read_dir(tree.root()).unwrap().count(), 1);
+    tree.watch(tree.command(&init()).current_dir(elsewhere.root()))
+        .exits(0);
 }
 
 #[test]
 fn modes_do_not_depend_on_the_umask() {
-    let wanted = |path: &str, entry: &What| match entry {
+    let wanted = |path: &str, what: &What| match what {
         What::Directory if path.contains(".pki") => 0o700,
         What::Directory => 0o755,
         _ if path.contains(".pki/") => 0o600,
@@ -136,15 +152,17 @@ fn modes_do_not_depend_on_the_umask() {
     };
     for umask in ["000", "022", "077"] {
         let tree = TestTree::empty();
-        for arguments in [&INIT[..], &["renew", "all"]] {
+        for arguments in [&init()[..], &["renew", "all"]] {
             let command = tree.command(arguments);
             let shell = format!("umask {umask}; exec \"$0\" \"$@\"");
-            sane(run(Command::new("sh")
-                .args(["-c", &shell])
-                .arg(command.get_program())
-                .args(command.get_args())))
-            .ok();
-            let entries = snapshot(tree.root());
+            tree.watch(
+                Command::new("sh")
+                    .args(["-c", &shell])
+                    .arg(command.get_program())
+                    .args(command.get_args()),
+            )
+            .exits(0);
+            let entries = tree.snapshot();
             assert!(entries.len() > 30, "{}", entries.len());
             for (path, entry) in entries.iter() {
                 let path = path.to_str().unwrap();
@@ -154,6 +172,64 @@ fn modes_do_not_depend_on_the_umask() {
                     "{path} after umask {umask} and {arguments:?}"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn no_program_on_the_path_is_run() {
+    let (tree, traps) = (TestTree::new(), TestTree::empty());
+    for program in [
+        "openssl",
+        "kubectl",
+        "kubeadm",
+        "sh",
+        "hostname",
+        "ip",
+        "systemctl",
+        "pki",
+    ] {
+        let sprung = traps.root().join("sprung");
+        let path = traps.beside(program, format!("#!/bin/sh\n: > {}\n", sprung.display()));
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let before = traps.snapshot();
+    for words in [
+        &["init"][..],
+        &["check-expiration"],
+        &["renew", "all"],
+        &["rollback"],
+        &["ledger"],
+    ] {
+        let mut command = tree.command(words);
+        let run = tree
+            .watch(command.env("PATH", traps.root()).current_dir(traps.root()))
+            .exits(0);
+        assert_eq!(differences(&before, &traps.snapshot()), "", "{run}");
+    }
+}
+
+/// Under cron there is nobody to answer: neither a passphrase nor anything else is asked for.
+#[test]
+fn nothing_is_read_from_a_standard_input_that_stays_open() {
+    for encrypted in ["pki/ca.key", "pki/apiserver.key"] {
+        for words in [&["init"][..], &["renew", "all"], &["check-expiration"]] {
+            let tree = TestTree::new();
+            tree.edit(encrypted, |text| {
+                text.replace("EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
+            });
+            let (reader, writer) = pipe().unwrap();
+            let output = tree
+                .command(words)
+                .stdin(reader)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .output()
+                .unwrap();
+            drop(writer);
+            let text = String::from_utf8(output.stderr).unwrap();
+            assert!(!text.to_lowercase().contains("passphrase:"), "{text}");
+            assert!(!text.contains('\u{1b}') && !text.contains('\r'), "{text:?}");
         }
     }
 }

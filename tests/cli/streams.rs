@@ -178,22 +178,3 @@ fn a_configuration_arrives_by_standard_input() {
     sane(run_with_input(&mut command, text)).ok();
     assert!(tree.text("admin.conf").contains("name: from-a-pipe"));
 }
-
-#[test]
-fn what_is_not_a_file_is_no_configuration() {
-    for path in [
-        "/",
-        "/dev/null",
-        "/dev/zero",
-        "/nowhere/at/all",
-        "/proc/self/mem",
-    ] {
-        let tree = TestTree::empty();
-        let run = tree.pki(&["init", "--config", path]).exits(3);
-        assert!(
-            run.stderr.contains(&format!("`{path}`")) || path == "/proc/self/mem",
-            "{run}"
-        );
-        assert!(tree.snapshot().is_empty(), "{run}");
-    }
-}
