@@ -230,6 +230,7 @@ impl Run<'_> {
         let Some(transaction) = self.transaction.take() else {
             return self.rehearse(plan, &written);
         };
+        transaction.announce();
         let issued = self.issue(&plan)?;
         let (issued, committed) = self.write(transaction, &plan, issued)?;
         for generation in &committed.dropped {

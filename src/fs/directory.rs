@@ -285,12 +285,15 @@ impl Directory {
     ) -> Result<bool, FileError> {
         let name = name.as_ref();
         match rustix::fs::mkdirat(&self.descriptor, name, Mode::from_raw_mode(mode)) {
-            Ok(()) => {
-                let made = self.open_directory(name)?;
-                rustix::fs::fchmod(made.readable()?, Mode::from_raw_mode(mode))
-                    .map_err(self.error("setting the mode of", name))?;
-                Ok(true)
-            }
+            Ok(()) => self
+                .open_directory(name)
+                .and_then(|made| {
+                    rustix::fs::fchmod(made.readable()?, Mode::from_raw_mode(mode))
+                        .map_err(self.error("setting the mode of", name))
+                })
+                // One that cannot be used leaves no trace.
+                .inspect_err(|_| drop(self.remove_directory(name)))
+                .map(|()| true),
             Err(Errno::EXIST) => Ok(false),
             Err(error) => Err(self.error("creating the directory", name)(error)),
         }

@@ -95,18 +95,16 @@ impl Lock {
         })
     }
 
-    /// Says to other runs who holds the lock. That is a courtesy: its failure is none of the transaction.
+    /// Says to other runs who holds the lock. That is a courtesy, and its failure stops nothing.
     pub(super) fn announce(&self, holder: &str) {
         let _removed = self.certificates.remove(HOLDER);
         let text = format!("{holder}\n");
         let own = NewAttributes::own(0o600);
         let _created = self.certificates.create(HOLDER, text.as_bytes(), &own);
     }
-}
 
-impl Drop for Lock {
-    /// Removes the file that names this run, so that the next one is never announced by it.
-    fn drop(&mut self) {
+    /// Removes what [`Lock::announce`] has written, so that the next run is never announced by it.
+    pub(super) fn withdraw(&self) {
         let _removed = self.certificates.remove(HOLDER);
     }
 }

@@ -4,6 +4,8 @@
 //! files that hold exactly the old or the new content, and each file that would be put in place is verified first. If
 //! anything is otherwise, nothing is touched, and [`settle`] does what an operator decides.
 
+use time::OffsetDateTime;
+
 use super::generations::Replaced;
 use super::generations::keep::{self, Kept};
 use super::lock::{HOLDER, Lock};
@@ -19,7 +21,7 @@ use crate::tree::journal::{
 use crate::tree::layout::{self, Layout, Root, TreePath};
 use crate::tree::places::{Location, Places};
 use crate::tree::source::{Source, Version};
-use time::OffsetDateTime;
+use crate::util::escape::escaped;
 
 /// A pending transaction that this run has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -262,7 +264,8 @@ fn check_owner(places: &Places, journal: &Journal) -> Result<(), FileError> {
     };
     let certificates = places.layout().certificates.clone();
     if !places.owns(journal)? {
-        let other = &journal.kubeconfigs;
+        let other = places.named_kubeconfigs(&journal.kubeconfigs);
+        let other = escaped(&other.display().to_string());
         return refuse(
             certificates,
             format!("it was made for the kubeconfig directory `{other}`"),

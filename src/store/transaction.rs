@@ -22,12 +22,12 @@ use zeroize::Zeroizing;
 
 use super::generations::Change;
 use super::generations::keep::{self, Kept, Pruned};
+use super::ledger;
 use super::lock::Lock;
 use super::outcome::{Committed, TransactionError, TreeState};
 use super::record::{self, Withdrawn};
 use super::recovery::{Recovered, recover};
 use super::staging::{Staging, Write};
-use super::{ledger, preconditions};
 use crate::fs::directory::Directory;
 use crate::fs::file::FileError;
 use crate::tree::journal::{COMMIT, Journal, staging_name};
@@ -56,8 +56,9 @@ pub struct Transaction {
 }
 
 impl Drop for Transaction {
-    /// Removes the directories that were made for a transaction that did not happen, while the lock is still held.
+    /// Removes what was made for a transaction that did not happen, while the lock is still held.
     fn drop(&mut self) {
+        self.lock.withdraw();
         self.places.remove_created();
     }
 }
@@ -126,12 +127,9 @@ impl Transaction {
         keep::prune(&self.places, 0)
     }
 
-    /// Checks that these files can be written, before anything is made.
-    ///
-    /// # Errors
-    /// What would make the commit fail.
-    pub fn check(&self, files: &[TreePath]) -> Result<(), TransactionError> {
-        preconditions::check(&self.places, files).map_err(TransactionError::before_commit)
+    /// Lets other runs know who holds the lock, now that the plan is accepted.
+    pub fn announce(&self) {
+        self.lock.announce(&self.holder());
     }
 
     /// Adds entries to the ledger. Old ones are never lost, and no generation takes the ledger back.
@@ -156,12 +154,6 @@ impl Transaction {
 
     /// Writes everything, or nothing. `interrupted` is asked for the last time before the commit point.
     pub fn commit(self, interrupted: Interrupted<'_>) -> Result<Committed, TransactionError> {
-        let since = self.now.format(&Rfc3339).unwrap_or_default();
-        self.lock.announce(&format!(
-            "`pki {}`, process {}, since {since}",
-            self.command,
-            std::process::id()
-        ));
         let mut staging = Staging::default();
         let mut committed = self
             .stage(&mut staging, interrupted)
@@ -173,6 +165,13 @@ impl Transaction {
         self.publish(&staging, &committed)?;
         self.keep_house(&mut committed);
         Ok(committed)
+    }
+
+    /// Returns what is said to other runs.
+    fn holder(&self) -> String {
+        let since = self.now.format(&Rfc3339).unwrap_or_default();
+        let process = std::process::id();
+        format!("`pki {}`, process {process}, since {since}", self.command)
     }
 
     /// Makes every file that the commit needs, and makes it durable.

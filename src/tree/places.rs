@@ -26,6 +26,8 @@ const NAMED: [Root; 3] = [Root::Certificates, Root::Kubelet, Root::Kubeconfigs];
 /// The open directories of a tree.
 pub(crate) struct Places {
     layout: Layout,
+    /// Where walks begin: the root directory of this machine, or that of `--rootfs`.
+    start: RefCell<Option<Position>>,
     roots: RefCell<BTreeMap<Root, Position>>,
     parents: RefCell<BTreeMap<(Root, String), Position>>,
     /// What was found out about who else can write in a directory.
@@ -69,6 +71,7 @@ impl Places {
     pub(crate) fn new(layout: &Layout) -> Places {
         Places {
             layout: layout.clone(),
+            start: RefCell::default(),
             roots: RefCell::default(),
             parents: RefCell::default(),
             judged: RefCell::default(),
@@ -86,6 +89,7 @@ impl Places {
     pub(crate) fn forget(&self) {
         self.parents.borrow_mut().clear();
         self.roots.borrow_mut().clear();
+        *self.start.borrow_mut() = None;
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -135,29 +139,38 @@ impl Places {
             };
         }
         let path = self.layout.directory(root);
-        let Some(rootfs) = &self.layout.rootfs else {
-            return Position::machine()?
-                .resolve(&path, Links::Trusted)
-                .map(Some);
+        let below = match &self.layout.rootfs {
+            None => path.as_path(),
+            Some(rootfs) => path.strip_prefix(rootfs).map_err(|_| {
+                let what = "it is not below the directory of `--rootfs`";
+                FileError::unexpected(DOING, &path, what)
+            })?,
         };
-        let below = path.strip_prefix(rootfs).map_err(|_| {
-            FileError::unexpected(DOING, &path, "it is not below the directory of `--rootfs`")
-        })?;
-        match Position::machine()?.resolve(rootfs, Links::Trusted)? {
-            Destination::Directory(position) => position
-                .into_root()
-                .resolve(below, Links::Trusted)
-                .map(Some),
+        match self.start()? {
+            Destination::Directory(start) => start.resolve(below, Links::Trusted).map(Some),
             Destination::Missing(position, mut names) => {
                 names.extend(below.iter().map(OsStr::to_owned));
                 Ok(Some(Destination::Missing(position, names)))
             }
-            Destination::File(..) => Err(FileError::unexpected(
-                DOING,
-                rootfs,
-                "it is a file, want a directory",
-            )),
+            file => Ok(Some(file)),
         }
+    }
+
+    fn start(&self) -> Result<Destination, FileError> {
+        if let Some(start) = self.start.borrow().as_ref() {
+            return Ok(Destination::Directory(start.clone()));
+        }
+        let machine = Position::machine()?;
+        let found = match &self.layout.rootfs {
+            None => Destination::Directory(machine),
+            Some(rootfs) => machine.resolve(rootfs, Links::Trusted)?,
+        };
+        let Destination::Directory(start) = found else {
+            return Ok(found);
+        };
+        let start = start.into_root();
+        *self.start.borrow_mut() = Some(start.clone());
+        Ok(Destination::Directory(start))
     }
 
     /// Returns a directory of the tree, which is made if it does not exist: with mode 0755 as kubeadm does, the state with 0700.
@@ -493,31 +506,29 @@ impl Places {
         self.created.borrow_mut().clear();
     }
 
-    /// Returns the kubeconfig directory as the journal names it: relative to the certificates where it is above them, so that a
-    /// tree can be moved or restored elsewhere with a transaction pending.
+    /// Returns the kubeconfig directory as the journal names it: as the way there from the certificates, so that a tree can be
+    /// moved or restored elsewhere with a transaction pending.
     pub(crate) fn kubeconfigs_name(&self) -> Result<String, FileError> {
         let (certificates, kubeconfigs) = self.real_paths()?;
-        Ok(match certificates.strip_prefix(&kubeconfigs) {
-            Ok(below) => {
-                let up: PathBuf = below.iter().map(|_| "..").collect();
-                if up.as_os_str().is_empty() {
-                    ".".to_owned()
-                } else {
-                    encode(&up)
-                }
-            }
-            Err(_) => encode(&kubeconfigs),
-        })
+        Ok(encode(&relative(&certificates, &kubeconfigs)))
     }
 
-    /// Returns the certificate directory as the manifests name it: relative to the kubeconfigs where it is below them.
+    /// Returns the certificate directory as the manifests name it: as the way there from the kubeconfigs.
     pub(crate) fn certificates_name(&self) -> Result<String, FileError> {
         let (certificates, kubeconfigs) = self.real_paths()?;
-        Ok(encode(
-            certificates
-                .strip_prefix(&kubeconfigs)
-                .unwrap_or(&certificates),
-        ))
+        Ok(encode(&relative(&kubeconfigs, &certificates)))
+    }
+
+    /// Returns the path of a directory that [`Places::kubeconfigs_name`] names, for people.
+    pub(crate) fn named_kubeconfigs(&self, name: &str) -> PathBuf {
+        let mut path = self.layout.certificates.clone();
+        for part in Path::new(name) {
+            match part == ".." {
+                true => _ = path.pop(),
+                false => path.push(part),
+            }
+        }
+        path
     }
 
     /// Returns the paths without links of certificates and kubeconfigs, below the root directory.
@@ -605,6 +616,18 @@ impl Source for Places {
     }
 }
 
+/// Returns the way from one directory to another; both paths are absolute and without links.
+fn relative(from: &Path, to: &Path) -> PathBuf {
+    let common = from.iter().zip(to).take_while(|(one, other)| one == other);
+    let common = common.count();
+    let up = from.iter().skip(common).map(|_| OsStr::new(".."));
+    let way: PathBuf = up.chain(to.iter().skip(common)).collect();
+    match way.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => way,
+    }
+}
+
 /// Returns a path as text that no other path has: what is not UTF-8 is written as `\xNN`, and a backslash too.
 fn encode(path: &Path) -> String {
     let mut text = String::new();
@@ -615,4 +638,39 @@ fn encode(path: &Path) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_are_named_by_the_way_from_one_to_the_other() {
+        for (from, to, way) in [
+            ("/etc/kubernetes/pki", "/etc/kubernetes", ".."),
+            ("/etc/kubernetes", "/etc/kubernetes/pki", "pki"),
+            (
+                "/var/lib/certs",
+                "/etc/kubernetes",
+                "../../../etc/kubernetes",
+            ),
+            ("/a/pki", "/a/b", "../b"),
+            ("/a", "/a", "."),
+        ] {
+            assert_eq!(
+                relative(Path::new(from), Path::new(to)),
+                Path::new(way),
+                "{from} {to}"
+            );
+        }
+    }
+
+    #[test]
+    fn paths_that_are_not_utf_8_are_told_apart() {
+        use std::os::unix::ffi::OsStrExt;
+        let encoded = |bytes| encode(Path::new(OsStr::from_bytes(bytes)));
+        assert_eq!(encoded(b"a/b"), "a/b");
+        assert_eq!(encoded(b"a\xff"), r"a\xff");
+        assert_ne!(encoded(b"a\xff"), encoded(br"a\xff"));
+    }
 }

@@ -31,8 +31,9 @@ from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store
 TOP = "etc/kubernetes/"
 STATE = TOP + ".pki/"
 GENERATIONS = STATE + "generations/"
-LEDGER, RECORD, LOCK = STATE + "ledger.jsonl", STATE + "cluster.yaml", STATE + "lock"
-JOURNALS = {"commit": STATE + "journal.commit", "undo": STATE + "journal.undo"}
+LEDGER, RECORD, HOLDER = STATE + "ledger.jsonl", STATE + "cluster.yaml", TOP + "pki/.pki-lock"
+SEGMENT = re.compile(re.escape(STATE) + r"ledger-(\d+)\.jsonl$")
+JOURNALS = {"commit": TOP + "pki/.pki-journal.commit", "undo": TOP + "pki/.pki-journal.undo"}
 ROOTS = {"certificates": TOP + "pki/", "kubeconfigs": TOP, "state": STATE}
 
 CAS = ["ca", "front-proxy-ca", "etcd/ca"]
@@ -64,7 +65,7 @@ FILES = PINNED + RENEWED
 HELD_DIRECTORIES = [TOP.rstrip("/"), TOP + "pki", TOP + "pki/etcd"]
 LEFT_OVER = re.compile(r"\.(.+)\.pki-(new|old)$")
 GENERATION = re.compile(r"\d{8}T\d{6}Z-[a-z]+(-\d+)?$")
-MAY_BE_LEFT_OVER = {*FILES, LEDGER, RECORD, JOURNALS["commit"]}
+MAY_BE_LEFT_OVER = {*FILES, RECORD, JOURNALS["commit"]}
 
 # The one in C is ten times as fast.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -195,6 +196,21 @@ def wrong(what, check, *arguments):
         return [f"{what}: {type(error).__name__}"]
 
 
+def with_merged_ledger(files):
+    """Returns the files with the segments of the ledger where they belong."""
+    files, segments = dict(files), []
+    for name in list(files):
+        if match := SEGMENT.match(name):
+            segments.append((int(match[1]), files.pop(name)))
+    for offset, data in sorted(segments):
+        ledger = files.get(LEDGER, b"")
+        if len(ledger) < offset or not (data.startswith(ledger[offset:]) or ledger[offset:].startswith(data)):
+            raise Wrong("a segment of the ledger does not fit")
+        if len(ledger) < offset + len(data):
+            files[LEDGER] = ledger[:offset] + data
+    return files
+
+
 def whole_tree(files, old):
     """Says what is wrong with a tree, given as the bytes of each file."""
     problems = [f"{name} is missing" for name in FILES if name not in files]
@@ -241,14 +257,15 @@ def whole_tree(files, old):
 
 def litter_and_strangers(now):
     """Returns the names of what a killed run left, and of what no run may leave."""
-    known = {*FILES, LEDGER, RECORD, LOCK, *JOURNALS.values()}
+    known = {*FILES, LEDGER, RECORD, *JOURNALS.values()}
     litter, strangers = [], []
     inside = [name.removeprefix(GENERATIONS) for name in now.files if name.startswith(GENERATIONS)]
     finished = {name.partition("/")[0] for name in inside if name.endswith("/manifest.json")}
     for name in now.files:
         folder, _, last = name.rpartition("/")
         match = LEFT_OVER.match(last)
-        if match and f"{folder}/{match[1]}" in MAY_BE_LEFT_OVER:
+        meant = match and f"{folder}/{match[1]}"
+        if meant and (meant in MAY_BE_LEFT_OVER or SEGMENT.match(meant)) or name == HOLDER or SEGMENT.match(name):
             litter.append(name)
         elif name not in known and name.removeprefix(GENERATIONS) not in inside:
             strangers.append(name)
@@ -342,7 +359,7 @@ def pending(now):
         raise Wrong("there are two journals")
     [direction] = found
     journal = json.loads(now.files[JOURNALS[direction]].bytes)
-    entries = {ROOTS[entry["file"]["root"]] + entry["file"]["path"]: entry["existed"] for entry in journal["files"]}
+    entries = {ROOTS[entry["file"]["root"]] + entry["file"]["path"]: entry["old"] is not None for entry in journal["files"]}
     finished = True
     for name, existed in entries.items():
         folder, _, last = name.rpartition("/")
@@ -386,6 +403,10 @@ def judge(tree, old, selection, settled, wanted):
         direction, entries, files, finished = pending(now)
     except Exception as error:
         return failed(f"the journal: {error if isinstance(error, Wrong) else type(error).__name__}")
+    try:
+        files = with_merged_ledger(files)
+    except Wrong as error:
+        return failed(str(error))
     outcome = compare(files, old, selection, wanted)
     if outcome == "between":
         state = "between"
@@ -407,6 +428,11 @@ def judge(tree, old, selection, settled, wanted):
     for name in [*FILES, LEDGER, RECORD]:
         present, before = now.files.get(name), old.files.get(name)
         data = present and present.bytes
+        if name == LEDGER:
+            # It only grows, up to what the segments say.
+            old_ledger = before.bytes if before else b""
+            if old_ledger.startswith(data or b"") or files.get(name, b"").startswith(data or b""):
+                continue
         if data in (before and before.bytes, files.get(name)):
             continue
         if direction == "undo" and name in entries and data is not None:

@@ -280,7 +280,7 @@ const DAMAGES: [Damage; 22] = [
         expected: "the journal: JSONDecodeError",
         settled: false,
         inflict: |tree, _| {
-            let path = tree.join("etc/kubernetes/.pki/journal.commit");
+            let path = tree.join("etc/kubernetes/pki/.pki-journal.commit");
             fs::write(&path, "{\"version\": 1,").unwrap();
             set_mode(&path, 0o600);
         },

@@ -152,7 +152,7 @@ fn a_full_disk_changes_nothing_and_the_renewal_succeeds_once_there_is_room() {
         let mut judge = room.judge();
         judge.remember(&target);
         let ended = room.pki(&["renew", "all"], &target);
-        expect_failure(&ended, &target, "No space left on device");
+        expect_failure(&ended, &target, "no space left on device");
         judge.expect(State::Old, &target, &Selection::All);
         room.remount("size=1024k", &target);
         room.pki(&["renew", "all"], &target).ok();
@@ -171,7 +171,7 @@ fn a_first_creation_on_a_disk_of_64_kib_leaves_nothing_and_succeeds_once_there_i
     expect_failure(
         &room.pki(&init, folder.path()),
         folder.path(),
-        "No space left on device",
+        "no space left on device",
     );
     judge.expect(State::Old, folder.path(), &Selection::Init);
     room.remount("size=1024k", folder.path());
@@ -188,7 +188,7 @@ fn a_read_only_mount_changes_nothing_and_the_renewal_succeeds_once_it_is_writabl
     judge.remember(folder.path());
     room.remount("ro", folder.path());
     let ended = room.pki(&["renew", "all"], folder.path());
-    expect_failure(&ended, folder.path(), "Read-only file system");
+    expect_failure(&ended, folder.path(), "read-only file system");
     // To check needs no write access.
     room.pki(&["check-expiration"], folder.path()).ok();
     room.remount("rw", folder.path());
@@ -227,7 +227,7 @@ fn an_immutable_directory_or_file_changes_nothing_and_the_renewal_succeeds_once_
         let ended = room.pki(&["renew", "all"], &target);
         let verdict = judge.judge(&target, &Selection::All, true);
         chattr("-i").ok();
-        expect_failure(&ended, &target, "Operation not permitted");
+        expect_failure(&ended, &target, "operation not permitted");
         assert!(
             verdict.state == State::Old && verdict.problems.is_empty(),
             "{name}: {verdict:?}"

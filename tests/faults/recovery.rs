@@ -56,7 +56,7 @@ impl Bench {
             .enumerate()
             .filter(|(_, call)| {
                 call.starts_with("rename")
-                    && !call.contains("/journal")
+                    && !call.contains("/.pki-journal")
                     && !call.contains("/generations/")
             })
             .map(|(at, _)| at)
@@ -81,8 +81,12 @@ impl Bench {
         assert_eq!(ended.signal, Some(9), "{ended:?}");
         if promise == Promise::Old {
             // What a run does first when a rename has failed.
-            let state = tree.path().join("etc/kubernetes/.pki");
-            fs::rename(state.join("journal.commit"), state.join("journal.undo")).unwrap();
+            let pki = tree.path().join("etc/kubernetes/pki");
+            fs::rename(
+                pki.join(".pki-journal.commit"),
+                pki.join(".pki-journal.undo"),
+            )
+            .unwrap();
         }
         let verdict = self.judge.judge(tree.path(), &Selection::All, false);
         let expected = match promise {
@@ -211,15 +215,15 @@ fn judged(promise: Promise, fault: Fault, ended: &Ended, verdict: &Verdict) -> O
         (said.contains(text) && !states.contains(&verdict.state))
             .then(|| format!("says otherwise: {said}"))
     };
-    if !matches!(ended.exit, Some(1 | 3)) || !said.contains("Read-only file system") {
+    if !matches!(ended.exit, Some(1 | 3)) || !said.contains("read-only file system") {
         return Some(format!("exit {:?}: {said}", ended.exit));
     }
     // Whether the journal is gone for good is not known if its removal could not be made durable.
     let hit = ended.hit.as_deref().unwrap_or_default();
-    let may_be_pending = hit.contains("/.pki/journal") || hit.ends_with("/.pki");
+    let may_be_pending = hit.contains("/.pki-journal") || hit.ends_with("/pki");
     let pending = [State::Commit, State::Renamed, State::Undo];
     contradicts(
-        "the next `pki` command that writes",
+        "a commit is pending",
         if may_be_pending { expected } else { &pending },
     )
     .or_else(|| contradicts("no file was changed", &expected[..1]))

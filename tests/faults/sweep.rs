@@ -25,10 +25,10 @@ struct Mode {
 
 const fn mode(name: &'static str, action: Action, class: &'static str, sticky: bool) -> Mode {
     let reason = match class.as_bytes() {
-        b"EIO" => "Input/output error",
-        b"EACCES" => "Permission denied",
-        b"EROFS" => "Read-only file system",
-        _ => "No space left on device",
+        b"EIO" => "input/output error",
+        b"EACCES" => "permission denied",
+        b"EROFS" => "read-only file system",
+        _ => "no space left on device",
     };
     Mode {
         name,
@@ -76,7 +76,7 @@ fn a_fault_at_any_call_of_renew_all_leaves_the_old_or_the_new_tree() {
 #[test]
 fn a_fault_at_any_call_of_renew_apiserver_leaves_the_old_or_the_new_pair() {
     let (_, tree) = renewed_tree();
-    // A mode that has to be tightened, and a generation that has to go.
+    // A mode that is kept, and a generation that has to go.
     let key = tree.path().join("etc/kubernetes/pki/apiserver.key");
     fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
     sweep(
@@ -199,7 +199,7 @@ impl Sweep<'_> {
             .unsynced
             .iter()
             // Says who holds the lock, and no lock outlives a power cut.
-            .filter(|what| !what.contains("/.pki/lock at the exit"))
+            .filter(|what| !what.contains("/.pki-lock"))
             .map(|what| format!("a power cut would lose {what}"))
             .collect();
         (ended, violations)
@@ -315,7 +315,7 @@ impl Sweep<'_> {
 /// Judges a run that failed: it says what failed, why, and what the tree is like now.
 fn failure(mode: &Mode, tree: &Path, ended: &Ended, verdict: &Verdict) -> Option<String> {
     let said = format!("{}{}", ended.stderr, ended.stdout);
-    let claimed = if said.contains("the next `pki` command that writes") {
+    let claimed = if said.contains("a commit is pending") {
         // All the renames may have been done, and could be neither synced nor undone. Where nothing works any more, the run
         // does not know either whether a journal stays behind.
         let unknown = mode.fault.sticky.then_some(State::Old);

@@ -29,7 +29,6 @@ fn a_complete_tree_is_kept_and_only_its_configuration_is_recorded() {
             [
                 "etc/kubernetes/.pki/: made",
                 "etc/kubernetes/.pki/cluster.yaml: made",
-                "etc/kubernetes/.pki/lock: made"
             ],
             "{fixture}"
         );
