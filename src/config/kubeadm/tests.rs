@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
+use crate::config::fields::FIELDS;
 
 pub(super) fn reading(text: &str) -> Reading {
     read("f", text.as_bytes()).unwrap()
@@ -115,6 +116,36 @@ featureGates:
             public_keys_ecdsa: declared("true", 28, "featureGates.PublicKeysECDSA"),
         }
     );
+}
+
+/// The table of fields spells every path as kubeadm's documents do.
+#[test]
+fn the_table_of_fields_agrees_with_the_documents() {
+    let has = |version: &Version, path: &str| {
+        Kind::ALL
+            .iter()
+            .any(|kind| version.paths(*kind).iter().any(|known| known == path))
+    };
+    for field in FIELDS {
+        // What stands in a mapping with any keys, or in a list, is no field of its own.
+        let path = ["kubeletExtraArgs.cert-dir", "featureGates.PublicKeysECDSA"]
+            .iter()
+            .find(|end| field.path.ends_with(**end))
+            .and(field.path.rsplit_once('.'))
+            .map_or(field.path, |(parent, _)| parent);
+        assert!(has(&VERSIONS[0], path), "{path}");
+        for older in &VERSIONS[1..] {
+            assert_eq!(
+                has(older, path),
+                field.in_v1beta3,
+                "{path} in {}",
+                older.name
+            );
+        }
+    }
+    let flags: Vec<_> = FIELDS.iter().filter_map(|field| field.flag).collect();
+    let distinct: std::collections::HashSet<_> = flags.iter().collect();
+    assert_eq!(flags.len(), distinct.len());
 }
 
 #[test]

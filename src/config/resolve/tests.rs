@@ -248,6 +248,39 @@ fn defaults_are_kubeadms() {
 }
 
 #[test]
+fn the_table_of_fields_has_the_defaults() {
+    let cluster = Cluster::resolve(Settings::default(), &host())
+        .unwrap()
+        .cluster;
+    for field in fields::FIELDS {
+        if let fields::Fallback::Value(default) = field.default {
+            assert_eq!((field.show)(&cluster).unwrap(), [default], "{}", field.path);
+        }
+    }
+    let lengths = [
+        cluster.certificate_validity,
+        cluster.ca_certificate_validity,
+    ];
+    assert_eq!(
+        lengths.map(|period| period.length()),
+        [
+            fields::DEFAULT_CERTIFICATE_VALIDITY,
+            fields::DEFAULT_CA_CERTIFICATE_VALIDITY
+        ]
+    );
+}
+
+#[test]
+fn flags_set_the_field_of_the_table() {
+    for field in fields::FIELDS {
+        let Some(flag) = field.flag else { continue };
+        let mut settings = Settings::default();
+        settings.declare(flag, vec!["192.0.2.7".to_owned()]);
+        assert_eq!((field.origin)(&settings), Some(&Origin::Flag(flag)));
+    }
+}
+
+#[test]
 fn unknown_facts_are_asked_for() {
     let problems = Cluster::resolve(Settings::default(), &Host::default()).unwrap_err();
     assert_eq!(
