@@ -63,14 +63,7 @@ pub(super) fn subdomain_within(text: &str, limit: usize) -> Result<String, Strin
         return Err("it is empty".to_owned());
     }
     if let Some(character) = text.chars().find(|&c| !is_name_character(c)) {
-        return Err(match character {
-            '*' => "`*` may only stand for the whole first label".to_owned(),
-            c if c.is_control() => "control characters are not allowed".to_owned(),
-            c if c.is_whitespace() => "blanks are not allowed".to_owned(),
-            c if is_hidden(c) => "it has a character that is not shown".to_owned(),
-            c if !c.is_ascii() => "it is not ASCII; give its A-label (`xn--...`)".to_owned(),
-            c => format!("{} is not allowed", quote(&c.to_string())),
-        });
+        return Err(character_mistake(character));
     }
     if text.len() > limit {
         return Err(format!(
@@ -84,29 +77,41 @@ pub(super) fn subdomain_within(text: &str, limit: usize) -> Result<String, Strin
     if text.ends_with('.') {
         return Err("it ends with a dot".to_owned());
     }
-    for label in text.split('.') {
-        if label.is_empty() {
-            return Err("it has two dots in a row".to_owned());
-        }
-        if label.len() > MAX_LABEL {
-            return Err(format!(
-                "its label {} has {} characters, at most {MAX_LABEL} are allowed",
-                quote(label),
-                label.len()
-            ));
-        }
-        if label.starts_with('-') || label.ends_with('-') {
-            return Err(format!(
-                "its label {} begins or ends with `-`",
-                quote(label)
-            ));
-        }
+    if let Some(mistake) = text.split('.').find_map(label_mistake) {
+        return Err(mistake);
     }
     let last = text.rsplit('.').next().unwrap_or(text);
     if last.bytes().all(|b| b.is_ascii_digit()) {
         return Err("its last label is a number".to_owned());
     }
     Ok(text.to_ascii_lowercase())
+}
+
+fn character_mistake(character: char) -> String {
+    match character {
+        '*' => "`*` may only stand for the whole first label".to_owned(),
+        c if c.is_control() => "control characters are not allowed".to_owned(),
+        c if c.is_whitespace() => "blanks are not allowed".to_owned(),
+        c if is_hidden(c) => "it has an invisible character".to_owned(),
+        c if !c.is_ascii() => "it is not ASCII; give its A-label (`xn--...`)".to_owned(),
+        c => format!("{} is not allowed", quote(&c.to_string())),
+    }
+}
+
+fn label_mistake(label: &str) -> Option<String> {
+    let shown = quote(label);
+    if label.is_empty() {
+        Some("it has two dots in a row".to_owned())
+    } else if label.len() > MAX_LABEL {
+        Some(format!(
+            "its label {shown} has {} characters, at most {MAX_LABEL} are allowed",
+            label.len()
+        ))
+    } else if label.starts_with('-') || label.ends_with('-') {
+        Some(format!("its label {shown} begins or ends with `-`"))
+    } else {
+        None
+    }
 }
 
 /// Returns whether some programs read a name as an IPv4 address: a hexadecimal number, as C's `inet_aton` takes it, or four
@@ -165,23 +170,8 @@ fn pasted(text: &str) -> Option<String> {
     if text.trim() != text {
         return Some("it begins or ends with a blank".to_owned());
     }
-    if let Some((prefix, rest)) = text.split_once(':') {
-        if rest.starts_with("//") {
-            return Some("it is a URL; give the host alone".to_owned());
-        }
-        // The notation of OpenSSL's `subjectAltName` option, where these words have a meaning of their own.
-        match prefix.to_ascii_lowercase().as_str() {
-            "dns" | "ip" | "ip address" => {
-                return Some(format!("give it without {}", quote(&format!("{prefix}:"))));
-            }
-            "uri" | "url" | "email" | "rid" | "dirname" | "othername" => {
-                return Some(format!(
-                    "{} names another kind of SAN",
-                    quote(&format!("{prefix}:"))
-                ));
-            }
-            _ => {}
-        }
+    if let Some(reason) = text.split_once(':').and_then(prefix_mistake) {
+        return Some(reason);
     }
     if text.contains(',') {
         return Some("it has a comma; give each name as an item of its own".to_owned());
@@ -216,6 +206,21 @@ fn pasted(text: &str) -> Option<String> {
         );
     }
     None
+}
+
+fn prefix_mistake((prefix, rest): (&str, &str)) -> Option<String> {
+    if rest.starts_with("//") {
+        return Some("it is a URL; give the host alone".to_owned());
+    }
+    let shown = quote(&format!("{prefix}:"));
+    // The notation of OpenSSL's `subjectAltName` option, where these words have a meaning of their own.
+    match prefix.to_ascii_lowercase().as_str() {
+        "dns" | "ip" | "ip address" => Some(format!("give it without {shown}")),
+        "uri" | "url" | "email" | "rid" | "dirname" | "othername" => {
+            Some(format!("{shown} names another kind of SAN"))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -338,7 +343,7 @@ mod tests {
         let reason = "it is not ASCII; give its A-label (`xn--...`)";
         check_reason("zömbo.com", reason);
         check_reason("zo\u{308}mbo.com", reason);
-        let reason = "it has a character that is not shown";
+        let reason = "it has an invisible character";
         check_reason("a\u{200b}b.com", reason);
         check_reason("a\u{202e}b.com", reason);
         check_reason("\u{feff}zömbo.com", reason);

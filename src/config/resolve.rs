@@ -192,23 +192,18 @@ impl Resolver {
                 Some((address, &setting.origin))
             }
         };
-        // A wildcard address asks for the host's own, as with kubeadm, preferably in its family.
         let (address, origin) = match declared {
             Some((address, origin)) if !address.to_canonical().is_unspecified() => {
                 (address, origin)
             }
-            _ => {
-                let wildcard = declared.map(|(address, _)| address);
-                let of_family = |address: &&IpAddr| {
-                    wildcard.is_none_or(|wildcard| wildcard.is_ipv4() == address.is_ipv4())
-                };
-                let detected = host.addresses.iter().find(of_family);
-                let Some(detected) = detected.or(host.addresses.first()) else {
+            wildcard => {
+                let wildcard = wildcard.map(|(address, _)| address);
+                let Some(detected) = detected_address(wildcard, host) else {
                     let message = "no default route; give `--apiserver-advertise-address` or `localAPIEndpoint.advertiseAddress`";
                     self.problem(&Origin::Host("advertise address"), message);
                     return None;
                 };
-                (*detected, &Origin::Host("detected advertise address"))
+                (detected, &Origin::Host("detected advertise address"))
             }
         };
         let address = address.to_canonical();
@@ -411,6 +406,14 @@ impl Resolver {
         }
         urls
     }
+}
+
+/// Returns the host's address: a wildcard asks for it, as with kubeadm, preferably in the wildcard's family.
+fn detected_address(wildcard: Option<IpAddr>, host: &Host) -> Option<IpAddr> {
+    let is_wanted =
+        |address: &&IpAddr| wildcard.is_none_or(|wildcard| wildcard.is_ipv4() == address.is_ipv4());
+    let wanted = host.addresses.iter().find(is_wanted);
+    wanted.or(host.addresses.first()).copied()
 }
 
 /// Returns why an address cannot be a host's own; a loopback address can.

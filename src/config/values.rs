@@ -36,7 +36,7 @@ pub(super) fn cluster_name(text: &str) -> Result<String, String> {
         return Err(format!("{} has control characters", quote(text)));
     }
     match text.chars().any(is_hidden) {
-        true => Err(format!("{} has characters that are not shown", quote(text))),
+        true => Err(format!("{} has invisible characters", quote(text))),
         false => Ok(text.to_owned()),
     }
 }
