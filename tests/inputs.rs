@@ -272,12 +272,7 @@ fn judge_completion(source: &impl Source, rows: &[&str], lacking: &[&str]) {
     } = trial(source, |_| plainly(&["init"]));
     let code = if lacking.is_empty() { 0 } else { 5 };
     assert_eq!(run.code, Some(code), "init should complete it: {run}");
-    let made: Vec<_> = run
-        .stdout
-        .lines()
-        .filter_map(|line| line.strip_prefix("made")?.split_whitespace().next())
-        .collect();
-    assert_eq!(made, rows, "init should make: {run}");
+    assert_eq!(run.marked('+'), rows, "init should make: {run}");
     for row in lacking {
         let is_named = |line: &str| {
             line.split(|c: char| !(c.is_alphanumeric() || ".-".contains(c)))
@@ -454,16 +449,14 @@ fn judge_renewal(source: &impl Source, renew: Renew) {
     assert_eq!(untouched, expected, "all others should be renewed: {run}");
     for row in silent {
         assert!(
-            !run.stdout.contains(&format!("not renewed: {row}: ")),
+            run.reason_for_skipping(row).is_none(),
             "{row} is no row: {run}"
         );
     }
     for row in left {
-        let is_named = |line: &str| {
-            line.starts_with(&format!("not renewed: {row}: ")) && line.contains(reason)
-        };
+        let said = run.reason_for_skipping(row);
         assert!(
-            run.stdout.lines().any(is_named),
+            said.is_some_and(|said| said.contains(reason)),
             "renew should name {row} and say {reason:?}: {run}"
         );
     }
@@ -478,7 +471,7 @@ fn judge_renewal(source: &impl Source, renew: Renew) {
     );
     if let Renew::Heals(row) = renew {
         assert!(
-            LEAVES.contains(&row) && run.stdout.contains(&format!("\n{row} ")),
+            LEAVES.contains(&row) && run.marked('~').contains(&row),
             "{run}"
         );
         specimen.pki(&["check-expiration"]).ok();

@@ -5,6 +5,7 @@
 //!
 //! Source: kubeadm 1.36 `cmd/kubeadm/app/phases/certs/certlist.go` and `phases/kubeconfig/kubeconfig.go`.
 
+pub mod components;
 pub mod rows;
 
 use crate::x509::usage::Usage;
@@ -24,8 +25,6 @@ pub struct Row {
     pub profile: Profile,
     /// Whether every control-plane node holds the same one.
     pub sharing: Sharing,
-    /// What has to be restarted before a renewed one is used.
-    pub reload: Reload,
 }
 
 /// Where a row lives, relative to the directory it belongs to.
@@ -120,19 +119,6 @@ pub enum Sharing {
     Node,
     /// Copied to every control-plane node (kubeadm `phases/copycerts/copycerts.go`).
     Cluster,
-}
-
-/// What makes a renewed row effective (measured per component from Kubernetes 1.36 sources).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reload {
-    /// The component reads its files again for new connections.
-    Automatic,
-    /// Read on each use; copies elsewhere have to be distributed again.
-    Copies,
-    /// Embedded in a kubeconfig that the named static pod reads once.
-    StaticPod(&'static str),
-    /// Embedded in a kubeconfig that the kubelet service reads once.
-    Kubelet,
 }
 
 impl Row {

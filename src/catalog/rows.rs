@@ -31,7 +31,6 @@ pub static CA: Row = Row {
         common_name: "kubernetes",
     },
     sharing: Sharing::Cluster,
-    reload: Reload::Automatic,
 };
 
 /// The API server's serving certificate.
@@ -46,7 +45,6 @@ pub static APISERVER: Row = Row {
         sans: SanRule::ApiServer,
     },
     sharing: Sharing::Node,
-    reload: Reload::Automatic,
 };
 
 /// The API server's client certificate towards kubelets.
@@ -66,7 +64,6 @@ pub static APISERVER_KUBELET_CLIENT: Row = Row {
         sans: SanRule::Empty,
     },
     sharing: Sharing::Node,
-    reload: Reload::Automatic,
 };
 
 /// The front-proxy CA.
@@ -80,7 +77,6 @@ pub static FRONT_PROXY_CA: Row = Row {
         common_name: "front-proxy-ca",
     },
     sharing: Sharing::Cluster,
-    reload: Reload::Automatic,
 };
 
 /// The API server's client certificate towards aggregated API servers.
@@ -97,7 +93,6 @@ pub static FRONT_PROXY_CLIENT: Row = Row {
         sans: SanRule::Empty,
     },
     sharing: Sharing::Node,
-    reload: Reload::Automatic,
 };
 
 /// The etcd CA.
@@ -109,7 +104,6 @@ pub static ETCD_CA: Row = Row {
         common_name: "etcd-ca",
     },
     sharing: Sharing::Cluster,
-    reload: Reload::Automatic,
 };
 
 /// etcd's serving certificate.
@@ -127,7 +121,6 @@ pub static ETCD_SERVER: Row = Row {
         sans: SanRule::EtcdServer,
     },
     sharing: Sharing::Node,
-    reload: Reload::Automatic,
 };
 
 /// etcd's certificate towards its peers.
@@ -142,7 +135,6 @@ pub static ETCD_PEER: Row = Row {
         sans: SanRule::EtcdPeer,
     },
     sharing: Sharing::Node,
-    reload: Reload::Automatic,
 };
 
 /// The client certificate of etcd's liveness probe.
@@ -159,7 +151,6 @@ pub static ETCD_HEALTHCHECK_CLIENT: Row = Row {
         sans: SanRule::Empty,
     },
     sharing: Sharing::Node,
-    reload: Reload::Automatic,
 };
 
 /// The API server's client certificate towards etcd; signed by the etcd CA, but not in `etcd/`.
@@ -176,7 +167,6 @@ pub static APISERVER_ETCD_CLIENT: Row = Row {
         sans: SanRule::Empty,
     },
     sharing: Sharing::Node,
-    reload: Reload::Automatic,
 };
 
 /// The service-account token key pair.
@@ -186,7 +176,6 @@ pub static SA: Row = Row {
     place: Place::PublicPair { base: "sa" },
     profile: Profile::ServiceAccount,
     sharing: Sharing::Cluster,
-    reload: Reload::StaticPod("kube-apiserver"),
 };
 
 /// The administrator's kubeconfig; its group needs a ClusterRoleBinding.
@@ -200,7 +189,6 @@ pub static ADMIN_CONF: Row = Row {
         server: Server::ControlPlane,
     },
     sharing: Sharing::Node,
-    reload: Reload::Copies,
 };
 
 /// The break-glass kubeconfig, which no RBAC rule can lock out.
@@ -216,7 +204,6 @@ pub static SUPER_ADMIN_CONF: Row = Row {
         server: Server::ControlPlane,
     },
     sharing: Sharing::Node,
-    reload: Reload::Copies,
 };
 
 /// The kubelet's kubeconfig; the local endpoint since kubeadm 1.33 (kubernetes/kubernetes#129956).
@@ -232,7 +219,6 @@ pub static KUBELET_CONF: Row = Row {
         server: Server::Local,
     },
     sharing: Sharing::Node,
-    reload: Reload::Kubelet,
 };
 
 /// The controller manager's kubeconfig.
@@ -248,7 +234,6 @@ pub static CONTROLLER_MANAGER_CONF: Row = Row {
         server: Server::Local,
     },
     sharing: Sharing::Node,
-    reload: Reload::StaticPod("kube-controller-manager"),
 };
 
 /// The scheduler's kubeconfig.
@@ -264,5 +249,4 @@ pub static SCHEDULER_CONF: Row = Row {
         server: Server::Local,
     },
     sharing: Sharing::Node,
-    reload: Reload::StaticPod("kube-scheduler"),
 };

@@ -20,6 +20,10 @@ pub struct HistoryArgs {
     #[arg(long, conflicts_with = "name")]
     pub purge: bool,
 
+    /// Print whole serial numbers
+    #[arg(long)]
+    pub wide: bool,
+
     /// Format of the output
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
@@ -67,6 +71,10 @@ pub struct RecoverArgs {
 /// `pki ledger`.
 #[derive(Debug, Args)]
 pub struct LedgerArgs {
+    /// Print whole serial numbers
+    #[arg(long)]
+    pub wide: bool,
+
     /// Format of the output
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,

@@ -36,6 +36,14 @@ pub struct WriteArgs {
     /// Keep the files that this many transactions replaced
     #[arg(long, value_name = "N", default_value_t = crate::store::transaction::DEFAULT_GENERATIONS)]
     pub keep: usize,
+
+    /// Print nothing if there is nothing to do
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Format of the report
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
 }
 
 /// Where the configuration comes from.

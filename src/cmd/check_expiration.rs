@@ -6,9 +6,10 @@ use super::session::{Reading, Session};
 use super::target::{Source, Target};
 use super::{Console, Exit};
 use crate::check::expiry::{self, Thresholds, Urgency};
-use crate::cli::{CheckExpirationArgs, ClusterArgs, OutputFormat};
+use crate::cli::{CheckExpirationArgs, ClusterArgs};
 use crate::config::{Cluster, Host, Origin, Setting, Settings};
-use crate::report::{json, text};
+use crate::report::attention;
+use crate::report::expiration::CertificateExpirationInfo;
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::journal::Direction;
 use crate::tree::permissions::{ExcessAccess, PermissionIssue, overly_permissive};
@@ -76,15 +77,9 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
                 expiry.dateless.join(", ")
             ));
         }
-        console.print(&match (args.output, args.quiet) {
-            (OutputFormat::Text, false) => text::expiration(&expiry),
-            (OutputFormat::Text, true) => text::attention(&expiry, thresholds),
-            (OutputFormat::Json, quiet) => json::expiration(&expiry, quiet.then_some(thresholds))?,
-            (OutputFormat::Yaml, quiet) => {
-                json::expiration_yaml(&expiry, quiet.then_some(thresholds))?
-            }
-        })?;
-        for line in text::verdicts(&expiry, thresholds) {
+        let report = CertificateExpirationInfo::new(&expiry, thresholds, args.quiet);
+        console.show(&report, args.output)?;
+        for line in attention::lines(&expiry, thresholds) {
             console.warn(&line);
         }
     }

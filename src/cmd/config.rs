@@ -5,10 +5,10 @@ use anyhow::Result;
 use super::session::Session;
 use super::target::{Detection, Source};
 use super::{Console, Exit};
-use crate::cli::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
+use crate::cli::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs, OutputFormat};
 use crate::config::cluster::Etcd;
 use crate::config::provenance;
-use crate::report::config as report;
+use crate::report::configuration::Configuration;
 use crate::tree::inventory::Depth;
 
 pub(super) fn run(args: &ConfigCommandArgs, console: &Console) -> Result<Exit> {
@@ -45,11 +45,12 @@ fn show(args: &ConfigShowArgs, console: &Console) -> Result<Exit> {
         console.warn("etcd.external.endpoints: no certificate tells them; a configuration needs at least one");
     }
     let fields = provenance::explain(&resolved.cluster, &layers.layers);
-    console.print(&match args.output {
-        ConfigFormat::Text => report::text(&fields),
-        ConfigFormat::Json => report::json(&fields)?,
-        ConfigFormat::Yaml => report::yaml(&fields)?,
-        ConfigFormat::Kubeadm => resolved.cluster.to_yaml(),
-    })?;
+    let report = Configuration::new(&fields);
+    match args.output {
+        ConfigFormat::Text => console.show(&report, OutputFormat::Text)?,
+        ConfigFormat::Json => console.show(&report, OutputFormat::Json)?,
+        ConfigFormat::Yaml => console.show(&report, OutputFormat::Yaml)?,
+        ConfigFormat::Kubeadm => console.print(&resolved.cluster.to_yaml())?,
+    }
     Ok(Exit::Done)
 }

@@ -1,55 +1,90 @@
 //! What a command says: data on standard output, everything else on standard error, errors with their hints, and a progress
 //! bar on a terminal.
+//!
+//! Handlers print through a [`Console`] only, so that a test, or a run over many trees, can collect what they say.
 
+use std::cell::RefCell;
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::termios::tcgetwinsize;
 use time::OffsetDateTime;
 
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failure, FailureLine};
 use super::interrupts::Interrupts;
+use crate::cli::OutputFormat;
 use crate::execute::Progress;
 use crate::plan::Plan;
+use crate::report::render::{self, Look, Report};
 use crate::store::outcome::TreeState;
 use crate::util::escape::tame;
 
-/// What a command gets from the process it runs in.
-#[derive(Debug)]
+/// Where a run writes to, and the one time that it has.
 pub struct Console {
-    /// The one time of this run, whole seconds.
+    /// The time of this run, whole seconds.
     pub now: OffsetDateTime,
+    output: RefCell<Box<dyn Write>>,
+    messages: RefCell<Box<dyn Write>>,
+    look: Look,
 }
 
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+
 impl Console {
-    /// Returns the environment of a run at `now`.
+    /// Returns the console of a process: its standard streams.
     pub fn new(now: OffsetDateTime) -> Console {
-        Console { now }
+        let stdout = io::stdout();
+        let width = tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
+        let look = match stdout.is_terminal() {
+            true => Look::terminal(width),
+            false => Look::PIPE,
+        };
+        Console {
+            now,
+            output: RefCell::new(Box::new(anstream::stdout())),
+            messages: RefCell::new(Box::new(anstream::stderr())),
+            look,
+        }
     }
 
-    /// Prints an error with its chain on standard error, and returns its exit code.
+    /// Returns a console that writes elsewhere, as to a pipe.
+    pub fn to(now: OffsetDateTime, output: Box<dyn Write>, messages: Box<dyn Write>) -> Console {
+        Console {
+            now,
+            output: RefCell::new(output),
+            messages: RefCell::new(messages),
+            look: Look::PIPE,
+        }
+    }
+
+    /// Prints an error with its hints on standard error, and returns its exit code.
     pub fn report(&self, error: &anyhow::Error) -> Exit {
         let failure = Failure::of(error);
-        let mut lines = failure.lines.iter().peekable();
+        let lines = by_hint(failure.lines);
+        let mut lines = lines.iter().peekable();
         while let Some(line) = lines.next() {
-            self.talk(AnsiColor::Red.on_default().bold(), "error", &line.message);
+            self.message(ERROR, "error", &line.message);
             // Several problems may have the same remedy.
             let is_last = lines.peek().is_none_or(|next| next.hint != line.hint);
             if let (Some(hint), true) = (&line.hint, is_last) {
-                self.talk(AnsiColor::Cyan.on_default().bold(), "hint", hint);
+                self.message(HINT, "hint", hint);
             }
         }
         if let Some(state) = failure.state {
-            self.note(&format!("note: {state}"));
+            self.note(&state.to_string());
         }
         failure.exit
     }
 
     /// Writes a warning to standard error.
     pub(super) fn warn(&self, text: &str) {
-        self.talk(AnsiColor::Yellow.on_default().bold(), "warning", text);
+        self.message(WARNING, "warning", text);
     }
 
     /// Writes the warnings of a plan to standard error.
@@ -59,46 +94,123 @@ impl Console {
         }
     }
 
-    /// Writes a plain line to standard error.
+    /// Writes a remark to standard error.
     pub(super) fn note(&self, text: &str) {
-        let mut stream = anstream::stderr().lock();
-        // There is nobody left to tell if standard error is closed.
-        let _closed = writeln!(stream, "{text}");
+        self.write_message(&format!("note: {}", one_line(text)));
     }
 
-    fn talk(&self, style: Style, label: &str, text: &str) {
-        self.note(&format!("{style}{label}:{style:#} {}", shown(text)));
+    /// Writes a remark to standard error, unless the run is to be quiet.
+    pub(super) fn note_unless(&self, quiet: bool, text: &str) {
+        if !quiet {
+            self.note(text);
+        }
     }
 
-    /// Writes a report to standard output. A reader that has closed the pipe has seen enough.
+    fn message(&self, style: Style, label: &str, text: &str) {
+        self.write_message(&format!("{style}{label}:{style:#} {}", one_line(text)));
+    }
+
+    fn write_message(&self, line: &str) {
+        // A run must not fail because standard error is closed.
+        let _closed = writeln!(self.messages.borrow_mut(), "{line}");
+    }
+
+    /// Writes text to standard output.
     ///
     /// # Errors
-    /// If it could not be written.
+    /// If it could not be written. A reader that has closed the pipe has seen enough: that is no error.
     pub(super) fn print(&self, text: &str) -> Result<()> {
-        match write_out(text) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written.context("writing to standard output"),
+        match self.write_output(text) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(anyhow::Error::new(error).context("writing to standard output"))
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Writes a report to standard output.
+    ///
+    /// # Errors
+    /// As [`Console::print`].
+    pub(super) fn show(&self, report: &impl Report, format: OutputFormat) -> Result<()> {
+        self.print(&self.rendered(report, format)?)
     }
 
     /// Writes the report of a command that has changed the tree.
     ///
     /// # Errors
     /// If it could not be written, which must not look as if the change had failed.
+    pub(super) fn show_done(&self, report: &impl Report, format: OutputFormat) -> Result<()> {
+        let text = self
+            .rendered(report, format)
+            .map_err(|error| error.context(TreeState::Changed))?;
+        self.print_done(&text)
+    }
+
+    /// Writes text about what was changed.
+    ///
+    /// # Errors
+    /// As [`Console::show_done`].
     pub(super) fn print_done(&self, text: &str) -> Result<()> {
-        self.print(text)
-            .context("writing the report")
-            .context(TreeState::Changed)
+        match self.write_output(text) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.note(&TreeState::Changed.to_string());
+                Ok(())
+            }
+            Err(error) => Err(anyhow::Error::new(error)
+                .context("writing the report to standard output")
+                .context(TreeState::Changed)),
+        }
+    }
+
+    fn rendered(&self, report: &impl Report, format: OutputFormat) -> Result<String> {
+        match format {
+            OutputFormat::Text => Ok(report.text(self.look)),
+            OutputFormat::Json => Ok(render::json(report)?),
+            OutputFormat::Yaml => render::yaml(report),
+        }
+    }
+
+    fn write_output(&self, text: &str) -> io::Result<()> {
+        let mut stream = self.output.borrow_mut();
+        stream
+            .write_all(text.as_bytes())
+            .and_then(|()| stream.flush())
     }
 }
 
-/// How many characters are shown of the beginning and of the end of a message that is too long.
-const SHOWN: (usize, usize) = (500, 200);
+impl fmt::Debug for Console {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Console")
+            .field("now", &self.now)
+            .field("look", &self.look)
+            .finish_non_exhaustive()
+    }
+}
 
-/// Returns one line that can neither steer a terminal nor fill the screen, whatever of a file is quoted in it.
-fn shown(text: &str) -> String {
+/// Puts problems with the same remedy next to each other, where the first of them is.
+fn by_hint(lines: Vec<FailureLine>) -> Vec<FailureLine> {
+    let mut sorted: Vec<FailureLine> = Vec::new();
+    for line in lines {
+        let same = sorted
+            .iter()
+            .rposition(|known| line.hint.is_some() && known.hint == line.hint);
+        match same {
+            Some(last) => sorted.insert(last + 1, line),
+            None => sorted.push(line),
+        }
+    }
+    sorted
+}
+
+/// How many characters of the beginning and of the end of a message are printed if it is too long.
+const PRINTED: (usize, usize) = (500, 200);
+
+/// Returns one line that can neither steer a terminal nor fill the screen, whatever text of a file is in it.
+fn one_line(text: &str) -> String {
     let line: Vec<char> = tame(text).chars().collect();
-    let (first, last) = SHOWN;
+    let (first, last) = PRINTED;
     match (line.get(..first), line.len().checked_sub(last)) {
         (Some(beginning), Some(rest)) if rest > first => beginning
             .iter()
@@ -109,22 +221,16 @@ fn shown(text: &str) -> String {
     }
 }
 
-fn write_out(text: &str) -> io::Result<()> {
-    let mut stream = io::stdout().lock();
-    stream
-        .write_all(text.as_bytes())
-        .and_then(|()| stream.flush())
-}
-
-/// A bar on standard error; nothing at all where that is not a terminal.
+/// A progress bar for key generation, on standard error; nothing at all where that is not a terminal.
 pub(super) struct Bar {
     bar: ProgressBar,
     interrupts: Interrupts,
 }
 
 impl Bar {
+    /// Returns a bar that stops the work once a signal asks for it.
     pub(super) fn new(interrupts: Interrupts) -> Bar {
-        let target = if std::io::stderr().is_terminal() {
+        let target = if io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()
         } else {
             ProgressDrawTarget::hidden()
@@ -138,9 +244,16 @@ impl Bar {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+impl Drop for Bar {
+    /// An interrupted run leaves a clean terminal as well.
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 
@@ -152,5 +265,68 @@ impl Progress for Bar {
 
     fn is_interrupted(&self) -> bool {
         self.interrupts.signal().is_some()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn line(message: &str, hint: Option<&str>) -> FailureLine {
+        FailureLine {
+            message: message.to_owned(),
+            hint: hint.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn problems_with_the_same_hint_stand_together() {
+        let lines = vec![
+            line("a", Some("do x")),
+            line("b", None),
+            line("c", Some("do x")),
+            line("d", None),
+        ];
+        let messages: Vec<_> = by_hint(lines)
+            .into_iter()
+            .map(|line| line.message)
+            .collect();
+        assert_eq!(messages, ["a", "c", "b", "d"]);
+    }
+
+    /// A writer that a test looks into.
+    #[derive(Clone, Default)]
+    struct Sink(std::rc::Rc<RefCell<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_console_writes_where_it_is_told_to() {
+        let (output, messages) = (Sink::default(), Sink::default());
+        let streams = (Box::new(output.clone()), Box::new(messages.clone()));
+        let console = Console::to(OffsetDateTime::UNIX_EPOCH, streams.0, streams.1);
+        console.print("data\n").unwrap();
+        console.note("a\u{1b}b");
+        assert_eq!(*output.0.borrow(), b"data\n");
+        assert_eq!(*messages.0.borrow(), b"note: a\\u{1b}b\n");
+    }
+
+    #[test]
+    fn a_long_message_keeps_both_of_its_ends() {
+        let text = format!("begin {} end", "x".repeat(2000));
+        let printed = one_line(&text);
+        assert!(printed.starts_with("begin ") && printed.ends_with(" end"));
+        assert_eq!(printed.chars().count(), 701);
+        assert_eq!(one_line("a\u{1b}[31m"), "a\\u{1b}[31m");
     }
 }

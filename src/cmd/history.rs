@@ -6,9 +6,9 @@ use super::failure::Invalid;
 use super::interrupts::Interrupts;
 use super::session::{Reading, Session};
 use super::{Console, Exit};
-use crate::cli::{HistoryArgs, OutputFormat};
+use crate::cli::HistoryArgs;
 use crate::kubeconfig::{Credentials, Kubeconfig};
-use crate::report::history::{self, Replaced};
+use crate::report::history::{History, KeptGeneration, Replaced};
 use crate::store::generations::{self, Generation, GenerationFile, Generations};
 use crate::store::transaction::Transaction;
 use crate::tree::inventory::Depth;
@@ -47,14 +47,15 @@ pub(super) fn run(args: &HistoryArgs, console: &Console) -> Result<Exit> {
                 .iter()
                 .map(|file| replaced(&places, &generation, file))
                 .collect();
-            (generation, files)
+            KeptGeneration::new(&generation, files)
         })
         .collect();
-    console.print(&match args.output {
-        OutputFormat::Text => history::text(&generations),
-        OutputFormat::Json => history::json(&generations)?,
-        OutputFormat::Yaml => history::yaml(&generations)?,
-    })?;
+    let report = History {
+        generations,
+        with_files: args.name.is_some(),
+        wide: args.wide,
+    };
+    console.show(&report, args.output)?;
     Ok(Exit::Done)
 }
 

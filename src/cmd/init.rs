@@ -4,10 +4,10 @@ use anyhow::Result;
 
 use super::session::{Outcome, Session};
 use super::target::{Detection, Source};
-use super::{Console, Exit};
+use super::{Console, Exit, report_changes};
 use crate::cli::{ClusterArgs, InitArgs};
 use crate::plan::{Plan, init};
-use crate::report::text;
+use crate::report::changes::Changes;
 use crate::tree::inventory::Depth;
 
 pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
@@ -48,25 +48,19 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
     let layout = target.layout.clone();
     match run.commit(plan)? {
         Outcome::Nothing(plan) => {
-            console.print(&match args.write.dry_run {
-                true => text::dry_run(&plan, &[], &layout),
-                false => text::nothing_to_make(&plan, &layout, false),
-            })?;
+            let changes = Changes::nothing("init", &plan, args.write.dry_run, &layout);
+            report_changes(&changes, &args.write, console)?;
             Ok(exit(&plan))
         }
         Outcome::DryRun(dry) => {
-            console.print(&text::dry_run(&dry.plan, &dry.restricted, &layout))?;
+            let changes = Changes::planned("init", &dry.plan, &dry.restricted, &layout);
+            report_changes(&changes, &args.write, console)?;
             Ok(exit(&dry.plan))
         }
         Outcome::Done(done) => {
-            let plan = &done.plan;
-            let mut report = match plan.makes_nothing() {
-                true => text::nothing_to_make(plan, &layout, plan.record.is_some()),
-                false => text::init(plan, &done.issued, &layout),
-            };
-            report.push_str(&text::restricted(&done.committed.restricted));
-            console.print_done(&report)?;
-            Ok(exit(plan))
+            let changes = Changes::done("init", &done.plan, &done.committed, &layout);
+            report_changes(&changes, &args.write, console)?;
+            Ok(exit(&done.plan))
         }
     }
 }

@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::session::{Reading, Session};
 use super::{Console, Exit};
-use crate::cli::{LedgerArgs, OutputFormat};
-use crate::report::history;
+use crate::cli::LedgerArgs;
+use crate::report::history::Ledger;
 use crate::store::ledger;
 use crate::tree::inventory::Depth;
 
@@ -16,10 +16,10 @@ pub(super) fn run(args: &LedgerArgs, console: &Console) -> Result<Exit> {
         console.note(&format!("a commit of `pki {command}` is pending"));
     }
     let entries: Vec<_> = ledger::entries(&places, &tree)?.collect::<Result<_, _>>()?;
-    console.print(&match args.output {
-        OutputFormat::Text => history::ledger_text(&entries),
-        OutputFormat::Json => history::ledger_json(&entries)?,
-        OutputFormat::Yaml => history::ledger_yaml(&entries)?,
-    })?;
+    let report = Ledger {
+        entries,
+        wide: args.wide,
+    };
+    console.show(&report, args.output)?;
     Ok(Exit::Done)
 }

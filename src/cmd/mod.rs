@@ -25,9 +25,10 @@ use time::Duration;
 
 use self::failure::Invalid;
 use crate::check::expiry::{self, Thresholds};
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, WriteArgs};
 use crate::config::Cluster;
-use crate::report::text;
+use crate::report::attention;
+use crate::report::changes::Changes;
 use crate::store::outcome::TreeState;
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::layout::Layout;
@@ -41,9 +42,9 @@ pub use exit::Exit;
 /// # Errors
 /// Whatever went wrong, for [`Console::report`].
 pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
-    // Certificates express 1950 to 9999; whoever is near either end has no working clock.
+    // Certificates express 1950 to 9999; a time near either end means that the clock is wrong.
     if !(1971..9999).contains(&console.now.year()) {
-        let what = format!("the clock says {}: is it right?", console.now.date());
+        let what = format!("the clock says {}: set the clock", console.now.date());
         return Err(anyhow::Error::new(Invalid::new(what)).context(TreeState::Unchanged));
     }
     // A core dump would hold the keys, and so would the memory that another process reads.
@@ -66,6 +67,20 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
     }
 }
 
+/// Prints what a command changes or has changed; nothing if it is to be quiet and nothing was to be done.
+///
+/// # Errors
+/// If it could not be printed; where something was changed, the error says so.
+fn report_changes(changes: &Changes, args: &WriteArgs, console: &Console) -> Result<()> {
+    if args.quiet && changes.is_empty() {
+        return Ok(());
+    }
+    match changes.dry_run || changes.makes_nothing() {
+        true => console.show(changes, args.output),
+        false => console.show_done(changes, args.output),
+    }
+}
+
 /// Reads a tree again after a commit.
 ///
 /// # Errors
@@ -85,7 +100,7 @@ fn verdict(inventory: &Inventory, declared: Option<&Cluster>, console: &Console)
     };
     let rows = expiry::rows(declared, inventory);
     let expiry = expiry::check(&rows, inventory, console.now);
-    for line in text::verdicts(&expiry, thresholds) {
+    for line in attention::lines(&expiry, thresholds) {
         console.warn(&line);
     }
     expiry.urgency(thresholds).into()

@@ -6,13 +6,13 @@ use clap::error::ErrorKind;
 
 use super::session::{Outcome, Run, Session};
 use super::target::{Detection, Source};
-use super::{Console, Exit, read_again, verdict};
+use super::{Console, Exit, read_again, report_changes, verdict};
 use crate::catalog::{self, Row};
 use crate::cli::{ALL, Cli, ClusterArgs, RenewArgs};
 use crate::config::Cluster;
 use crate::plan::Plan;
 use crate::plan::renew::{self, Request, Selection};
-use crate::report::text;
+use crate::report::changes::Changes;
 use crate::tree::inventory::{Depth, Inventory};
 
 pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
@@ -28,7 +28,7 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
     };
     let mut run = session.begin(&command(args), &args.write, &depth)?;
     run.target.require_record(console)?;
-    let declared = declared(&run, console)?;
+    let declared = declared(&run, args.write.quiet, console)?;
     let request = Request {
         selection: selection.clone(),
         declared: declared.as_ref(),
@@ -45,10 +45,10 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
 }
 
 /// Returns the declared configuration; none if each certificate is reissued with what the old one says.
-fn declared(run: &Run<'_>, console: &Console) -> Result<Option<Cluster>> {
+fn declared(run: &Run<'_>, quiet: bool, console: &Console) -> Result<Option<Cluster>> {
     let source = run.target.source();
     if source == Source::Nothing {
-        console.note("no configuration is recorded or given: each certificate is reissued with what the old one says");
+        console.note_unless(quiet, "no configuration is recorded or given: each certificate is reissued with what the old one says");
         return Ok(None);
     }
     // Said even if the values are refused: a misspelt field may be the cause.
@@ -75,19 +75,18 @@ fn finish(
     let layout = run.target.layout.clone();
     match run.commit(plan)? {
         Outcome::Nothing(plan) => {
-            console.print(&match args.write.dry_run {
-                true => text::dry_run(&plan, &[], &layout),
-                false => text::nothing_renewed(&plan, &layout),
-            })?;
+            let changes = Changes::nothing("renew", &plan, args.write.dry_run, &layout);
+            report_changes(&changes, &args.write, console)?;
             Ok(exit(&plan, &read_again(&layout)?, declared, console))
         }
         Outcome::DryRun(dry) => {
-            console.print(&text::dry_run(&dry.plan, &dry.restricted, &layout))?;
+            let changes = Changes::planned("renew", &dry.plan, &dry.restricted, &layout);
+            report_changes(&changes, &args.write, console)?;
             Ok(exit(&dry.plan, &dry.after, declared, console))
         }
         Outcome::Done(done) => {
-            let report = text::renew(&done.plan, &done.issued, &done.committed, &layout);
-            console.print_done(&report)?;
+            let changes = Changes::done("renew", &done.plan, &done.committed, &layout);
+            report_changes(&changes, &args.write, console)?;
             Ok(exit(&done.plan, &read_again(&layout)?, declared, console))
         }
     }

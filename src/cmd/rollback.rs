@@ -5,11 +5,11 @@ use zeroize::Zeroizing;
 
 use super::failure::Invalid;
 use super::session::{Outcome, Reading, Run, Session};
-use super::{Console, Exit, read_again, verdict};
+use super::{Console, Exit, read_again, report_changes, verdict};
 use crate::cli::RollbackArgs;
 use crate::plan::rollback::{self, Request};
 use crate::plan::{Plan, Refusal};
-use crate::report::text;
+use crate::report::changes::Changes;
 use crate::store::generations::cursor::{self, Step};
 use crate::store::generations::{self, Change, Generation, Generations};
 use crate::tree::inventory::{Depth, Inventory};
@@ -56,23 +56,23 @@ fn finish(
     let layout = run.target.layout.clone();
     match run.commit(plan)? {
         Outcome::Nothing(plan) => {
-            console.print(&match args.write.dry_run {
-                true => text::dry_run(&plan, &[], &layout),
-                false => text::nothing_to_put_back(name, &layout),
-            })?;
+            let changes = Changes::nothing("rollback", &plan, args.write.dry_run, &layout);
+            report_changes(&changes.restoring(name, &[]), &args.write, console)?;
             Ok(Exit::Done)
         }
         Outcome::DryRun(dry) => {
-            console.print(&text::dry_run(&dry.plan, &dry.restricted, &layout))?;
+            let changes = Changes::planned("rollback", &dry.plan, &dry.restricted, &layout);
+            report_changes(&changes.restoring(name, &[]), &args.write, console)?;
             Ok(verdict(&dry.after, None, console))
         }
         Outcome::Done(done) => {
-            let mut report = text::rollback(name, &done.plan, &done.committed, &layout);
-            if done.committed.generation.is_some() && *change != (Change::Rollback { to: None }) {
-                report
-                    .push_str("`pki rollback` steps further back, `pki rollback --redo` forward\n");
-            }
-            console.print_done(&report)?;
+            let has_steps = *change != (Change::Rollback { to: None });
+            let next: &[&str] = match done.committed.generation.is_some() && has_steps {
+                true => &["pki rollback", "pki rollback --redo"],
+                false => &[],
+            };
+            let changes = Changes::done("rollback", &done.plan, &done.committed, &layout);
+            report_changes(&changes.restoring(name, next), &args.write, console)?;
             Ok(verdict(&read_again(&layout)?, None, console))
         }
     }

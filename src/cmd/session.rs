@@ -78,7 +78,6 @@ pub(super) struct DryRun {
 /// A plan that was carried out.
 pub(super) struct Done {
     pub(super) plan: Plan,
-    pub(super) issued: Issued,
     pub(super) committed: Committed,
 }
 
@@ -232,7 +231,7 @@ impl Run<'_> {
         };
         transaction.announce();
         let issued = self.issue(&plan)?;
-        let (issued, committed) = self.write(transaction, &plan, issued)?;
+        let committed = self.write(transaction, &plan, issued)?;
         for generation in &committed.dropped {
             self.console.note(&format!(
                 "removed generation {generation}: {} are kept",
@@ -242,11 +241,7 @@ impl Run<'_> {
         for warning in &committed.warnings {
             self.console.warn(warning);
         }
-        Ok(Outcome::Done(Box::new(Done {
-            plan,
-            issued,
-            committed,
-        })))
+        Ok(Outcome::Done(Box::new(Done { plan, committed })))
     }
 
     /// Carries a plan out in memory, with keys that take no time, to see what the tree would be.
@@ -292,7 +287,7 @@ impl Run<'_> {
         mut transaction: Transaction,
         plan: &Plan,
         mut issued: Issued,
-    ) -> Result<(Issued, Committed)> {
+    ) -> Result<Committed> {
         let ledger =
             issued.ledger_entries(&self.reading.inventory, &self.command, self.console.now);
         for file in issued.rows.iter_mut().flat_map(|row| &mut row.files) {
@@ -307,8 +302,7 @@ impl Run<'_> {
             transaction.append_to_ledger(&ledger)?;
         }
         transaction.keep_generations(self.keep);
-        let committed = transaction.commit(&|| self.interrupts.signal())?;
-        Ok((issued, committed))
+        Ok(transaction.commit(&|| self.interrupts.signal())?)
     }
 }
 

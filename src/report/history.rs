@@ -1,10 +1,36 @@
-//! Formats the kept generations and the ledger.
+//! The kept generations, and the ledger.
 
 use serde::Serialize;
 
-use super::text::table;
 use crate::store::generations::Generation;
 use crate::store::ledger::Entry;
+
+/// The kept generations, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct History {
+    /// The generations.
+    pub generations: Vec<KeptGeneration>,
+    /// Whether the text lists the files of each.
+    #[serde(skip)]
+    pub with_files: bool,
+    /// Whether the text has whole serial numbers.
+    #[serde(skip)]
+    pub wide: bool,
+}
+
+/// What one transaction replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeptGeneration {
+    /// Its name, for `pki rollback`.
+    pub name: String,
+    /// When the files were replaced, RFC 3339.
+    pub time: String,
+    /// The command that replaced them.
+    pub command: String,
+    /// The files.
+    pub files: Vec<Replaced>,
+}
 
 /// A file that a transaction replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -17,111 +43,25 @@ pub struct Replaced {
     pub serial: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Listed<'a> {
-    name: &'a str,
-    time: &'a str,
-    command: &'a str,
-    files: &'a [Replaced],
+/// Every certificate that was issued here, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Ledger {
+    /// The lines.
+    pub entries: Vec<Entry>,
+    /// Whether the text has whole serial numbers.
+    #[serde(skip)]
+    pub wide: bool,
 }
 
-/// Returns the generations for people, oldest first.
-pub fn text(generations: &[(Generation, Vec<Replaced>)]) -> String {
-    if generations.is_empty() {
-        return "no generation is kept\n".to_owned();
-    }
-    let mut text = String::new();
-    for (generation, files) in generations {
-        text.push_str(&format!(
-            "{}  before `pki {}`\n",
-            generation.name, generation.command
-        ));
-        let rows: Vec<_> = files
-            .iter()
-            .map(|file| {
-                let old = match (&file.serial, file.existed) {
-                    (Some(serial), _) => format!("serial {serial}"),
-                    (None, true) => String::new(),
-                    (None, false) => "there was none".to_owned(),
-                };
-                vec![String::new(), file.file.clone(), old]
-            })
-            .collect();
-        text.push_str(&table(&rows));
-    }
-    text
-}
-
-/// Returns the generations as JSON.
-///
-/// # Errors
-/// None that is known: serializing plain data cannot fail.
-pub fn json(generations: &[(Generation, Vec<Replaced>)]) -> serde_json::Result<String> {
-    Ok(serde_json::to_string_pretty(&listed(generations))? + "\n")
-}
-
-/// Returns the generations as YAML.
-///
-/// # Errors
-/// None that is known: serializing plain data cannot fail.
-pub fn yaml(generations: &[(Generation, Vec<Replaced>)]) -> anyhow::Result<String> {
-    Ok(serde_saphyr::to_string(&listed(generations))?)
-}
-
-fn listed(generations: &[(Generation, Vec<Replaced>)]) -> Vec<Listed<'_>> {
-    generations
-        .iter()
-        .map(|(generation, files)| Listed {
-            name: &generation.name,
-            time: &generation.time,
-            command: &generation.command,
+impl KeptGeneration {
+    /// Takes a generation and what its files hold.
+    pub fn new(generation: &Generation, files: Vec<Replaced>) -> KeptGeneration {
+        KeptGeneration {
+            name: generation.name.clone(),
+            time: generation.time.clone(),
+            command: generation.command.clone(),
             files,
-        })
-        .collect()
-}
-
-/// Returns the ledger for people, oldest first.
-pub fn ledger_text(entries: &[Entry]) -> String {
-    if entries.is_empty() {
-        return "nothing was issued here\n".to_owned();
+        }
     }
-    let mut rows = vec![
-        [
-            "ISSUED",
-            "NAME",
-            "SERIAL",
-            "NOT AFTER",
-            "REPLACES",
-            "COMMAND",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
-    ];
-    rows.extend(entries.iter().map(|entry| {
-        vec![
-            entry.time.clone(),
-            entry.name.clone(),
-            entry.serial.clone(),
-            entry.not_after.clone(),
-            entry.replaces.clone().unwrap_or_default(),
-            entry.command.clone(),
-        ]
-    }));
-    table(&rows)
-}
-
-/// Returns the ledger as JSON.
-///
-/// # Errors
-/// None that is known: serializing plain data cannot fail.
-pub fn ledger_json(entries: &[Entry]) -> serde_json::Result<String> {
-    Ok(serde_json::to_string_pretty(entries)? + "\n")
-}
-
-/// Returns the ledger as YAML.
-///
-/// # Errors
-/// None that is known: serializing plain data cannot fail.
-pub fn ledger_yaml(entries: &[Entry]) -> anyhow::Result<String> {
-    Ok(serde_saphyr::to_string(&entries)?)
 }

@@ -1,7 +1,11 @@
-//! Formats what the rest computes, as strings. Nothing here reads, decides or prints.
+//! What commands report: plain data, made from what the rest computes. Nothing here reads, decides or prints.
+//!
+//! Each report is one type. Its fields are the JSON and YAML, see `render`; its text is in `render::text`.
 
-pub mod config;
+pub mod attention;
+pub mod changes;
+pub mod configuration;
+pub mod expiration;
 pub mod history;
-pub mod json;
-pub mod residual;
-pub mod text;
+pub mod render;
+pub mod time;

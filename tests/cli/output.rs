@@ -293,7 +293,7 @@ fn data_and_talk_do_not_mix() {
     }
     // Without configuration the renewal has something to say about itself, and still reports on standard output only.
     tree.pki(&["renew", "apiserver", "--now", "2027-01-10T00:00:00Z"])
-        .prints("\napiserver ")
+        .marks('~', &["apiserver"])
         .says("no configuration is recorded");
 }
 
@@ -303,7 +303,7 @@ fn renewing_what_is_not_there_is_not_called_nothing_due() {
     let run = tree
         .pki(&["renew", "all"])
         .exits(5)
-        .prints("not renewed: apiserver: there is none")
+        .skips("apiserver", "there is none")
         .does_not_say("nothing is due");
     assert!(tree.snapshot().is_empty(), "{run}");
 }
@@ -332,9 +332,9 @@ fn the_old_expiry_is_shown_even_if_it_is_the_new_one() {
     let line = run
         .stdout
         .lines()
-        .find(|line| line.starts_with("apiserver "))
+        .find(|line| line.starts_with("~ apiserver "))
         .unwrap();
-    assert_eq!(line.matches("2026-04-11T00:00:00Z").count(), 2, "{run}");
+    assert_eq!(line.matches("2026-04-11 00:00").count(), 2, "{run}");
 }
 
 #[test]

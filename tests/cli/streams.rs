@@ -36,7 +36,7 @@ fn assert_whole(tree: &TestTree, after: &Run) {
             // A file that got the number of a closed stream would hold it.
             let text = std::fs::read(tree.root().join(path)).unwrap();
             assert!(
-                !String::from_utf8_lossy(&text).contains("RENEWED"),
+                !String::from_utf8_lossy(&text).contains("certificates in "),
                 "the report is in {name}"
             );
         }
@@ -67,7 +67,7 @@ fn a_full_standard_output_is_an_error_that_says_what_became_of_the_tree() {
 }
 
 #[test]
-fn a_broken_pipe_is_no_success_and_no_panic() {
+fn a_closed_pipe_changes_no_exit_code() {
     for arguments in [
         &["check-expiration"][..],
         &["renew", "all"],
@@ -86,7 +86,7 @@ fn a_broken_pipe_is_no_success_and_no_panic() {
         }
         .unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {stderr}");
         assert!(!stderr.contains("panicked"), "{arguments:?}: {stderr}");
     }
 }

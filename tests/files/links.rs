@@ -109,7 +109,7 @@ fn check_renewal(what: &str, replace: Replace, name: &str, row: &str) -> Result<
     if renewal.code != Some(5) {
         return problem("want exit code 5, and the others renewed");
     }
-    if !renewal.stdout.contains(&format!("not renewed: {row}: ")) {
+    if renewal.reason_for_skipping(row).is_none() {
         return problem("it is not named");
     }
     if renewal.files_changed().into_iter().collect::<BTreeSet<_>>() != others.into_iter().collect()

@@ -173,6 +173,58 @@ impl Run {
         self.changed_files(&files)
     }
 
+    /// The report marks these rows with `+`, `~`, `=` or `!`, and no others.
+    #[track_caller]
+    pub(crate) fn marks(self, mark: char, rows: &[&str]) -> Run {
+        assert_eq!(self.marked(mark), rows, "marked with {mark}: {self}");
+        self
+    }
+
+    /// The report says that a row is skipped, for a reason that begins so.
+    #[track_caller]
+    pub(crate) fn skips(self, row: &str, reason: &str) -> Run {
+        let found = self.reason_for_skipping(row);
+        assert!(
+            found.is_some_and(|found| found.starts_with(reason)),
+            "{row} should be skipped because {reason:?}: {self}"
+        );
+        self
+    }
+
+    /// Returns the rows that the report marks with `+`, `~`, `=` or `!`.
+    pub(crate) fn marked(&self, mark: char) -> Vec<&str> {
+        self.stdout
+            .lines()
+            .filter_map(|line| line.strip_prefix(mark)?.strip_prefix(' '))
+            .filter_map(|line| line.split(' ').next())
+            .collect()
+    }
+
+    /// Returns why the report says that a row is skipped.
+    pub(crate) fn reason_for_skipping(&self, row: &str) -> Option<&str> {
+        let skipped = self.stdout.lines().skip_while(|line| *line != "skipped:");
+        skipped
+            .skip(1)
+            .map_while(|line| line.strip_prefix("    ")?.split_once(": "))
+            .find(|(names, _)| names.split(", ").any(|name| name == row))
+            .map(|(_, reason)| reason)
+    }
+
+    /// Returns the facts that the report lists of a row below its table.
+    pub(crate) fn facts(&self, row: &str) -> Vec<&str> {
+        let mut is_about_row = false;
+        let mut facts = Vec::new();
+        for line in self.stdout.lines() {
+            if let Some(fact) = line.strip_prefix("        ") {
+                facts.extend(is_about_row.then_some(fact));
+            } else {
+                let names = line.strip_prefix("    ").unwrap_or_default();
+                is_about_row = names.split(", ").any(|name| name == row);
+            }
+        }
+        facts
+    }
+
     /// Returns the paths of the files that changed, below `etc/kubernetes`, without those in `.pki`, sorted.
     #[track_caller]
     pub(crate) fn files_changed(&self) -> Vec<String> {

@@ -1,0 +1,457 @@
+//! What a command that writes changes, or would change: the same report for a dry run and for the run itself.
+
+use serde::Serialize;
+
+use super::time::Time;
+use crate::catalog::components::{Component, has_copies, to_restart};
+use crate::catalog::{ADMIN_CONF, Row, SUPER_ADMIN_CONF, Sharing};
+use crate::check::Change;
+use crate::plan::{Action, Make, Plan, Step};
+use crate::store::outcome::{Committed, Restricted};
+use crate::tree::layout::{self, Layout, TreePath};
+
+/// What a command changes.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Changes {
+    /// `init`, `renew` or `rollback`.
+    pub command: &'static str,
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// The directory of the certificates.
+    pub cert_dir: String,
+    /// The directory of the kubeconfigs.
+    pub kubeconfig_dir: String,
+    /// Every row that the command looked at.
+    pub rows: Vec<RowChange>,
+    /// How many rows there are of each kind.
+    pub summary: Summary,
+    /// Replaced files that fewer users can read or write than before.
+    pub permissions: Vec<PermissionChange>,
+    /// Whether the configuration is recorded.
+    pub records_configuration: bool,
+    /// The components to restart, in this order and one at a time.
+    pub restart: Vec<ComponentRestart>,
+    /// The kubeconfigs whose copies elsewhere have to be replaced.
+    pub replace_copies: Vec<&'static str>,
+    /// The generation whose files came back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restored_generation: Option<String>,
+    /// The generation that keeps the old files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_generation: Option<String>,
+    /// Generations that were removed because newer ones take their place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dropped_generations: Vec<String>,
+    /// Commands that may come next: for a new tree, once the API server is up; after a rollback, further back or forward.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<String>,
+}
+
+/// What happens to one row.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RowChange {
+    /// Its name.
+    pub name: &'static str,
+    /// What happens to it.
+    pub action: RowAction,
+    /// Why it is skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When the old certificate expires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_expiration_date: Option<Time>,
+    /// When the new certificate expires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiration_date: Option<Time>,
+    /// The algorithm of a new key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_key: Option<String>,
+    /// The serial number of a certificate that comes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// What else changes.
+    pub changes: Vec<FieldChange>,
+    /// What a new row consists of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contents: Option<NewContents>,
+    /// Whether all control-plane nodes have the same one.
+    #[serde(skip)]
+    pub is_shared: bool,
+}
+
+/// What happens to a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RowAction {
+    /// It is made; there was nothing.
+    Create,
+    /// It is replaced by a new one.
+    Renew,
+    /// An old one comes back.
+    Restore,
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It is left out although it was asked for.
+    Skip,
+}
+
+/// A field that changes, other than dates and key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldChange {
+    /// The field.
+    pub field: &'static str,
+    /// What it was.
+    pub from: String,
+    /// What it becomes.
+    pub to: String,
+    /// Whether it follows from a difference between the old certificate and the configuration.
+    pub drift: bool,
+}
+
+/// What a new row consists of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct NewContents {
+    /// Its files, with the mode of each.
+    pub files: Vec<NewFile>,
+    /// The subject of its certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The CA that signs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<&'static str>,
+    /// Its extended key usages.
+    pub usages: Vec<String>,
+    /// Its subject alternative names.
+    pub sans: Vec<String>,
+    /// The server that a kubeconfig points at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+}
+
+/// A file of a new row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NewFile {
+    /// Its path.
+    pub path: String,
+    /// Its mode, in octal.
+    pub mode: String,
+}
+
+/// A replaced file whose mode changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PermissionChange {
+    /// The file, below the directory that it belongs to.
+    pub file: String,
+    /// Its old mode, in octal.
+    pub from: String,
+    /// Its new mode, in octal.
+    pub to: String,
+}
+
+/// A component to restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ComponentRestart {
+    /// Its name.
+    pub component: &'static str,
+    /// The command that restarts it.
+    pub command: String,
+}
+
+/// How many rows there are of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Rows that are made.
+    pub created: usize,
+    /// Rows that are renewed.
+    pub renewed: usize,
+    /// Rows that come back.
+    pub restored: usize,
+    /// Rows that stay as they are.
+    pub kept: usize,
+    /// Rows that are left out.
+    pub skipped: usize,
+}
+
+impl Changes {
+    /// Returns what `plan` would change, for a dry run.
+    pub fn planned(
+        command: &'static str,
+        plan: &Plan,
+        permissions: &[Restricted],
+        layout: &Layout,
+    ) -> Changes {
+        Changes {
+            dry_run: true,
+            permissions: permissions.iter().map(PermissionChange::new).collect(),
+            ..Changes::of(command, plan, layout)
+        }
+    }
+
+    /// Returns what a plan had to change, where that was nothing.
+    pub fn nothing(command: &'static str, plan: &Plan, dry_run: bool, layout: &Layout) -> Changes {
+        Changes {
+            dry_run,
+            ..Changes::of(command, plan, layout)
+        }
+    }
+
+    /// Returns what was changed.
+    pub fn done(
+        command: &'static str,
+        plan: &Plan,
+        committed: &Committed,
+        layout: &Layout,
+    ) -> Changes {
+        Changes {
+            permissions: committed
+                .restricted
+                .iter()
+                .map(PermissionChange::new)
+                .collect(),
+            kept_generation: committed.generation.clone(),
+            dropped_generations: committed.dropped.clone(),
+            ..Changes::of(command, plan, layout)
+        }
+    }
+
+    /// Adds the generation whose files come back, and the commands that step on from there.
+    pub fn restoring(self, generation: &str, next: &[&str]) -> Changes {
+        Changes {
+            restored_generation: Some(generation.to_owned()),
+            next: next.iter().map(|command| (*command).to_owned()).collect(),
+            ..self
+        }
+    }
+
+    /// Returns whether nothing is written but perhaps the configuration.
+    pub fn makes_nothing(&self) -> bool {
+        self.changed().next().is_none()
+    }
+
+    /// Returns whether there was nothing to do and nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.makes_nothing() && !self.records_configuration && self.summary.skipped == 0
+    }
+
+    /// Returns the rows that are made, renewed or restored.
+    pub fn changed(&self) -> impl Iterator<Item = &RowChange> {
+        self.rows.iter().filter(|row| row.is_change())
+    }
+
+    fn of(command: &'static str, plan: &Plan, layout: &Layout) -> Changes {
+        let rows: Vec<_> = plan
+            .steps
+            .iter()
+            .map(|step| RowChange::new(step, layout))
+            .collect();
+        let changed: Vec<&'static Row> = plan
+            .steps
+            .iter()
+            .zip(&rows)
+            .filter(|(_, row)| row.is_change())
+            .map(|(step, _)| step.row)
+            .collect();
+        // What has just been made was not running yet.
+        let replaced: Vec<_> = plan
+            .steps
+            .iter()
+            .zip(&rows)
+            .filter(|(_, row)| matches!(row.action, RowAction::Renew | RowAction::Restore))
+            .map(|(step, _)| step.row)
+            .collect();
+        Changes {
+            command,
+            dry_run: false,
+            cert_dir: layout.certificates.display().to_string(),
+            kubeconfig_dir: layout.kubeconfigs.display().to_string(),
+            summary: Summary::of(&rows),
+            permissions: Vec::new(),
+            records_configuration: plan.record.is_some(),
+            restart: restarts(&replaced),
+            replace_copies: replaced
+                .iter()
+                .filter(|row| has_copies(row))
+                .map(|row| row.name)
+                .collect(),
+            restored_generation: None,
+            kept_generation: None,
+            dropped_generations: Vec::new(),
+            next: next(&rows, &changed, layout),
+            rows,
+        }
+    }
+}
+
+/// Returns what gives the identities of a new cluster their rights: a joined control plane, or one that has run, has them.
+fn next(rows: &[RowChange], changed: &[&'static Row], layout: &Layout) -> Vec<String> {
+    let is_new = changed.contains(&&ADMIN_CONF)
+        && changed.contains(&&SUPER_ADMIN_CONF)
+        && rows
+            .iter()
+            .all(|row| row.action == RowAction::Create || row.is_shared);
+    let admin = layout.kubeconfigs.join("super-admin.conf");
+    let command = format!(
+        "pki template rbac | kubectl --kubeconfig {} apply -f -",
+        admin.display()
+    );
+    is_new.then_some(command).into_iter().collect()
+}
+
+fn restarts(rows: &[&'static Row]) -> Vec<ComponentRestart> {
+    to_restart(rows.iter().copied())
+        .into_iter()
+        .filter_map(|component: Component| {
+            Some(ComponentRestart {
+                component: component.name(),
+                command: component.restart()?,
+            })
+        })
+        .collect()
+}
+
+/// The fields of a plan's changes that have a place of their own in a report.
+mod field {
+    pub(super) const KEY: &str = "key";
+    pub(super) const NOT_BEFORE: &str = "not before";
+    pub(super) const NOT_AFTER: &str = "not after";
+    pub(super) const SERIAL: &str = "serial";
+}
+
+impl RowChange {
+    /// Returns whether it is a CA, which names nobody that it serves.
+    pub(super) fn is_ca(&self) -> bool {
+        crate::catalog::find(self.name).is_some_and(Row::is_ca)
+    }
+
+    /// Returns whether the row is made, renewed or restored.
+    pub fn is_change(&self) -> bool {
+        !matches!(self.action, RowAction::Keep | RowAction::Skip)
+    }
+
+    fn new(step: &Step, layout: &Layout) -> RowChange {
+        let mut row = RowChange {
+            name: step.row.name,
+            is_shared: step.row.sharing == Sharing::Cluster,
+            ..RowChange::default()
+        };
+        match &step.action {
+            Action::Keep => {}
+            Action::Skip { reason, .. } => {
+                row.action = RowAction::Skip;
+                row.reason = Some(reason.clone());
+            }
+            Action::Make { make, changes } => {
+                row.make(step.row, make, changes, layout);
+            }
+        }
+        row
+    }
+
+    fn make(&mut self, row: &Row, make: &Make, changes: &[Change], layout: &Layout) {
+        let find = |field| {
+            changes
+                .iter()
+                .find(|change: &&Change| change.field == field)
+        };
+        self.action = match make {
+            Make::Restore { .. } => RowAction::Restore,
+            _ if changes.is_empty() => RowAction::Create,
+            _ => RowAction::Renew,
+        };
+        let dates = find(field::NOT_AFTER);
+        self.old_expiration_date = dates.and_then(|change| Time::parse(&change.from));
+        self.expiration_date = make
+            .validity()
+            .map(|validity| Time::from(validity.not_after))
+            .or_else(|| dates.and_then(|change| Time::parse(&change.to)));
+        self.new_key = make.new_key().map(|algorithm| algorithm.to_string());
+        self.serial = find(field::SERIAL).map(|change| change.to.clone());
+        let own = [
+            field::KEY,
+            field::NOT_BEFORE,
+            field::NOT_AFTER,
+            field::SERIAL,
+        ];
+        self.changes = changes
+            .iter()
+            .filter(|change| !own.contains(&change.field))
+            .map(FieldChange::new)
+            .collect();
+        self.contents =
+            (self.action == RowAction::Create).then(|| NewContents::new(row, make, layout));
+    }
+}
+
+impl FieldChange {
+    fn new(change: &Change) -> FieldChange {
+        FieldChange {
+            field: change.field,
+            from: change.from.clone(),
+            to: change.to.clone(),
+            drift: change.drift,
+        }
+    }
+}
+
+impl NewContents {
+    fn new(row: &Row, make: &Make, layout: &Layout) -> NewContents {
+        let is_made = |file: &TreePath| {
+            !(matches!(make, Make::ServiceAccountPublic) && file.file_name().ends_with(".key"))
+        };
+        let files = layout::files(row)
+            .into_iter()
+            .filter(|(file, _)| is_made(file))
+            .map(|(file, access)| NewFile {
+                path: layout.path(&file).display().to_string(),
+                mode: octal(access.mode()),
+            })
+            .collect();
+        let mut contents = NewContents {
+            files,
+            ..NewContents::default()
+        };
+        if let Make::Ca { common_name, .. } = make {
+            contents.subject = Some(format!("CN={common_name}"));
+        }
+        if let Some(leaf) = make.leaf() {
+            contents.subject = Some(leaf.contents.subject_text());
+            contents.ca = Some(leaf.signer.name);
+            contents.usages = leaf.contents.usage_names();
+            contents.sans = leaf.contents.san_texts();
+        }
+        if let Make::NewKubeconfig { server, .. } = make {
+            contents.server = Some(server.clone());
+        }
+        contents
+    }
+}
+
+impl PermissionChange {
+    fn new(restricted: &Restricted) -> PermissionChange {
+        PermissionChange {
+            file: restricted.file.to_string(),
+            from: octal(restricted.from),
+            to: octal(restricted.to),
+        }
+    }
+}
+
+fn octal(mode: u32) -> String {
+    format!("{:04o}", mode & 0o7777)
+}
+
+impl Summary {
+    pub(super) fn of(rows: &[RowChange]) -> Summary {
+        let count = |action| rows.iter().filter(|row| row.action == action).count();
+        Summary {
+            created: count(RowAction::Create),
+            renewed: count(RowAction::Renew),
+            restored: count(RowAction::Restore),
+            kept: count(RowAction::Keep),
+            skipped: count(RowAction::Skip),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! kubeadm's `CertificateExpirationInfo` (`output.kubeadm.k8s.io/v1alpha3`, kubeadm `apis/output/v1alpha3/types.go`).
+//!
+//! The keys are an interface: scripts written for kubeadm read them. `error` is ours, and only there when a file is broken.
+
+use serde::Serialize;
+use time::Duration;
+
+use super::time::Time;
+use crate::check::expiry::{Expiry, Item, State, Thresholds, Urgency};
+
+/// When everything in a tree expires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateExpirationInfo {
+    kind: &'static str,
+    api_version: &'static str,
+    /// The leaves and kubeconfigs.
+    pub certificates: Vec<CertificateExpiration>,
+    /// The CAs.
+    pub certificate_authorities: Vec<CertificateExpiration>,
+    /// Whether only what needs attention is listed, as one table.
+    #[serde(skip)]
+    pub attention_only: bool,
+}
+
+/// When one of them expires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateExpiration {
+    /// The row's name.
+    pub name: &'static str,
+    /// Null when there is none.
+    pub expiration_date: Option<Time>,
+    /// Seconds, although kubeadm's key does not say so.
+    #[serde(serialize_with = "seconds")]
+    pub residual_time: Duration,
+    /// Whether only an external CA can renew it.
+    pub externally_managed: bool,
+    /// The row of the CA that signs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_name: Option<&'static str>,
+    /// Whether there is nothing.
+    pub missing: bool,
+    /// What is wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How urgent it is.
+    #[serde(skip)]
+    pub urgency: Urgency,
+}
+
+impl CertificateExpirationInfo {
+    /// Takes the result of a check; with `attention_only`, only what needs attention.
+    pub fn new(expiry: &Expiry, thresholds: Thresholds, attention_only: bool) -> Self {
+        let select = |items: &[Item]| {
+            items
+                .iter()
+                .map(|item| CertificateExpiration::new(item, thresholds))
+                .filter(|entry| !attention_only || entry.urgency > Urgency::Healthy)
+                .collect()
+        };
+        CertificateExpirationInfo {
+            kind: "CertificateExpirationInfo",
+            api_version: "output.kubeadm.k8s.io/v1alpha3",
+            certificates: select(&expiry.certificates),
+            certificate_authorities: select(&expiry.authorities),
+            attention_only,
+        }
+    }
+}
+
+impl CertificateExpiration {
+    fn new(item: &Item, thresholds: Thresholds) -> CertificateExpiration {
+        let (expiration_date, residual_time) = match &item.state {
+            State::Dated {
+                not_after,
+                residual,
+                ..
+            } => (Some(Time::from(*not_after)), *residual),
+            State::Missing | State::Broken(_) => (None, Duration::ZERO),
+        };
+        CertificateExpiration {
+            name: item.name,
+            expiration_date,
+            residual_time,
+            externally_managed: item.external,
+            ca_name: item.ca,
+            missing: item.state == State::Missing,
+            error: match &item.state {
+                State::Broken(message) => Some(message.clone()),
+                State::Dated { .. } => item.problem.clone(),
+                State::Missing => None,
+            },
+            urgency: item.urgency(thresholds),
+        }
+    }
+}
+
+fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i64(time.whole_seconds())
+}

@@ -1,0 +1,21 @@
+//! The table of `config show`.
+
+use super::cells;
+use crate::report::configuration::Configuration;
+use crate::report::render::{Look, Report};
+use crate::util::escape::escaped;
+use crate::util::table::{Spacing, table};
+
+impl Report for Configuration {
+    fn text(&self, _look: Look) -> String {
+        let mut rows = vec![cells(["FIELD", "VALUE", "FROM"])];
+        rows.extend(self.fields.iter().map(|field| {
+            let value = match field.values.is_empty() {
+                true => "-".to_owned(),
+                false => escaped(&field.values.join(", ")),
+            };
+            cells([field.path, &value, &field.source])
+        }));
+        table(&rows, Spacing::Kubeadm)
+    }
+}

@@ -1,0 +1,304 @@
+//! The table of `check-expiration`: kubeadm's in a pipe, one that fits on a terminal.
+
+use super::{RED, YELLOW, cells};
+use crate::check::expiry::Urgency;
+use crate::report::expiration::{CertificateExpiration, CertificateExpirationInfo};
+use crate::report::render::{Look, Report};
+use crate::report::time::{Time, human};
+use crate::util::table::{Cell, Spacing, table, width};
+
+/// A column of the tables for terminals; the first that is dropped comes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Name,
+    Residual,
+    Expires,
+    Ca,
+    External,
+}
+
+impl Report for CertificateExpirationInfo {
+    fn text(&self, look: Look) -> String {
+        let tables = match self.attention_only {
+            true => vec![(self.most_urgent_last(), Kind::Certificates)],
+            false => vec![
+                (self.certificates.iter().collect(), Kind::Certificates),
+                (
+                    self.certificate_authorities.iter().collect(),
+                    Kind::Authorities,
+                ),
+            ],
+        };
+        let tables: Vec<_> = tables
+            .iter()
+            .map(|(entries, kind)| match look.is_terminal {
+                true => terminal(entries, *kind, look.width),
+                false => kubeadm(entries, *kind),
+            })
+            .collect();
+        tables.join("\n")
+    }
+}
+
+/// Which of kubeadm's two tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Certificates,
+    Authorities,
+}
+
+impl CertificateExpirationInfo {
+    fn most_urgent_last(&self) -> Vec<&CertificateExpiration> {
+        let mut entries: Vec<_> = self
+            .certificates
+            .iter()
+            .chain(&self.certificate_authorities)
+            .collect();
+        entries.sort_by_key(|entry| {
+            let has_date = entry.expiration_date.is_some();
+            (
+                entry.urgency,
+                !has_date,
+                std::cmp::Reverse(entry.residual_time),
+            )
+        });
+        entries
+    }
+}
+
+/// Returns kubeadm's table.
+fn kubeadm(entries: &[&CertificateExpiration], kind: Kind) -> String {
+    let mut header = vec!["CERTIFICATE", "EXPIRES", "RESIDUAL TIME"];
+    match kind {
+        Kind::Certificates => header.extend(["CERTIFICATE AUTHORITY", "EXTERNALLY MANAGED"]),
+        Kind::Authorities => {
+            header = vec![
+                "CERTIFICATE AUTHORITY",
+                "EXPIRES",
+                "RESIDUAL TIME",
+                "EXTERNALLY MANAGED",
+            ]
+        }
+    }
+    let mut rows: Vec<Vec<Cell>> = vec![header.into_iter().map(Cell::from).collect()];
+    rows.extend(entries.iter().map(|entry| {
+        let mut row = match entry.expiration_date {
+            Some(time) => cells([
+                &format!("{}{}", mark(entry), entry.name),
+                &time.kubeadm(),
+                &human(entry.residual_time),
+                // kubeadm pads the last word to eight characters, and leaves it out where there is nothing.
+                &format!("{:<8}", external(entry)),
+            ]),
+            None => cells([&format!("{}{}", mark(entry), entry.name), "", "", ""]),
+        };
+        if kind == Kind::Certificates {
+            row.insert(3, Cell::from(entry.ca_name.unwrap_or_default()));
+        }
+        row
+    }));
+    table(&rows, Spacing::Kubeadm)
+}
+
+fn mark(entry: &CertificateExpiration) -> &'static str {
+    match (entry.missing, &entry.error) {
+        (true, _) => "!MISSING! ",
+        (false, Some(_)) => "!BROKEN! ",
+        (false, None) => "",
+    }
+}
+
+fn external(entry: &CertificateExpiration) -> &'static str {
+    if entry.externally_managed {
+        "yes"
+    } else {
+        "no"
+    }
+}
+
+/// Returns the table with as many columns as fit.
+fn terminal(entries: &[&CertificateExpiration], kind: Kind, columns: usize) -> String {
+    let mut shown = vec![
+        Column::Name,
+        Column::Residual,
+        Column::Expires,
+        Column::Ca,
+        Column::External,
+    ];
+    shown.retain(|column| *column != Column::Ca || kind == Kind::Certificates);
+    // A column that says "no" everywhere says nothing.
+    let is_external = entries.iter().any(|entry| entry.externally_managed);
+    shown.retain(|column| *column != Column::External || is_external);
+    loop {
+        let rows = terminal_rows(entries, kind, &shown);
+        if shown.len() <= 2 || width(&rows, Spacing::Narrow) <= columns {
+            return table(&rows, Spacing::Narrow);
+        }
+        shown.pop();
+    }
+}
+
+fn terminal_rows(
+    entries: &[&CertificateExpiration],
+    kind: Kind,
+    columns: &[Column],
+) -> Vec<Vec<Cell>> {
+    let header = columns.iter().map(|column| {
+        Cell::from(match column {
+            Column::Name if kind == Kind::Authorities => "CERTIFICATE AUTHORITY",
+            Column::Name => "CERTIFICATE",
+            Column::Residual => "RESIDUAL TIME",
+            Column::Expires => "EXPIRES (UTC)",
+            Column::Ca => "CA",
+            Column::External => "EXTERNAL",
+        })
+    });
+    let mut rows = vec![header.collect()];
+    rows.extend(entries.iter().map(|entry| {
+        let cell = |column: &Column| match column {
+            Column::Name => Cell::from(entry.name),
+            Column::Residual => residual(entry),
+            Column::Expires => {
+                Cell::from(entry.expiration_date.map_or_else(String::new, Time::short))
+            }
+            Column::Ca => Cell::from(entry.ca_name.unwrap_or_default()),
+            Column::External => Cell::from(external(entry)),
+        };
+        columns.iter().map(cell).collect()
+    }));
+    rows
+}
+
+/// Says in a word, and in colour, what needs attention.
+fn residual(entry: &CertificateExpiration) -> Cell {
+    let time = entry.residual_time;
+    let text = match (&entry.error, entry.missing, entry.urgency) {
+        (Some(_), ..) => "broken".to_owned(),
+        (None, true, _) => "missing".to_owned(),
+        _ if time.is_negative() => format!("expired {} ago", human(-time)),
+        (.., Urgency::Due) => format!("due, {}", human(time)),
+        _ => human(time),
+    };
+    match entry.urgency {
+        Urgency::Critical => Cell::styled(text, RED),
+        Urgency::Due => Cell::styled(text, YELLOW),
+        Urgency::Healthy => Cell::from(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use time::macros::datetime;
+    use time::{Duration, OffsetDateTime};
+
+    use super::*;
+    use crate::check::expiry::{Expiry, Item, Renewer, State, Thresholds};
+
+    const NOW: OffsetDateTime = datetime!(2027-01-10 0:00 UTC);
+
+    fn item(name: &'static str, state: State, ca: Option<&'static str>) -> Item {
+        Item {
+            name,
+            state,
+            ca,
+            is_ca: ca.is_none(),
+            external: false,
+            optional: false,
+            renewer: Renewer::Pki,
+            problem: None,
+        }
+    }
+
+    fn days(days: i64) -> State {
+        State::Dated {
+            not_before: NOW - Duration::days(1000),
+            not_after: NOW + Duration::days(days),
+            residual: Duration::days(days),
+        }
+    }
+
+    fn report(attention_only: bool) -> CertificateExpirationInfo {
+        let broken = State::Broken("it is empty".to_owned());
+        let expiry = Expiry {
+            certificates: vec![
+                item("admin.conf", days(-98), Some("ca")),
+                item("apiserver", days(17), Some("ca")),
+                item("etcd-peer", days(300), Some("etcd-ca")),
+                item("etcd-server", broken, None),
+                item("scheduler.conf", State::Missing, None),
+            ],
+            authorities: vec![item("ca", days(3400), None)],
+            dateless: Vec::new(),
+        };
+        let thresholds = Thresholds {
+            warn: Duration::days(30),
+            critical: Duration::ZERO,
+        };
+        CertificateExpirationInfo::new(&expiry, thresholds, attention_only)
+    }
+
+    /// Text without the escape sequences, which are told by the colour's word.
+    fn plain(text: &str) -> String {
+        text.replace(&RED.render().to_string(), "<red>")
+            .replace(&YELLOW.render().to_string(), "<yellow>")
+            .replace(&anstyle::Reset.render().to_string(), "</>")
+    }
+
+    #[test]
+    fn a_pipe_gets_kubeadms_tables() {
+        let text = report(false).text(Look::PIPE);
+        let trimmed: Vec<_> = text.lines().map(str::trim_end).collect();
+        assert_snapshot!(trimmed.join("\n"), @r"
+        CERTIFICATE                EXPIRES                  RESIDUAL TIME   CERTIFICATE AUTHORITY   EXTERNALLY MANAGED
+        admin.conf                 Oct 04, 2026 00:00 UTC   <invalid>       ca                      no
+        apiserver                  Jan 27, 2027 00:00 UTC   17d             ca                      no
+        etcd-peer                  Nov 06, 2027 00:00 UTC   300d            etcd-ca                 no
+        !BROKEN! etcd-server
+        !MISSING! scheduler.conf
+
+        CERTIFICATE AUTHORITY   EXPIRES                  RESIDUAL TIME   EXTERNALLY MANAGED
+        ca                      May 02, 2036 00:00 UTC   9y              no
+        ");
+    }
+
+    #[test]
+    fn a_terminal_gets_words_in_colour() {
+        assert_snapshot!(plain(&report(false).text(Look::terminal(120))), @r"
+        CERTIFICATE     RESIDUAL TIME    EXPIRES (UTC)     CA
+        admin.conf      <red>expired 98d ago</>  2026-10-04 00:00  ca
+        apiserver       <yellow>due, 17d</>         2027-01-27 00:00  ca
+        etcd-peer       300d             2027-11-06 00:00  etcd-ca
+        etcd-server     <red>broken</>
+        scheduler.conf  <red>missing</>
+
+        CERTIFICATE AUTHORITY  RESIDUAL TIME  EXPIRES (UTC)
+        ca                     9y             2036-05-02 00:00
+        ");
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_fewer_columns() {
+        for (columns, has_ca, has_date) in [(60, true, true), (52, false, true), (40, false, false)]
+        {
+            let text = plain(&report(false).text(Look::terminal(columns)));
+            assert_eq!(text.contains(" CA"), has_ca, "{text}");
+            assert_eq!(text.contains("2027-01-27 00:00"), has_date, "{text}");
+            assert!(text.contains("expired 98d ago"), "{text}");
+        }
+    }
+
+    #[test]
+    fn attention_comes_as_one_table_with_the_most_urgent_last() {
+        let text = report(true).text(Look::PIPE);
+        let names: Vec<_> = text
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_whitespace().find(|word| !word.starts_with('!')))
+            .collect();
+        assert_eq!(
+            names,
+            ["apiserver", "admin.conf", "etcd-server", "scheduler.conf"]
+        );
+    }
+}

@@ -1,0 +1,20 @@
+//! Reports for people.
+
+mod changes;
+mod configuration;
+mod expiration;
+mod history;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::util::table::Cell;
+
+/// What has expired, is missing or broken.
+const RED: Style = AnsiColor::Red.on_default();
+/// What is due.
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+
+/// Returns a row of a table.
+fn cells<const N: usize>(texts: [&str; N]) -> Vec<Cell> {
+    texts.into_iter().map(Cell::from).collect()
+}

@@ -1,0 +1,151 @@
+//! How times and periods are written: RFC 3339 in JSON, date and time of day in tables, kubeadm's forms in its table.
+
+use serde::{Serialize, Serializer};
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{Duration, OffsetDateTime, UtcOffset};
+
+/// A time in a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(OffsetDateTime);
+
+impl From<OffsetDateTime> for Time {
+    fn from(time: OffsetDateTime) -> Time {
+        Time(time.to_offset(UtcOffset::UTC))
+    }
+}
+
+impl Time {
+    /// Reads RFC 3339.
+    pub fn parse(text: &str) -> Option<Time> {
+        OffsetDateTime::parse(text, &Rfc3339).ok().map(Time::from)
+    }
+
+    /// Returns the form of JSON, `2027-11-22T00:20:00Z`.
+    pub fn rfc3339(self) -> String {
+        // Every time that a certificate can express has an RFC 3339 form.
+        self.0
+            .format(&Rfc3339)
+            .unwrap_or_else(|_| self.0.to_string())
+    }
+
+    /// Returns the form of tables, `2027-11-22 00:20`; their headers say that it is UTC.
+    pub fn short(self) -> String {
+        let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
+        self.0.format(format).unwrap_or_else(|_| self.0.to_string())
+    }
+
+    /// Returns the form of kubeadm's table, `Nov 22, 2027 00:20 UTC`.
+    pub fn kubeadm(self) -> String {
+        let format = format_description!("[month repr:short] [day], [year] [hour]:[minute] UTC");
+        self.0.format(format).unwrap_or_else(|_| self.0.to_string())
+    }
+
+    /// Returns the day, `2027-11-22`.
+    pub fn date(self) -> String {
+        self.0.date().to_string()
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.rfc3339())
+    }
+}
+
+/// Returns a period as `--warn` and `--due` take it.
+pub fn typed(period: Duration) -> String {
+    let seconds = period.whole_seconds();
+    match (seconds % 86_400, seconds % 3_600, seconds % 60) {
+        (0, ..) => format!("{}d", seconds / 86_400),
+        (_, 0, _) => format!("{}h", seconds / 3_600),
+        (_, _, 0) => format!("{}m", seconds / 60),
+        _ => format!("{seconds}s"),
+    }
+}
+
+/// Returns the time left as kubeadm writes it (`apimachinery/pkg/util/duration`, `HumanDuration`): two units at most, the more
+/// time the coarser.
+pub fn human(residual: Duration) -> String {
+    let seconds = residual.whole_seconds();
+    let (minutes, hours) = (residual.whole_minutes(), residual.whole_hours());
+    let (days, years) = (residual.whole_days(), residual.whole_days() / 365);
+    let two = |large: i64, unit: char, small: i64, small_unit: char| match small {
+        0 => format!("{large}{unit}"),
+        _ => format!("{large}{unit}{small}{small_unit}"),
+    };
+    match seconds {
+        ..-1 => "<invalid>".to_owned(),
+        -1 => "0s".to_owned(),
+        _ if seconds < 2 * 60 => format!("{seconds}s"),
+        _ if minutes < 10 => two(minutes, 'm', seconds % 60, 's'),
+        _ if minutes < 3 * 60 => format!("{minutes}m"),
+        _ if hours < 8 => two(hours, 'h', minutes % 60, 'm'),
+        _ if hours < 48 => format!("{hours}h"),
+        _ if hours < 24 * 8 => two(days, 'd', hours % 24, 'h'),
+        _ if days < 365 * 2 => format!("{days}d"),
+        _ if days < 365 * 8 => two(years, 'y', days % 365, 'd'),
+        _ => format!("{years}y"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_range_of_the_rule_and_both_of_its_ends() {
+        const MINUTE: i64 = 60;
+        const HOUR: i64 = 60 * MINUTE;
+        const DAY: i64 = 24 * HOUR;
+        const YEAR: i64 = 365 * DAY;
+        let cases = [
+            (-2, "<invalid>"),
+            (-1, "0s"),
+            (0, "0s"),
+            (119, "119s"),
+            (2 * MINUTE, "2m"),
+            (10 * MINUTE - 1, "9m59s"),
+            (10 * MINUTE, "10m"),
+            (3 * HOUR - 1, "179m"),
+            (3 * HOUR, "3h"),
+            (8 * HOUR - 1, "7h59m"),
+            (8 * HOUR, "8h"),
+            (48 * HOUR - 1, "47h"),
+            (48 * HOUR, "2d"),
+            (8 * DAY - 1, "7d23h"),
+            (8 * DAY, "8d"),
+            (2 * YEAR - 1, "729d"),
+            (2 * YEAR, "2y"),
+            (8 * YEAR - 1, "7y364d"),
+            (8 * YEAR, "8y"),
+        ];
+        for (seconds, expected) in cases {
+            assert_eq!(human(Duration::seconds(seconds)), expected, "{seconds} s");
+        }
+    }
+
+    #[test]
+    fn a_period_is_written_as_it_was_typed() {
+        for (period, text) in [
+            (Duration::days(30), "30d"),
+            (Duration::hours(720), "30d"),
+            (Duration::hours(36), "36h"),
+            (Duration::minutes(45), "45m"),
+            (Duration::seconds(90), "90s"),
+            (Duration::ZERO, "0d"),
+        ] {
+            assert_eq!(typed(period), text);
+        }
+    }
+
+    #[test]
+    fn a_time_has_one_form_for_each_place() {
+        let time = Time::parse("2027-11-22T01:20:59+01:00").unwrap();
+        assert_eq!(time.rfc3339(), "2027-11-22T00:20:59Z");
+        assert_eq!(time.short(), "2027-11-22 00:20");
+        assert_eq!(time.kubeadm(), "Nov 22, 2027 00:20 UTC");
+        assert_eq!(time.date(), "2027-11-22");
+    }
+}
