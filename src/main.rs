@@ -2,14 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use time::OffsetDateTime;
 
-use pki::cli::Cli;
+use pki::cli;
 use pki::cmd::{self, Console};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = cli::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
     // One run has one time, in whole seconds as certificates count.
     let now = cli
         .now

@@ -3,7 +3,7 @@
 mod config;
 mod environment;
 mod exit;
-mod help;
+pub(crate) mod help;
 mod output;
 mod paths;
 mod streams;

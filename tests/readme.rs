@@ -1,95 +1,154 @@
-//! What the README and the examples tell a user to type works when typed.
+//! What the README, the help and the examples tell a user to type works when typed, and they are written in plain English.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use clap::CommandFactory;
 use tempfile::TempDir;
 
+use crate::cli::help::assert_parses;
 use crate::support::{Run, pki, run};
 
-/// The lines of the first shell block of the README, its comments taken off.
-fn session() -> Vec<String> {
-    let readme =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let block = readme
-        .split("```sh\n")
-        .nth(1)
-        .unwrap()
-        .split("```")
-        .next()
-        .unwrap();
-    let lines: Vec<_> = block
-        .lines()
-        .map(|line| line.split(" #").next().unwrap().trim().to_owned())
-        .collect();
-    assert!(lines.len() > 5, "{block}");
-    lines
-}
+const README: &str = include_str!("../README.md");
+const EXAMPLE: &str = include_str!("../examples/cluster.yaml");
 
-/// Runs a line of the README in a directory, with the tested binary for the built one.
-fn type_in(line: &str, directory: &Path) -> Run {
-    let arguments = line
-        .strip_prefix("cargo run --release -- ")
-        .or_else(|| line.strip_prefix("target/release/pki "));
-    let mut command = match arguments {
-        Some(arguments) => {
-            let mut command = pki();
-            command.args(arguments.split_whitespace());
-            command
-        }
-        None => {
-            let mut words = line.split_whitespace();
-            let mut command = Command::new(words.next().unwrap());
-            command.args(words);
-            command
-        }
-    };
-    run(command.current_dir(directory))
-}
-
-#[test]
-fn every_line_of_the_first_session_succeeds_in_its_order() {
-    let directory = TempDir::new().unwrap();
-    for line in session() {
-        type_in(&line, directory.path()).ok();
-    }
-    assert!(
-        directory
-            .path()
-            .join("demo/etc/kubernetes/pki/apiserver.crt")
-            .exists()
-    );
-}
-
-#[test]
-fn the_usage_shown_in_the_readme_is_the_usage_of_the_binary() {
-    let readme =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let blocks = readme
+/// The lines of the README's shell blocks, their comments taken off.
+fn typed() -> Vec<String> {
+    let blocks = README
         .split("```sh\n")
         .skip(1)
         .map(|block| block.split("```").next().unwrap());
-    let typed: Vec<_> = blocks
+    let lines: Vec<_> = blocks
         .flat_map(str::lines)
-        .filter_map(|line| line.strip_prefix("pki "))
+        .map(|line| line.split(" #").next().unwrap().trim().to_owned())
         .collect();
-    assert!(typed.len() > 5, "{typed:?}");
-    for line in typed {
-        // Up to a comment or a pipe; `--help` makes clap judge the words before it and nothing else happen.
-        let words = line.split(['#', '|']).next().unwrap().split_whitespace();
-        let flags: Vec<_> = words
-            .clone()
-            .filter(|word| word.starts_with("--"))
-            .collect();
-        let command = words.clone().next().unwrap();
-        // Of these the flags are their subcommands'.
-        let depth = if command == "config" { 2 } else { 1 };
-        let help = run(pki().args(words.clone().take(depth)).arg("--help")).ok();
-        for flag in flags {
-            assert!(
-                help.stdout.contains(flag),
-                "`pki {line}`: {command} has no {flag}"
-            );
+    assert!(lines.len() > 20, "{lines:?}");
+    lines
+}
+
+/// Runs the `pki` command of a line in a directory; its output goes to the file after `>`, if there is one.
+fn type_in(line: &str, directory: &Path) -> Run {
+    let command = line.split('|').next().unwrap();
+    let (words, file) = command.split_once(" > ").unwrap_or((command, ""));
+    let mut program = pki();
+    program
+        .current_dir(directory)
+        .args(words.split_whitespace().skip(1));
+    // What is not about the demo is about this machine.
+    let has_tree = !["completions", "template", "config example"]
+        .iter()
+        .any(|command| words.contains(command));
+    if has_tree && !words.contains("--rootfs") {
+        program.args(["--rootfs", "host"]);
+    }
+    let ended = run(&mut program);
+    if !file.is_empty() {
+        std::fs::write(directory.join(file.trim()), &ended.stdout).unwrap();
+    }
+    ended
+}
+
+/// The README is one session: what a command needs, an earlier one has made.
+#[test]
+fn every_command_of_the_readme_succeeds_in_its_order() {
+    let directory = TempDir::new().unwrap();
+    std::fs::write(directory.path().join("setup.yaml"), EXAMPLE).unwrap();
+    type_in("pki init --config setup.yaml", directory.path()).ok();
+    for line in typed() {
+        if line.starts_with("pki ") {
+            type_in(&line, directory.path()).ok();
+        } else {
+            let others = ["cargo ", "$EDITOR ", "tar ", "ssh "];
+            assert!(others.iter().any(|other| line.starts_with(other)), "{line}");
+            // On another machine.
+            if let Some(command) = line.strip_prefix("ssh cp2 ") {
+                assert_parses(command);
+            }
+        }
+    }
+    for tree in ["demo", "host"] {
+        let file = "etc/kubernetes/pki/apiserver.crt";
+        assert!(directory.path().join(tree).join(file).exists(), "{tree}");
+    }
+}
+
+#[test]
+fn the_readme_can_be_read_from_top_to_bottom() {
+    let lines = README.lines().count();
+    assert!(lines <= 210, "{lines} lines");
+}
+
+#[test]
+fn every_command_of_a_help_topic_can_be_typed() {
+    let mut commands = 0;
+    for topic in pki::cmd::TOPICS {
+        for line in topic
+            .text
+            .lines()
+            .filter_map(|line| line.strip_prefix("    "))
+        {
+            // After the time of a cron job, the user, or systemd's key.
+            let command = line.find("pki ").map(|start| &line[start..]);
+            let Some(command) = command.filter(|_| !line.starts_with('#')) else {
+                continue;
+            };
+            commands += 1;
+            assert_parses(command);
+        }
+    }
+    assert!(commands > 5, "{commands}");
+}
+
+/// Words of sentences that a reader has to read twice.
+const ODD_WORDS: [&str; 14] = [
+    "lies",
+    "whoever",
+    "wherever",
+    "nobody",
+    "of it",
+    "is none",
+    "anew",
+    "besides",
+    "lacking",
+    "litter",
+    "behind",
+    "made again",
+    "towards",
+    "thereof",
+];
+
+#[test]
+fn texts_for_people_use_plain_words() {
+    let mut texts: Vec<(String, String)> = vec![
+        ("README.md".to_owned(), README.to_owned()),
+        (
+            "CHANGELOG.md".to_owned(),
+            include_str!("../CHANGELOG.md").to_owned(),
+        ),
+        ("cluster.yaml".to_owned(), EXAMPLE.to_owned()),
+        (
+            "rbac.yaml".to_owned(),
+            include_str!("../templates/rbac.yaml").to_owned(),
+        ),
+    ];
+    for topic in pki::cmd::TOPICS {
+        texts.push((topic.name.to_owned(), topic.text.to_owned()));
+    }
+    let mut commands = vec![pki::cli::Cli::command()];
+    while let Some(mut command) = commands.pop() {
+        let help = command.render_long_help().to_string();
+        texts.push((command.get_name().to_owned(), help));
+        commands.extend(command.get_subcommands().cloned());
+    }
+    for (name, text) in texts {
+        let words = text
+            .to_lowercase()
+            .split(|c: char| !c.is_alphanumeric() && c != '-')
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ");
+        for odd in ODD_WORDS {
+            let found = format!(" {words} ").contains(&format!(" {odd} "));
+            assert!(!found, "{name} says {odd:?}");
         }
     }
 }

@@ -151,6 +151,16 @@ impl Row {
         std::ptr::eq(self, &SUPER_ADMIN_CONF)
     }
 
+    /// Returns whether the subject of this row's certificate names the node.
+    pub fn names_node(&self) -> bool {
+        match self.profile {
+            Profile::Leaf { common_name, .. } | Profile::Client { common_name, .. } => {
+                !matches!(common_name, CommonName::Fixed(_))
+            }
+            Profile::Ca { .. } | Profile::ServiceAccount => false,
+        }
+    }
+
     /// Returns the extended key usages of this row's certificate.
     pub fn usages(&self) -> &'static [Usage] {
         match self.profile {

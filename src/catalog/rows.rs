@@ -36,7 +36,7 @@ pub static CA: Row = Row {
 /// The API server's serving certificate.
 pub static APISERVER: Row = Row {
     name: "apiserver",
-    description: "serving certificate of the API server",
+    description: "API server, serving",
     place: Place::Pair { base: "apiserver" },
     profile: Profile::Leaf {
         signer: &CA,
@@ -53,7 +53,7 @@ pub static APISERVER: Row = Row {
 /// ClusterRoleBinding for this user (kubernetes/kubernetes#138957).
 pub static APISERVER_KUBELET_CLIENT: Row = Row {
     name: "apiserver-kubelet-client",
-    description: "client certificate of the API server towards kubelets",
+    description: "API server, client of kubelets",
     place: Place::Pair {
         base: "apiserver-kubelet-client",
     },
@@ -69,7 +69,7 @@ pub static APISERVER_KUBELET_CLIENT: Row = Row {
 /// The front-proxy CA.
 pub static FRONT_PROXY_CA: Row = Row {
     name: "front-proxy-ca",
-    description: "CA of the API aggregation layer",
+    description: "CA of the aggregation layer",
     place: Place::Pair {
         base: "front-proxy-ca",
     },
@@ -82,7 +82,7 @@ pub static FRONT_PROXY_CA: Row = Row {
 /// The API server's client certificate towards aggregated API servers.
 pub static FRONT_PROXY_CLIENT: Row = Row {
     name: "front-proxy-client",
-    description: "client certificate of the front proxy",
+    description: "client of extension APIs",
     place: Place::Pair {
         base: "front-proxy-client",
     },
@@ -109,7 +109,7 @@ pub static ETCD_CA: Row = Row {
 /// etcd's serving certificate.
 pub static ETCD_SERVER: Row = Row {
     name: "etcd-server",
-    description: "serving certificate of etcd",
+    description: "etcd, serving",
     place: Place::Pair {
         base: "etcd/server",
     },
@@ -126,7 +126,7 @@ pub static ETCD_SERVER: Row = Row {
 /// etcd's certificate towards its peers.
 pub static ETCD_PEER: Row = Row {
     name: "etcd-peer",
-    description: "certificate of etcd members towards each other",
+    description: "etcd, between members",
     place: Place::Pair { base: "etcd/peer" },
     profile: Profile::Leaf {
         signer: &ETCD_CA,
@@ -140,7 +140,7 @@ pub static ETCD_PEER: Row = Row {
 /// The client certificate of etcd's liveness probe.
 pub static ETCD_HEALTHCHECK_CLIENT: Row = Row {
     name: "etcd-healthcheck-client",
-    description: "client certificate of etcd's liveness probe",
+    description: "etcd, liveness probe",
     place: Place::Pair {
         base: "etcd/healthcheck-client",
     },
@@ -156,7 +156,7 @@ pub static ETCD_HEALTHCHECK_CLIENT: Row = Row {
 /// The API server's client certificate towards etcd; signed by the etcd CA, but not in `etcd/`.
 pub static APISERVER_ETCD_CLIENT: Row = Row {
     name: "apiserver-etcd-client",
-    description: "client certificate of the API server towards etcd",
+    description: "API server, client of etcd",
     place: Place::Pair {
         base: "apiserver-etcd-client",
     },
@@ -172,7 +172,7 @@ pub static APISERVER_ETCD_CLIENT: Row = Row {
 /// The service-account token key pair.
 pub static SA: Row = Row {
     name: "sa",
-    description: "key pair that signs service-account tokens",
+    description: "service-account token key pair",
     place: Place::PublicPair { base: "sa" },
     profile: Profile::ServiceAccount,
     sharing: Sharing::Cluster,
@@ -181,7 +181,7 @@ pub static SA: Row = Row {
 /// The administrator's kubeconfig; its group needs a ClusterRoleBinding.
 pub static ADMIN_CONF: Row = Row {
     name: "admin.conf",
-    description: "kubeconfig of the cluster administrator",
+    description: "cluster administrator",
     place: Place::Kubeconfig { file: "admin.conf" },
     profile: Profile::Client {
         common_name: CommonName::Fixed("kubernetes-admin"),
@@ -194,7 +194,7 @@ pub static ADMIN_CONF: Row = Row {
 /// The break-glass kubeconfig, which no RBAC rule can lock out.
 pub static SUPER_ADMIN_CONF: Row = Row {
     name: "super-admin.conf",
-    description: "break-glass kubeconfig, above RBAC",
+    description: "emergency access, above RBAC",
     place: Place::Kubeconfig {
         file: "super-admin.conf",
     },
@@ -209,7 +209,7 @@ pub static SUPER_ADMIN_CONF: Row = Row {
 /// The kubelet's kubeconfig; the local endpoint since kubeadm 1.33 (kubernetes/kubernetes#129956).
 pub static KUBELET_CONF: Row = Row {
     name: "kubelet.conf",
-    description: "kubeconfig of this node's kubelet",
+    description: "kubelet of this node",
     place: Place::Kubeconfig {
         file: "kubelet.conf",
     },
@@ -224,7 +224,7 @@ pub static KUBELET_CONF: Row = Row {
 /// The controller manager's kubeconfig.
 pub static CONTROLLER_MANAGER_CONF: Row = Row {
     name: "controller-manager.conf",
-    description: "kubeconfig of the controller manager",
+    description: "controller manager",
     place: Place::Kubeconfig {
         file: "controller-manager.conf",
     },
@@ -239,7 +239,7 @@ pub static CONTROLLER_MANAGER_CONF: Row = Row {
 /// The scheduler's kubeconfig.
 pub static SCHEDULER_CONF: Row = Row {
     name: "scheduler.conf",
-    description: "kubeconfig of the scheduler",
+    description: "scheduler",
     place: Place::Kubeconfig {
         file: "scheduler.conf",
     },

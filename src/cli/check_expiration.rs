@@ -9,27 +9,36 @@ use clap::Args;
 
 use super::shared::{ConfigArgs, OutputFormat, TreeArgs, parse_duration};
 
-/// `pki check-expiration`.
+pub(super) const AFTER_HELP: &str = "\
+Exit codes (the others are in `pki --help`):
+  4  something expires within --warn, or a commit is pending
+  5  something is expired, missing or broken, or expires within --critical
+
+Examples:
+  pki check-expiration
+  pki check-expiration --quiet --warn 30d      # for cron
+  pki check-expiration -o json --rootfs /mnt/node1";
+
 #[derive(Debug, Args)]
 pub struct CheckExpirationArgs {
-    #[command(flatten)]
-    pub config: ConfigArgs,
-    #[command(flatten)]
-    pub tree: TreeArgs,
-
-    /// Format of the output; json and yaml are kubeadm's CertificateExpirationInfo
-    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    /// Format; json and yaml are kubeadm's CertificateExpirationInfo
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
 
     /// Exit with 4 if something expires within this time, such as 30d or 720h
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = parse_duration)]
     pub warn: time::Duration,
 
-    /// Exit with 5 if something expires within this time, and not only when it has
+    /// Exit with 5 if something expires within this time; 0s means once it has expired
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_duration)]
     pub critical: time::Duration,
 
-    /// Print only what needs attention, the most urgent last; nothing if nothing does
+    /// Print only what needs attention, the most urgent last; print nothing if all is well
     #[arg(short, long)]
     pub quiet: bool,
+
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    #[command(flatten)]
+    pub tree: TreeArgs,
 }

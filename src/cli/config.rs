@@ -7,10 +7,23 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::EXIT_CODES;
 use super::shared::{ClusterArgs, ConfigArgs, TreeArgs};
 
-/// `pki config`.
+pub(super) const AFTER_HELP: &str = "\
+Examples:
+  pki config show
+  pki config example > cluster.yaml";
+
+const SHOW_AFTER_HELP: &str = "\
+Examples:
+  pki config show --config cluster.yaml
+  pki config show -o kubeadm > cluster.yaml
+  kubectl -n kube-system get cm kubeadm-config -o yaml | pki config show --config -";
+
+const EXAMPLE_AFTER_HELP: &str = "\
+Examples:
+  pki config example > cluster.yaml";
+
 #[derive(Debug, Args)]
 pub struct ConfigCommandArgs {
     #[command(subcommand)]
@@ -19,24 +32,23 @@ pub struct ConfigCommandArgs {
 
 /// What `pki config` can do.
 #[derive(Debug, Subcommand)]
-#[allow(clippy::large_enum_variant, reason = "there is one of it in a run")]
+#[allow(clippy::large_enum_variant, reason = "a run has one command")]
 pub enum ConfigCommand {
-    /// Print the resolved configuration, and where each value comes from
+    /// Show each value of the configuration and where it comes from
     ///
-    /// Flags go over the file of --config, which goes over what `init` recorded. Where there is neither, what the tree's
-    /// certificates and kubeconfigs tell is taken, then the machine's own name and address, then kubeadm's defaults.
-    #[command(after_help = EXIT_CODES)]
+    /// A flag overrides the file of `--config`, which overrides what `init` recorded. Without file and record, values are read from the
+    /// certificates and kubeconfigs of the tree, then from this machine's name and address; the rest are kubeadm's defaults.
+    #[command(after_help = SHOW_AFTER_HELP)]
     Show(ConfigShowArgs),
     /// Print a commented configuration to start from
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = EXAMPLE_AFTER_HELP)]
     Example,
 }
 
-/// `pki config show`.
 #[derive(Debug, Args)]
 pub struct ConfigShowArgs {
-    /// Format of the output
-    #[arg(short, long, value_enum, default_value_t = ConfigFormat::Text)]
+    /// Format
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = ConfigFormat::Text)]
     pub output: ConfigFormat,
 
     #[command(flatten)]

@@ -9,11 +9,33 @@ use clap::Args;
 
 use super::shared::{OutputFormat, TreeArgs, WriteArgs};
 
-/// `pki history`.
+pub(super) const HISTORY_AFTER_HELP: &str = "\
+Examples:
+  pki history
+  pki history 20261122T014500Z-renew
+  pki history --purge";
+
+pub(super) const ROLLBACK_AFTER_HELP: &str = "\
+Examples:
+  pki rollback --dry-run
+  pki rollback
+  pki rollback --redo
+  pki rollback 20261122T014500Z-renew";
+
+pub(super) const RECOVER_AFTER_HELP: &str = "\
+Examples:
+  pki recover --finish
+  pki recover --discard";
+
+pub(super) const LEDGER_AFTER_HELP: &str = "\
+Examples:
+  pki ledger
+  pki ledger -o json";
+
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
-    /// Show this generation only
-    #[arg(value_name = "NAME")]
+    /// List the files of this generation [default: all generations, one line each]
+    #[arg(value_name = "GENERATION")]
     pub name: Option<String>,
 
     /// Remove all kept generations, and with them the old keys
@@ -24,14 +46,14 @@ pub struct HistoryArgs {
     #[arg(long)]
     pub wide: bool,
 
-    /// Format of the output
-    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    /// Format
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
+
     #[command(flatten)]
     pub tree: TreeArgs,
 }
 
-/// `pki rollback`.
 #[derive(Debug, Args)]
 pub struct RollbackArgs {
     /// The generation, by its name in `pki history` [default: one step further back]
@@ -42,7 +64,7 @@ pub struct RollbackArgs {
     #[arg(long, conflicts_with = "generation")]
     pub redo: bool,
 
-    /// Put it back even if it has expired or its CA is another one by now
+    /// Put files back even if they have expired or another CA has signed them
     #[arg(long)]
     pub allow_invalid: bool,
 
@@ -52,15 +74,14 @@ pub struct RollbackArgs {
     pub tree: TreeArgs,
 }
 
-/// `pki recover`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("how").required(true).args(["finish", "discard"]))]
 pub struct RecoverArgs {
-    /// Put all new files in place; what they replace is kept as a generation
+    /// Put all new files in place; the files that they replace are kept as a generation
     #[arg(long)]
     pub finish: bool,
 
-    /// Bring the old files back where the new ones are in place; leave other files alone
+    /// Put the old files back where new ones are in place; leave other files alone
     #[arg(long)]
     pub discard: bool,
 
@@ -68,16 +89,16 @@ pub struct RecoverArgs {
     pub tree: TreeArgs,
 }
 
-/// `pki ledger`.
 #[derive(Debug, Args)]
 pub struct LedgerArgs {
-    /// Print whole serial numbers
+    /// Print whole serial numbers and every column
     #[arg(long)]
     pub wide: bool,
 
-    /// Format of the output
-    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    /// Format
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
+
     #[command(flatten)]
     pub tree: TreeArgs,
 }

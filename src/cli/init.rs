@@ -9,7 +9,15 @@ use clap::Args;
 
 use super::shared::{ClusterArgs, ConfigArgs, TreeArgs, WriteArgs};
 
-/// `pki init`.
+pub(super) const AFTER_HELP: &str = "\
+Exit codes (the others are in `pki --help`):
+  5  a CA without its key has to sign what is missing
+
+Examples:
+  pki init --config cluster.yaml --dry-run
+  pki init --config cluster.yaml
+  pki init --node-name cp1 --apiserver-advertise-address 192.168.10.11";
+
 #[derive(Debug, Args)]
 pub struct InitArgs {
     #[command(flatten)]

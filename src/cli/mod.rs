@@ -1,12 +1,17 @@
 //! The command line as it is typed: clap types only, nothing looked up.
+//!
+//! One file a command group; `shared` has what several take, `first_tries` answers what people type before they know better.
 
 #![allow(
     missing_docs,
     reason = "clap would print what documents a flattened group as the help of the command"
 )]
 
+mod certs;
 mod check_expiration;
 mod config;
+mod first_tries;
+mod help;
 mod history;
 mod init;
 mod renew;
@@ -17,29 +22,47 @@ use clap::{Parser, Subcommand};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+pub use certs::{CertsArgs, CertsCommand};
 pub use check_expiration::CheckExpirationArgs;
 pub use config::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
+pub use first_tries::parse;
+pub use help::{CompletionsArgs, HelpArgs};
 pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
 pub use renew::{ALL, RenewArgs};
 pub use shared::{ClusterArgs, ConfigArgs, OutputFormat, TreeArgs, WriteArgs};
 pub use template::{Template, TemplateArgs};
 
-const EXIT_CODES: &str = "\
+/// What stands below the help of `pki`: the exit codes of all commands.
+pub const COMMON_HELP: &str = "\
 Exit codes:
   0  done; or checked, and nothing needs attention
   1  failed; the message says in what state the tree is
   2  wrong usage
   3  invalid configuration or input; nothing was touched
-  4  something expires within --warn, or a cut-off transaction waits to be finished
-  5  something is expired, missing or broken
-  6  another `pki` run holds the lock";
+  4  something expires within --warn (default 30d), or a commit is pending
+  5  something is expired, missing or broken, or could not be renewed
+  6  another `pki` run holds the lock
+  129, 130, 143  ended by SIGHUP, SIGINT or SIGTERM before the commit
+
+Topics for `pki help TOPIC`:
+  files          the files of a tree, and who reads them
+  writing        how files are replaced, and what a crash leaves
+  kubeadm        differences from kubeadm
+  findings       what a check reports, and what to do
+  configuration  where the values of the configuration come from
+  scheduling     cron, systemd timers and alerts
+  dependencies   the libraries that pki is built with
+
+Examples:
+  pki init --config cluster.yaml
+  pki check-expiration
+  pki renew all --dry-run";
 
 /// Bootstrap, check and renew the PKI of a Kubernetes cluster
 #[derive(Debug, Parser)]
-#[command(name = "pki", version, after_help = EXIT_CODES, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "pki", version, after_help = COMMON_HELP, max_term_width = 100, disable_help_subcommand = true)]
 pub struct Cli {
-    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 
@@ -50,45 +73,61 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-#[allow(clippy::large_enum_variant, reason = "there is one of it in a run")]
+#[allow(clippy::large_enum_variant, reason = "a run has one command")]
 pub enum Command {
-    /// Make whatever is missing: CAs, certificates, keys and kubeconfigs
+    /// Make missing CAs, certificates, keys and kubeconfigs
     ///
-    /// Keeps what is there and usable; refuses, and writes nothing, if something there is not.
-    #[command(after_help = EXIT_CODES)]
+    /// Keeps every file that is there and valid. If one is not valid, `init` says so, writes nothing and exits with 3.
+    #[command(after_help = init::AFTER_HELP)]
     Init(InitArgs),
-    /// Show when everything expires; the exit code is for cron
-    #[command(after_help = EXIT_CODES)]
+    /// Show when certificates and kubeconfigs expire
+    ///
+    /// Also checks that each certificate is signed by its CA, has the right usage and is trusted by the kubeconfigs. Reads no private key
+    /// and takes no lock.
+    #[command(alias = "check", alias = "list", after_help = check_expiration::AFTER_HELP)]
     CheckExpiration(CheckExpirationArgs),
-    /// Reissue certificates in place, all or nothing
+    /// Renew certificates and kubeconfigs in one transaction
     ///
-    /// Renews whatever it is asked to, however long it is still valid; `--due` leaves out what is not due.
-    #[command(after_help = EXIT_CODES)]
+    /// Renews everything it is asked for, however long it is still valid; `--due` selects by expiry. Either all files are replaced or
+    /// none. The old files are kept: `pki rollback` puts them back.
+    #[command(after_help = renew::AFTER_HELP)]
     Renew(RenewArgs),
-    /// List the kept generations: what each transaction replaced
-    #[command(after_help = EXIT_CODES)]
+    /// List the kept generations: the files that earlier runs replaced
+    #[command(after_help = history::HISTORY_AFTER_HELP)]
     History(HistoryArgs),
-    /// Put the files of a kept generation back, all or nothing
+    /// Put the files of a kept generation back in one transaction
     ///
-    /// Without a name, undoes the last transaction that replaced files; repeated, the one before it, and so on. Files that a later
-    /// transaction replaced come back as well, so that the tree is as it was before. `--redo` steps forward again.
-    #[command(after_help = EXIT_CODES)]
+    /// Without a name, undoes the last run that replaced files; repeated, the run before that, and so on. Files that later runs replaced
+    /// come back as well, so that the tree is as it was before. `--redo` steps forward again.
+    #[command(after_help = history::ROLLBACK_AFTER_HELP)]
     Rollback(RollbackArgs),
-    /// Settle a pending commit that does not fit the tree any more
+    /// Settle a pending commit that no longer fits the tree
     ///
-    /// A run that was killed after its commit is finished by the next command that writes. Where a file was changed meanwhile,
-    /// that is refused, and this decides what becomes of it.
-    #[command(after_help = EXIT_CODES)]
+    /// A run that was killed after its commit is finished by the next command that writes. If a file was changed in the meantime, that
+    /// command refuses, and `recover` decides what happens to the file.
+    #[command(after_help = history::RECOVER_AFTER_HELP)]
     Recover(RecoverArgs),
-    /// List every certificate ever issued for this tree
-    #[command(after_help = EXIT_CODES)]
+    /// List every certificate that was issued for this tree
+    #[command(after_help = history::LEDGER_AFTER_HELP)]
     Ledger(LedgerArgs),
-    /// Show the configuration that commands go by, or print an example of one
-    #[command(after_help = EXIT_CODES)]
+    /// Show the configuration of this tree, or print an example
+    #[command(after_help = config::AFTER_HELP)]
     Config(ConfigCommandArgs),
-    /// Print a manifest or another text that goes with the tree
-    #[command(after_help = EXIT_CODES)]
+    /// Print a manifest that belongs to the tree
+    #[command(after_help = template::AFTER_HELP)]
     Template(TemplateArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = help::COMPLETIONS_AFTER_HELP)]
+    Completions(CompletionsArgs),
+    /// Print help for a command or a topic
+    #[command(after_help = help::AFTER_HELP)]
+    Help(HelpArgs),
+    /// Print the version
+    #[command(after_help = "Examples:\n  pki version")]
+    Version,
+    /// Run `check-expiration` or `renew` as kubeadm spells it
+    #[command(hide = true, after_help = certs::AFTER_HELP)]
+    Certs(CertsArgs),
 }
 
 fn parse_time(text: &str) -> Result<OffsetDateTime, String> {

@@ -5,31 +5,44 @@
     reason = "clap would print what documents a flattened group as the help of the command"
 )]
 
-use clap::Args;
-use clap::builder::PossibleValuesParser;
+use std::ffi::OsStr;
 
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Command, Error};
+
+use super::first_tries;
 use super::shared::{ConfigArgs, TreeArgs, WriteArgs, parse_duration};
 use crate::catalog;
 
-/// `pki renew`.
+pub(super) const AFTER_HELP: &str = "\
+Exit codes (the others are in `pki --help`):
+  4  done, but something else is due, or only an external CA can renew it
+  5  something could not be renewed, or the tree has another problem
+
+Examples:
+  pki renew all --dry-run
+  pki renew --due 30d --quiet      # for cron
+  pki renew apiserver admin.conf
+  pki renew all --reuse-key        # under load: no key and certificate that differ for an instant";
+
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("selection").required(true).args(["names", "due"]))]
 pub struct RenewArgs {
-    /// Certificates and kubeconfigs to renew, by kubeadm's names, or all
-    #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(renewable_names()))]
+    /// Certificates and kubeconfigs by kubeadm's names, or `all`
+    #[arg(value_name = "NAME", value_parser = RowName)]
     pub names: Vec<String>,
 
     /// Renew what expires within this time, such as 30d or 720h
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub due: Option<time::Duration>,
 
-    #[command(flatten)]
-    pub write: WriteArgs,
-
     /// Keep each key instead of making a new one
     #[arg(long)]
     pub reuse_key: bool,
 
+    #[command(flatten)]
+    pub write: WriteArgs,
     #[command(flatten)]
     pub config: ConfigArgs,
     #[command(flatten)]
@@ -39,8 +52,35 @@ pub struct RenewArgs {
 /// The word that selects every row.
 pub const ALL: &str = "all";
 
-fn renewable_names() -> Vec<&'static str> {
-    std::iter::once(ALL)
-        .chain(catalog::renewable().map(|row| row.name))
-        .collect()
+/// Parses the name of a row that can be renewed.
+#[derive(Clone)]
+struct RowName;
+
+impl TypedValueParser for RowName {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        _argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, Error> {
+        let name = value.to_string_lossy();
+        match names().any(|known| known == name) {
+            true => Ok(name.into_owned()),
+            false => {
+                let message = first_tries::name_to_renew(&name);
+                Err(command.clone().error(ErrorKind::InvalidValue, message))
+            }
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(names().map(PossibleValue::new)))
+    }
+}
+
+/// Returns the names that `renew` takes.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    std::iter::once(ALL).chain(catalog::renewable().map(|row| row.name))
 }

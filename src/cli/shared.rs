@@ -1,40 +1,44 @@
-//! Arguments that several commands share: the tree, the configuration, what writes, formats.
+//! Arguments that several commands take: the tree, the configuration, what writing commands have in common, formats.
+
+#![allow(
+    missing_docs,
+    reason = "clap would print what documents a flattened group as the help of the command"
+)]
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::store::transaction::DEFAULT_GENERATIONS;
 use crate::util::duration;
 
-/// Where the tree is.
 #[derive(Clone, Debug, Default, Args)]
 pub struct TreeArgs {
-    /// Directory of the certificates [default: the configuration's, /etc/kubernetes/pki]
+    /// Directory of the certificates [default: the configuration's, else /etc/kubernetes/pki]
     #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
     pub cert_dir: Option<PathBuf>,
 
-    /// Directory of the kubeconfigs and of pki's own state [default: the parent of --cert-dir if that is given, else /etc/kubernetes]
+    /// Directory of the kubeconfigs and of pki's own state [default: the parent of --cert-dir if given, else /etc/kubernetes]
     #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
     pub kubeconfig_dir: Option<PathBuf>,
 
-    /// Directory of the kubelet's own certificate, only read [default: /var/lib/kubelet/pki]
+    /// Directory of the kubelet's own certificate; never written [default: /var/lib/kubelet/pki]
     #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
     pub kubelet_cert_dir: Option<PathBuf>,
 
-    /// Put this before every path that is not given on the command line
+    /// Prefix of every path that is not typed on the command line
     #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
     pub rootfs: Option<PathBuf>,
 }
 
-/// What every command that writes takes.
 #[derive(Clone, Debug, Args)]
 pub struct WriteArgs {
-    /// Print what would be done, field by field, and write nothing
+    /// Show what would change and write nothing
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Keep the files that this many transactions replaced
-    #[arg(long, value_name = "N", default_value_t = crate::store::transaction::DEFAULT_GENERATIONS)]
+    /// Keep the files that the last N runs replaced
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_GENERATIONS)]
     pub keep: usize,
 
     /// Print nothing if there is nothing to do
@@ -46,18 +50,16 @@ pub struct WriteArgs {
     pub output: OutputFormat,
 }
 
-/// Where the configuration comes from.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConfigArgs {
-    /// kubeadm's configuration (v1beta4, v1beta3, or the kubeadm-config ConfigMap); - reads standard input
+    /// kubeadm configuration or kubeadm-config ConfigMap; `-` reads standard input
     #[arg(long, value_name = "FILE", value_parser = parse_path)]
     pub config: Option<PathBuf>,
 }
 
-/// kubeadm's flags for single fields of the configuration; they override the file.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct ClusterArgs {
-    /// Address that the API server advertises [default: that of the default route]
+    /// Address that the API server advertises [default: the one of the default route]
     #[arg(long, help_heading = "Cluster", value_name = "IP")]
     pub apiserver_advertise_address: Option<String>,
 
@@ -65,7 +67,7 @@ pub struct ClusterArgs {
     #[arg(long, help_heading = "Cluster", value_name = "PORT")]
     pub apiserver_bind_port: Option<String>,
 
-    /// Further names and addresses of the API server, separated by commas
+    /// More names and addresses for the API server's certificate, separated by commas
     #[arg(
         long,
         help_heading = "Cluster",
@@ -74,11 +76,11 @@ pub struct ClusterArgs {
     )]
     pub apiserver_cert_extra_sans: Option<Vec<String>>,
 
-    /// Stable address of the control plane: host, or host:port
+    /// Stable address of the control plane: host or host:port
     #[arg(long, help_heading = "Cluster", value_name = "ENDPOINT")]
     pub control_plane_endpoint: Option<String>,
 
-    /// Addresses of services: one network, or two of different families, separated by a comma [default: 10.96.0.0/12]
+    /// Network of services, or two of different families separated by a comma [default: 10.96.0.0/12]
     #[arg(long, help_heading = "Cluster", value_name = "CIDR")]
     pub service_cidr: Option<String>,
 

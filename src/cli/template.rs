@@ -1,11 +1,19 @@
 //! `pki template`.
 
+#![allow(
+    missing_docs,
+    reason = "clap would print what documents a flattened group as the help of the command"
+)]
+
 use clap::{Args, ValueEnum};
 
-/// `pki template`.
+pub(super) const AFTER_HELP: &str = "\
+Examples:
+  pki template rbac | kubectl --kubeconfig /etc/kubernetes/super-admin.conf apply -f -";
+
 #[derive(Debug, Args)]
 pub struct TemplateArgs {
-    /// Which one
+    /// The manifest
     #[arg(value_enum)]
     pub template: Template,
 }
@@ -13,6 +21,6 @@ pub struct TemplateArgs {
 /// The texts that `pki template` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Template {
-    /// The RBAC that the tree's identities need, for `kubectl --kubeconfig super-admin.conf apply -f -`
+    /// The RBAC objects that kubeadm's init creates through the API server
     Rbac,
 }

@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
+use clap::builder::StyledStr;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::tcgetwinsize;
 use time::OffsetDateTime;
@@ -126,6 +127,18 @@ impl Console {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Writes clap's help to standard output, in colours on a terminal.
+    ///
+    /// # Errors
+    /// As [`Console::print`].
+    pub(super) fn print_styled(&self, text: &StyledStr) -> Result<()> {
+        let text = match self.look.is_terminal {
+            true => text.ansi().to_string(),
+            false => text.to_string(),
+        };
+        self.print(&format!("{}\n", text.trim_end_matches('\n')))
     }
 
     /// Writes a report to standard output.

@@ -7,6 +7,7 @@ mod config;
 mod console;
 mod exit;
 mod failure;
+mod help;
 mod history;
 mod init;
 mod interrupts;
@@ -25,7 +26,7 @@ use time::Duration;
 
 use self::failure::Invalid;
 use crate::check::expiry::{self, Thresholds};
-use crate::cli::{Cli, Command, WriteArgs};
+use crate::cli::{CertsCommand, Cli, Command, WriteArgs};
 use crate::config::Cluster;
 use crate::report::attention;
 use crate::report::changes::Changes;
@@ -36,6 +37,7 @@ use crate::tree::overlay::Tree;
 
 pub use console::Console;
 pub use exit::Exit;
+pub use help::{TOPICS, Topic};
 
 /// Runs a command.
 ///
@@ -64,6 +66,13 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
         Command::Ledger(args) => ledger::run(&args, console),
         Command::Config(args) => config::run(&args, console),
         Command::Template(args) => template::run(&args, console),
+        Command::Completions(args) => help::completions(&args, console),
+        Command::Help(args) => help::run(&args, console),
+        Command::Version => help::version(console),
+        Command::Certs(args) => match args.command {
+            CertsCommand::CheckExpiration(args) => check_expiration::run(&args, console),
+            CertsCommand::Renew(args) => renew::run(&args, console),
+        },
     }
 }
 

@@ -119,6 +119,9 @@ pub struct NewContents {
     /// The subject of its certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// Whether the subject names the node.
+    #[serde(skip)]
+    pub is_of_node: bool,
     /// The CA that signs it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca: Option<&'static str>,
@@ -417,6 +420,7 @@ impl NewContents {
             contents.subject = Some(format!("CN={common_name}"));
         }
         if let Some(leaf) = make.leaf() {
+            contents.is_of_node = row.names_node();
             contents.subject = Some(leaf.contents.subject_text());
             contents.ca = Some(leaf.signer.name);
             contents.usages = leaf.contents.usage_names();

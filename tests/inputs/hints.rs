@@ -188,12 +188,12 @@ said! {
     ];
     a_ca_behind_another: another_before_it, ["init"] => [
         "error: CA `ca`: its key does not belong to it (the public keys differ)",
+        "hint: the key is that of another certificate in the same file: put that one first, as the one that signs",
         "error: `admin.conf`: it trusts another CA than this tree's ca.crt",
         "error: `super-admin.conf`: it trusts another CA than this tree's ca.crt",
         "error: `kubelet.conf`: it trusts another CA than this tree's ca.crt",
         "error: `controller-manager.conf`: it trusts another CA than this tree's ca.crt",
         "error: `scheduler.conf`: it trusts another CA than this tree's ca.crt",
-        "hint: the key is that of another certificate in the same file: put that one first, as the one that signs",
         "hint: is it another cluster's? move it away to have it made again",
     ];
     a_service_account_key_that_is_lost: |t| t.remove("pki/sa.key"), ["init"] => [
@@ -230,12 +230,12 @@ said! {
         t.write("scheduler.conf", "");
     }, ["init"] => [
         "error: `apiserver`: its key does not belong to it (the public keys differ)",
-        "error: `front-proxy-client`: its certificate is there and its key is not",
-        "error: `ROOT/etc/kubernetes/pki/etcd/ca.key`: the file is empty",
-        "error: `ROOT/etc/kubernetes/scheduler.conf`: the file is empty",
         "hint: run `pki renew apiserver`",
+        "error: `front-proxy-client`: its certificate is there and its key is not",
         "hint: put the key back, or run `pki renew front-proxy-client`, which makes both anew",
+        "error: `ROOT/etc/kubernetes/pki/etcd/ca.key`: the file is empty",
         "hint: put the file back from a backup",
+        "error: `ROOT/etc/kubernetes/scheduler.conf`: the file is empty",
         "hint: put the file back from a backup, or move it away to have it made again",
     ];
     what_an_external_ca_is_to_sign: |t| { t.remove("pki/ca.key"); lose(t, &["apiserver", "admin.conf"]); }, ["init"] => [];
@@ -272,14 +272,14 @@ said! {
         t.edit("admin.conf", lines);
         admin(t, "  user:\n", "  user: {token: not-a-real-token}\n");
     }, ["check-expiration"] => [
-        "not listed, their users have no client certificate that could expire: admin.conf",
+        "note: not listed, their users have no client certificate that could expire: admin.conf",
     ];
     check_of_what_nobody_declared: |t| fs::remove_dir_all(t.path(".pki")).unwrap(), ["check-expiration"] => [
-        "no configuration is recorded for `ROOT/etc/kubernetes/pki`: the rows are inferred from what is there",
+        "note: no configuration is recorded for `ROOT/etc/kubernetes/pki`: the rows are inferred from what is there",
     ];
 
     renewal_of_what_nobody_declared: |t| fs::remove_dir_all(t.path(".pki")).unwrap(), ["renew", "scheduler.conf"] => [
-        "no configuration is recorded or given: each certificate is reissued with what the old one says",
+        "note: no configuration is recorded or given: each certificate is reissued with what the old one says",
     ];
     renewal_by_an_external_ca: |t| t.remove("pki/ca.key"), ["renew", "apiserver"] => [
         "error: cannot renew `apiserver`: its CA `ca` is external: there is no key to sign with",

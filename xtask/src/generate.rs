@@ -1,4 +1,4 @@
-//! `cargo xtask gen`: the parts of README.md that follow from the source.
+//! `cargo xtask gen`: the parts of documents that follow from the source.
 //!
 //! A part is what stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. Writing and checking are one function.
 
@@ -6,13 +6,17 @@ use std::{fs, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use pki::{
-    catalog::{CATALOG, CommonName, Profile, Row, SanRule, Sharing},
+    catalog::{
+        CATALOG, CommonName, Profile, Row, SanRule,
+        components::{READERS, Reload},
+    },
     tree::layout::{self, Access, Root, TreePath},
+    util::table::{Cell, Spacing, table},
 };
 
 use crate::{cases, command::top};
 
-/// Whether stale text is written anew, or is an error.
+/// Whether stale text is an error or is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Check,
@@ -26,18 +30,26 @@ struct Part {
     text: fn() -> Result<String>,
 }
 
-const PARTS: [Part; 2] = [
-    Part {
-        file: "README.md",
-        name: "catalog",
-        text: || Ok(catalog()),
-    },
+const PARTS: [Part; 6] = [
+    topic("catalog", || Ok(catalog())),
+    topic("subjects", || Ok(subjects())),
+    topic("organizations", || Ok(organizations())),
+    topic("sans", || Ok(sans())),
+    topic("readers", || Ok(readers())),
     Part {
         file: "tests/cases/README.md",
         name: "cases",
         text: cases::table,
     },
 ];
+
+const fn topic(name: &'static str, text: fn() -> Result<String>) -> Part {
+    Part {
+        file: "templates/help/files.md",
+        name,
+        text,
+    }
+}
 
 /// Compares every part with the source, or writes it.
 pub(crate) fn run(mode: Mode) -> Result<ExitCode> {
@@ -65,7 +77,7 @@ fn compare_or_write(
     match mode {
         Mode::Check => bail!("{file} is stale: run `cargo xtask gen`"),
         Mode::Write => {
-            println!("{file}: written anew");
+            println!("{file}: updated");
             write(new)
         }
     }
@@ -86,77 +98,125 @@ fn replace(document: &str, name: &str, text: &str) -> Result<String> {
     Ok(format!("{before}{begin}{text}{end}{after}"))
 }
 
-/// Returns the table of everything that `pki` keeps in a tree.
+/// Returns the table of what there is in a tree.
 fn catalog() -> String {
-    let mut table = "| name | what it is | files, with mode | CN | O | signer | usages | SANs | of |\n|---|---|---|---|---|---|---|---|---|\n".to_owned();
-    for row in CATALOG {
-        table.push_str(&format!("| {} |\n", cells(row).join(" | ")));
-    }
-    table
+    let rows = CATALOG
+        .iter()
+        .map(|row| [row.name.to_owned(), files(row), row.description.to_owned()]);
+    block(["NAME", "FILES", "WHAT IT IS"], rows)
 }
 
-fn cells(row: &Row) -> [String; 9] {
-    let (common_name, organization, sans) = match &row.profile {
-        Profile::Ca { common_name } => (quote(common_name), None, quote(common_name)),
-        Profile::Leaf {
-            common_name, sans, ..
-        } => (
-            common_name_text(*common_name),
-            None,
-            san_text(*sans).to_owned(),
-        ),
-        Profile::Client {
+/// Returns the table of what certificates hold.
+fn subjects() -> String {
+    let rows = CATALOG.iter().filter_map(|row| {
+        let common_name = match &row.profile {
+            Profile::Ca { common_name } => (*common_name).to_owned(),
+            Profile::Leaf { common_name, .. } | Profile::Client { common_name, .. } => {
+                common_name_text(*common_name)
+            }
+            Profile::ServiceAccount => return None,
+        };
+        let usages: Vec<_> = row.usages().iter().map(|usage| usage.name()).collect();
+        Some([
+            row.name.to_owned(),
+            row.signer()
+                .map_or("itself", |signer| signer.name)
+                .to_owned(),
             common_name,
-            organization,
-            ..
-        } => (common_name_text(*common_name), *organization, String::new()),
-        Profile::ServiceAccount => Default::default(),
-    };
-    let signer = match row.signer() {
-        Some(signer) => quote(signer.name),
-        None if row.is_ca() => "itself".to_owned(),
-        None => String::new(),
-    };
-    let usages: Vec<_> = row.usages().iter().map(|usage| usage.name()).collect();
-    let organization = organization.map(quote).unwrap_or_default();
-    [
-        quote(row.name),
-        row.description.to_owned(),
-        files(row),
-        common_name,
-        organization,
-        signer,
-        usages.join(", "),
-        sans,
-        match row.sharing {
-            Sharing::Cluster => "the cluster",
-            Sharing::Node => "each node",
+            usages.join(", "),
+        ])
+    });
+    block(["NAME", "SIGNED BY", "CN", "USAGES"], rows)
+}
+
+/// Returns the list of subject alternative names.
+fn sans() -> String {
+    CATALOG
+        .iter()
+        .filter_map(|row| match row.profile {
+            Profile::Leaf { sans, .. } if sans != SanRule::Empty => {
+                Some(format!("- {}: {}\n", row.name, san_text(sans)))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Returns the list of organizations, which Kubernetes takes as groups.
+fn organizations() -> String {
+    CATALOG
+        .iter()
+        .filter_map(|row| match row.profile {
+            Profile::Client { organization, .. } => {
+                Some(format!("- {}: {}\n", row.name, organization?))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Returns the table of who reads which file.
+fn readers() -> String {
+    let mut last = "";
+    let mut rows = Vec::new();
+    for reader in READERS {
+        let component = reader.component.name();
+        if component != last {
+            rows.push([component, "", ""].map(str::to_owned));
+            last = component;
         }
-        .to_owned(),
-    ]
+        for line in 0..reader.options.len().max(reader.files.len()) {
+            let reload = match (line, reader.reload) {
+                (0, Reload::Automatic) => "yes",
+                (0, Reload::Restart) => "no",
+                _ => "",
+            };
+            let cell = |texts: &[&'static str]| texts.get(line).copied().unwrap_or_default();
+            rows.push([
+                format!("  {}", cell(reader.options)),
+                cell(reader.files).to_owned(),
+                reload.to_owned(),
+            ]);
+        }
+    }
+    block(
+        ["COMPONENT AND OPTION", "FILE", "RELOADS"],
+        rows.into_iter(),
+    )
+}
+
+/// Returns a table as an indented block.
+fn block<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let mut cells: Vec<Vec<Cell>> = vec![header.into_iter().map(Cell::from).collect()];
+    cells.extend(rows.map(|row| row.into_iter().map(Cell::from).collect()));
+    let text = table(&cells, Spacing::Narrow);
+    let lines = text.lines().map(|line| format!("    {line}\n"));
+    lines.collect()
 }
 
 fn files(row: &Row) -> String {
-    let text = |(file, access): &(TreePath, Access)| {
-        let folder = if file.root == Root::Certificates {
-            "pki/"
-        } else {
-            ""
+    let text = |(file, _): &(TreePath, Access)| {
+        let folder = match file.root {
+            Root::Certificates => "pki/",
+            _ => "",
         };
-        format!("`{folder}{}` {:04o}", file.relative, access.mode())
+        format!("{folder}{}", file.relative)
     };
-    layout::files(row)
-        .iter()
-        .map(text)
-        .collect::<Vec<_>>()
-        .join(", ")
+    let mut files = layout::files(row).iter().map(text).collect::<Vec<_>>();
+    // The second file differs in its extension only.
+    if let Some(second) = files.get_mut(1)
+        && let Some((_, extension)) = second.clone().rsplit_once('.')
+    {
+        *second = format!(".{extension}");
+    }
+    files.join(", ")
 }
 
 fn common_name_text(common_name: CommonName) -> String {
     match common_name {
-        CommonName::Fixed(name) => quote(name),
-        CommonName::Node => "node name".to_owned(),
-        CommonName::NodeUser => "`system:node:` and the node name".to_owned(),
+        CommonName::Fixed(name) => name.to_owned(),
+        CommonName::Node => "<node name>".to_owned(),
+        CommonName::NodeUser => "system:node:<node name>".to_owned(),
     }
 }
 
@@ -164,16 +224,15 @@ fn san_text(rule: SanRule) -> &'static str {
     match rule {
         SanRule::Empty => "",
         SanRule::ApiServer => {
-            "node name, `kubernetes[.default[.svc[.DOMAIN]]]`, first service address, advertise address, control-plane endpoint, extra ones"
+            "node name, kubernetes[.default[.svc[.DOMAIN]]], first service address, advertise\n  address, control-plane endpoint, apiServer.certSANs"
         }
-        SanRule::EtcdServer | SanRule::EtcdPeer => {
-            "node name, `localhost`, advertise address, `127.0.0.1`, `::1`, extra ones"
+        SanRule::EtcdServer => {
+            "node name, localhost, advertise address, 127.0.0.1, ::1, etcd.local.serverCertSANs"
+        }
+        SanRule::EtcdPeer => {
+            "node name, localhost, advertise address, 127.0.0.1, ::1, etcd.local.peerCertSANs"
         }
     }
-}
-
-fn quote(text: &str) -> String {
-    format!("`{text}`")
 }
 
 #[cfg(test)]
@@ -221,12 +280,11 @@ mod tests {
     #[test]
     fn the_table_has_a_line_for_every_row_of_the_catalog() {
         let table = catalog();
-        assert_eq!(table.lines().count(), CATALOG.len() + 2);
-        let columns = |line: &str| line.matches(" | ").count();
+        assert_eq!(table.trim().lines().count(), CATALOG.len() + 1);
         assert!(
-            table.lines().skip(2).all(|line| columns(line) == 8),
+            table.contains("\n    etcd-server               pki/etcd/server.crt, .key "),
             "{table}"
         );
-        assert!(table.contains("| `etcd-server` | serving certificate of etcd | `pki/etcd/server.crt` 0644, `pki/etcd/server.key` 0600 | node name |  | `etcd-ca` | serverAuth, clientAuth | node name,"));
+        assert!(readers().contains("--tls-private-key-file"));
     }
 }

@@ -91,14 +91,18 @@ impl Changes {
         }
     }
 
-    /// Lists the names in new certificates and the servers in new kubeconfigs.
+    /// Lists what new files say of this cluster: names in certificates, servers in kubeconfigs.
     fn new_contents(&self, text: &mut String) {
         let facts = self.rows.iter().flat_map(|row| {
             let contents = row.contents.as_ref();
             let sans = contents.map(|contents| contents.sans.join(", "));
             let sans = sans.filter(|sans| !sans.is_empty() && !row.is_ca());
+            let subject = contents
+                .filter(|contents| contents.is_of_node)
+                .and_then(|contents| contents.subject.as_deref());
             let server = contents.and_then(|contents| contents.server.as_deref());
             [
+                subject.map(|subject| (format!("subject: {}", tame(subject)), row.name)),
                 sans.map(|sans| (format!("SANs: {}", tame(&sans)), row.name)),
                 server.map(|server| (format!("server: {}", tame(server)), row.name)),
             ]

@@ -1,0 +1,32 @@
+//! `pki certs`, for commands that were written for kubeadm.
+
+#![allow(
+    missing_docs,
+    reason = "clap would print what documents a flattened group as the help of the command"
+)]
+
+use clap::{Args, Subcommand};
+
+use super::{CheckExpirationArgs, RenewArgs};
+
+pub(super) const AFTER_HELP: &str = "\
+Examples:
+  pki certs check-expiration
+  pki certs renew all";
+
+#[derive(Debug, Args)]
+pub struct CertsArgs {
+    #[command(subcommand)]
+    pub command: CertsCommand,
+}
+
+/// The commands of `kubeadm certs`.
+#[derive(Debug, Subcommand)]
+pub enum CertsCommand {
+    /// Show when certificates and kubeconfigs expire
+    #[command(after_help = super::check_expiration::AFTER_HELP)]
+    CheckExpiration(CheckExpirationArgs),
+    /// Renew certificates and kubeconfigs in one transaction
+    #[command(after_help = super::renew::AFTER_HELP)]
+    Renew(RenewArgs),
+}

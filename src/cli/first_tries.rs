@@ -1,0 +1,228 @@
+//! What people type before they know better, and what they meant: a line that names the right thing.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Error, Parser};
+use strsim::damerau_levenshtein;
+
+use super::{Cli, renew};
+use crate::catalog::{self, Row};
+use crate::tree::layout;
+use crate::util::escape::quote;
+
+/// Parses a command line.
+///
+/// # Errors
+/// Wrong usage, a request for help or for the version; all are clap's.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Error> {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    Cli::try_parse_from(&arguments).map_err(|error| match answer(&error) {
+        Some(message) => command(&arguments).error(error.kind(), message),
+        None => error,
+    })
+}
+
+/// Flags that people know from elsewhere.
+const FLAGS: [(&str, &str); 8] = [
+    ("--json", "use `-o json`"),
+    ("--yaml", "use `-o yaml`"),
+    ("--all", "use `pki renew all`"),
+    (
+        "--force",
+        "`pki rollback` takes `--allow-invalid`; nothing else can be forced",
+    ),
+    (
+        "--upload-certs",
+        "copy what control-plane nodes share, see `pki help files`",
+    ),
+    (
+        "--certificate-key",
+        "copy what control-plane nodes share, see `pki help files`",
+    ),
+    (
+        "--kubeconfig",
+        "pki does not ask the API server; `--kubeconfig-dir` names a directory",
+    ),
+    (
+        "--csr-only",
+        "pki cannot make certificate signing requests yet",
+    ),
+];
+
+fn answer(error: &Error) -> Option<String> {
+    let ErrorKind::UnknownArgument = error.kind() else {
+        return None;
+    };
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let flag = argument.split('=').next().unwrap_or_default();
+    if let Some((_, meant)) = FLAGS.iter().find(|(known, _)| *known == flag) {
+        return Some(format!("unexpected argument '{flag}': {meant}"));
+    }
+    let is_path = argument.starts_with(['/', '.', '~']);
+    is_path.then(|| {
+        format!(
+            "unexpected argument {}: give a tree as `--kubeconfig-dir DIR` or `--rootfs DIR`",
+            quote(argument)
+        )
+    })
+}
+
+/// Returns the command that was typed, so that an error shows its usage.
+fn command(arguments: &[OsString]) -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    for word in arguments.iter().skip(1).filter_map(|word| word.to_str()) {
+        if let Some(found) = command.find_subcommand(word) {
+            command = found.clone();
+        }
+    }
+    command
+}
+
+/// Returns what to say of a name that cannot be renewed.
+pub(super) fn name_to_renew(name: &str) -> String {
+    let shown = quote(name);
+    if let Some(row) = catalog::find(name) {
+        return match row.is_ca() {
+            true => {
+                format!("{shown} is a CA: pki renews what a CA signs, and cannot replace a CA yet")
+            }
+            false => format!("{shown} is a key pair without a certificate: it does not expire"),
+        };
+    }
+    if let Some(row) = row_of_file(name) {
+        return format!(
+            "{shown} is a file of `{}`: use `pki renew {}`",
+            row.name, row.name
+        );
+    }
+    if name.contains(',') {
+        return format!("there is no {shown}; separate names with blanks");
+    }
+    let mut alike: Vec<_> = renew::names().filter(|known| begins(known, name)).collect();
+    if alike.is_empty() {
+        let wanted = name.trim().to_lowercase();
+        alike.extend(renew::names().filter(|known| damerau_levenshtein(known, &wanted) <= 2));
+    }
+    if !alike.is_empty() {
+        return format!("there is no {shown}; did you mean {}?", alike.join(", "));
+    }
+    let names: Vec<_> = renew::names().collect();
+    format!("there is no {shown}; the names are:\n  {}", wrapped(&names))
+}
+
+/// Returns whether the first words of a name are these, such as `etcd` of `etcd-server`.
+fn begins(known: &str, name: &str) -> bool {
+    known
+        .strip_prefix(name)
+        .is_some_and(|rest| !name.is_empty() && rest.starts_with(['-', '.']))
+}
+
+/// Returns the row that a file belongs to, by its name or its path.
+fn row_of_file(name: &str) -> Option<&'static Row> {
+    let relative = name
+        .trim_start_matches("/etc/kubernetes/")
+        .trim_start_matches("pki/");
+    catalog::renewable().find(|row| {
+        layout::files(row)
+            .iter()
+            .any(|(file, _)| file.relative == relative)
+    })
+}
+
+/// Returns names in lines that fit on a terminal.
+fn wrapped(names: &[&str]) -> String {
+    let mut text = String::new();
+    let mut length = 0;
+    for (index, name) in names.iter().enumerate() {
+        let end = if index + 1 < names.len() { "," } else { "" };
+        if length + name.len() > 72 {
+            text.push_str("\n ");
+            length = 0;
+        }
+        if index > 0 {
+            text.push(' ');
+        }
+        text.push_str(name);
+        text.push_str(end);
+        length += name.len() + 2;
+    }
+    text
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Returns the first line of what is said.
+    fn error(line: &str) -> String {
+        let words = line.split(' ').map(OsString::from);
+        let error = parse(words).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{line}: {error}");
+        error.to_string().lines().next().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_first_try_is_answered_in_one_line() {
+        for (line, meant) in [
+            ("pki check-expiration --json", "use `-o json`"),
+            (
+                "pki check-expiration /etc/kubernetes",
+                "`--kubeconfig-dir DIR`",
+            ),
+            ("pki renew apiserver.crt", "use `pki renew apiserver`"),
+            (
+                "pki renew /etc/kubernetes/pki/etcd/peer.key",
+                "use `pki renew etcd-peer`",
+            ),
+            ("pki renew ca", "cannot replace a CA"),
+            ("pki renew sa", "does not expire"),
+            (
+                "pki renew etcd",
+                "etcd-server, etcd-peer, etcd-healthcheck-client",
+            ),
+            ("pki renew APISERVER", "did you mean apiserver?"),
+            ("pki renew admin", "did you mean admin.conf?"),
+            ("pki renew x --quiet", "there is no `x`"),
+            ("pki renew --all", "use `pki renew all`"),
+            ("pki init --upload-certs", "`pki help files`"),
+            ("pki certs renew all --kubeconfig=a", "`--kubeconfig-dir`"),
+        ] {
+            let first = error(line);
+            assert!(first.contains(meant), "{line}: {first}");
+            assert!(first.chars().count() <= 100, "{line}: {first}");
+        }
+    }
+
+    #[test]
+    fn what_kubeadm_users_type_is_accepted() {
+        for line in [
+            "pki check",
+            "pki list",
+            "pki certs check-expiration -o yaml",
+            "pki certs renew all",
+            "pki certs renew apiserver --config cluster.yaml --cert-dir pki",
+            "pki renew all -q -o json",
+            "pki help",
+            "pki help renew",
+            "pki help files",
+            "pki version",
+            "pki completions bash",
+        ] {
+            parse(line.split(' ').map(OsString::from)).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_all_names() {
+        let text = name_to_renew("bogus");
+        for name in renew::names() {
+            assert!(text.contains(&format!(" {name}")), "{name}: {text}");
+        }
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+    }
+}
