@@ -50,8 +50,8 @@ fn each_value_is_shown_with_its_source() {
     etcd.local.serverCertSANs           -                      default
     etcd.local.peerCertSANs             -                      default
     encryptionAlgorithm                 RSA-2048               default
-    certificateValidityPeriod           8760h0m0s              default
-    caCertificateValidityPeriod         87600h0m0s             default
+    certificateValidityPeriod           8760h                  default
+    caCertificateValidityPeriod         87600h                 default
     ");
     assert_eq!(run.stderr, "");
     assert!(

@@ -1,12 +1,14 @@
 //! What kubeadm's structs declare about certificates.
 
+use std::path::PathBuf;
+
 use super::Reader;
 use super::suggest::closest;
 use super::types::{Arguments, Boolean, Entries, List, Number};
 use super::v1beta::{ClusterConfiguration, Etcd, ExternalEtcd, InitConfiguration};
 use crate::config::problem::{Problem, Setting};
 use crate::config::settings::ExternalEtcdSettings;
-use crate::config::values::{absolute_path, boolean, certificate_key};
+use crate::config::values::{absolute_path, boolean, certificate_key, certificates_dir};
 
 impl Reader<'_> {
     /// Takes the settings of an `InitConfiguration`.
@@ -31,7 +33,8 @@ impl Reader<'_> {
         let networking = cluster.networking.unwrap_or_default();
         self.settings.cluster_name = text(cluster.cluster_name);
         self.settings.control_plane_endpoint = text(cluster.control_plane_endpoint);
-        self.settings.certificates_dir = text(cluster.certificates_dir);
+        // The directory is opened before the other values are checked.
+        self.settings.certificates_dir = self.path(cluster.certificates_dir, certificates_dir);
         self.settings.service_subnet = text(networking.service_subnet);
         self.settings.dns_domain = text(networking.dns_domain);
         self.settings.apiserver_cert_sans = texts(cluster.api_server.unwrap_or_default().cert_sans);
@@ -66,11 +69,20 @@ impl Reader<'_> {
         let Arguments(arguments) = arguments?;
         let is_named = |(name, _): &(String, _)| name == "cert-dir";
         let (_, value) = arguments.into_iter().rfind(is_named)?;
-        let directory = text(value)?;
-        match absolute_path(&directory.value) {
-            Ok(_) => Some(directory),
+        self.path(value, absolute_path)
+    }
+
+    /// Returns a declared path, if `parse` accepts it.
+    fn path(
+        &mut self,
+        path: Option<Setting<String>>,
+        parse: impl FnOnce(&str) -> Result<PathBuf, String>,
+    ) -> Option<Setting<String>> {
+        let path = text(path)?;
+        match parse(&path.value) {
+            Ok(_) => Some(path),
             Err(message) => {
-                self.refuse(&directory.origin, message);
+                self.refuse(&path.origin, message);
                 None
             }
         }

@@ -115,13 +115,13 @@ fn what_is_no_regular_file_of_a_sane_size_is_refused() {
     .unwrap();
     let not_a_file = "it is a FIFO, socket or device, want a file";
     for (name, problem) in [
-        ("missing", "reading `missing`: No such file or directory (os error 2)".to_owned()),
+        ("missing", "reading `missing`: no such file or directory".to_owned()),
         (".", "reading `.`: it is a directory, want a file".to_owned()),
         ("large", "reading `large`: it has 104857600 bytes, more than the 1048576 that are accepted".to_owned()),
         ("fifo", format!("reading `fifo`: {not_a_file}")),
         ("/dev/zero", format!("reading `/dev/zero`: {not_a_file}")),
-        ("dangling", "reading `dangling`: No such file or directory (os error 2)".to_owned()),
-        ("loop", "following the link `loop`: symbolic links lead round in a circle".to_owned()),
+        ("dangling", "reading `dangling`: no such file or directory".to_owned()),
+        ("loop", "following the link `loop`: the links form a circle".to_owned()),
         ("key.pem", "key.pem:1: the document is a single value, want a mapping".to_owned()),
         ("kubeconfig", "kubeconfig: holds neither an `InitConfiguration` nor a `ClusterConfiguration`, only `Config`".to_owned()),
     ] {
