@@ -171,6 +171,15 @@ impl Kubeconfig {
             .as_str()
     }
 
+    /// Returns the name that the file gives to the current context's user.
+    pub fn user_name(&self) -> Option<&str> {
+        self.document
+            .get("users")?
+            .get(self.user)?
+            .get("name")?
+            .as_str()
+    }
+
     /// Returns the CA certificates of the current context's cluster; none if they are not embedded.
     pub fn ca(&self) -> Result<Option<Vec<Certificate>>, KubeconfigError> {
         let path = format!("clusters[{}].cluster", self.cluster);
@@ -236,10 +245,15 @@ impl Kubeconfig {
         }
     }
 
-    /// Puts another client certificate and key into the current context's user.
+    /// Puts another client certificate and key into the current context's user. Paths of files are removed: client-go refuses
+    /// both at once (`tools/clientcmd/validation.go`).
     pub fn set_client(&mut self, certificate: &str, key: Option<&str>) {
         let user = self.user;
         if let Some(user) = self.entry("users", user, "user") {
+            user.shift_remove("client-certificate");
+            if key.is_some() {
+                user.shift_remove("client-key");
+            }
             user.insert(
                 "client-certificate-data".to_owned(),
                 encode(certificate.as_bytes()).into(),
@@ -250,14 +264,24 @@ impl Kubeconfig {
         }
     }
 
-    /// Puts other CA certificates into the current context's cluster.
+    /// Puts other CA certificates into the current context's cluster. The path of a file is removed, see
+    /// [`Kubeconfig::set_client`].
     pub fn set_ca(&mut self, ca: &str) {
         let cluster = self.cluster;
         if let Some(cluster) = self.entry("clusters", cluster, "cluster") {
+            cluster.shift_remove("certificate-authority");
             cluster.insert(
                 "certificate-authority-data".to_owned(),
                 encode(ca.as_bytes()).into(),
             );
+        }
+    }
+
+    /// Lets the current context's cluster be another server.
+    pub fn set_server(&mut self, server: &str) {
+        let cluster = self.cluster;
+        if let Some(cluster) = self.entry("clusters", cluster, "cluster") {
+            cluster.insert("server".to_owned(), server.into());
         }
     }
 

@@ -53,6 +53,8 @@ enum Check {
     Attention(&'static str, &'static str),
     /// Exit code 5: the row is shown as broken, with or without dates.
     Fails(&'static str),
+    /// Exit code 5: this is said, and every row is shown as usual.
+    Says(&'static str),
     /// It gets to its end.
     Reads(&'static str),
     /// The same for several rows.
@@ -81,8 +83,17 @@ enum Renew {
     SkipsAll(&'static [&'static str], &'static str),
     /// This exit code: the first rows are left out and named, the second ones are not mentioned, all others are renewed.
     Lists(i32, &'static [&'static str], &'static [&'static str]),
-    /// Exit code 3, with this in the message; nothing is written.
-    Refuses(&'static str),
+    /// What this CA signs is left out with this reason; every other row is renewed; exit code 5.
+    Stops(&'static str, &'static str),
+}
+
+/// Returns the rows that a CA signs.
+fn signed_by(ca: &str) -> Vec<&'static str> {
+    let is_signed = |row: &&&str| {
+        let signer = pki::catalog::find(row).and_then(|row| row.signer());
+        signer.is_some_and(|signer| signer.name == ca)
+    };
+    LEAVES.iter().filter(is_signed).copied().collect()
 }
 
 /// Spoils a tree and holds the three commands to their verdicts.
@@ -320,6 +331,7 @@ fn judge_check(source: &impl Source, check: Check) {
     let (code, marked, unmarked): (_, &[&str], &[&str]) = match &check {
         Check::Healthy => (0, &[], &[]),
         Check::LeavesOut(row) => (0, &[], &[*row]),
+        Check::Says(_) => (5, &[], &[]),
         Check::Reads(row) => (run.code.unwrap(), &[], &[*row]),
         Check::Fails(row) => (5, &[*row], &[]),
         Check::Due(row) => (4, &[], &[*row]),
@@ -349,6 +361,12 @@ fn judge_check(source: &impl Source, check: Check) {
             .iter()
             .for_each(|row| assert_attention(&run, row, reason)),
         Check::Due(row) => assert_attention(&run, row, "expires on"),
+        Check::Says(reason) => {
+            assert!(
+                run.stderr.contains(reason),
+                "it should say {reason:?}: {run}"
+            );
+        }
         Check::LeavesOut(row) => {
             assert_eq!(shown(&run, row), (false, false), "{row} is no row: {run}");
             assert!(run.stderr.contains(row), "and that is said: {run}");
@@ -413,16 +431,12 @@ fn judge_renewal(source: &impl Source, renew: Renew) {
     };
     let untouched: Vec<_> = LEAVES.into_iter().filter(is_as_before).collect();
     let nothing: &[&str] = &[];
+    let signed = match &renew {
+        Renew::Stops(ca, _) => signed_by(ca),
+        _ => Vec::new(),
+    };
     let (code, left, silent, reason) = match &renew {
-        Renew::Refuses(reason) => {
-            assert_eq!(run.code, Some(3), "renew should refuse: {run}");
-            assert!(
-                run.stderr.contains(reason),
-                "renew should say {reason:?}: {run}"
-            );
-            specimen.assert_unchanged(&before, &run);
-            return;
-        }
+        Renew::Stops(_, reason) => (5, signed.as_slice(), nothing, *reason),
         Renew::Heals(_) | Renew::Besides => (0, nothing, nothing, ""),
         Renew::HealsForNow(row) => {
             assert!(LEAVES.contains(row), "{row}");

@@ -1,50 +1,109 @@
-//! The one comparison between what a certificate says and what it should say: `init` warns of the difference, `renew` shows
-//! and applies it.
+//! In what a certificate differs from what it should contain: the one comparison, for findings and for the report of a renewal.
+
+use std::fmt;
 
 use time::Duration;
 
-use super::{Change, validity};
+use super::validity;
 use crate::util::duration;
+use crate::util::escape::escaped;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::sign::LeafTemplate;
 
-/// What a certificate should say.
+/// One field that changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The field.
+    pub field: ChangedField,
+    /// What it was.
+    pub from: String,
+    /// What it becomes.
+    pub to: String,
+    /// Whether the old certificate differed from the declared configuration. Where none is declared, nothing does.
+    pub drift: bool,
+}
+
+/// A field of a certificate or kubeconfig.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangedField {
+    /// The certificate itself, where the old one cannot be read.
+    Certificate,
+    /// The serial number.
+    Serial,
+    /// The first valid second.
+    NotBefore,
+    /// The last valid second.
+    NotAfter,
+    /// The key.
+    Key,
+    /// The subject's common names.
+    CommonName,
+    /// The subject's organizations: Kubernetes groups.
+    Organization,
+    /// The rest of the subject.
+    Subject,
+    /// The extended key usages.
+    Usages,
+    /// Names that it has and should not have.
+    SansRemoved,
+    /// Names that it should have and has not.
+    SansAdded,
+    /// The algorithm of its key.
+    Algorithm,
+    /// How long it was made to be valid.
+    Validity,
+    /// The CA certificates in a kubeconfig.
+    CaData,
+    /// The server that a kubeconfig points at.
+    Server,
+}
+
+impl ChangedField {
+    /// Returns the name of the field, as reports give it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ChangedField::Certificate => "certificate",
+            ChangedField::Serial => "serial",
+            ChangedField::NotBefore => "not before",
+            ChangedField::NotAfter => "not after",
+            ChangedField::Key => "key",
+            ChangedField::CommonName => "CN",
+            ChangedField::Organization => "O",
+            ChangedField::Subject => "subject",
+            ChangedField::Usages => "usages",
+            ChangedField::SansRemoved => "SANs removed",
+            ChangedField::SansAdded => "SANs added",
+            ChangedField::Algorithm => "algorithm",
+            ChangedField::Validity => "validity",
+            ChangedField::CaData => "CA data",
+            ChangedField::Server => "server",
+        }
+    }
+}
+
+impl fmt::Display for ChangedField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a certificate should contain.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub struct Desired<'a> {
     /// Subject, usages, names.
     pub contents: &'a LeafTemplate,
     /// Algorithm of its key, where one is asked for.
     pub algorithm: Option<Algorithm>,
-    /// For how long it should be valid, where that is asked for.
+    /// How long it should be valid, where that is asked for.
     pub validity: Option<std::time::Duration>,
 }
 
-/// The names of the fields, as reports give them.
-pub mod field {
-    /// The subject's common names.
-    pub const COMMON_NAME: &str = "CN";
-    /// The subject's organizations: Kubernetes groups.
-    pub const ORGANIZATION: &str = "O";
-    /// What else the subject says.
-    pub const SUBJECT: &str = "subject";
-    /// The extended key usages.
-    pub const USAGES: &str = "usages";
-    /// Names that it has and should not have.
-    pub const SANS_REMOVED: &str = "SANs removed";
-    /// Names that it should have and has not.
-    pub const SANS_ADDED: &str = "SANs added";
-    /// The algorithm of its key.
-    pub const ALGORITHM: &str = "algorithm";
-    /// For how long it was made to be valid.
-    pub const VALIDITY: &str = "validity";
-}
-
-/// Returns every field in which a certificate differs from what is wanted; `issuer` is the CA of its row.
+/// Returns every field in which a certificate differs from what is desired; `issuer` is the CA of its row.
 pub fn between(
     certificate: &Certificate,
     issuer: Option<&Certificate>,
-    wanted: Wanted<'_>,
+    desired: Desired<'_>,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut note = |field, from: String, to: String| {
@@ -57,44 +116,48 @@ pub fn between(
             });
         }
     };
-    let (found, contents) = (LeafTemplate::of(certificate), wanted.contents);
+    let (found, contents) = (LeafTemplate::of(certificate), desired.contents);
     note(
-        field::COMMON_NAME,
+        ChangedField::CommonName,
         found.common_names().join(", "),
         contents.common_names().join(", "),
     );
     note(
-        field::ORGANIZATION,
+        ChangedField::Organization,
         found.organizations().join(", "),
         contents.organizations().join(", "),
     );
     if !found.differs_only_in_names(contents) {
         note(
-            field::SUBJECT,
+            ChangedField::Subject,
             found.subject_text(),
             contents.subject_text(),
         );
     }
     note(
-        field::USAGES,
+        ChangedField::Usages,
         sorted(found.usage_names()).join(", "),
         sorted(contents.usage_names()).join(", "),
     );
     let (old, new) = (found.san_texts(), contents.san_texts());
-    note(field::SANS_REMOVED, without(&old, &new), String::new());
-    note(field::SANS_ADDED, String::new(), without(&new, &old));
-    if let Some(algorithm) = wanted.algorithm {
+    note(
+        ChangedField::SansRemoved,
+        without(&old, &new),
+        String::new(),
+    );
+    note(ChangedField::SansAdded, String::new(), without(&new, &old));
+    if let Some(algorithm) = desired.algorithm {
         let found = certificate.public_key().algorithm();
         let found = found.map_or_else(|| "unknown".to_owned(), |found| found.to_string());
-        note(field::ALGORITHM, found, algorithm.to_string());
+        note(ChangedField::Algorithm, found, algorithm.to_string());
     }
     let period = validity::period(certificate.validity(), issuer.map(Certificate::validity));
-    if let (Some(period), Some(validity)) = (period, wanted.validity)
+    if let (Some(period), Some(validity)) = (period, desired.validity)
         && is_other_period(period, validity)
     {
         let period = std::time::Duration::try_from(period).unwrap_or_default();
         note(
-            field::VALIDITY,
+            ChangedField::Validity,
             duration::format(period),
             duration::format(validity),
         );
@@ -121,4 +184,31 @@ fn without(names: &[String], others: &[String]) -> String {
         .map(String::as_str)
         .collect();
     left.join(", ")
+}
+
+/// Returns a difference as a clause about a certificate that is kept.
+pub(super) fn describe(change: &Change) -> String {
+    let Change {
+        field, from, to, ..
+    } = change;
+    let (from, to) = (escaped(from), escaped(to));
+    match field {
+        ChangedField::SansRemoved => {
+            format!("it has names that the configuration does not ask for: `{from}`")
+        }
+        ChangedField::Usages if from.is_empty() => {
+            format!("it has no extended key usage, kubeadm 1.36 makes it `{to}`")
+        }
+        ChangedField::Usages => format!("its usages are `{from}`, kubeadm 1.36 makes them `{to}`"),
+        field if from.is_empty() => format!("it has no {field}, kubeadm 1.36 makes it `{to}`"),
+        ChangedField::CommonName | ChangedField::Organization | ChangedField::Subject
+            if to.is_empty() =>
+        {
+            format!("its {field} is `{from}`, kubeadm 1.36 gives it none")
+        }
+        ChangedField::CommonName | ChangedField::Organization | ChangedField::Subject => {
+            format!("its {field} is `{from}`, kubeadm 1.36 makes it `{to}`")
+        }
+        field => format!("its {field} is `{from}`, the configuration says `{to}`"),
+    }
 }

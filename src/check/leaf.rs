@@ -1,99 +1,243 @@
-//! Whether a leaf certificate, with its key, serves its row: the one judgement that `init` and `rollback` share.
-
-use std::fmt;
+//! Leaf certificates, in files of their own and in kubeconfigs.
 
 use time::OffsetDateTime;
 
+use super::ca::JudgedCa;
+use super::drift::{self, ChangedField, Desired};
+use super::finding::{Finding, FindingId};
+use super::{Context, expected, expiry, file, missing, names};
 use crate::catalog::Row;
-use crate::x509::ca::IssuerError;
+use crate::config::cluster::Cluster;
+use crate::tree::inventory::{FileState, KeyFile};
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::key::PrivateKey;
+use crate::x509::sign::LeafTemplate;
 use crate::x509::verify::{VerifyError, is_signed_by, verify};
 
-/// Why a leaf does not serve its row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unsound {
-    /// It does not verify.
-    Chain(VerifyError),
-    /// Its serial number is none that RFC 5280 section 4.1.2.2 allows.
-    Serial,
-    /// There is another leaf behind it.
-    SeveralLeaves,
-    /// A CA behind it must not sign, or stands too far below the tree's.
-    Intermediate,
-    /// A name of it is malformed.
-    Name,
-    /// Its key is another certificate's.
-    KeyMismatch,
+/// Judges a leaf with its key.
+pub(super) fn check(
+    context: &Context<'_>,
+    row: &'static Row,
+    chain: &FileState<Chain>,
+    key: &FileState<KeyFile>,
+    cas: &[JudgedCa<'_>],
+    is_required: bool,
+) -> Vec<Finding> {
+    let mut findings: Vec<_> = [chain.invalid(), key.invalid()]
+        .into_iter()
+        .flatten()
+        .map(|invalid| file::check(row, invalid))
+        .collect();
+    match (chain, key) {
+        (FileState::Missing, FileState::Missing) if is_required => findings.push(missing(row)),
+        (FileState::Missing, FileState::Valid(_)) => {
+            let text = "its key is there and its certificate is not";
+            findings.push(Finding::new(FindingId::CertificateKeyOnly, text).about(row));
+        }
+        (FileState::Valid(chain), key) => {
+            if key.is_missing() {
+                let text = "its certificate is there and its key is not";
+                findings.push(Finding::new(FindingId::CertificateKeyMissing, text).about(row));
+            }
+            let key = key.valid().and_then(KeyFile::read);
+            findings.extend(certificate(context, row, chain, key, cas));
+        }
+        _ => {}
+    }
+    findings
 }
 
-/// Judges a leaf: chain to one of `anchors`, every usage of the row, dates, and, where the key is at hand, that it is its own.
-///
-/// # Errors
-/// The first thing that is wrong.
-pub fn judge(
-    row: &Row,
+/// Judges a leaf certificate, wherever it is: its CA, its usages, its names and dates, its key, and the configuration.
+pub(super) fn certificate(
+    context: &Context<'_>,
+    row: &'static Row,
     chain: &Chain,
     key: Option<&PrivateKey>,
-    bundle: &CaBundle,
-    now: OffsetDateTime,
-) -> Result<(), Unsound> {
-    let anchors = bundle.certificates();
-    let Chain {
-        leaf,
-        intermediates,
-    } = chain;
-    for usage in row.usages() {
-        verify(chain, &anchors, *usage, now).map_err(Unsound::Chain)?;
+    cas: &[JudgedCa<'_>],
+) -> Vec<Finding> {
+    let judged = cas.iter().find(|judged| row.signer() == Some(judged.row));
+    let anchors = judged.and_then(|judged| judged.anchors);
+    let mut findings: Vec<_> = judged
+        .filter(|judged| judged.anchors.is_some())
+        .and_then(|judged| judged.chain_error(row))
+        .into_iter()
+        .collect();
+    if findings.is_empty()
+        && let Some(reason) = super::go::refuses(&chain.certificates())
+    {
+        findings.push(Finding::new(FindingId::CertificateRefusedByGo, reason).about(row));
     }
-    if !leaf.has_valid_serial() {
-        return Err(Unsound::Serial);
+    if key.is_some_and(|key| !belongs(key, &chain.leaf)) {
+        let text = "its key does not belong to it (the public keys differ)";
+        findings.push(Finding::new(FindingId::CertificateKeyMismatch, text).about(row));
     }
-    if !intermediates.iter().all(Certificate::has_ca_flag) {
-        return Err(Unsound::SeveralLeaves);
-    }
-    let signer = anchors.iter().find(|anchor| is_signed_by(leaf, anchor));
-    // webpki looks neither at the key usage of an intermediate nor at the path length of what it trusts; Go does.
-    if signer.is_none() {
-        let between: Vec<_> = intermediates
-            .iter()
-            .filter(|ca| !bundle.contains(ca))
-            .collect();
-        let is_far = |anchor: &&Certificate| {
-            anchor
-                .path_length()
-                .is_some_and(|length| between.len() > usize::from(length))
-        };
-        if !between.iter().all(|ca| ca.is_ca()) || anchors.iter().all(is_far) {
-            return Err(Unsound::Intermediate);
+    findings.extend(expiry::check(row, chain, anchors, context.now));
+    if let Some(cluster) = context.cluster_for(row) {
+        let is_the_ca = |finding: &Finding| finding.id == FindingId::CertificateIsTheCa;
+        if !findings.iter().any(is_the_ca) {
+            findings.extend(names::missing_from(row, cluster, &chain.leaf));
+        }
+        if findings.is_empty() {
+            findings.extend(differences(row, cluster, chain, anchors));
         }
     }
-    if !chain
-        .certificates()
+    if !findings.iter().any(Finding::is_error) {
+        findings.extend(warnings(row, chain, anchors));
+    }
+    findings
+}
+
+/// Returns the first reason why a leaf does not verify at `at`, a time at which the leaf itself is valid.
+pub(super) fn chain_error(
+    row: &'static Row,
+    chain: &Chain,
+    anchors: &[&Certificate],
+    at: OffsetDateTime,
+) -> Option<Finding> {
+    let leaf = &chain.leaf;
+    let found = |id, text: String| Some(Finding::new(id, text).about(row));
+    let is_the_ca = |ca: &&Certificate| ca.public_key() == leaf.public_key();
+    if anchors.first().is_some_and(is_the_ca) {
+        let text = "it has the key of its CA, want a leaf with a key of its own";
+        return found(FindingId::CertificateIsTheCa, text.to_owned());
+    }
+    let signer = || anchors.iter().find(|anchor| is_signed_by(leaf, anchor));
+    for usage in row.usages() {
+        let Err(error) = verify(chain, anchors, *usage, at) else {
+            continue;
+        };
+        let unknown = LeafTemplate::of(leaf).unknown_critical();
+        if let Some(oid) = unknown.filter(|_| signer().is_some()) {
+            let text = format!("it has a critical extension that Go does not know, {oid}");
+            return found(FindingId::CertificateUnknownCriticalExtension, text);
+        }
+        // Go takes a leaf with a CA flag, of version 1, or with an odd serial number; webpki does not.
+        let is_lenient = matches!(error, VerifyError::LeafIsCa | VerifyError::Other(_));
+        let is_signed_for = |signer: &&Certificate| {
+            signer.allows(*usage) && leaf.allows(*usage) && leaf.issuer() == signer.subject()
+        };
+        if !(is_lenient && signer().is_some_and(is_signed_for)) {
+            return found(id_of(&error), error.to_string());
+        }
+    }
+    if !chain.intermediates.is_empty() && signer().is_none() && !is_path_allowed(chain, anchors) {
+        let text = "an intermediate in its file may not sign it: want keyCertSign, and a path no longer than the CA allows";
+        return found(FindingId::CertificateIntermediate, text.to_owned());
+    }
+    None
+}
+
+/// Returns whether a finding means that another CA than the one in the tree signed the certificate.
+pub(super) fn is_of_another_issuer(id: FindingId) -> bool {
+    matches!(
+        id,
+        FindingId::CertificateOtherIssuer | FindingId::CertificateDamaged
+    )
+}
+
+fn id_of(error: &VerifyError) -> FindingId {
+    match error {
+        VerifyError::Expired(_) => FindingId::CertificateExpired,
+        VerifyError::NotYetValid(_) => FindingId::CertificateNotYetValid,
+        VerifyError::Intermediate => FindingId::CertificateIntermediate,
+        VerifyError::UnknownIssuer => FindingId::CertificateOtherIssuer,
+        VerifyError::BadSignature => FindingId::CertificateDamaged,
+        VerifyError::Usage(_) => FindingId::CertificateUsageMissing,
+        VerifyError::IssuerUsage(_) => FindingId::CertificateCaUsageMissing,
+        VerifyError::WeakSignature => FindingId::CertificateWeakSignature,
+        VerifyError::NameConstraints => FindingId::CertificateNameConstraints,
+        VerifyError::LeafIsCa | VerifyError::Other(_) => FindingId::CertificateUnusable,
+    }
+}
+
+/// Judges what webpki leaves out and Go does not: the key usage of intermediates, and the path length of what is trusted.
+fn is_path_allowed(chain: &Chain, anchors: &[&Certificate]) -> bool {
+    let between: Vec<_> = chain
+        .intermediates
+        .iter()
+        .filter(|ca| !anchors.contains(ca) && ca.has_ca_flag())
+        .collect();
+    let is_too_far = |anchor: &&Certificate| {
+        anchor
+            .path_length()
+            .is_some_and(|length| between.len() > usize::from(length))
+    };
+    between.iter().all(|ca| ca.is_ca()) && !anchors.iter().all(is_too_far)
+}
+
+fn differences(
+    row: &'static Row,
+    cluster: &Cluster,
+    chain: &Chain,
+    anchors: Option<&CaBundle>,
+) -> Vec<Finding> {
+    let Some(Ok(contents)) = expected::contents(row, cluster) else {
+        return Vec::new();
+    };
+    let desired = Desired {
+        contents: &contents,
+        algorithm: cluster.algorithm,
+        validity: Some(cluster.certificate_validity.length()),
+    };
+    drift::between(&chain.leaf, anchors.map(|ca| &ca.signer), desired)
         .into_iter()
-        .all(Certificate::has_valid_names)
+        // These have findings of their own.
+        .filter(|change| {
+            change.field != ChangedField::SansAdded
+                && !(change.field == ChangedField::Usages && change.from.is_empty())
+        })
+        .map(|change| {
+            let finding = Finding::new(FindingId::CertificateDiffers, drift::describe(&change));
+            finding.about(row).wanted(change.to)
+        })
+        .collect()
+}
+
+fn warnings(row: &'static Row, chain: &Chain, anchors: Option<&CaBundle>) -> Vec<Finding> {
+    let leaf = &chain.leaf;
+    let mut warnings = Vec::new();
+    let mut warn = |id, text: String| warnings.push(Finding::new(id, text).about(row));
+    if leaf.has_ca_flag() {
+        let text = "it is a CA certificate, want a leaf";
+        warn(FindingId::CertificateWithCaFlag, text.to_owned());
+    }
+    if leaf.is_version_1() {
+        let text = "it is an X.509 version 1 certificate";
+        warn(FindingId::CertificateVersion, text.to_owned());
+    } else if leaf.usage_oids().is_empty() {
+        let text = "it has no extended key usage";
+        warn(FindingId::CertificateWithoutUsages, text.to_owned());
+    }
+    if !leaf.has_valid_serial() {
+        let text = "its serial number is zero or longer than 20 octets";
+        warn(FindingId::CertificateOddSerial, text.to_owned());
+    }
+    if !chain.intermediates.iter().all(Certificate::has_ca_flag) {
+        let text = "its file holds another certificate that is not an intermediate";
+        warn(FindingId::CertificateExtra, text.to_owned());
+    }
+    if let Some(ca) = anchors
+        && leaf.not_after() > ca.signer.not_after()
+        && is_signed_by(leaf, &ca.signer)
     {
-        return Err(Unsound::Name);
+        let text = format!(
+            "it is valid for longer than its CA, which expires on {}",
+            ca.signer.not_after().date()
+        );
+        warn(FindingId::CertificateOutlivesCa, text);
     }
-    match key {
-        Some(key) if !belongs(key, leaf) => Err(Unsound::KeyMismatch),
-        _ => Ok(()),
-    }
+    warnings
 }
 
 /// Returns the last second at which a leaf can be used: the intermediates that lead to its CA may end before it does.
-pub fn last_valid(chain: &Chain, bundle: &CaBundle) -> OffsetDateTime {
-    let anchors = bundle.certificates();
+pub(super) fn last_valid(chain: &Chain, anchors: &[&Certificate]) -> OffsetDateTime {
     let (mut current, mut end) = (&chain.leaf, chain.leaf.not_after());
     // No path is longer than the file.
     for _ in &chain.intermediates {
-        let is_anchor = |anchor: &Certificate| is_same_ca(anchor, current);
-        let is_signed = |anchor: &Certificate| is_signed_by(current, anchor);
-        if anchors
-            .iter()
-            .any(|anchor| is_anchor(anchor) || is_signed(anchor))
-        {
+        let leads_to =
+            |anchor: &&Certificate| is_same_ca(anchor, current) || is_signed_by(current, anchor);
+        if anchors.iter().any(leads_to) {
             break;
         }
         let issuers = chain
@@ -101,9 +245,7 @@ pub fn last_valid(chain: &Chain, bundle: &CaBundle) -> OffsetDateTime {
             .iter()
             .filter(|ca| ca.subject() == current.issuer() && is_signed_by(current, ca));
         match issuers.max_by_key(|ca| ca.not_after()) {
-            Some(issuer) => {
-                (current, end) = (issuer, end.min(issuer.not_after()));
-            }
+            Some(issuer) => (current, end) = (issuer, end.min(issuer.not_after())),
             None => break,
         }
     }
@@ -111,67 +253,12 @@ pub fn last_valid(chain: &Chain, bundle: &CaBundle) -> OffsetDateTime {
 }
 
 /// Returns whether two certificates are of one CA: name and key count, and not when or by whom they were signed.
-pub fn is_same_ca(one: &Certificate, other: &Certificate) -> bool {
+pub(super) fn is_same_ca(one: &Certificate, other: &Certificate) -> bool {
     one.subject() == other.subject() && one.public_key() == other.public_key()
 }
 
 /// Returns whether a key is the one of a certificate.
-pub fn belongs(key: &PrivateKey, certificate: &Certificate) -> bool {
+pub(crate) fn belongs(key: &PrivateKey, certificate: &Certificate) -> bool {
     key.public_key()
         .is_ok_and(|public| public == certificate.public_key())
 }
-
-/// Returns what to do about a CA's key that is not its certificate's.
-pub fn key_hint(key: &PrivateKey, bundle: &CaBundle) -> &'static str {
-    if bundle.others.iter().any(|other| belongs(key, other)) {
-        "the key is that of another certificate in the same file: put that one first, as the one that signs"
-    } else {
-        "put back the key that belongs to it, or take the key away if this CA is an external one"
-    }
-}
-
-/// Returns what to do about a CA that must not issue.
-pub fn ca_hint(error: &IssuerError) -> &'static str {
-    match error {
-        IssuerError::Expired(_) => "the CA has to be replaced, and everything it signed with it",
-        IssuerError::NotYetValid(_) => "set the clock",
-        IssuerError::WeakSignature | IssuerError::UnknownCritical(_) => {
-            "replace the CA by one that Kubernetes components accept"
-        }
-        IssuerError::UnprovenSignature(_) => {
-            "if it should be self-signed, put the file back from a backup; if not, have its issuer sign it again with an authority key identifier"
-        }
-        IssuerError::OtherCertificate(..) => {
-            "take that certificate out of the file, or put the file back from a backup"
-        }
-        IssuerError::BadIssuerSignature(_) => {
-            "put the file back from a backup, or take out of it the certificate that is not its issuer's"
-        }
-        IssuerError::NotCa | IssuerError::KeyMismatch | IssuerError::BadSelfSignature => {
-            "put the file back from a backup"
-        }
-    }
-}
-
-impl fmt::Display for Unsound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Unsound::Chain(error) => error.fmt(f),
-            Unsound::Serial => {
-                f.write_str("its serial number is zero, negative, or longer than 20 octets")
-            }
-            Unsound::SeveralLeaves => {
-                f.write_str("there is another certificate behind it that is no CA's")
-            }
-            Unsound::Intermediate => f.write_str(
-                "a certificate behind it is that of no CA that may sign it: want keyCertSign, and a path no longer than the CA allows",
-            ),
-            Unsound::Name => f.write_str("one of its IP addresses has neither 4 nor 16 octets"),
-            Unsound::KeyMismatch => {
-                f.write_str("its key does not belong to it (the public keys differ)")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Unsound {}

@@ -1,35 +1,141 @@
-//! The judgement of a tree: what is wrong with what is there, given a configuration and a time. Looks only.
+//! THE judgement of a tree: what is in it, held against a configuration and a time, gives [`Findings`]. Pure: no files, no clock.
+//!
+//! Every command decides by these findings alone, see [`check`]. One file a subject; [`finding`] has the table of all kinds.
+//! `expected` says what a row should contain and `validity` for how long; `plan::remedy` adds the commands that help.
 
+mod ca;
 pub mod drift;
 pub mod expected;
 pub mod expiry;
-pub mod leaf;
+mod file;
+pub mod finding;
+mod go;
+pub mod host;
+mod kubeconfig;
+pub(crate) mod leaf;
 pub mod names;
-pub mod trust;
+pub mod permissions;
+mod sa;
+mod trust;
 pub mod validity;
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use self::finding::{Finding, FindingId, Findings};
+use self::host::HostKind;
 use crate::catalog::{CATALOG, Profile, Row};
+use crate::config::cluster::Cluster;
+use crate::tree::inventory::{Inventory, RowFiles};
 use crate::x509::certificate::Certificate;
 
-/// One field that changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The field: `not after`, `subject`, `SANs`.
-    pub field: &'static str,
-    /// What it was.
-    pub from: String,
-    /// What it becomes.
-    pub to: String,
-    /// Whether the change follows from a difference between the old certificate and the declared configuration, and not
-    /// from the renewal as such.
-    pub drift: bool,
+pub use self::drift::{Change, ChangedField};
+
+/// The configuration that a tree is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// The configuration.
+    pub cluster: &'a Cluster,
+    /// Whether its node name and address are this node's. Without them names cannot be judged.
+    pub is_node_known: bool,
 }
 
-/// Returns the name of another CA of the catalog, if a certificate is that one's: its files may have been exchanged.
-pub(crate) fn other_ca(row: &Row, certificate: &Certificate) -> Option<&'static str> {
+impl<'a> From<&'a Cluster> for Expected<'a> {
+    fn from(cluster: &'a Cluster) -> Expected<'a> {
+        Expected {
+            cluster,
+            is_node_known: true,
+        }
+    }
+}
+
+/// What a judgement looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// What the tree holds.
+    pub inventory: &'a Inventory,
+    /// The declared or recorded configuration, if there is one.
+    pub expected: Option<Expected<'a>>,
+    /// The time.
+    pub now: OffsetDateTime,
+}
+
+impl Context<'_> {
+    /// Returns what kind of host the tree is on.
+    pub fn host(&self) -> HostKind {
+        host::recognize(self.inventory, self.expected.is_some())
+    }
+
+    /// Returns the configuration, if a row exists in it and the node that it is for is known.
+    fn cluster_for(&self, row: &Row) -> Option<&Cluster> {
+        self.expected
+            .filter(|expected| expected.is_node_known)
+            .map(|expected| expected.cluster)
+            .filter(|cluster| expected::is_wanted(row, cluster))
+    }
+}
+
+/// Judges a tree at `now` against a configuration, if one is declared or recorded.
+///
+/// One cause gives one finding: what follows from an error about a CA is not reported for each of its leaves.
+pub fn check(
+    inventory: &Inventory,
+    expected: Option<Expected<'_>>,
+    now: OffsetDateTime,
+) -> Findings {
+    let context = Context {
+        inventory,
+        expected,
+        now,
+    };
+    let rows = host::rows(&context);
+    let required = host::required(&context);
+    let mut findings: Findings = host::check(&context).into_iter().collect();
+    let cas: Vec<_> = CATALOG
+        .iter()
+        .copied()
+        .filter(|row| row.is_ca())
+        .map(|row| ca::check(&context, row))
+        .collect();
+    for row in rows {
+        let files = inventory.row(row);
+        let is_required = required.contains(&row);
+        match files {
+            RowFiles::Ca { .. } => {
+                if files.is_missing() {
+                    findings.extend(ca::missing(&context, row));
+                } else {
+                    let judged = cas.iter().filter(|judged| judged.row == row);
+                    findings.extend(judged.flat_map(|judged| judged.findings.clone()));
+                }
+            }
+            RowFiles::Leaf { chain, key } => {
+                findings.extend(leaf::check(&context, row, chain, key, &cas, is_required));
+            }
+            RowFiles::ServiceAccount { public, key } => {
+                findings.extend(sa::check(row, public, key, is_required));
+            }
+            RowFiles::Kubeconfig(file) => {
+                findings.extend(kubeconfig::check(&context, row, file, &cas));
+            }
+        }
+    }
+    findings
+}
+
+/// Returns the finding for a row without files.
+fn missing(row: &'static Row) -> Finding {
+    let id = match row.profile {
+        Profile::Ca { .. } => FindingId::CaMissing,
+        Profile::Leaf { .. } => FindingId::CertificateMissing,
+        Profile::Client { .. } => FindingId::KubeconfigMissing,
+        Profile::ServiceAccount => FindingId::ServiceAccountMissing,
+    };
+    Finding::new(id, "missing").about(row)
+}
+
+/// Returns the name of another CA of the catalog, if a certificate has that one's common name.
+fn other_ca(row: &Row, certificate: &Certificate) -> Option<&'static str> {
     let common_name = certificate.common_name()?;
     let is_other = |other: &&&'static Row| {
         matches!(other.profile, Profile::Ca { common_name: name } if name == common_name)

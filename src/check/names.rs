@@ -1,47 +1,47 @@
-//! Whether the server that a kubeconfig points at is this cluster's API server.
+//! Names: those of serving certificates against the configuration, and the servers of kubeconfigs against the names of the API
+//! server's certificate.
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::catalog::SanRule;
+use super::expected;
+use super::finding::{Finding, FindingId};
+use crate::catalog::{Row, SanRule};
 use crate::config::cluster::Cluster;
+use crate::x509::certificate::Certificate;
 use crate::x509::san::San;
 
-/// Which API server a kubeconfig points at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// The one that the configuration says.
-    Wanted,
-    /// Another way to the same cluster: its other URL, this machine itself, or a name that its certificate is for.
-    SameCluster,
-    /// Another cluster, as far as anybody can tell.
-    Foreign,
+/// Returns a finding if a serving certificate lacks names that the configuration asks for.
+pub(super) fn missing_from(
+    row: &'static Row,
+    cluster: &Cluster,
+    leaf: &Certificate,
+) -> Option<Finding> {
+    let missing = missing(row, cluster, &leaf.sans());
+    if missing.is_empty() {
+        return None;
+    }
+    let names: Vec<_> = missing.iter().map(San::to_string).collect();
+    let text = format!(
+        "it lacks names that the configuration asks for: {}",
+        names.join(", ")
+    );
+    Some(Finding::new(FindingId::CertificateNamesMissing, text).about(row))
 }
 
-/// Tells where `url` leads, in a cluster where the kubeconfig should say `wanted`.
-pub fn judge(url: &str, wanted: &str, cluster: &Cluster) -> Target {
-    if is_same(url, wanted) {
-        return Target::Wanted;
-    }
-    let Some((host, port)) = parse(url) else {
-        return Target::Foreign;
-    };
-    // A proxy on the node itself, in front of all API servers, listens where it likes.
-    let endpoint = cluster.control_plane_endpoint.as_ref();
-    let is_known_port =
-        port == cluster.bind_port || endpoint.is_some_and(|endpoint| endpoint.port == port);
-    let is_ours = cluster
-        .sans(SanRule::ApiServer)
-        .iter()
-        .any(|san| covers(san, &host));
-    if is_loopback(&host) || (is_known_port && is_ours) {
-        Target::SameCluster
-    } else {
-        Target::Foreign
-    }
+/// Returns the names that a row's certificate should have and that `present` does not cover.
+pub fn missing(row: &Row, cluster: &Cluster, present: &[San]) -> Vec<San> {
+    let mut missing = expected::sans(row, cluster);
+    missing.retain(|wanted| !present.iter().any(|san| covers(san, wanted)));
+    missing
 }
 
-/// Returns whether a server with these names in its certificate is found at a URL, as far as that can be told: what is no plain
-/// `https` URL, and what stands for this machine itself, may lead anywhere.
+/// Returns the names of the API server's certificate in a cluster.
+pub(super) fn of_apiserver(cluster: &Cluster) -> Vec<San> {
+    cluster.sans(SanRule::ApiServer)
+}
+
+/// Returns whether a client that connects to `url` accepts a server with these names, as far as that can be told. What is not a
+/// plain `https` URL, and an address of this machine itself, may lead to any server.
 pub fn reaches(url: &str, names: &[San]) -> bool {
     parse(url)
         .is_none_or(|(host, _)| is_loopback(&host) || names.iter().any(|name| covers(name, &host)))
@@ -77,9 +77,12 @@ pub fn covers(present: &San, wanted: &San) -> bool {
     }
 }
 
-/// Returns host and port of an `https` URL that has nothing behind them.
+/// Returns host and port of an `https` URL without path and user.
 fn parse(url: &str) -> Option<(San, u16)> {
-    let authority = url.strip_prefix("https://")?;
+    let (scheme, authority) = url.split_once("://")?;
+    if !scheme.eq_ignore_ascii_case("https") {
+        return None;
+    }
     let authority = authority.strip_suffix('/').unwrap_or(authority);
     if let Ok(address) = authority.parse::<SocketAddr>() {
         return Some((San::Ip(address.ip().to_canonical()), address.port()));
@@ -105,70 +108,63 @@ fn parse(url: &str) -> Option<(San, u16)> {
 const HTTPS: u16 = 443;
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::config::{Host, Setting, Settings};
 
-    fn cluster() -> Cluster {
-        let flag = |value: &str| Some(Setting::by_flag("--flag", value.to_owned()));
-        let settings = Settings {
-            node_name: flag("cp1"),
-            advertise_address: flag("192.0.2.11"),
-            control_plane_endpoint: flag("api.example:8443"),
-            apiserver_cert_sans: Some(flag("*.lb.example").into_iter().collect()),
-            ..Settings::default()
-        };
-        Cluster::resolve(settings, &Host::default())
-            .unwrap()
-            .cluster
-    }
-
-    fn check(url: &str, expected: Target) {
-        let found = judge(url, "https://api.example:8443", &cluster());
-        assert_eq!(found, expected, "{url}");
+    fn names() -> Vec<San> {
+        let dns = |name: &str| San::Dns(name.to_owned());
+        vec![
+            dns("kubernetes.default.svc"),
+            dns("api.example"),
+            dns("*.lb.example"),
+            San::Ip([192, 0, 2, 11].into()),
+        ]
     }
 
     #[test]
-    fn the_same_server_may_be_written_in_several_ways() {
-        check("https://api.example:8443", Target::Wanted);
-        check("https://API.example:8443/", Target::Wanted);
+    fn one_server_may_be_written_in_several_ways() {
+        for url in [
+            "https://api.example:8443",
+            "https://API.example:8443/",
+            "HTTPS://api.example:8443",
+        ] {
+            assert!(is_same(url, "https://api.example:8443"), "{url}");
+        }
+        assert!(is_same("https://api.example", "https://api.example:443"));
+        assert!(!is_same("https://api.example", "https://api.example:6443"));
     }
 
     #[test]
-    fn another_way_to_the_same_cluster_is_known_as_such() {
+    fn a_server_is_reached_by_the_names_in_its_certificate() {
         for url in [
             "https://192.0.2.11:6443",
             "https://api.example:6443",
+            "https://api.example",
             "https://one.lb.example:8443",
             "https://kubernetes.default.svc:6443",
-            "https://10.96.0.1:6443",
-            "https://127.0.0.1:7443",
-            "https://localhost:6443",
-            "https://[::1]:6443",
         ] {
-            check(url, Target::SameCluster);
+            assert!(reaches(url, &names()), "{url}");
+        }
+        for url in [
+            "https://192.0.2.12:6443",
+            "https://two.one.lb.example:8443",
+            "https://[2001:db8::1]:6443",
+            "https://other.example",
+        ] {
+            assert!(!reaches(url, &names()), "{url}");
         }
     }
 
     #[test]
-    fn another_server_is_foreign() {
+    fn this_machine_and_what_is_not_a_plain_url_may_lead_anywhere() {
         for url in [
-            "",
-            "api.example:8443",
-            "http://api.example:8443",
-            "https://",
-            "https://api.example",
-            "https://api.example:8444",
-            "https://api.example:8443/k8s/clusters/c-1",
+            "https://127.0.0.1:7443",
+            "https://localhost:6443",
+            "https://[::1]:6443",
+            "https://proxy.example:8443/k8s/clusters/c-1",
             "https://user@api.example:8443",
-            "https://192.0.2.12:6443",
-            "https://two.one.lb.example:8443",
-            "https://[2001:db8::1]:6443",
-            "https://api.example:port",
-            "https://api.example:84430",
         ] {
-            check(url, Target::Foreign);
+            assert!(reaches(url, &[]), "{url}");
         }
     }
 }

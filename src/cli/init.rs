@@ -23,6 +23,14 @@ pub struct InitArgs {
     #[command(flatten)]
     pub write: WriteArgs,
 
+    /// Make CAs and service-account keys although other files show that this host belongs to a cluster
+    #[arg(long)]
+    pub new_ca: bool,
+
+    /// Make a control plane node that joins a cluster: all CAs and the service-account keys have to be there
+    #[arg(long, conflicts_with = "new_ca")]
+    pub join: bool,
+
     #[command(flatten)]
     pub config: ConfigArgs,
     #[command(flatten)]

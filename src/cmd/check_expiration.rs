@@ -2,14 +2,17 @@
 
 use anyhow::Result;
 
+use super::judgement::Knowledge;
 use super::session::{Reading, Session};
-use super::target::{Source, Target};
+use super::target::{Detection, Source, Target, tree_arguments};
 use super::{Console, Exit};
-use crate::check::expiry::{self, Thresholds, Urgency};
+use crate::check::expiry::{self, Expiry, Thresholds};
+use crate::check::finding::Outcome;
+use crate::check::{Expected, check};
 use crate::cli::{CheckExpirationArgs, ClusterArgs};
 use crate::config::{Cluster, Host, Origin, Setting, Settings};
-use crate::report::attention;
 use crate::report::expiration::CertificateExpirationInfo;
+use crate::report::findings::lines;
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::journal::Direction;
 use crate::tree::permissions::{ExcessAccess, PermissionIssue, overly_permissive};
@@ -25,17 +28,16 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
         Source::File | Source::Recorded => Some(cluster(target, &inventory)?),
         Source::Nothing => None,
     };
-    let rows = expiry::rows(cluster.as_ref(), &inventory);
-    let expiry = expiry::check(&rows, &inventory, console.now);
-    let thresholds = Thresholds {
-        warn: args.warn,
-        critical: args.critical,
-    };
+    let expected = cluster.as_ref().map(|(cluster, is_node_known)| Expected {
+        cluster,
+        is_node_known: *is_node_known,
+    });
+    let expiry = judge(args, target, &inventory, expected, console);
     // What a kill has cut off leaves half a pair on disk until somebody writes: cron has to hear of it.
     let was_cut_off = tree.pending().is_some() && !tree.is_being_written();
-    let urgency = match was_cut_off || tree.journal_error().is_some() {
-        true => expiry.urgency(thresholds).max(Urgency::Due),
-        false => expiry.urgency(thresholds),
+    let outcome = match was_cut_off || tree.journal_error().is_some() {
+        true => expiry.findings.outcome().max(Outcome::Due),
+        false => expiry.findings.outcome(),
     };
     let layout = &target.layout;
     if tree.is_absent() {
@@ -45,7 +47,7 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
             layout.certificates.display()
         ));
     }
-    if !(args.quiet && urgency == Urgency::Healthy) {
+    if !(args.quiet && outcome == Outcome::Healthy) {
         if !args.quiet {
             for warning in &target.warnings {
                 console.warn(&warning.to_string());
@@ -71,19 +73,45 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
                 "`pki {command}` {what}: run any `pki` command that writes"
             ));
         }
-        if !args.quiet && !expiry.dateless.is_empty() {
+        if !args.quiet && !expiry.without_certificate.is_empty() {
             console.note(&format!(
                 "not listed, their users have no client certificate that could expire: {}",
-                expiry.dateless.join(", ")
+                expiry.without_certificate.join(", ")
             ));
         }
-        let report = CertificateExpirationInfo::new(&expiry, thresholds, args.quiet);
+        let report = CertificateExpirationInfo::new(&expiry, args.quiet);
         console.show(&report, args.output)?;
-        for line in attention::lines(&expiry, thresholds) {
+        for line in lines(&expiry.findings, &tree_arguments(&args.tree, &args.config)) {
             console.warn(&line);
         }
     }
-    Ok(urgency.into())
+    Ok(outcome.into())
+}
+
+fn judge(
+    args: &CheckExpirationArgs,
+    target: &Target,
+    inventory: &Inventory,
+    expected: Option<Expected<'_>>,
+    console: &Console,
+) -> Expiry {
+    let thresholds = Thresholds {
+        warn: args.warn,
+        critical: args.critical,
+    };
+    let resolved = target.layers(inventory).resolve(Detection::Allowed).ok();
+    let knowledge = Knowledge {
+        expected,
+        init: resolved
+            .as_ref()
+            .map(|resolved| (&resolved.cluster, target.source() != Source::Nothing)),
+        due: Some(thresholds.longest()),
+        now: console.now,
+    };
+    let context = knowledge.context(inventory);
+    let mut findings = check(inventory, expected, console.now);
+    findings.extend(expiry::soon(&context, thresholds));
+    expiry::table(&context, knowledge.with_remedies(findings, inventory))
 }
 
 fn permissions(issue: &PermissionIssue) -> String {
@@ -99,8 +127,8 @@ fn permissions(issue: &PermissionIssue) -> String {
     }
 }
 
-/// Resolves the configuration for the sake of the rows it has; the node's name and address do not matter to these.
-fn cluster(target: &Target, inventory: &Inventory) -> Result<Cluster> {
+/// Resolves the configuration, and returns whether the name and address of the node in it are known.
+fn cluster(target: &Target, inventory: &Inventory) -> Result<(Cluster, bool)> {
     let placeholder = |what: &'static str, value: &str| {
         Some(Setting {
             value: value.to_owned(),
@@ -115,6 +143,7 @@ fn cluster(target: &Target, inventory: &Inventory) -> Result<Cluster> {
             .next()
             .is_some_and(|first| first.contains(':'))
     };
+    let is_node_known = !settings.needs_host();
     let placeholders = Settings {
         node_name: placeholder("node name", "localhost"),
         advertise_address: placeholder(
@@ -126,5 +155,6 @@ fn cluster(target: &Target, inventory: &Inventory) -> Result<Cluster> {
         ),
         ..Settings::default()
     };
-    Ok(Cluster::resolve(settings.or(placeholders), &Host::default())?.cluster)
+    let resolved = Cluster::resolve(settings.or(placeholders), &Host::default())?;
+    Ok((resolved.cluster, is_node_known))
 }

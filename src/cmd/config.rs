@@ -35,7 +35,7 @@ fn show(args: &ConfigShowArgs, console: &Console) -> Result<Exit> {
         console.warn(&warning.to_string());
     }
     if target.source() == Source::Nothing {
-        for guess in &layers.guesses {
+        for guess in layers.guesses.iter().chain(&layers.contradictions) {
             console.warn(guess);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::check::expiry::Urgency;
+use crate::check::finding::Outcome;
 
 /// The exit codes, the same for every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +38,13 @@ impl From<Exit> for ExitCode {
     }
 }
 
-impl From<Urgency> for Exit {
-    fn from(urgency: Urgency) -> Self {
-        match urgency {
-            Urgency::Healthy => Exit::Done,
-            Urgency::Due => Exit::Due,
-            Urgency::Critical => Exit::Critical,
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Healthy => Exit::Done,
+            Outcome::Unreadable => Exit::Failed,
+            Outcome::Due => Exit::Due,
+            Outcome::Failing => Exit::Critical,
         }
     }
 }

@@ -7,7 +7,8 @@ use anyhow::Error;
 use super::Exit;
 use crate::config::Problems;
 use crate::fs::file::FileError;
-use crate::plan::Refusal;
+use crate::plan::PlanError;
+use crate::report::findings::{TreeArguments, remedy};
 use crate::store::outcome::{TransactionError, TreeState};
 use crate::x509::verify::VerifyError;
 
@@ -41,6 +42,22 @@ impl fmt::Display for Invalid {
 }
 
 impl std::error::Error for Invalid {}
+
+/// A plan cannot be made.
+#[derive(Debug)]
+pub(super) struct Unplannable {
+    pub(super) error: PlanError,
+    /// What the commands in its hints need.
+    pub(super) arguments: TreeArguments,
+}
+
+impl fmt::Display for Unplannable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Unplannable {}
 
 /// What is printed of an error.
 #[derive(Debug)]
@@ -76,10 +93,13 @@ impl Failure {
 
 fn lines(error: &Error) -> Vec<FailureLine> {
     let line = |message, hint| FailureLine { message, hint };
-    if let Some(refusal) = error.downcast_ref::<Refusal>() {
-        let problems = refusal.problems.iter();
-        return problems
-            .map(|problem| line(problem.message.clone(), problem.hint.clone()))
+    if let Some(Unplannable { error, arguments }) = error.downcast_ref::<Unplannable>() {
+        let reasons = error.reasons.iter();
+        return reasons
+            .map(|reason| {
+                let hint = Some(remedy(&reason.remedy, arguments)).filter(|hint| !hint.is_empty());
+                line(reason.message.clone(), hint)
+            })
             .collect();
     }
     if let Some(Problems(problems)) = error.downcast_ref::<Problems>() {
@@ -125,6 +145,12 @@ fn exit(error: &Error, state: Option<TreeState>) -> Exit {
     if state == Some(TreeState::Changed) {
         return Exit::Failed;
     }
+    if let Some(Unplannable { error, .. }) = error.downcast_ref::<Unplannable>() {
+        return match error.is_permission_denied() {
+            true => Exit::Failed,
+            false => Exit::Invalid,
+        };
+    }
     if let Some(error) = error.downcast_ref::<FileError>() {
         return match error.is_permission_denied() {
             true => Exit::Failed,
@@ -135,7 +161,6 @@ fn exit(error: &Error, state: Option<TreeState>) -> Exit {
     // A CA that cannot sign what is wanted is input, too: that is found before anything is written.
     let is_input = error.chain().any(|cause| cause.is::<VerifyError>())
         || error.is::<Problems>()
-        || error.is::<Refusal>()
         || error.is::<Invalid>();
     match is_input {
         true => Exit::Invalid,

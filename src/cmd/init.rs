@@ -2,12 +2,16 @@
 
 use anyhow::Result;
 
+use super::failure::Unplannable;
+use super::judgement::Knowledge;
 use super::session::{Outcome, Session};
-use super::target::{Detection, Source};
+use super::target::{Detection, Source, tree_arguments};
 use super::{Console, Exit, report_changes};
+use crate::check::Expected;
 use crate::cli::{ClusterArgs, InitArgs};
 use crate::plan::{Plan, init};
 use crate::report::changes::Changes;
+use crate::report::findings::lines;
 use crate::tree::inventory::Depth;
 
 pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
@@ -30,7 +34,7 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
     }
     if source == Source::Nothing && layers.infers_anything() {
         console.note("no configuration is recorded or given: what the tree tells is taken, see `pki config show`");
-        for guess in &layers.guesses {
+        for guess in layers.guesses.iter().chain(&layers.contradictions) {
             console.warn(guess);
         }
     }
@@ -39,26 +43,48 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
         .recorded
         .as_ref()
         .is_none_or(|recorded| recorded.text != text.as_bytes())
-        .then_some(text);
-    let plan = Plan {
-        record,
-        ..init::plan(&resolved.cluster, &run.reading.inventory, console.now)?
+        // A guess must not be taken for what was declared.
+        .then_some(text)
+        .filter(|_| layers.guesses.is_empty());
+    let request = init::Request {
+        cluster: &resolved.cluster,
+        is_declared: source != Source::Nothing,
+        new_ca: args.new_ca,
+        join: args.join,
     };
+    let arguments = tree_arguments(&args.tree, &args.config);
+    let knowledge = Knowledge {
+        expected: Some(Expected::from(&resolved.cluster)),
+        init: Some((&resolved.cluster, request.is_declared)),
+        ..Knowledge::nothing(console.now)
+    };
+    let inventory = &run.reading.inventory;
+    let findings = knowledge.judge(inventory);
+    let mut plan =
+        init::plan(&request, inventory, &findings, console.now).map_err(|error| Unplannable {
+            error,
+            arguments: arguments.clone(),
+        })?;
+    let warnings = findings.filter(|finding| !finding.is_error());
+    plan.warnings.extend(lines(&warnings, &arguments));
+    if let Some(configuration) = record {
+        plan.record(configuration);
+    }
     console.warn_of(&plan);
     let layout = target.layout.clone();
     match run.commit(plan)? {
         Outcome::Nothing(plan) => {
-            let changes = Changes::nothing("init", &plan, args.write.dry_run, &layout);
+            let changes = Changes::nothing("init", &plan, args.write.dry_run, &layout, &arguments);
             report_changes(&changes, &args.write, console)?;
             Ok(exit(&plan))
         }
         Outcome::DryRun(dry) => {
-            let changes = Changes::planned("init", &dry.plan, &dry.restricted, &layout);
+            let changes = Changes::planned("init", &dry.plan, &dry.restricted, &layout, &arguments);
             report_changes(&changes, &args.write, console)?;
             Ok(exit(&dry.plan))
         }
         Outcome::Done(done) => {
-            let changes = Changes::done("init", &done.plan, &done.committed, &layout);
+            let changes = Changes::done("init", &done.plan, &done.committed, &layout, &arguments);
             report_changes(&changes, &args.write, console)?;
             Ok(exit(&done.plan))
         }

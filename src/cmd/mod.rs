@@ -11,6 +11,7 @@ mod help;
 mod history;
 mod init;
 mod interrupts;
+mod judgement;
 mod ledger;
 mod paths;
 mod recover;
@@ -22,13 +23,9 @@ mod template;
 
 use anyhow::{Context, Result};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-use time::Duration;
 
 use self::failure::Invalid;
-use crate::check::expiry::{self, Thresholds};
 use crate::cli::{CertsCommand, Cli, Command, WriteArgs};
-use crate::config::Cluster;
-use crate::report::attention;
 use crate::report::changes::Changes;
 use crate::store::outcome::TreeState;
 use crate::tree::inventory::{Depth, Inventory};
@@ -99,18 +96,4 @@ fn read_again(layout: &Layout) -> Result<Inventory> {
         .context("checking the result")
         .context(TreeState::Changed)?;
     Ok(Inventory::read(&tree, |_| Depth::Certificates))
-}
-
-/// Checks what a command has left, or would leave: says what needs attention, and returns the exit code.
-fn verdict(inventory: &Inventory, declared: Option<&Cluster>, console: &Console) -> Exit {
-    let thresholds = Thresholds {
-        warn: Duration::days(30),
-        critical: Duration::ZERO,
-    };
-    let rows = expiry::rows(declared, inventory);
-    let expiry = expiry::check(&rows, inventory, console.now);
-    for line in attention::lines(&expiry, thresholds) {
-        console.warn(&line);
-    }
-    expiry.urgency(thresholds).into()
 }

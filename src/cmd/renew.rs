@@ -4,15 +4,20 @@ use anyhow::Result;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 
+use super::failure::Unplannable;
+use super::judgement::Knowledge;
 use super::session::{Outcome, Run, Session};
-use super::target::{Detection, Source};
-use super::{Console, Exit, read_again, report_changes, verdict};
+use super::target::{Detection, Source, tree_arguments};
+use super::{Console, Exit, read_again, report_changes};
 use crate::catalog::{self, Row};
+use crate::check::Expected;
 use crate::cli::{ALL, Cli, ClusterArgs, RenewArgs};
 use crate::config::Cluster;
 use crate::plan::Plan;
 use crate::plan::renew::{self, Request, Selection};
 use crate::report::changes::Changes;
+use crate::report::findings::TreeArguments;
+use crate::report::time::typed;
 use crate::tree::inventory::{Depth, Inventory};
 
 pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
@@ -34,14 +39,40 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
         declared: declared.as_ref(),
         reuse_key: args.reuse_key,
     };
-    let plan = renew::plan(&request, &run.reading.inventory, console.now)?;
-    let record = declared
-        .as_ref()
-        .filter(|_| run.target.source() == Source::File && !plan.makes_nothing())
-        .map(Cluster::to_yaml);
-    let plan = Plan { record, ..plan };
+    let inventory = &run.reading.inventory;
+    let resolved = run.target.layers(inventory).resolve(Detection::Allowed).ok();
+    let resolved = resolved.map(|resolved| resolved.cluster);
+    let end = End {
+        knowledge: Knowledge {
+            expected: declared.as_ref().map(Expected::from),
+            init: resolved.as_ref().map(|cluster| (cluster, declared.is_some())),
+            ..Knowledge::nothing(console.now)
+        },
+        rows: match &selection {
+            Selection::Rows(rows) => Some(rows.as_slice()),
+            Selection::All | Selection::Due(_) => None,
+        },
+        arguments: tree_arguments(&args.tree, &args.config),
+    };
+    let findings = end.knowledge.judge(inventory);
+    let mut plan =
+        renew::plan(&request, inventory, &findings, console.now).map_err(|error| Unplannable {
+            error,
+            arguments: end.arguments.clone(),
+        })?;
+    let is_recorded = run.target.source() == Source::File && !plan.makes_nothing();
+    if let Some(cluster) = declared.as_ref().filter(|_| is_recorded) {
+        plan.record(cluster.to_yaml());
+    }
     console.warn_of(&plan);
-    finish(run, plan, args, declared.as_ref(), console)
+    finish(run, plan, args, &end, console)
+}
+
+/// How a renewal ends: with a check of the rows that were asked for, or of the tree.
+struct End<'a> {
+    knowledge: Knowledge<'a>,
+    rows: Option<&'a [&'static Row]>,
+    arguments: TreeArguments,
 }
 
 /// Returns the declared configuration; none if each certificate is reissued with what the old one says.
@@ -69,25 +100,26 @@ fn finish(
     run: Run<'_>,
     plan: Plan,
     args: &RenewArgs,
-    declared: Option<&Cluster>,
+    end: &End<'_>,
     console: &Console,
 ) -> Result<Exit> {
+    let arguments = &end.arguments;
     let layout = run.target.layout.clone();
     match run.commit(plan)? {
         Outcome::Nothing(plan) => {
-            let changes = Changes::nothing("renew", &plan, args.write.dry_run, &layout);
+            let changes = Changes::nothing("renew", &plan, args.write.dry_run, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
-            Ok(exit(&plan, &read_again(&layout)?, declared, console))
+            Ok(end.exit(&plan, &read_again(&layout)?, console))
         }
         Outcome::DryRun(dry) => {
-            let changes = Changes::planned("renew", &dry.plan, &dry.restricted, &layout);
+            let changes = Changes::planned("renew", &dry.plan, &dry.restricted, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
-            Ok(exit(&dry.plan, &dry.after, declared, console))
+            Ok(end.exit(&dry.plan, &dry.after, console))
         }
         Outcome::Done(done) => {
-            let changes = Changes::done("renew", &done.plan, &done.committed, &layout);
+            let changes = Changes::done("renew", &done.plan, &done.committed, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
-            Ok(exit(&done.plan, &read_again(&layout)?, declared, console))
+            Ok(end.exit(&done.plan, &read_again(&layout)?, console))
         }
     }
 }
@@ -123,17 +155,20 @@ fn renew_command() -> clap::Command {
 
 fn command(args: &RenewArgs) -> String {
     match args.due {
-        Some(within) => format!("renew --due {}h", within.whole_hours()),
+        Some(within) => format!("renew --due {}", typed(within)),
         None => format!("renew {}", args.names.join(" ")),
     }
 }
 
-/// Returns the code of a check over the result; a row that should have been renewed and was not counts as critical.
-fn exit(plan: &Plan, after: &Inventory, declared: Option<&Cluster>, console: &Console) -> Exit {
-    let found = verdict(after, declared, console);
-    if plan.has_failed() {
-        Exit::Critical
-    } else {
-        found
+impl End<'_> {
+    /// Returns the code of a check over the result; a row that should have been renewed and was not counts as an error.
+    fn exit(&self, plan: &Plan, after: &Inventory, console: &Console) -> Exit {
+        let found = self
+            .knowledge
+            .closing_check(after, self.rows, &self.arguments, console);
+        match plan.has_failed() {
+            true => Exit::Critical,
+            false => found,
+        }
     }
 }

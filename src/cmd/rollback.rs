@@ -3,12 +3,14 @@
 use anyhow::Result;
 use zeroize::Zeroizing;
 
-use super::failure::Invalid;
+use super::failure::{Invalid, Unplannable};
+use super::judgement::Knowledge;
 use super::session::{Outcome, Reading, Run, Session};
-use super::{Console, Exit, read_again, report_changes, verdict};
-use crate::cli::RollbackArgs;
+use super::target::tree_arguments;
+use super::{Console, Exit, read_again, report_changes};
+use crate::cli::{ConfigArgs, RollbackArgs};
 use crate::plan::rollback::{self, Request};
-use crate::plan::{Plan, Refusal};
+use crate::plan::Plan;
 use crate::report::changes::Changes;
 use crate::store::generations::cursor::{self, Step};
 use crate::store::generations::{self, Change, Generation, Generations};
@@ -54,16 +56,21 @@ fn finish(
     console: &Console,
 ) -> Result<Exit> {
     let layout = run.target.layout.clone();
+    let arguments = &tree_arguments(&args.tree, &ConfigArgs::default());
+    // What comes back was made for the configuration of its time, so none is held against it.
+    let verdict = |after: &Inventory| {
+        Knowledge::nothing(console.now).closing_check(after, None, arguments, console)
+    };
     match run.commit(plan)? {
         Outcome::Nothing(plan) => {
-            let changes = Changes::nothing("rollback", &plan, args.write.dry_run, &layout);
+            let changes = Changes::nothing("rollback", &plan, args.write.dry_run, &layout, arguments);
             report_changes(&changes.restoring(name, &[]), &args.write, console)?;
             Ok(Exit::Done)
         }
         Outcome::DryRun(dry) => {
-            let changes = Changes::planned("rollback", &dry.plan, &dry.restricted, &layout);
+            let changes = Changes::planned("rollback", &dry.plan, &dry.restricted, &layout, arguments);
             report_changes(&changes.restoring(name, &[]), &args.write, console)?;
-            Ok(verdict(&dry.after, None, console))
+            Ok(verdict(&dry.after))
         }
         Outcome::Done(done) => {
             let has_steps = *change != (Change::Rollback { to: None });
@@ -71,9 +78,9 @@ fn finish(
                 true => &["pki rollback", "pki rollback --redo"],
                 false => &[],
             };
-            let changes = Changes::done("rollback", &done.plan, &done.committed, &layout);
+            let changes = Changes::done("rollback", &done.plan, &done.committed, &layout, arguments);
             report_changes(&changes.restoring(name, next), &args.write, console)?;
-            Ok(verdict(&read_again(&layout)?, None, console))
+            Ok(verdict(&read_again(&layout)?))
         }
     }
 }
@@ -131,13 +138,21 @@ fn plan(
         .collect();
     let restored = Tree::over(places)?.with_files(&borrowed);
     let restored = Inventory::read(&restored, |_| Depth::Keys);
+    let findings = Knowledge::nothing(console.now).judge(&restored);
     let request = Request {
         files: &borrowed,
         restored: &restored,
+        findings: &findings,
         allow_invalid: args.allow_invalid,
     };
-    let plan: Result<Plan, Refusal> = rollback::plan(&request, inventory, console.now);
-    Ok(Plan { record, ..plan? })
+    let mut plan = rollback::plan(&request, inventory).map_err(|error| Unplannable {
+        error,
+        arguments: tree_arguments(&args.tree, &ConfigArgs::default()),
+    })?;
+    if let Some(configuration) = record {
+        plan.record(configuration);
+    }
+    Ok(plan)
 }
 
 /// Returns the files as they were before the first of these generations: the oldest copy of each counts.

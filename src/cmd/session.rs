@@ -294,9 +294,9 @@ impl Run<'_> {
             let bytes = std::mem::take(&mut file.bytes);
             transaction.write(file.file.clone(), bytes, file.access);
         }
-        if let Some(text) = &plan.record {
-            let bytes = Zeroizing::new(text.clone().into_bytes());
-            transaction.write(layout::recorded_configuration(), bytes, Access::Private);
+        for state in &plan.state {
+            let bytes = Zeroizing::new(state.contents.clone().into_bytes());
+            transaction.write(state.file.clone(), bytes, Access::Private);
         }
         if !ledger.is_empty() {
             transaction.append_to_ledger(&ledger)?;
@@ -323,8 +323,7 @@ fn written(plan: &Plan) -> Vec<(TreePath, Access)> {
                 }),
         );
     }
-    if plan.record.is_some() {
-        written.push((layout::recorded_configuration(), Access::Private));
-    }
+    let state = plan.state.iter().map(|state| state.file.clone());
+    written.extend(state.map(|file| (file, Access::Private)));
     written
 }

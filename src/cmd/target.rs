@@ -16,6 +16,7 @@ use crate::config::{
 };
 use crate::fs::file;
 use crate::plan::infer;
+use crate::report::findings::TreeArguments;
 use crate::tree::inventory::Inventory;
 use crate::tree::layout::{self, Layout};
 use crate::tree::overlay::Tree;
@@ -107,6 +108,7 @@ impl Target {
     pub(super) fn layers(&self, inventory: &Inventory) -> Layers {
         let mut layers = vec![layer(Provenance::Flag, self.flags.clone())];
         let mut guesses = Vec::new();
+        let mut contradictions = Vec::new();
         match (&self.file, &self.recorded) {
             (Some(file), _) => {
                 let endpoint = file.control_plane_endpoint.as_ref();
@@ -122,9 +124,14 @@ impl Target {
                 let inferred = infer::cluster(inventory);
                 layers.push(layer(Provenance::Inferred, inferred.settings));
                 guesses = inferred.guesses;
+                contradictions = inferred.contradictions;
             }
         }
-        Layers { layers, guesses }
+        Layers {
+            layers,
+            guesses,
+            contradictions,
+        }
     }
 
     /// Reads the record once more: another run may have replaced it since the tree was found.
@@ -148,12 +155,30 @@ impl Target {
     }
 }
 
+/// Returns the arguments that a printed command needs to be about the same tree and configuration.
+pub(super) fn tree_arguments(tree: &TreeArgs, config: &ConfigArgs) -> TreeArguments {
+    let mut arguments = TreeArguments::default();
+    for (flag, path) in [
+        ("--rootfs", &tree.rootfs),
+        ("--cert-dir", &tree.cert_dir),
+        ("--kubeconfig-dir", &tree.kubeconfig_dir),
+        ("--kubelet-cert-dir", &tree.kubelet_cert_dir),
+        ("--config", &config.config),
+    ] {
+        let path = path.as_ref().map(|path| path.display().to_string());
+        arguments.add(flag, path.as_deref());
+    }
+    arguments
+}
+
 /// The layers of what is known of a cluster.
 pub(super) struct Layers {
     /// The uppermost first.
     pub(super) layers: Vec<Layer>,
     /// What of the inferred is only likely.
     pub(super) guesses: Vec<String>,
+    /// What some files say and most do not.
+    pub(super) contradictions: Vec<String>,
 }
 
 impl Layers {

@@ -114,16 +114,41 @@ pub fn issue(
     now: OffsetDateTime,
     progress: &dyn Progress,
 ) -> Result<Issued> {
-    let made: Vec<_> = plan.made().collect();
-    let algorithms: Vec<_> = made.iter().map(|(_, make, _)| make.new_key()).collect();
+    let algorithms: Vec<_> = plan.made().map(|(_, make, _)| make.new_key()).collect();
     let keys = generate(&algorithms, progress)?;
+    issue_with(keys, plan, inventory, now)
+}
+
+/// Makes what `plan` asks for with keys of another kind, which are made at once: to judge what the plan leads to.
+///
+/// # Errors
+/// As [`issue`].
+pub fn rehearse(plan: &Plan, inventory: &Inventory, now: OffsetDateTime) -> Result<Issued> {
+    let key = |make: &Make| {
+        make.new_key()
+            .map(|_| PrivateKey::generate(Algorithm::EcdsaP256))
+            .transpose()
+    };
+    let keys = plan
+        .made()
+        .map(|(_, make, _)| key(make).context("generating a key"))
+        .collect::<Result<_>>()?;
+    issue_with(keys, plan, inventory, now)
+}
+
+fn issue_with(
+    keys: Vec<Option<PrivateKey>>,
+    plan: &Plan,
+    inventory: &Inventory,
+    now: OffsetDateTime,
+) -> Result<Issued> {
     let mut maker = Maker {
         inventory,
         now,
         new_cas: Vec::new(),
     };
     let mut issued = Issued::default();
-    for ((row, make, _), key) in made.into_iter().zip(keys) {
+    for ((row, make, _), key) in plan.made().zip(keys) {
         let row = maker
             .make(row, make, key)
             .with_context(|| format!("issuing `{}`", row.name))?;
@@ -267,7 +292,7 @@ impl Maker<'_> {
                 });
                 self.kubeconfig(row, leaf.signer, kubeconfig, certificate)
             }
-            Make::RenewedKubeconfig { leaf, ca } => {
+            Make::RenewedKubeconfig { leaf, ca, server } => {
                 let RowFiles::Kubeconfig(FileState::Valid(old)) = self.inventory.row(row) else {
                     bail!("the kubeconfig is gone");
                 };
@@ -279,7 +304,23 @@ impl Maker<'_> {
                 if let Some(ca) = ca {
                     kubeconfig.set_ca(&ca.iter().map(Certificate::to_pem).collect::<String>());
                 }
+                if let Some(server) = server {
+                    kubeconfig.set_server(server);
+                }
                 self.kubeconfig(row, leaf.signer, kubeconfig, certificate)
+            }
+            Make::MovedKubeconfig { server } => {
+                let RowFiles::Kubeconfig(FileState::Valid(old)) = self.inventory.row(row) else {
+                    bail!("the kubeconfig is gone");
+                };
+                let mut kubeconfig = old.kubeconfig.clone();
+                kubeconfig.set_server(server);
+                let (file, _) = kubeconfig_file(row, &kubeconfig)?;
+                Ok(IssuedRow {
+                    row,
+                    certificate: None,
+                    files: vec![file],
+                })
             }
             Make::ServiceAccount { .. } => {
                 let key = key.context("there is no key")?;
@@ -377,10 +418,7 @@ impl Maker<'_> {
         kubeconfig: Kubeconfig,
         certificate: Certificate,
     ) -> Result<IssuedRow> {
-        let file = layout::kubeconfig_file(row).context("it is not a kubeconfig")?;
-        let bytes = Zeroizing::new(kubeconfig.to_yaml()?.as_bytes().to_vec());
-        let again = Kubeconfig::parse(&bytes).context("reading it back")?;
-        ensure!(again == kubeconfig, "it reads back differently");
+        let (file, again) = kubeconfig_file(row, &kubeconfig)?;
         let Credentials::Embedded {
             certificate: pem,
             key,
@@ -400,17 +438,26 @@ impl Maker<'_> {
                 "it does not trust its own CA"
             );
         }
-        let files = vec![IssuedFile {
-            file,
-            bytes,
-            access: Access::Private,
-        }];
         Ok(IssuedRow {
             row,
             certificate: Some(certificate),
-            files,
+            files: vec![file],
         })
     }
+}
+
+/// Lays out a kubeconfig, and reads it back.
+fn kubeconfig_file(row: &Row, kubeconfig: &Kubeconfig) -> Result<(IssuedFile, Kubeconfig)> {
+    let file = layout::kubeconfig_file(row).context("it is not a kubeconfig")?;
+    let bytes = Zeroizing::new(kubeconfig.to_yaml()?.as_bytes().to_vec());
+    let again = Kubeconfig::parse(&bytes).context("reading it back")?;
+    ensure!(again == *kubeconfig, "it reads back differently");
+    let file = IssuedFile {
+        file,
+        bytes,
+        access: Access::Private,
+    };
+    Ok((file, again))
 }
 
 /// Lays out a pair, the key first: a certificate without its key is worse than a key without its certificate.

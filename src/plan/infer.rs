@@ -13,7 +13,7 @@ use crate::catalog::{
     Place, Row, SCHEDULER_CONF, SUPER_ADMIN_CONF,
 };
 use crate::check::names::covers;
-use crate::check::{expiry, validity};
+use crate::check::{host, validity};
 use crate::config::cluster::first_address;
 use crate::config::fields::{
     DEFAULT_CA_CERTIFICATE_VALIDITY, DEFAULT_CERTIFICATE_VALIDITY, DEFAULT_SERVICE_SUBNET,
@@ -32,8 +32,10 @@ use crate::x509::san::San;
 pub struct Inferred {
     /// What is known.
     pub settings: Settings,
-    /// What is only likely, for people.
+    /// What is only likely, for people. It must not be recorded.
     pub guesses: Vec<String>,
+    /// What some files say and most do not, for people.
+    pub contradictions: Vec<String>,
 }
 
 /// Returns what the tree says of the node it belongs to: a renewal must not give it the name of the machine it runs on.
@@ -43,14 +45,6 @@ pub struct Inferred {
 /// endpoint.
 pub fn node(inventory: &Inventory, endpoint: Option<&str>) -> Settings {
     let leaf = |row| leaf(inventory, row);
-    let of_kubelet = leaf(&KUBELET_CONF)
-        .and_then(Certificate::common_name)
-        .and_then(|name| name.strip_prefix("system:node:").map(str::to_owned))
-        .map(|name| detected("kubelet.conf", name));
-    let of_etcd = || {
-        let name = leaf(&ETCD_SERVER)?.common_name()?;
-        Some(detected("etcd/server.crt", name))
-    };
     let server = local_server(inventory);
     let etcd: Vec<IpAddr> = leaf(&ETCD_SERVER)
         .into_iter()
@@ -77,14 +71,79 @@ pub fn node(inventory: &Inventory, endpoint: Option<&str>) -> Settings {
         _ => None,
     };
     Settings {
-        node_name: of_kubelet
-            .or_else(of_etcd)
-            .filter(|name| parse_san(&name.value).is_ok()),
+        node_name: node_name(inventory).name,
         advertise_address: address.map(|address| address.map(|address| address.to_string())),
         bind_port: port,
         ..Settings::default()
     }
 }
+
+/// The name of a node, by majority.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeName {
+    /// The name that most files agree on.
+    pub name: Option<Setting<String>>,
+    /// What the other files say.
+    pub contradictions: Vec<String>,
+}
+
+/// Returns the node name that most certificates agree on: those of the kubelet and of etcd, and the names of the API server's.
+pub fn node_name(inventory: &Inventory) -> NodeName {
+    let common_name = |row| leaf(inventory, row).and_then(Certificate::common_name);
+    let without_prefix = |name: String| name.strip_prefix(NODE_USER).map(str::to_owned);
+    let kubelets_user = || {
+        let user = kubeconfig(inventory, &KUBELET_CONF)?.user_name()?;
+        without_prefix(user.to_owned())
+    };
+    let votes: Vec<(&'static str, String)> = [
+        (
+            "kubelet.conf",
+            common_name(&KUBELET_CONF)
+                .and_then(without_prefix)
+                .or_else(kubelets_user),
+        ),
+        ("etcd/server.crt", common_name(&ETCD_SERVER)),
+        ("etcd/peer.crt", common_name(&ETCD_PEER)),
+    ]
+    .into_iter()
+    .filter_map(|(file, name)| Some((file, name?)))
+    .filter(|(_, name)| parse_san(name).is_ok())
+    .collect();
+    let apiserver = leaf(inventory, &APISERVER).map(Certificate::sans);
+    let is_in_apiserver = |name: &str| {
+        let is_name = |san: &San| matches!(san, San::Dns(dns) if dns == name);
+        apiserver
+            .as_ref()
+            .is_some_and(|sans| sans.iter().any(is_name))
+    };
+    let count = |name: &str| {
+        let files = votes.iter().filter(|(_, vote)| vote == name).count();
+        files + usize::from(is_in_apiserver(name))
+    };
+    // The first one of those with most votes.
+    let Some((file, name)) = votes
+        .iter()
+        .rev()
+        .max_by_key(|(_, name)| count(name))
+        .cloned()
+    else {
+        return NodeName::default();
+    };
+    let contradictions = votes
+        .iter()
+        .filter(|(_, vote)| *vote != name)
+        .map(|(file, vote)| {
+            format!("the node name is taken to be `{name}`, but `{file}` says `{vote}`")
+        })
+        .collect();
+    NodeName {
+        name: Some(detected(file, name)),
+        contradictions,
+    }
+}
+
+/// What the user name of a kubelet puts before the name of its node.
+const NODE_USER: &str = "system:node:";
 
 /// Returns everything that the tree says of its cluster.
 pub fn cluster(inventory: &Inventory) -> Inferred {
@@ -118,7 +177,17 @@ pub fn cluster(inventory: &Inventory) -> Inferred {
         settings.etcd_server_cert_sans = server;
         settings.etcd_peer_cert_sans = peer;
     }
-    Inferred { settings, guesses }
+    if leaf(inventory, &APISERVER).is_none() && host::shows_a_cluster(inventory) {
+        guesses.push(
+            "`apiserver.crt` is missing: the service subnet, the DNS domain and the names of the API server are kubeadm's defaults, and may be wrong"
+                .to_owned(),
+        );
+    }
+    Inferred {
+        settings,
+        guesses,
+        contradictions: node_name(inventory).contradictions,
+    }
 }
 
 /// What the longest service name of the API server's certificate puts before the DNS domain.
@@ -210,7 +279,7 @@ fn cluster_name(inventory: &Inventory) -> Option<Setting<String>> {
 
 fn external_etcd(inventory: &Inventory) -> Option<Setting<ExternalEtcdSettings>> {
     // Of a tree without the API server's certificate nothing is known yet.
-    let is_external = leaf(inventory, &APISERVER).is_some() && !expiry::has_local_etcd(inventory);
+    let is_external = leaf(inventory, &APISERVER).is_some() && !host::has_local_etcd(inventory);
     is_external.then(|| detected("no file of an etcd here", ExternalEtcdSettings::default()))
 }
 

@@ -4,197 +4,242 @@
 //! Follows kubeadm's joining path (`certlist.go`, `CreateTree`), which checks keys and SANs, and not its init phases, which
 //! keep a certificate whose key is lost. See "Differences from kubeadm" in the README.
 
-mod existing;
-
 use time::OffsetDateTime;
 
-use super::{Action, KeySource, Leaf, Make, Plan, Refusal, Step};
-use crate::catalog::{CATALOG, Place, Profile, Row};
-use crate::check::leaf::{belongs, ca_hint, key_hint};
-use crate::check::{expected, validity};
+use super::{Action, KeySource, Leaf, Make, Plan, PlanError, Reason, Step};
+use crate::catalog::{APISERVER, CATALOG, Place, Profile, Row, Sharing};
+use crate::check::finding::{FindingId, Findings, Remedy};
+use crate::check::{expected, host, title, validity};
 use crate::config::cluster::Cluster;
-use crate::tree::inventory::{
-    CaState, FileState, InvalidFile, Inventory, KeyFile, KubeconfigFile, RowFiles,
-};
+use crate::tree::inventory::{CaState, Inventory};
 use crate::x509::algorithm::Algorithm;
-use crate::x509::ca::{IssuerError, check_ca};
-use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::validity::Validity;
 
-/// Plans what is missing for this cluster at `now`.
+/// What to make, and what is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The configuration.
+    pub cluster: &'a Cluster,
+    /// Whether the configuration is given or recorded, and not only inferred from the tree.
+    pub is_declared: bool,
+    /// Whether to make CAs and service-account keys on a host that other files show to belong to a cluster.
+    pub new_ca: bool,
+    /// Whether the host joins a cluster, so that all that the control plane nodes share has to be there.
+    pub join: bool,
+}
+
+impl<'a> From<&'a Cluster> for Request<'a> {
+    /// Asks for the tree of a declared configuration.
+    fn from(cluster: &'a Cluster) -> Request<'a> {
+        Request {
+            cluster,
+            is_declared: true,
+            new_ca: false,
+            join: false,
+        }
+    }
+}
+
+/// Plans what is missing for this cluster at `now`, in a tree with these findings.
 ///
 /// # Errors
 /// Everything in the tree that is not usable, at once.
 pub fn plan(
-    cluster: &Cluster,
+    request: &Request<'_>,
     inventory: &Inventory,
+    findings: &Findings,
     now: OffsetDateTime,
-) -> Result<Plan, Refusal> {
+) -> Result<Plan, PlanError> {
     let mut planner = Planner {
-        cluster,
+        request,
         inventory,
         now,
         plan: Plan::default(),
-        refusal: Refusal::default(),
+        error: PlanError::default(),
     };
-    for row in CATALOG
+    let rows: Vec<_> = CATALOG
         .iter()
         .copied()
-        .filter(|row| expected::is_wanted(row, cluster))
-    {
+        .filter(|row| expected::is_wanted(row, request.cluster))
+        .collect();
+    for row in &rows {
         if let Some(action) = planner.action(row) {
             planner.plan.steps.push(Step { row, action });
         }
     }
-    if planner.refusal.problems.is_empty() {
-        Ok(planner.plan)
-    } else {
-        Err(planner.refusal)
-    }
+    planner.warn_of_shared_rows();
+    planner.stop_at(&rows, findings);
+    planner.error.unless_prevented(planner.plan)
 }
 
+/// What to do where the certificate that tells the names of the API server is lost.
+const GIVE_CONFIG: &str = "give `--config`: `kubectl -n kube-system get configmap kubeadm-config -o yaml` prints it, and `--config -` reads it from standard input";
+
+/// What to do where something is missing that all control plane nodes share.
+const COPY_OR_NEW_CA: &str = "copy it from another control plane node; where it was lost on all of them, `--new-ca` makes another one, which nothing trusts that was made before";
+
 struct Planner<'a> {
-    cluster: &'a Cluster,
+    request: &'a Request<'a>,
     inventory: &'a Inventory,
     now: OffsetDateTime,
     plan: Plan,
-    refusal: Refusal,
+    error: PlanError,
 }
 
 impl Planner<'_> {
-    /// Returns what to do with a row; none if it is an obstacle, which is then noted.
+    /// Returns what to do with a row; none if something prevents it, which is then noted.
     fn action(&mut self, row: &'static Row) -> Option<Action> {
-        match self.inventory.row(row) {
-            RowFiles::Ca { bundle, key } => self.ca(row, bundle, key),
-            RowFiles::Leaf { chain, key } => self.leaf(row, chain, key),
-            RowFiles::ServiceAccount { public, key } => self.service_account(row, public, key),
-            RowFiles::Kubeconfig(file) => self.kubeconfig(row, file),
+        let files = self.inventory.row(row);
+        if row.sharing == Sharing::Cluster && files.is_missing() {
+            return self.shared(row);
+        }
+        let is_lost = files.certificate().is_none() && !self.request.is_declared;
+        if *row == APISERVER && is_lost && host::shows_a_cluster(self.inventory) {
+            let what = "its certificate is missing, and without it nothing tells the names of the API server";
+            return self.stop(row, FindingId::CertificateMissing, what, GIVE_CONFIG);
+        }
+        match row.profile {
+            Profile::Ca { .. } => Some(Action::Keep),
+            Profile::ServiceAccount => Some(match self.is_public_key_missing(row) {
+                true => made(Make::ServiceAccountPublic),
+                false => Action::Keep,
+            }),
+            Profile::Leaf { .. } => match (files.is_missing(), self.external_signer(row)) {
+                (true, None) => Some(made(Make::Leaf(self.leaf(row)?))),
+                (true, Some(signer)) => Some(self.wish(row, signer, "it is missing")),
+                (false, Some(signer)) if self.is_key_only(row) => {
+                    let what = "its key is there and its certificate is not";
+                    Some(self.wish(row, signer, what))
+                }
+                (false, _) => Some(Action::Keep),
+            },
+            Profile::Client {
+                common_name,
+                server,
+                ..
+            } => match (files.is_missing(), self.external_signer(row)) {
+                (true, None) => Some(made(Make::NewKubeconfig {
+                    leaf: self.leaf(row)?,
+                    cluster: self.request.cluster.cluster_name.clone(),
+                    server: self.request.cluster.server_url(server),
+                    user: expected::common_name(common_name, self.request.cluster),
+                })),
+                (true, Some(signer)) => Some(self.wish(row, signer, "it is missing")),
+                (false, _) => Some(Action::Keep),
+            },
         }
     }
 
-    fn algorithm(&self) -> Algorithm {
-        self.cluster.algorithm.unwrap_or(Algorithm::Rsa2048)
-    }
-
-    fn ca(
-        &mut self,
-        row: &'static Row,
-        bundle: &FileState<CaBundle>,
-        key: &FileState<KeyFile>,
-    ) -> Option<Action> {
-        match (bundle, key) {
-            (FileState::Missing, FileState::Missing) => self.new_ca(row),
-            (FileState::Missing, FileState::Valid(_)) => self.refuse(
-                row,
-                "its key is there and its certificate is not",
-                "put the certificate back; a new CA would not match what the old one signed",
-            ),
-            (FileState::Invalid(broken), _) | (_, FileState::Invalid(broken)) => {
-                self.broken(row, broken)
-            }
-            (FileState::Valid(bundle), key) => {
-                let certificate = &bundle.signer;
-                if let Some(other) = crate::check::other_ca(row, certificate) {
-                    let what =
-                        format!("it is the CA `{other}`: are the files of the two exchanged?");
-                    return self.refuse(row, &what, "put each into its place");
-                }
-                if let Err(error) = check_ca(bundle, self.now) {
-                    return self.refuse(row, &error.to_string(), ca_hint(&error));
-                }
-                match key {
-                    FileState::Valid(KeyFile::Read(key)) if !belongs(key, certificate) => self
-                        .refuse(
-                            row,
-                            &IssuerError::KeyMismatch.to_string(),
-                            key_hint(key, bundle),
-                        ),
-                    _ => Some(Action::Keep),
-                }
-            }
-        }
-    }
-
-    /// A CA that is gone takes its leaves with it: making another one would leave them with no issuer.
-    fn new_ca(&mut self, row: &'static Row) -> Option<Action> {
-        let Profile::Ca { common_name } = row.profile else {
-            return None;
+    /// Returns what to do with something that all control plane nodes share and that is missing.
+    fn shared(&mut self, row: &'static Row) -> Option<Action> {
+        let id = match row.is_ca() {
+            true => FindingId::CaMissing,
+            false => FindingId::ServiceAccountMissing,
         };
-        let orphans: Vec<_> = self
-            .inventory
-            .rows()
-            .filter(|(entry, files)| {
-                entry.signer() == Some(row)
-                    && expected::is_wanted(entry, self.cluster)
-                    && files.certificate().is_some()
-            })
-            .map(|(entry, _)| entry.name)
-            .collect();
-        if !orphans.is_empty() {
-            let what = format!(
-                "it is missing, and there are certificates that it should have signed: {}",
-                orphans.join(", ")
-            );
-            return self.refuse(
-                row,
-                &what,
-                "put the CA back, or move those files away to start anew",
-            );
+        if self.request.join {
+            let what = "it is missing, and a joining control plane node needs that of the cluster";
+            let words = "copy it from another control plane node";
+            return self.stop(row, id, what, words);
         }
-        let validity = validity::ca(self.now, self.cluster.ca_certificate_validity.length());
-        Some(made(Make::Ca {
-            common_name,
-            algorithm: self.algorithm(),
-            validity,
+        if host::shows_a_cluster(self.inventory) && !self.request.new_ca {
+            // An orphaned leaf is a finding of its own.
+            let has_orphans = self
+                .inventory
+                .rows()
+                .any(|(leaf, files)| leaf.signer() == Some(row) && files.certificate().is_some());
+            if has_orphans {
+                return None;
+            }
+            let what = "it is missing, and other files show that this host belongs to a cluster";
+            return self.stop(row, id, what, COPY_OR_NEW_CA);
+        }
+        Some(made(match row.profile {
+            Profile::Ca { common_name } => Make::Ca {
+                common_name,
+                algorithm: self.algorithm(),
+                validity: validity::ca(self.now, self.request.cluster.ca_certificate_validity.length()),
+            },
+            _ => Make::ServiceAccount {
+                algorithm: self.algorithm(),
+            },
         }))
     }
 
-    fn leaf(
-        &mut self,
-        row: &'static Row,
-        chain: &FileState<Chain>,
-        key: &FileState<KeyFile>,
-    ) -> Option<Action> {
-        match (chain, key) {
-            (FileState::Invalid(broken), _) | (_, FileState::Invalid(broken)) => self.broken(row, broken),
-            (FileState::Missing, key) if self.external_signer(row).is_some() => {
-                let what = match key.is_missing() {
-                    true => "it is missing",
-                    false => "its key is there and its certificate is not",
-                };
-                Some(self.lack(row, what))
-            }
-            (FileState::Missing, FileState::Missing) => {
-                let leaf = self.new_leaf(row)?;
-                Some(made(Make::Leaf(leaf)))
-            }
-            (FileState::Missing, FileState::Valid(_)) => self.refuse(
-                row,
-                "its key is there and its certificate is not",
-                format!(
-                    "have a certificate signed for that key, or run `pki renew {}`, which makes both anew",
-                    row.name
-                ),
-            ),
-            (FileState::Valid(_), FileState::Missing) => self.refuse(
-                row,
-                "its certificate is there and its key is not",
-                match self.external_signer(row) {
-                    Some(signer) => format!(
-                        "put the key back, or have the external CA `{}` sign another one",
-                        signer.name
-                    ),
-                    None => format!(
-                        "put the key back, or run `pki renew {}`, which makes both anew",
-                        row.name
-                    ),
-                },
-            ),
-            (FileState::Valid(chain), FileState::Valid(key)) => {
-                self.existing_leaf(row, chain, key)?;
-                Some(Action::Keep)
-            }
+    /// Says what is new where other shared things were handed over: the other control plane nodes need the same.
+    fn warn_of_shared_rows(&mut self) {
+        let shared = |step: &&Step| step.row.sharing == Sharing::Cluster;
+        let is_made = |step: &&Step| matches!(step.action, Action::Make { .. });
+        let (made, kept): (Vec<_>, Vec<_>) =
+            self.plan.steps.iter().filter(shared).partition(is_made);
+        if kept.is_empty() || made.is_empty() {
+            return;
         }
+        let names: Vec<_> = made
+            .iter()
+            .map(|step| format!("`{}`", step.row.name))
+            .collect();
+        self.plan.warnings.push(format!(
+            "new on this host, and needed on every control plane node: {}",
+            names.join(", ")
+        ));
+    }
+
+    /// Notes every error that the plan does not remove; what an external CA has to make is left out, and stops nothing.
+    fn stop_at(&mut self, rows: &[&'static Row], findings: &Findings) {
+        let is_skipped = |row: &Row| {
+            self.plan
+                .steps
+                .iter()
+                .any(|step| step.row == row && matches!(step.action, Action::Skip { .. }))
+        };
+        let left: Vec<_> = findings
+            .errors()
+            .filter(|error| {
+                error
+                    .row
+                    .is_some_and(|row| rows.contains(&row) && !is_skipped(row))
+            })
+            .filter(|error| !self.plan.removes(error, self.inventory))
+            // Noted already, with what is to be done.
+            .filter(|error| {
+                !self
+                    .error
+                    .reasons
+                    .iter()
+                    .any(|reason| reason.row == error.row)
+            })
+            .map(Reason::from)
+            .collect();
+        for reason in left {
+            self.error.add(reason);
+        }
+        self.error
+            .reasons
+            .sort_by_key(|reason| CATALOG.iter().position(|row| reason.row == Some(row)));
+    }
+
+    fn stop<T>(&mut self, row: &'static Row, id: FindingId, what: &str, words: &str) -> Option<T> {
+        self.error.add(Reason {
+            row: Some(row),
+            id: Some(id),
+            message: format!("{}: {what}", title(row)),
+            remedy: Remedy::words(words),
+        });
+        None
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        self.request.cluster.algorithm.unwrap_or(Algorithm::Rsa2048)
+    }
+
+    fn is_public_key_missing(&self, row: &Row) -> bool {
+        use crate::tree::inventory::RowFiles;
+        matches!(self.inventory.row(row), RowFiles::ServiceAccount { public, .. } if public.is_missing())
+    }
+
+    fn is_key_only(&self, row: &Row) -> bool {
+        use crate::tree::inventory::RowFiles;
+        matches!(self.inventory.row(row), RowFiles::Leaf { chain, key } if chain.is_missing() && key.valid().is_some())
     }
 
     /// Returns the CA of a row, if its key is elsewhere.
@@ -204,9 +249,8 @@ impl Planner<'_> {
     }
 
     /// Leaves out a row that only its external CA can make.
-    fn lack(&self, row: &'static Row, what: &str) -> Action {
-        let signer = row.signer().map_or("", |signer| signer.name);
-        let contents = expected::contents(row, self.cluster).and_then(Result::ok);
+    fn wish(&self, row: &'static Row, signer: &Row, what: &str) -> Action {
+        let contents = expected::contents(row, self.request.cluster).and_then(Result::ok);
         let wish = contents.map_or_else(String::new, |contents| {
             let names = contents.san_texts().join(", ");
             let names = if names.is_empty() {
@@ -225,24 +269,22 @@ impl Planner<'_> {
             Place::Pair { .. } | Place::PublicPair { .. } => "put key and certificate in place",
         };
         Action::Skip {
-            reason: format!(
-                "{what}, and its CA `{signer}` is external: have that CA sign a certificate{wish} and {place}"
-            ),
+            reason: format!("{what}, and its CA `{}` is external", signer.name),
+            remedy: Remedy::words(format!("have that CA sign a certificate{wish} and {place}")),
             failed: true,
         }
     }
 
-    fn new_leaf(&mut self, row: &'static Row) -> Option<Leaf> {
+    fn leaf(&mut self, row: &'static Row) -> Option<Leaf> {
         let signer = row.signer()?;
         let issuer = self.issuer_validity(signer)?;
-        let (validity, cut) =
-            validity::leaf(self.now, self.cluster.certificate_validity.length(), issuer);
-        if cut {
-            self.plan
-                .warnings
-                .push(super::cut_short(row, signer, validity));
+        let period = self.request.cluster.certificate_validity.length();
+        let (validity, is_cut) = validity::leaf(self.now, period, issuer);
+        if is_cut {
+            let warning = super::cut_short(row, signer, validity);
+            self.plan.warnings.push(warning);
         }
-        match expected::contents(row, self.cluster)? {
+        match expected::contents(row, self.request.cluster)? {
             Ok(contents) => Some(Leaf {
                 signer,
                 contents,
@@ -250,142 +292,20 @@ impl Planner<'_> {
                 key: KeySource::New(self.algorithm()),
                 validity,
             }),
-            Err(error) => self.refuse(row, &error.to_string(), None),
+            Err(error) => self.stop(row, FindingId::CertificateMissing, &error.to_string(), ""),
         }
     }
 
     /// Returns the validity of the CA that is to sign, whether it is there or is made in the same plan.
     fn issuer_validity(&self, signer: &'static Row) -> Option<Validity> {
-        if let Some(bundle) = self.inventory.ca_bundle(signer) {
-            return Some(bundle.signer.validity());
-        }
         match self.inventory.ca(signer) {
             CaState::Missing => Some(validity::ca(
                 self.now,
-                self.cluster.ca_certificate_validity.length(),
+                self.request.cluster.ca_certificate_validity.length(),
             )),
-            // The CA's own row says what is wrong with it.
-            _ => None,
+            // The CA itself stops the plan.
+            _ => Some(self.inventory.ca_bundle(signer)?.signer.validity()),
         }
-    }
-
-    fn service_account(
-        &mut self,
-        row: &'static Row,
-        public: &FileState<Vec<crate::x509::key::PublicKey>>,
-        key: &FileState<KeyFile>,
-    ) -> Option<Action> {
-        match (public, key) {
-            (FileState::Invalid(broken), _) | (_, FileState::Invalid(broken)) => {
-                self.broken(row, broken)
-            }
-            (FileState::Missing, FileState::Missing) => Some(made(Make::ServiceAccount {
-                algorithm: self.algorithm(),
-            })),
-            (FileState::Missing, FileState::Valid(_)) => Some(made(Make::ServiceAccountPublic)),
-            (FileState::Valid(_), FileState::Missing) => self.refuse(
-                row,
-                "sa.pub is there and sa.key is not",
-                "put sa.key back; a new pair would void every service-account token",
-            ),
-            (FileState::Valid(public), FileState::Valid(KeyFile::Read(key))) => {
-                match key.public_key() {
-                    Ok(own) if public.contains(&own) => Some(Action::Keep),
-                    _ => self.refuse(
-                        row,
-                        "sa.pub is not the public half of sa.key",
-                        "remove the wrong one of the two; sa.pub is made again from sa.key",
-                    ),
-                }
-            }
-            (FileState::Valid(_), FileState::Valid(KeyFile::Unread)) => Some(Action::Keep),
-        }
-    }
-
-    fn kubeconfig(
-        &mut self,
-        row: &'static Row,
-        file: &FileState<Box<KubeconfigFile>>,
-    ) -> Option<Action> {
-        match file {
-            FileState::Invalid(broken) => self.broken(row, broken),
-            FileState::Valid(file) => {
-                self.existing_kubeconfig(row, file)?;
-                Some(Action::Keep)
-            }
-            FileState::Missing if self.external_signer(row).is_some() => {
-                Some(self.lack(row, "it is missing"))
-            }
-            FileState::Missing => {
-                let Profile::Client {
-                    common_name,
-                    server,
-                    ..
-                } = row.profile
-                else {
-                    return None;
-                };
-                Some(made(Make::NewKubeconfig {
-                    leaf: self.new_leaf(row)?,
-                    cluster: self.cluster.cluster_name.clone(),
-                    server: self.cluster.server_url(server),
-                    user: expected::common_name(common_name, self.cluster),
-                }))
-            }
-        }
-    }
-
-    fn broken<T>(&mut self, row: &Row, broken: &InvalidFile) -> Option<T> {
-        let hint = match row.profile {
-            // Another one would void everything that the old one signed.
-            Profile::Ca { .. } | Profile::ServiceAccount => {
-                "put the file back from a backup".to_owned()
-            }
-            Profile::Leaf { .. } if broken.is_unreadable() => {
-                "see what it is doing there, and move it away".to_owned()
-            }
-            Profile::Leaf { .. } => match self.external_signer(row) {
-                Some(signer) => format!("have the external CA `{}` sign it again", signer.name),
-                None => format!(
-                    "run `pki renew {}`, which reissues key and certificate",
-                    row.name
-                ),
-            },
-            Profile::Client { .. } => {
-                "put the file back from a backup, or move it away to have it made again".to_owned()
-            }
-        };
-        self.refusal.add(broken.to_string(), hint);
-        None
-    }
-
-    fn refuse<T>(&mut self, row: &Row, what: &str, hint: impl Into<Hint>) -> Option<T> {
-        self.refusal.add(
-            format!("{}: {what}", crate::check::title(row)),
-            hint.into().0,
-        );
-        None
-    }
-}
-
-/// A hint that may be literal, made up, or absent.
-struct Hint(Option<String>);
-
-impl From<&str> for Hint {
-    fn from(text: &str) -> Self {
-        Hint(Some(text.to_owned()))
-    }
-}
-
-impl From<String> for Hint {
-    fn from(text: String) -> Self {
-        Hint(Some(text))
-    }
-}
-
-impl From<Option<String>> for Hint {
-    fn from(text: Option<String>) -> Self {
-        Hint(text)
     }
 }
 

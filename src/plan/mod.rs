@@ -1,10 +1,11 @@
-//! Decides: what is wanted and what is there, at a given time, make a list of steps. No files, no keys are made here.
+//! Decides: what is desired and what there is, at a given time, make a list of steps. No files are read and no keys are made here.
 //!
-//! `init` and `renew` are two ways to make a [`Plan`]; `crate::execute` carries either out. What is there is judged by
-//! `crate::check`.
+//! `init`, `renew` and `rollback` are three ways to make a [`Plan`]; `crate::execute` carries it out. `crate::check` judges what
+//! there is, and the planners decide by its findings alone; [`remedy`] turns that round and asks them what would help.
 
 pub mod infer;
 pub mod init;
+pub mod remedy;
 pub mod renew;
 pub mod rollback;
 
@@ -12,9 +13,11 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::catalog::Row;
-use crate::check::Change;
-use crate::tree::layout::TreePath;
+use crate::catalog::{APISERVER, Row};
+use crate::check::finding::{Finding, FindingId, Remedy};
+use crate::check::{Change, names, title};
+use crate::tree::inventory::{FileState, Inventory, RowFiles};
+use crate::tree::layout::{self, TreePath};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::sign::LeafTemplate;
@@ -27,8 +30,17 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What is worth knowing and stops nothing.
     pub warnings: Vec<String>,
-    /// The configuration to be recorded, in kubeadm's YAML; none where it stays as it is.
-    pub record: Option<String>,
+    /// State files that are written with the rows, such as the recorded configuration.
+    pub state: Vec<StateFile>,
+}
+
+/// A state file with its new contents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateFile {
+    /// Where it goes.
+    pub file: TreePath,
+    /// What it will contain.
+    pub contents: String,
 }
 
 /// What happens to one row.
@@ -56,7 +68,9 @@ pub enum Action {
     Skip {
         /// Why, for people.
         reason: String,
-        /// Whether it should have been done; what is not `pki`'s to do has not failed.
+        /// What to do about it.
+        remedy: Remedy,
+        /// Whether it should have been done. Something that is not for `pki` to do has not failed.
         failed: bool,
     },
 }
@@ -70,7 +84,7 @@ pub enum Make {
         common_name: &'static str,
         /// Algorithm of the new key.
         algorithm: Algorithm,
-        /// Validity of its certificate.
+        /// Validity.
         validity: Validity,
     },
     /// A leaf certificate in a file of its own.
@@ -92,6 +106,13 @@ pub enum Make {
         leaf: Leaf,
         /// The CAs that it is to trust; none where its CA data stays as it is.
         ca: Option<Vec<Certificate>>,
+        /// The server that it is to point at; none where that stays as it is.
+        server: Option<String>,
+    },
+    /// Another server in an existing kubeconfig; everything else stays as it is.
+    MovedKubeconfig {
+        /// The server that it is to point at.
+        server: String,
     },
     /// The service-account key pair.
     ServiceAccount {
@@ -118,7 +139,7 @@ pub struct Leaf {
     pub intermediates: Vec<Certificate>,
     /// Where the key comes from.
     pub key: KeySource,
-    /// Validity of the certificate.
+    /// Validity.
     pub validity: Validity,
 }
 
@@ -131,20 +152,24 @@ pub enum KeySource {
     Reuse(Algorithm),
 }
 
-/// A plan cannot be made: everything that stands in the way.
-#[derive(Debug, Default)]
-pub struct Refusal {
-    /// The obstacles, in catalog order.
-    pub problems: Vec<Obstacle>,
+/// A plan cannot be made: everything that prevents it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanError {
+    /// In catalog order.
+    pub reasons: Vec<Reason>,
 }
 
-/// Something that stands in the way of a plan.
+/// Something that prevents a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Obstacle {
+pub struct Reason {
+    /// The row, if it is about one.
+    pub row: Option<&'static Row>,
+    /// What kind of finding it is, if it is one.
+    pub id: Option<FindingId>,
     /// What was found and what was wanted.
     pub message: String,
     /// What to do about it.
-    pub hint: Option<String>,
+    pub remedy: Remedy,
 }
 
 impl Plan {
@@ -154,6 +179,13 @@ impl Plan {
             Action::Make { make, changes } => Some((step.row, make.as_ref(), changes.as_slice())),
             Action::Keep | Action::Skip { .. } => None,
         })
+    }
+
+    /// Returns what is made of a row.
+    pub fn made_of(&self, row: &Row) -> Option<&Make> {
+        self.made()
+            .find(|(made, ..)| *made == row)
+            .map(|(_, make, _)| make)
     }
 
     /// Returns the plan with every new key of that algorithm, to be carried out for a dry run: what else is made stays the same.
@@ -167,7 +199,7 @@ impl Plan {
         plan
     }
 
-    /// Returns whether nothing is made; the configuration may be recorded all the same.
+    /// Returns whether nothing is made; a state file may be written all the same.
     pub fn makes_nothing(&self) -> bool {
         self.made().next().is_none()
     }
@@ -181,7 +213,60 @@ impl Plan {
 
     /// Returns whether there is nothing to write at all.
     pub fn is_empty(&self) -> bool {
-        self.makes_nothing() && self.record.is_none()
+        self.makes_nothing() && self.state.is_empty()
+    }
+
+    /// Writes the configuration, in kubeadm's YAML, as the recorded one.
+    pub fn record(&mut self, configuration: String) {
+        self.state.push(StateFile {
+            file: layout::recorded_configuration(),
+            contents: configuration,
+        });
+    }
+
+    /// Returns whether the recorded configuration is written.
+    pub fn records_configuration(&self) -> bool {
+        self.state
+            .iter()
+            .any(|state| state.file == layout::recorded_configuration())
+    }
+
+    /// Returns whether an error about a row is gone once the plan is carried out.
+    pub fn removes(&self, finding: &Finding, inventory: &Inventory) -> bool {
+        let Some(row) = finding.row else {
+            return false;
+        };
+        let is_own = self
+            .made_of(row)
+            .is_some_and(|make| make.removes(finding.id));
+        is_own || self.names_the_server(finding, row, inventory) || self.replaces_all(finding, row)
+    }
+
+    /// Returns whether the API server gets a certificate with the name that a kubeconfig points at.
+    fn names_the_server(&self, finding: &Finding, row: &Row, inventory: &Inventory) -> bool {
+        let (RowFiles::Kubeconfig(FileState::Valid(file)), Some(leaf)) = (
+            inventory.row(row),
+            self.made_of(&APISERVER).and_then(Make::leaf),
+        ) else {
+            return false;
+        };
+        finding.id == FindingId::KubeconfigServerNotInSans
+            && file
+                .kubeconfig
+                .server()
+                .is_some_and(|server| names::reaches(server, &leaf.contents.sans()))
+    }
+
+    /// Returns whether everything that a replaced CA should have signed is signed by it now.
+    fn replaces_all(&self, finding: &Finding, ca: &Row) -> bool {
+        let signs = |step: &&Step| step.row.signer().is_some_and(|signer| signer == ca);
+        finding.id == FindingId::CaReplaced
+            && self.steps.iter().any(|step| signs(&step))
+            && self
+                .steps
+                .iter()
+                .filter(signs)
+                .all(|step| matches!(step.action, Action::Make { .. }))
     }
 }
 
@@ -193,9 +278,26 @@ impl Make {
             | Make::NewKubeconfig { leaf, .. }
             | Make::RenewedKubeconfig { leaf, .. } => Some(leaf),
             Make::Ca { .. }
+            | Make::MovedKubeconfig { .. }
             | Make::ServiceAccount { .. }
             | Make::ServiceAccountPublic
             | Make::Restore { .. } => None,
+        }
+    }
+
+    /// Returns the algorithm of the key that has to be generated.
+    pub fn new_key(&self) -> Option<Algorithm> {
+        match self {
+            Make::Ca { algorithm, .. } | Make::ServiceAccount { algorithm } => Some(*algorithm),
+            Make::MovedKubeconfig { .. } | Make::ServiceAccountPublic | Make::Restore { .. } => {
+                None
+            }
+            Make::Leaf(leaf)
+            | Make::NewKubeconfig { leaf, .. }
+            | Make::RenewedKubeconfig { leaf, .. } => match leaf.key {
+                KeySource::New(algorithm) => Some(algorithm),
+                KeySource::Reuse(_) => None,
+            },
         }
     }
 
@@ -209,21 +311,7 @@ impl Make {
                     *algorithm = wanted;
                 }
             }
-            Make::ServiceAccountPublic | Make::Restore { .. } => {}
-        }
-    }
-
-    /// Returns the algorithm of the key that has to be generated.
-    pub fn new_key(&self) -> Option<Algorithm> {
-        match self {
-            Make::Ca { algorithm, .. } | Make::ServiceAccount { algorithm } => Some(*algorithm),
-            Make::ServiceAccountPublic | Make::Restore { .. } => None,
-            Make::Leaf(leaf)
-            | Make::NewKubeconfig { leaf, .. }
-            | Make::RenewedKubeconfig { leaf, .. } => match leaf.key {
-                KeySource::New(algorithm) => Some(algorithm),
-                KeySource::Reuse(_) => None,
-            },
+            Make::MovedKubeconfig { .. } | Make::ServiceAccountPublic | Make::Restore { .. } => {}
         }
     }
 
@@ -234,6 +322,73 @@ impl Make {
             _ => self.leaf().map(|leaf| leaf.validity),
         }
     }
+
+    /// Returns whether an error about the row is gone once this is made.
+    fn removes(&self, id: FindingId) -> bool {
+        use FindingId as Id;
+        match self {
+            Make::Ca { .. } => id == Id::CaMissing,
+            Make::ServiceAccount { .. } => id == Id::ServiceAccountMissing,
+            Make::ServiceAccountPublic => id == Id::ServiceAccountPublicMissing,
+            Make::NewKubeconfig { .. } => id == Id::KubeconfigMissing,
+            Make::Leaf(leaf) => match id {
+                Id::FileUnreadable | Id::FileHardLinks | Id::FilePermissionDenied => false,
+                Id::FilePrivateKeyExposed
+                | Id::CertificateKeyMismatch
+                | Id::CertificateKeyMissing => matches!(leaf.key, KeySource::New(_)),
+                id => is_about_a_leaf(id) || id == Id::FileInvalid,
+            },
+            Make::RenewedKubeconfig { leaf, ca, server } => match id {
+                Id::KubeconfigWithoutCa
+                | Id::KubeconfigOtherCa
+                | Id::KubeconfigCaFileMissing
+                | Id::KubeconfigCaFileOther => ca.is_some(),
+                Id::KubeconfigServerNotInSans | Id::KubeconfigServerInvalid => server.is_some(),
+                Id::KubeconfigOtherCluster => ca.is_some() && server.is_some(),
+                Id::CertificateKeyMismatch => matches!(leaf.key, KeySource::New(_)),
+                // What the kubelet's own file has is not used any more.
+                Id::KubeletCertificateMissing
+                | Id::KubeconfigClientCertificateMissing
+                | Id::FileInvalid
+                | Id::FilePrivateKeyExposed => true,
+                id => is_about_a_leaf(id),
+            },
+            Make::MovedKubeconfig { .. } => {
+                matches!(
+                    id,
+                    Id::KubeconfigServerNotInSans | Id::KubeconfigServerInvalid
+                )
+            }
+            // The restored tree is judged by itself.
+            Make::Restore { .. } => true,
+        }
+    }
+}
+
+/// Returns whether another certificate, made as it should be, removes an error.
+fn is_about_a_leaf(id: FindingId) -> bool {
+    use FindingId as Id;
+    matches!(
+        id,
+        Id::CertificateMissing
+            | Id::CertificateKeyOnly
+            | Id::CertificateKeyMissing
+            | Id::CertificateKeyMismatch
+            | Id::CertificateExpired
+            | Id::CertificateNotYetValid
+            | Id::CertificateExpiresSoon
+            | Id::CertificateOtherIssuer
+            | Id::CertificateDamaged
+            | Id::CertificateWeakSignature
+            | Id::CertificateIntermediate
+            | Id::CertificateUsageMissing
+            | Id::CertificateIsTheCa
+            | Id::CertificateUnusable
+            | Id::CertificateRefusedByGo
+            | Id::CertificateUnknownCriticalExtension
+            | Id::CertificateNamesMissing
+            | Id::CertificateDiffers
+    )
 }
 
 impl KeySource {
@@ -245,35 +400,61 @@ impl KeySource {
     }
 }
 
-impl Refusal {
-    fn add(&mut self, message: impl Into<String>, hint: impl Into<Option<String>>) {
-        let obstacle = Obstacle {
-            message: message.into(),
-            hint: hint.into(),
-        };
+impl PlanError {
+    fn add(&mut self, reason: Reason) {
         // Every leaf of a bad CA would repeat it.
-        if !self.problems.contains(&obstacle) {
-            self.problems.push(obstacle);
+        if !self.reasons.contains(&reason) {
+            self.reasons.push(reason);
+        }
+    }
+
+    /// Returns the plan, if nothing prevents it.
+    fn unless_prevented(self, plan: Plan) -> Result<Plan, PlanError> {
+        match self.reasons.is_empty() {
+            true => Ok(plan),
+            false => Err(self),
+        }
+    }
+
+    /// Returns whether nothing but missing permissions prevents the plan.
+    pub fn is_permission_denied(&self) -> bool {
+        self.reasons
+            .iter()
+            .all(|reason| reason.id == Some(FindingId::FilePermissionDenied))
+    }
+}
+
+impl From<&Finding> for Reason {
+    fn from(finding: &Finding) -> Reason {
+        Reason {
+            row: finding.row,
+            id: Some(finding.id),
+            message: message(finding),
+            remedy: finding.remedy.clone(),
         }
     }
 }
 
-impl fmt::Display for Refusal {
+/// Returns a finding as a message that names the row, unless it names its file already.
+pub fn message(finding: &Finding) -> String {
+    match finding.row {
+        Some(row) if finding.file.is_none() => format!("{}: {}", title(row), finding.found),
+        _ => finding.found.clone(),
+    }
+}
+
+impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n")?;
-            }
-            f.write_str(&problem.message)?;
-            if let Some(hint) = &problem.hint {
-                write!(f, "\nhint: {hint}")?;
-            }
-        }
-        Ok(())
+        let messages: Vec<_> = self
+            .reasons
+            .iter()
+            .map(|reason| reason.message.as_str())
+            .collect();
+        f.write_str(&messages.join("\n"))
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for PlanError {}
 
 fn cut_short(row: &Row, signer: &Row, validity: Validity) -> String {
     format!(

@@ -1,12 +1,10 @@
-//! Plans `rollback`: the files of a kept generation come back, if the tree that this gives is sound.
+//! Plans `rollback`: the files of a kept generation come back, if the tree that this gives has no errors in them.
 
-use time::OffsetDateTime;
-
-use super::{Action, Make, Plan, Refusal, Step};
-use crate::catalog::{CATALOG, Row};
-use crate::check::leaf::judge;
-use crate::check::{Change, time_text, title};
-use crate::tree::inventory::{FileState, Inventory, RowFiles};
+use super::{Action, Make, Plan, PlanError, Reason, Step};
+use crate::catalog::CATALOG;
+use crate::check::finding::{Findings, Remedy};
+use crate::check::{Change, ChangedField, time_text};
+use crate::tree::inventory::{Inventory, RowFiles};
 use crate::tree::layout::{self, TreePath};
 use crate::x509::certificate::Certificate;
 
@@ -16,21 +14,19 @@ pub struct Request<'a> {
     pub files: &'a [(TreePath, &'a [u8])],
     /// The tree as it would be with them.
     pub restored: &'a Inventory,
-    /// Put them back even if the result is expired or does not verify.
+    /// What was found in that tree.
+    pub findings: &'a Findings,
+    /// Put them back even if there are errors in them.
     pub allow_invalid: bool,
 }
 
 /// Plans to put the files back.
 ///
 /// # Errors
-/// Every row that would not be sound afterwards, unless that is allowed.
-pub fn plan(
-    request: &Request<'_>,
-    present: &Inventory,
-    now: OffsetDateTime,
-) -> Result<Plan, Refusal> {
+/// Every error about a row that comes back, and about its CA, unless that is allowed.
+pub fn plan(request: &Request<'_>, present: &Inventory) -> Result<Plan, PlanError> {
     let mut plan = Plan::default();
-    let mut refusal = Refusal::default();
+    let mut error = PlanError::default();
     for row in CATALOG.iter().copied() {
         let own = layout::files(row);
         let files: Vec<_> = request
@@ -41,16 +37,18 @@ pub fn plan(
         if files.is_empty() {
             continue;
         }
-        if let Some(problem) = problem(row, request.restored, now) {
-            let message = format!("{}: it would not be usable: {problem}", title(row));
+        let about = row.signer().into_iter().chain([row]);
+        for finding in about.flat_map(|about| request.findings.errors_of(about)) {
+            let message = format!("{}; it would not be usable", super::message(finding));
             if request.allow_invalid {
                 plan.warnings.push(message);
             } else {
-                refusal.add(
+                let words = "renew it instead, or put it back all the same with `--allow-invalid`";
+                error.add(Reason {
                     message,
-                    "renew it instead, or put it back all the same with `--allow-invalid`"
-                        .to_owned(),
-                );
+                    remedy: Remedy::words(words),
+                    ..Reason::from(finding)
+                });
             }
         }
         let make = Make::Restore {
@@ -59,60 +57,15 @@ pub fn plan(
                 .map(|(file, bytes)| (file.clone(), bytes.to_vec().into()))
                 .collect(),
         };
-        let changes = changes(present.row(row), request.restored.row(row));
         plan.steps.push(Step {
             row,
             action: Action::Make {
                 make: Box::new(make),
-                changes,
+                changes: changes(present.row(row), request.restored.row(row)),
             },
         });
     }
-    if refusal.problems.is_empty() {
-        Ok(plan)
-    } else {
-        Err(refusal)
-    }
-}
-
-/// Returns what would be wrong with a row.
-fn problem(row: &Row, restored: &Inventory, now: OffsetDateTime) -> Option<String> {
-    let files = restored.row(row);
-    match files {
-        RowFiles::Ca {
-            bundle: FileState::Invalid(message),
-            ..
-        }
-        | RowFiles::Leaf {
-            chain: FileState::Invalid(message),
-            ..
-        }
-        | RowFiles::Ca {
-            key: FileState::Invalid(message),
-            ..
-        }
-        | RowFiles::Leaf {
-            key: FileState::Invalid(message),
-            ..
-        }
-        | RowFiles::ServiceAccount {
-            public: FileState::Invalid(message),
-            ..
-        }
-        | RowFiles::ServiceAccount {
-            key: FileState::Invalid(message),
-            ..
-        }
-        | RowFiles::Kubeconfig(FileState::Invalid(message)) => return Some(message.to_string()),
-        _ => {}
-    }
-    let (chain, signer) = (files.chain()?, row.signer()?);
-    let Some(anchors) = restored.ca_bundle(signer) else {
-        return Some(format!("its CA `{}` cannot be read", signer.name));
-    };
-    judge(row, chain, files.key(), anchors, now)
-        .err()
-        .map(|unsound| unsound.to_string())
+    error.unless_prevented(plan)
 }
 
 fn changes(present: &RowFiles, restored: &RowFiles) -> Vec<Change> {
@@ -126,8 +79,8 @@ fn changes(present: &RowFiles, restored: &RowFiles) -> Vec<Change> {
         drift: false,
     };
     vec![
-        change("serial", &Certificate::serial),
-        change("not after", &|certificate| {
+        change(ChangedField::Serial, &Certificate::serial),
+        change(ChangedField::NotAfter, &|certificate| {
             time_text(certificate.not_after())
         }),
     ]

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
+use super::findings::{TreeArguments, with_remedy};
 use super::time::Time;
 use crate::catalog::components::{Component, has_copies, to_restart};
 use crate::catalog::{ADMIN_CONF, Row, SUPER_ADMIN_CONF, Sharing};
-use crate::check::Change;
+use crate::check::{Change, ChangedField};
 use crate::plan::{Action, Make, Plan, Step};
 use crate::store::outcome::{Committed, Restricted};
 use crate::tree::layout::{self, Layout, TreePath};
@@ -185,19 +186,26 @@ impl Changes {
         plan: &Plan,
         permissions: &[Restricted],
         layout: &Layout,
+        arguments: &TreeArguments,
     ) -> Changes {
         Changes {
             dry_run: true,
             permissions: permissions.iter().map(PermissionChange::new).collect(),
-            ..Changes::of(command, plan, layout)
+            ..Changes::of(command, plan, layout, arguments)
         }
     }
 
     /// Returns what a plan had to change, where that was nothing.
-    pub fn nothing(command: &'static str, plan: &Plan, dry_run: bool, layout: &Layout) -> Changes {
+    pub fn nothing(
+        command: &'static str,
+        plan: &Plan,
+        dry_run: bool,
+        layout: &Layout,
+        arguments: &TreeArguments,
+    ) -> Changes {
         Changes {
             dry_run,
-            ..Changes::of(command, plan, layout)
+            ..Changes::of(command, plan, layout, arguments)
         }
     }
 
@@ -207,6 +215,7 @@ impl Changes {
         plan: &Plan,
         committed: &Committed,
         layout: &Layout,
+        arguments: &TreeArguments,
     ) -> Changes {
         Changes {
             permissions: committed
@@ -216,7 +225,7 @@ impl Changes {
                 .collect(),
             kept_generation: committed.generation.clone(),
             dropped_generations: committed.dropped.clone(),
-            ..Changes::of(command, plan, layout)
+            ..Changes::of(command, plan, layout, arguments)
         }
     }
 
@@ -244,11 +253,16 @@ impl Changes {
         self.rows.iter().filter(|row| row.is_change())
     }
 
-    fn of(command: &'static str, plan: &Plan, layout: &Layout) -> Changes {
+    fn of(
+        command: &'static str,
+        plan: &Plan,
+        layout: &Layout,
+        arguments: &TreeArguments,
+    ) -> Changes {
         let rows: Vec<_> = plan
             .steps
             .iter()
-            .map(|step| RowChange::new(step, layout))
+            .map(|step| RowChange::new(step, layout, arguments))
             .collect();
         let changed: Vec<&'static Row> = plan
             .steps
@@ -272,7 +286,7 @@ impl Changes {
             kubeconfig_dir: layout.kubeconfigs.display().to_string(),
             summary: Summary::of(&rows),
             permissions: Vec::new(),
-            records_configuration: plan.record.is_some(),
+            records_configuration: plan.records_configuration(),
             restart: restarts(&replaced),
             replace_copies: replaced
                 .iter()
@@ -315,14 +329,6 @@ fn restarts(rows: &[&'static Row]) -> Vec<ComponentRestart> {
         .collect()
 }
 
-/// The fields of a plan's changes that have a place of their own in a report.
-mod field {
-    pub(super) const KEY: &str = "key";
-    pub(super) const NOT_BEFORE: &str = "not before";
-    pub(super) const NOT_AFTER: &str = "not after";
-    pub(super) const SERIAL: &str = "serial";
-}
-
 impl RowChange {
     /// Returns whether it is a CA, which names nobody that it serves.
     pub(super) fn is_ca(&self) -> bool {
@@ -334,7 +340,7 @@ impl RowChange {
         !matches!(self.action, RowAction::Keep | RowAction::Skip)
     }
 
-    fn new(step: &Step, layout: &Layout) -> RowChange {
+    fn new(step: &Step, layout: &Layout, arguments: &TreeArguments) -> RowChange {
         let mut row = RowChange {
             name: step.row.name,
             is_shared: step.row.sharing == Sharing::Cluster,
@@ -342,9 +348,9 @@ impl RowChange {
         };
         match &step.action {
             Action::Keep => {}
-            Action::Skip { reason, .. } => {
+            Action::Skip { reason, remedy, .. } => {
                 row.action = RowAction::Skip;
-                row.reason = Some(reason.clone());
+                row.reason = Some(with_remedy(reason, remedy, arguments));
             }
             Action::Make { make, changes } => {
                 row.make(step.row, make, changes, layout);
@@ -364,19 +370,19 @@ impl RowChange {
             _ if changes.is_empty() => RowAction::Create,
             _ => RowAction::Renew,
         };
-        let dates = find(field::NOT_AFTER);
+        let dates = find(ChangedField::NotAfter);
         self.old_expiration_date = dates.and_then(|change| Time::parse(&change.from));
         self.expiration_date = make
             .validity()
             .map(|validity| Time::from(validity.not_after))
             .or_else(|| dates.and_then(|change| Time::parse(&change.to)));
         self.new_key = make.new_key().map(|algorithm| algorithm.to_string());
-        self.serial = find(field::SERIAL).map(|change| change.to.clone());
+        self.serial = find(ChangedField::Serial).map(|change| change.to.clone());
         let own = [
-            field::KEY,
-            field::NOT_BEFORE,
-            field::NOT_AFTER,
-            field::SERIAL,
+            ChangedField::Key,
+            ChangedField::NotBefore,
+            ChangedField::NotAfter,
+            ChangedField::Serial,
         ];
         self.changes = changes
             .iter()
@@ -391,7 +397,7 @@ impl RowChange {
 impl FieldChange {
     fn new(change: &Change) -> FieldChange {
         FieldChange {
-            field: change.field,
+            field: change.field.name(),
             from: change.from.clone(),
             to: change.to.clone(),
             drift: change.drift,

@@ -6,7 +6,8 @@ use serde::Serialize;
 use time::Duration;
 
 use super::time::Time;
-use crate::check::expiry::{Expiry, Item, State, Thresholds, Urgency};
+use crate::check::expiry::{Expiry, Item, State};
+use crate::check::finding::Outcome;
 
 /// When everything in a tree expires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,19 +45,22 @@ pub struct CertificateExpiration {
     /// What is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// How urgent it is.
+    /// Whether there is something that this user may not read.
     #[serde(skip)]
-    pub urgency: Urgency,
+    pub unreadable: bool,
+    /// What it means for the exit code.
+    #[serde(skip)]
+    pub outcome: Outcome,
 }
 
 impl CertificateExpirationInfo {
     /// Takes the result of a check; with `attention_only`, only what needs attention.
-    pub fn new(expiry: &Expiry, thresholds: Thresholds, attention_only: bool) -> Self {
+    pub fn new(expiry: &Expiry, attention_only: bool) -> Self {
         let select = |items: &[Item]| {
             items
                 .iter()
-                .map(|item| CertificateExpiration::new(item, thresholds))
-                .filter(|entry| !attention_only || entry.urgency > Urgency::Healthy)
+                .map(CertificateExpiration::new)
+                .filter(|entry| !attention_only || entry.outcome > Outcome::Healthy)
                 .collect()
         };
         CertificateExpirationInfo {
@@ -70,14 +74,13 @@ impl CertificateExpirationInfo {
 }
 
 impl CertificateExpiration {
-    fn new(item: &Item, thresholds: Thresholds) -> CertificateExpiration {
+    fn new(item: &Item) -> CertificateExpiration {
         let (expiration_date, residual_time) = match &item.state {
             State::Dated {
                 not_after,
                 residual,
-                ..
             } => (Some(Time::from(*not_after)), *residual),
-            State::Missing | State::Broken(_) => (None, Duration::ZERO),
+            State::Missing | State::Unreadable | State::Unusable => (None, Duration::ZERO),
         };
         CertificateExpiration {
             name: item.name,
@@ -86,12 +89,9 @@ impl CertificateExpiration {
             externally_managed: item.external,
             ca_name: item.ca,
             missing: item.state == State::Missing,
-            error: match &item.state {
-                State::Broken(message) => Some(message.clone()),
-                State::Dated { .. } => item.problem.clone(),
-                State::Missing => None,
-            },
-            urgency: item.urgency(thresholds),
+            error: item.error.clone(),
+            unreadable: item.state == State::Unreadable,
+            outcome: item.outcome,
         }
     }
 }

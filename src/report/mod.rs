@@ -2,10 +2,10 @@
 //!
 //! Each report is one type. Its fields are the JSON and YAML, see `render`; its text is in `render::text`.
 
-pub mod attention;
 pub mod changes;
 pub mod configuration;
 pub mod expiration;
+pub mod findings;
 pub mod history;
 pub mod render;
 pub mod time;

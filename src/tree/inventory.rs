@@ -18,6 +18,7 @@ use crate::x509::key::{KeyError, PrivateKey, PublicKey};
 #[derive(Debug)]
 pub struct Inventory {
     rows: Vec<(&'static Row, RowFiles)>,
+    runs_apiserver: bool,
     runs_etcd: bool,
 }
 
@@ -193,8 +194,13 @@ pub enum ClientCertificate {
         /// The certificate with its intermediates.
         chain: FileState<Chain>,
     },
-    /// In a file outside the tree's directories, which is not read; the path, as the kubeconfig names it.
-    OutsideTree(String),
+    /// In a file outside the tree's directories, which is not read.
+    OutsideTree {
+        /// The path, as the kubeconfig names it.
+        path: String,
+        /// Whether there is no such file.
+        is_missing: bool,
+    },
     /// It uses a token, a password or a plugin instead.
     Unused,
 }
@@ -208,8 +214,14 @@ impl Inventory {
         };
         Inventory {
             rows: CATALOG.iter().copied().map(read).collect(),
-            runs_etcd: tree.runs_etcd(),
+            runs_apiserver: tree.has_manifest("kube-apiserver"),
+            runs_etcd: tree.has_manifest("etcd"),
         }
+    }
+
+    /// Returns whether there is a static pod manifest of the API server.
+    pub fn runs_apiserver(&self) -> bool {
+        self.runs_apiserver
     }
 
     /// Returns whether there is a static pod manifest of etcd.
@@ -281,7 +293,7 @@ impl RowFiles {
                 ClientCertificate::Embedded { chain, .. } => Some(chain),
                 ClientCertificate::KubeletRotated(chain)
                 | ClientCertificate::InTree { chain, .. } => chain.valid(),
-                ClientCertificate::OutsideTree(_) | ClientCertificate::Unused => None,
+                ClientCertificate::OutsideTree { .. } | ClientCertificate::Unused => None,
             },
             RowFiles::Ca { .. } | RowFiles::ServiceAccount { .. } => None,
         }
@@ -452,12 +464,17 @@ impl Reader<'_> {
     fn key(&self, row: &Row) -> FileState<KeyFile> {
         let file = layout::key_file(row);
         let read = |bytes: &[u8]| PrivateKey::from_pem(bytes).map(KeyFile::Read);
-        match self.depth {
-            Depth::Keys => self.parse(file, read, InvalidReason::PrivateKey),
-            Depth::Certificates if file.is_some_and(|file| self.tree.exists(&file)) => {
+        match (self.depth, file) {
+            (Depth::Keys, file) => self.parse(file, read, InvalidReason::PrivateKey),
+            // A power cut leaves such files (kubernetes/kubernetes#34956).
+            (Depth::Certificates, Some(file)) if self.tree.is_empty(&file) => {
+                let reason = InvalidReason::PrivateKey(KeyError::Empty);
+                FileState::Invalid(self.invalid(&file, reason))
+            }
+            (Depth::Certificates, Some(file)) if self.tree.exists(&file) => {
                 FileState::Valid(KeyFile::Unread)
             }
-            Depth::Certificates => FileState::Missing,
+            (Depth::Certificates, _) => FileState::Missing,
         }
     }
 
@@ -544,7 +561,10 @@ impl Reader<'_> {
                 path,
                 chain: read(file),
             },
-            None => ClientCertificate::OutsideTree(path),
+            None => ClientCertificate::OutsideTree {
+                is_missing: !self.tree.has_named(&path),
+                path,
+            },
         }
     }
 

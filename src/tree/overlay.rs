@@ -148,9 +148,22 @@ impl Tree {
         self.source.locate(named)
     }
 
-    /// Returns whether etcd's static pod is where kubeadm puts it.
-    pub(crate) fn runs_etcd(&self) -> bool {
-        self.source.has_entry("manifests/etcd.yaml")
+    /// Returns whether there is a static pod manifest of this component where kubeadm puts it.
+    pub(crate) fn has_manifest(&self, component: &str) -> bool {
+        self.source.has_entry(&format!("manifests/{component}.yaml"))
+    }
+
+    /// Returns whether there is a file that a kubeconfig names, without opening it.
+    pub(crate) fn has_named(&self, named: &str) -> bool {
+        self.source.has_named(named)
+    }
+
+    /// Returns whether a file has no bytes, without reading it.
+    pub(crate) fn is_empty(&self, file: &TreePath) -> bool {
+        let is_replaced = self.replaced.iter().any(|(replaced, _)| replaced == file);
+        !is_replaced
+            && matches!(self.version(file), Ok(Some(Version::Current)))
+            && self.source.is_empty(file)
     }
 
     /// Returns whether a pending or interrupted transaction has given a file a second name.

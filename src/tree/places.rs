@@ -578,6 +578,15 @@ impl Source for Places {
         matches!(self.attributes(&file, Version::Current), Ok(Some(_)))
     }
 
+    fn is_empty(&self, file: &TreePath) -> bool {
+        let metadata = self.layout.path(file).metadata();
+        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
+    }
+
+    fn has_named(&self, named: &str) -> bool {
+        self.layout.named_path(named).symlink_metadata().is_ok()
+    }
+
     fn is_missing(&self) -> Result<bool, FileError> {
         Ok(self.position(Root::Certificates)?.is_none()
             && self.position(Root::Kubeconfigs)?.is_none())

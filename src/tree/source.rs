@@ -38,6 +38,12 @@ pub(crate) trait Source {
     /// Returns whether there is anything at a path of the kubeconfig directory that is not one of the tree's files.
     fn has_entry(&self, relative: &str) -> bool;
 
+    /// Returns whether a file has no bytes, without opening it.
+    fn is_empty(&self, file: &TreePath) -> bool;
+
+    /// Returns whether there is a file that a kubeconfig names, wherever that is, without opening it.
+    fn has_named(&self, named: &str) -> bool;
+
     /// Returns whether neither of the directories exists.
     fn is_missing(&self) -> Result<bool, FileError>;
 

@@ -173,7 +173,7 @@ impl fmt::Display for IssuerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             IssuerError::NotCa => f.write_str(
-                "it is not a CA certificate: want critical basicConstraints with CA:TRUE, and keyUsage with keyCertSign",
+                "it is not a CA certificate: want basicConstraints with CA:TRUE, and keyUsage with keyCertSign",
             ),
             IssuerError::Expired(at) => write!(f, "it expired on {}; nothing it signs would be accepted", at.date()),
             IssuerError::NotYetValid(at) => write!(f, "it is not valid before {} (is the clock right?)", at.date()),

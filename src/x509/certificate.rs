@@ -26,7 +26,7 @@ use crate::x509::usage::Usage;
 
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
-const ANY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
+pub(super) const ANY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 
 /// An X.509 version 3 certificate (RFC 5280).
 #[derive(Clone, PartialEq, Eq)]
@@ -186,6 +186,17 @@ impl Certificate {
         octets.len() <= 20 && !is_negative && !is_zero
     }
 
+    /// Returns whether the serial number is negative; Go refuses to parse it.
+    pub fn has_negative_serial(&self) -> bool {
+        let octets = self.parsed.tbs_certificate().serial_number().as_bytes();
+        octets.first().is_some_and(|first| first & 0x80 != 0)
+    }
+
+    /// Returns whether it is an X.509 version 1 certificate, which has no extensions.
+    pub fn is_version_1(&self) -> bool {
+        self.parsed.tbs_certificate().version() == x509_cert::Version::V1
+    }
+
     /// Returns the first second at which the certificate is valid.
     pub fn not_before(&self) -> OffsetDateTime {
         to_offset(self.parsed.tbs_certificate().validity().not_before)
@@ -216,14 +227,24 @@ impl Certificate {
         )
     }
 
-    /// Returns whether basicConstraints, marked critical, say that this is a CA, and keyUsage, if there is one, lets it sign
-    /// certificates. CAs that were made by hand often have none, and every component takes them.
+    /// Returns whether basicConstraints, critical or not, say that this is a CA, and keyUsage, if there is one, lets it sign
+    /// certificates. CAs that were made by hand often have no keyUsage, and every component takes them.
     pub fn is_ca(&self) -> bool {
-        let basic: Option<(bool, BasicConstraints)> = self.extension();
         let may_sign = self
             .extension::<KeyUsage>()
             .is_none_or(|(_, usage)| usage.key_cert_sign());
-        matches!(basic, Some((true, BasicConstraints { ca: true, .. }))) && may_sign
+        self.has_ca_flag() && may_sign
+    }
+
+    /// Returns whether basicConstraints are marked critical.
+    pub fn has_critical_basic_constraints(&self) -> bool {
+        self.extension::<BasicConstraints>()
+            .is_some_and(|(critical, _)| critical)
+    }
+
+    /// Returns whether there is a keyUsage extension.
+    pub fn has_key_usage(&self) -> bool {
+        self.key_usage().is_some()
     }
 
     /// Returns whether basicConstraints say that this is a CA, critical or not.
@@ -274,11 +295,7 @@ impl Certificate {
 
     /// Returns whether every IP address among the subject alternative names has four or sixteen octets; Go refuses others.
     pub fn has_valid_names(&self) -> bool {
-        let is_valid = |name: &GeneralName| match name {
-            GeneralName::IpAddress(octets) => ip_address(octets.as_bytes()).is_some(),
-            _ => true,
-        };
-        self.general_names().iter().all(is_valid)
+        self.general_names().iter().all(is_well_formed)
     }
 
     /// Returns how many intermediates may stand between this CA and a leaf, if that is limited.
@@ -421,6 +438,14 @@ fn to_offset(time: x509_cert::time::Time) -> OffsetDateTime {
         .ok()
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// Returns whether an alternative name is one that Go can parse.
+pub(super) fn is_well_formed(name: &GeneralName) -> bool {
+    match name {
+        GeneralName::IpAddress(octets) => ip_address(octets.as_bytes()).is_some(),
+        _ => true,
+    }
 }
 
 pub(super) fn to_san(name: &GeneralName) -> Option<San> {

@@ -131,16 +131,6 @@ impl PrivateKey {
             "TooLarge" => KeyError::Unsupported("RSA with more than 8192 bits".to_owned()),
             reason => KeyError::Malformed(reason.to_owned()),
         })?;
-        let exponent = key
-            .public_key()
-            .exponent()
-            .big_endian_without_leading_zero();
-        // FIPS 186-5 section 5.1 wants an exponent above 2^16; smaller ones have a history of attacks.
-        if exponent.len() < 3 {
-            return Err(KeyError::Unsupported(
-                "RSA with a public exponent below 65537".to_owned(),
-            ));
-        }
         if has_close_primes(der) {
             return Err(KeyError::Unsupported(
                 "RSA with two primes so close to each other that anybody can find them".to_owned(),
@@ -336,6 +326,16 @@ impl PublicKey {
             },
             _ => None,
         }
+    }
+
+    /// Returns whether it is an RSA key with a public exponent below 65537, which have a history of attacks (FIPS 186-5 section 5.1).
+    pub fn has_small_exponent(&self) -> bool {
+        let Ok(info) = SubjectPublicKeyInfoRef::try_from(self.spki.as_slice()) else {
+            return false;
+        };
+        info.algorithm.oid == RSA_ENCRYPTION
+            && pkcs1::RsaPublicKeyRef::from_der(info.subject_public_key.raw_bytes())
+                .is_ok_and(|key| key.public_exponent.as_bytes().len() < 3)
     }
 
     /// Returns the key identifier: the first 20 bytes of the SHA-256 of the key bits (RFC 7093 section 2, method 1; Go since 1.25).

@@ -34,7 +34,9 @@ use x509_cert::{TbsCertificate, attr::AttributeTypeAndValue, builder};
 
 use super::algorithm::Algorithm;
 use super::ca::{IssuerError, check_ca, is_unknown_critical};
-use super::certificate::{Certificate, general_name_text, to_san, usage_oid, usage_text};
+use super::certificate::{
+    ANY_USAGE, Certificate, general_name_text, is_well_formed, to_san, usage_oid, usage_text,
+};
 use super::chain::CaBundle;
 use super::key::{KeyError, PrivateKey, PublicKey, random};
 use super::san::San;
@@ -92,8 +94,8 @@ impl LeafTemplate {
         })
     }
 
-    /// Takes the contents of an existing certificate without loss: all RDNs, all alternative names, all usages, and every
-    /// extension that does not depend on the key or the issuer.
+    /// Takes the contents of an existing certificate without loss: all RDNs, all alternative names that Go can parse, all usages
+    /// of a leaf, and every extension that does not depend on the key or the issuer.
     pub fn of(certificate: &Certificate) -> LeafTemplate {
         let set_here = [
             KeyUsage::OID,
@@ -110,9 +112,15 @@ impl LeafTemplate {
         LeafTemplate {
             subject: certificate.subject().clone(),
             usages: certificate.usage_oids(),
-            names: certificate.general_names(),
+            names: certificate
+                .general_names()
+                .into_iter()
+                .filter(is_well_formed)
+                .collect(),
+            // A leaf signs no certificates.
             further_key_usages: key_usages
-                - (KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment),
+                - (KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment)
+                - (KeyUsages::KeyCertSign | KeyUsages::CRLSign),
             further_extensions: certificate
                 .extensions()
                 .iter()
@@ -169,6 +177,33 @@ impl LeafTemplate {
             .iter()
             .find(|extension| is_unknown_critical(extension))
             .map(|extension| extension.extn_id.to_string())
+    }
+
+    /// Returns these contents without critical extensions that Go does not know, and the identifiers of those.
+    pub fn without_unknown_critical(mut self) -> (LeafTemplate, Vec<String>) {
+        let (dropped, kept) = self
+            .further_extensions
+            .into_iter()
+            .partition::<Vec<_>, _>(is_unknown_critical);
+        self.further_extensions = kept;
+        let dropped = dropped
+            .iter()
+            .map(|extension| extension.extn_id.to_string())
+            .collect();
+        (self, dropped)
+    }
+
+    /// Returns these contents with the usages that they lack, and the names of those.
+    pub fn with_usages(mut self, usages: &[Usage]) -> (LeafTemplate, Vec<String>) {
+        let mut added = Vec::new();
+        for usage in usages {
+            let oid = usage_oid(*usage);
+            if !self.usages.contains(&oid) && !self.usages.contains(&ANY_USAGE) {
+                self.usages.push(oid);
+                added.push(usage.name().to_owned());
+            }
+        }
+        (self, added)
     }
 
     /// Returns these contents with subject, usages and alternative names as `declared`; the rest stays.

@@ -281,7 +281,7 @@ fn a_service_account_pair_of_two_halves_that_do_not_match_is_refused() {
     tree.write("pki/sa.pub", other.read("pki/sa.pub"));
     tree.pki(&["init"])
         .exits(3)
-        .says("sa.pub is not the public half of sa.key")
+        .says("sa.pub does not hold the public key of sa.key")
         .changed_nothing();
 }
 
@@ -335,7 +335,7 @@ fn each_missing_shared_certificate_is_refused() {
             tree.pki(&["init"])
                 .exits(3)
                 .says(row)
-                .says("certificates that it should have signed")
+                .says("it is missing, and these certificates need it")
                 .changed_nothing();
         }
     }

@@ -60,10 +60,10 @@ fn renewing_what_is_not_there_is_no_error_for_all_and_one_by_name() {
     tree.remove("super-admin.conf");
     tree.pki(&["renew", "all"])
         .exits(0)
-        .skips("super-admin.conf", "there is none");
+        .skips("super-admin.conf", "it is missing");
     tree.pki(&["renew", "super-admin.conf"])
         .exits(3)
-        .says("cannot renew `super-admin.conf`: there is none")
+        .says("cannot renew `super-admin.conf`: it is missing")
         .changed_nothing();
 }
 
@@ -254,10 +254,19 @@ fn a_check_in_json_has_every_entry_and_marks_only_what_is_missing() {
 }
 
 #[test]
-fn a_check_of_nothing_at_all_lists_what_is_missing() {
+fn a_check_of_nothing_at_all_says_that_nothing_is_there() {
     let tree = TestTree::empty();
     let run = tree.pki(&["check-expiration"]).exits(5);
-    assert_eq!(run.stdout.matches("!MISSING! ").count(), 9, "{run}");
+    assert!(!run.stdout.contains("MISSING"), "{run}");
+    run.says("warning: neither certificates nor kubeconfigs were found");
+}
+
+#[test]
+fn a_check_of_nothing_at_all_lists_what_a_configuration_asks_for() {
+    let tree = TestTree::empty();
+    let config = crate::support::config_of("kubeadm-1.36/stacked");
+    let run = tree.pki(&["check-expiration", "--config", &config]).exits(5);
+    assert_eq!(run.stdout.matches("!MISSING! ").count(), 14, "{run}");
 }
 
 // init --dry-run, in place of kubeadm's copy of the CAs in a directory for dry runs.

@@ -168,7 +168,11 @@ fn a_certificate_without_its_key_counts_as_there() {
         .prints("apiserver: it is missing, and its CA `ca` is external");
     assert!(tree.read("pki/ca.crt") == before && !tree.exists("pki/ca.key"));
     tree.remove("pki/ca.crt");
-    tree.init(&[]).exits(0);
+    // The rest shows a cluster by now.
+    tree.init(&[])
+        .exits(3)
+        .says("CA `ca`: it is missing, and other files show that this host belongs to a cluster");
+    tree.init(&["--new-ca"]).exits(0);
 }
 
 /// kubeadm: TestGetAPIServerAltNames / ControlPlaneEndpoint IP

@@ -91,27 +91,27 @@ said! {
     nothing_is_said_of_a_good_tree: |_| {}, ["init"] => [];
     an_empty_certificate: |t| t.write(CRT, ""), ["init"] => [
         "error: `ROOT/etc/kubernetes/pki/apiserver.crt`: the file is empty",
-        "hint: run `pki renew apiserver`, which reissues key and certificate",
+        "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_certificate_in_der: |t| { t.openssl(&["x509", "-in", CRT, "-outform", "der", "-out", CRT], ""); }, ["init"] => [
         "error: `ROOT/etc/kubernetes/pki/apiserver.crt`: the file is DER, want PEM (`openssl x509 -inform der` converts it)",
-        "hint: run `pki renew apiserver`, which reissues key and certificate",
+        "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_leaked_key: |t| t.append("pki/apiserver.key", CRT), ["init"] => [
         "error: `ROOT/etc/kubernetes/pki/apiserver.crt`: there is a private key in this world-readable file",
-        "hint: run `pki renew apiserver`, which reissues key and certificate",
+        "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_lost_certificate: |t| t.remove(CRT), ["init"] => [
         "error: `apiserver`: its key is there and its certificate is not",
-        "hint: have a certificate signed for that key, or run `pki renew apiserver`, which makes both anew",
+        "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_lost_key: |t| t.remove("pki/apiserver.key"), ["init"] => [
         "error: `apiserver`: its certificate is there and its key is not",
-        "hint: put the key back, or run `pki renew apiserver`, which makes both anew",
+        "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_key_of_another: |t| t.copy("pki/etcd/server.key", "pki/apiserver.key"), ["init"] => [
         "error: `apiserver`: its key does not belong to it (the public keys differ)",
-        "hint: run `pki renew apiserver`",
+        "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     an_encrypted_key: |t| {
         t.openssl(&["pkey", "-aes256", "-passout", "pass:x", "-in", "pki/apiserver.key", "-out", "encrypted"], "");
@@ -120,47 +120,47 @@ said! {
         t.write("pki/apiserver.key", text);
     }, ["init"] => [
         "error: `ROOT/etc/kubernetes/pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear",
-        "hint: run `pki renew apiserver`, which reissues key and certificate",
+        "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     two_keys: |t| t.append("pki/etcd/server.key", "pki/apiserver.key"), ["init"] => [
         "error: `ROOT/etc/kubernetes/pki/apiserver.key`: there are 2 private keys in it, want one",
-        "hint: run `pki renew apiserver`, which reissues key and certificate",
+        "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_leaf_of_another_ca: |t| t.sign("apiserver", "etcd/ca", &(t.apiserver_names() + SERVER), &[]), ["init"] => [
         "error: `apiserver`: it is not signed by its CA",
-        "hint: run `pki renew apiserver`",
+        "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_leaf_signed_with_sha1: |t| t.sign("apiserver", "ca", &(t.apiserver_names() + SERVER), &["-sha1"]), ["init"] => [
         "error: `apiserver`: it is signed with an algorithm that is not accepted any more, such as SHA-1",
-        "hint: run `pki renew apiserver`",
+        "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_leaf_without_its_usage: |t| t.sign("apiserver", "ca", &(t.apiserver_names() + "extendedKeyUsage=clientAuth\n"), &[]), ["init"] => [
         "error: `apiserver`: its extended key usage lacks serverAuth",
-        "hint: run `pki renew apiserver`",
+        "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_leaf_without_a_name: |t| t.sign("apiserver", "ca", &(t.apiserver_names().replace("DNS:cp-1,", "") + SERVER), &[]), ["init"] => [
         "error: `apiserver`: it lacks names that the configuration asks for: DNS:cp-1",
-        "hint: run `pki renew apiserver --config FILE` with this configuration; `pki config show -o kubeadm` writes it from flags",
+        "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_leaf_that_has_expired: |t| expire(t, CRT, "ca"), ["init"] => [
         "error: `apiserver`: it expired on DATE",
-        "hint: run `pki renew apiserver`",
+        "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_ca_in_place_of_a_leaf: |t| { t.copy("pki/ca.crt", CRT); t.copy("pki/ca.key", "pki/apiserver.key"); }, ["init"] => [
-        "error: `apiserver`: it is a CA certificate, want a leaf",
-        "hint: move it away to have it made again",
+        "error: `apiserver`: it has the key of its CA, want a leaf with a key of its own",
+        "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_directory_in_place_of_a_leaf: |t| { t.remove(CRT); fs::create_dir(t.path(CRT)).unwrap(); }, ["init"] => [
         "error: reading `ROOT/etc/kubernetes/pki/apiserver.crt`: it is a directory, want a file",
-        "hint: see what it is doing there, and move it away",
+        "hint: check what is at that path, and move it away",
     ];
     a_link_that_leads_nowhere: |t| { t.remove(CRT); std::os::unix::fs::symlink("nowhere", t.path(CRT)).unwrap(); }, ["init"] => [
         "error: following the link `ROOT/etc/kubernetes/pki/apiserver.crt`: a symbolic link that leads nowhere",
-        "hint: see what it is doing there, and move it away",
+        "hint: check what is at that path, and move it away",
     ];
     a_file_that_is_too_large: |t| fs::File::create(t.path(CRT)).unwrap().set_len(100 << 20).unwrap(), ["init"] => [
         "error: reading `ROOT/etc/kubernetes/pki/apiserver.crt`: it has 104857600 bytes, more than the 1048576 that are accepted",
-        "hint: see what it is doing there, and move it away",
+        "hint: check what is at that path, and move it away",
     ];
     an_empty_ca: |t| t.write("pki/ca.crt", ""), ["init"] => [
         "error: `ROOT/etc/kubernetes/pki/ca.crt`: the file is empty",
@@ -171,20 +171,20 @@ said! {
         "hint: put the certificate back; a new CA would not match what the old one signed",
     ];
     a_ca_whose_leaves_are_left: |t| lose(t, &["front-proxy-ca"]), ["init"] => [
-        "error: CA `front-proxy-ca`: it is missing, and there are certificates that it should have signed: front-proxy-client",
-        "hint: put the CA back, or move those files away to start anew",
+        "error: CA `front-proxy-ca`: it is missing, and these certificates need it: front-proxy-client",
+        "hint: put the CA back from a backup or from another control plane node",
     ];
     a_ca_that_is_none: |t| t.resign_ca("front-proxy-ca", "keyUsage=critical,keyCertSign\n", &[]), ["init"] => [
-        "error: CA `front-proxy-ca`: it is not a CA certificate: want critical basicConstraints with CA:TRUE, and keyUsage with keyCertSign",
+        "error: CA `front-proxy-ca`: it is not a CA certificate: want basicConstraints with CA:TRUE, and keyUsage with keyCertSign",
         "hint: put the file back from a backup",
     ];
     a_ca_with_the_key_of_another: |t| t.copy("pki/etcd/ca.key", "pki/front-proxy-ca.key"), ["init"] => [
         "error: CA `front-proxy-ca`: its key does not belong to it (the public keys differ)",
-        "hint: put back the key that belongs to it, or take the key away if this CA is an external one",
+        "hint: put back the key that belongs to it, or remove the key if this CA is an external one",
     ];
     a_ca_that_has_expired: |t| expire(t, "pki/front-proxy-ca.crt", "front-proxy-ca"), ["init"] => [
         "error: CA `front-proxy-ca`: it expired on DATE; nothing it signs would be accepted",
-        "hint: the CA has to be replaced, and everything it signed with it",
+        "hint: replace the CA and everything that it signed",
     ];
     a_ca_behind_another: another_before_it, ["init"] => [
         "error: CA `ca`: its key does not belong to it (the public keys differ)",
@@ -198,22 +198,22 @@ said! {
     ];
     a_service_account_key_that_is_lost: |t| t.remove("pki/sa.key"), ["init"] => [
         "error: `sa`: sa.pub is there and sa.key is not",
-        "hint: put sa.key back; a new pair would void every service-account token",
+        "hint: put sa.key back; a new pair would invalidate every service-account token",
     ];
     a_service_account_key_of_another: |t| t.copy("pki/ca.key", "pki/sa.key"), ["init"] => [
-        "error: `sa`: sa.pub is not the public half of sa.key",
-        "hint: remove the wrong one of the two; sa.pub is made again from sa.key",
+        "error: `sa`: sa.pub does not hold the public key of sa.key",
+        "hint: remove the wrong one of the two; `init` makes sa.pub from sa.key",
     ];
     a_kubeconfig_of_another_ca: |t| t.embed("admin.conf", "certificate-authority-data", t.read("pki/etcd/ca.crt")), ["init"] => [
         "error: `admin.conf`: it trusts another CA than this tree's ca.crt",
-        "hint: is it another cluster's? move it away to have it made again",
+        "hint: run `pki renew admin.conf --rootfs ROOT`",
     ];
     a_kubeconfig_of_another_server: |t| admin(t, "https://api.example.net:6443", "https://other.example:6443"), ["init"] => [
         "error: `admin.conf`: it points at `https://other.example:6443`, which the API server's certificate is not for; the configuration says `https://api.example.net:6443`",
-        "hint: is it another cluster's? correct the server in it or in the configuration, or move the file away to have it made again",
+        "hint: run `pki renew admin.conf --rootfs ROOT`",
     ];
     a_kubeconfig_of_this_node: |t| admin(t, "https://api.example.net:6443", "https://127.0.0.1:6443"), ["init"] => [
-        "warning: `admin.conf`: it points at `https://127.0.0.1:6443`, the configuration says `https://api.example.net:6443`; it is kept",
+        "warning: `admin.conf`: it points at `https://127.0.0.1:6443`, the configuration says `https://api.example.net:6443`; correct the server in it or in the configuration",
     ];
     a_kubeconfig_without_its_context: |t| admin(t, "current-context: ", "current-context: x"), ["init"] => [
         "error: `ROOT/etc/kubernetes/admin.conf`: current-context: there is no `xkubernetes-admin@kubernetes` in contexts",
@@ -241,31 +241,31 @@ said! {
     what_an_external_ca_is_to_sign: |t| { t.remove("pki/ca.key"); lose(t, &["apiserver", "admin.conf"]); }, ["init"] => [];
 
     a_renewal_of_a_kubeconfig_without_a_ca: |t| admin(t, "certificate-authority-data:", "certificate-authority-dat:"), ["renew", "admin.conf", "--dry-run"] => [
-        "warning: `admin.conf`: it names no CA, so nothing that it connects to can be trusted; a renewal does not change that",
+        "warning: `admin.conf`: it names no CA, so its client cannot verify the API server's certificate; this renewal repairs it",
     ];
     check_of_what_an_external_ca_is_to_sign: |t| { t.remove("pki/ca.key"); lose(t, &["apiserver"]); }, ["check-expiration"] => [
-        "warning: missing: apiserver; the CA is external: `pki init --dry-run` says what to have it sign",
+        "warning: `apiserver`: missing; have that CA sign a certificate for `CN=kube-apiserver`, usages serverAuth, names DNS:*.apps.example.net, DNS:api.example.net, DNS:cp-1, DNS:kubernetes, DNS:kubernetes.default, DNS:kubernetes.default.svc, DNS:kubernetes.default.svc.k8s.example.net, IP:10.96.0.1, IP:192.0.2.11, IP:2001:db8::7, and put key and certificate in place",
     ];
     check_of_a_lost_leaf: |t| lose(t, &["apiserver"]), ["check-expiration"] => [
-        "warning: missing: apiserver; `pki init` makes what is missing",
+        "warning: `apiserver`: missing; run `pki init --rootfs ROOT`",
     ];
     check_of_a_lost_key: |t| t.remove("pki/apiserver.key"), ["check-expiration"] => [
-        "warning: `apiserver`: its key is missing; `pki renew apiserver` makes key and certificate anew",
+        "warning: `apiserver`: its certificate is there and its key is not; run `pki renew apiserver --rootfs ROOT`",
     ];
     check_of_a_lost_ca: |t| lose(t, &["front-proxy-ca"]), ["check-expiration"] => [
-        "warning: missing: front-proxy-ca; put it back from a backup; `pki init` makes one only where nothing is signed yet",
+        "warning: CA `front-proxy-ca`: it is missing, and these certificates need it: front-proxy-client; put the CA back from a backup or from another control plane node",
     ];
     check_of_a_broken_leaf: |t| t.write(CRT, "broken"), ["check-expiration"] => [
-        "warning: `apiserver`: `ROOT/etc/kubernetes/pki/apiserver.crt`: there is no PEM block in it",
+        "warning: `apiserver`: `ROOT/etc/kubernetes/pki/apiserver.crt`: there is no PEM block in it; run `pki renew apiserver --rootfs ROOT`",
     ];
     check_of_a_leaf_that_has_expired: |t| expire(t, CRT, "ca"), ["check-expiration"] => [
-        "warning: expired: apiserver; `pki renew --due 30d` renews what is due",
+        "warning: `apiserver`: it expired on DATE; run `pki renew --due 30d --rootfs ROOT`",
     ];
     check_of_a_leaf_of_another_ca: |t| t.sign("apiserver", "etcd/ca", &(t.apiserver_names() + SERVER), &[]), ["check-expiration"] => [
-        "warning: `apiserver`: it is not signed by its CA; `pki renew apiserver` makes key and certificate anew",
+        "warning: `apiserver`: it is not signed by its CA; run `pki renew apiserver --rootfs ROOT`",
     ];
     check_of_a_ca_that_is_none: |t| t.resign_ca("front-proxy-ca", "keyUsage=critical,keyCertSign\n", &[]), ["check-expiration"] => [
-        "warning: `front-proxy-ca`: it is not a CA certificate: want critical basicConstraints with CA:TRUE, and keyUsage with keyCertSign; put it back from a backup, or replace it and everything it signed",
+        "warning: CA `front-proxy-ca`: it is not a CA certificate: want basicConstraints with CA:TRUE, and keyUsage with keyCertSign; put the file back from a backup",
     ];
     check_of_a_token: |t| {
         let lines = |text: String| text.lines().filter(|line| !line.contains("client-")).map(|line| format!("{line}\n")).collect();
@@ -283,39 +283,37 @@ said! {
     ];
     renewal_by_an_external_ca: |t| t.remove("pki/ca.key"), ["renew", "apiserver"] => [
         "error: cannot renew `apiserver`: its CA `ca` is external: there is no key to sign with",
-        "hint: have that CA sign it, and put key and certificate in place",
+        "hint: have the external CA `ca` sign it, and put key and certificate in place",
     ];
     renewal_by_an_empty_ca: |t| t.write("pki/ca.key", ""), ["renew", "all"] => [
-        "error: `ROOT/etc/kubernetes/pki/ca.key`: the file is empty",
-        "hint: put the file back from a backup; nothing is renewed while a CA cannot be relied on",
+        "warning: CA `ca`: `ROOT/etc/kubernetes/pki/ca.key`: the file is empty; put the file back from a backup",
     ];
     renewal_by_a_lost_ca: |t| t.remove("pki/ca.crt"), ["renew", "all"] => [
-        "error: CA `ca`: its certificate is missing",
-        "hint: put it back from a backup; nothing is renewed while a CA cannot be relied on",
+        "warning: CA `ca`: its key is there and its certificate is not; put the certificate back; a new CA would not match what the old one signed",
     ];
     renewal_of_what_is_not_there: |t| lose(t, &["scheduler.conf"]), ["renew", "scheduler.conf"] => [
-        "error: cannot renew `scheduler.conf`: there is none",
-        "hint: `pki init` makes what is missing",
+        "error: cannot renew `scheduler.conf`: it is missing",
+        "hint: run `pki init --rootfs ROOT`",
     ];
     renewal_of_a_lost_key: |t| t.remove("pki/apiserver.key"), ["renew", "all"] => [
-        "warning: `apiserver`: its certificate is there and its key is not; it is made anew",
+        "warning: `apiserver`: its certificate is there and its key is not; this renewal repairs it",
     ];
     renewal_of_an_empty_certificate: |t| t.write(CRT, ""), ["renew", "apiserver"] => [
-        "warning: `ROOT/etc/kubernetes/pki/apiserver.crt`: the file is empty; it is made anew",
+        "warning: `ROOT/etc/kubernetes/pki/apiserver.crt`: the file is empty; this renewal repairs it",
     ];
     renewal_of_a_broken_kubeconfig: |t| t.write("admin.conf", ""), ["renew", "admin.conf"] => [
         "error: cannot renew `admin.conf`: `ROOT/etc/kubernetes/admin.conf`: the file is empty",
-        "hint: put the file back from a backup, or move it away and run `pki init`",
+        "hint: put the file back from a backup, or move it away to have it made again",
     ];
     renewal_of_a_kept_key_that_is_broken: |t| t.write("pki/apiserver.key", ""), ["renew", "apiserver", "--reuse-key"] => [
         "error: cannot renew `apiserver`: its key cannot be read, so it cannot be kept",
         "hint: renew it without `--reuse-key`",
     ];
     renewal_of_a_leaf_with_another_ca_behind_it: |t| t.append("pki/etcd/ca.crt", CRT), ["renew", "apiserver"] => [
-        "warning: `apiserver`: the CA signs it directly; what lies behind it in its file (1 more) is dropped",
+        "warning: `apiserver`: the CA signs it directly, so the other certificates in its file (1) are dropped",
     ];
     renewal_of_what_an_external_ca_signed_long_ago: |t| { expire(t, CRT, "ca"); t.remove("pki/ca.key"); }, ["renew", "all"] => [
-        "warning: expired: apiserver; the CA is external: have it sign them again",
+        "warning: `apiserver`: it expired on DATE; have the external CA `ca` sign it, and put key and certificate in place",
     ];
 }
 
@@ -358,7 +356,7 @@ fn the_check_does_not_send_to_init_what_init_refuses() {
         assert_eq!(check.code, Some(5), "{check}");
         assert_eq!(specimen.pki(&["init"]).code, Some(3));
         assert!(
-            !check.stderr.contains("`pki init` makes what is missing"),
+            !check.stderr.contains("run `pki init"),
             "{names:?}: {check}"
         );
     }
@@ -375,7 +373,7 @@ fn what_init_is_said_to_make_it_makes() {
         let check = specimen.pki(&["check-expiration"]);
         assert_eq!(check.code, Some(5), "{check}");
         assert!(
-            check.stderr.contains("`pki init` makes what is missing"),
+            check.stderr.contains("missing; run `pki init"),
             "{names:?}: {check}"
         );
         specimen.pki(&["init"]).ok();
@@ -392,8 +390,8 @@ fn a_ca_certificate_in_place_of_a_leaf_is_not_sent_to_a_renewal_that_refuses_it(
             &format!("pki/apiserver.{extension}"),
         );
     }
-    let run = specimen.pki(&["init"]).refused("it is a CA certificate");
-    let promised = run.stderr.contains("run `pki renew apiserver`");
+    let run = specimen.pki(&["init"]).refused("it has the key of its CA");
+    let promised = run.stderr.contains("run `pki renew apiserver ");
     let kept = specimen.pki(&["renew", "apiserver"]).code == Some(0);
     assert_eq!(promised, kept, "{run}");
 }

@@ -6,7 +6,7 @@ use x509_cert::der::Tag;
 use super::{
     Check::{self, Attention, Due, Healthy, Shows},
     Init::{Keeps, KeepsSaying, Mentions, Refuses},
-    Renew::{Besides, BesidesSaying, Heals, LeavesOut, Skips},
+    Renew::{Besides, Heals, LeavesOut, Skips},
     cases,
     certificates::{CA, STEERS, in_days},
     forge::{
@@ -250,7 +250,7 @@ cases! {
     several_contexts_of_which_one_counts: several_contexts => Keeps, Healthy, Heals("admin.conf");
     fields_that_are_none_of_ours: |t| replace(t, "    server:", "    tls-server-name: api.example.net\n    proxy-url: http://proxy.example:3128\n    disable-compression: true\n    server:")
         => Keeps, Healthy, Heals("admin.conf");
-    verification_turned_off: |t| replace(t, "    server:", "    insecure-skip-tls-verify: true\n    server:") => Keeps, Healthy, Heals("admin.conf");
+    verification_turned_off: |t| replace(t, "    server:", "    insecure-skip-tls-verify: true\n    server:") => Refuses("`admin.conf`: it has a CA and insecure-skip-tls-verify"), Attention("admin.conf", "which client-go refuses together"), LeavesOut("admin.conf", "which client-go refuses together");
 
     // The user's certificate and key.
     certificate_not_base64: |t| set(t, CERTIFICATE, "client-certificate-data: '*'")
@@ -272,7 +272,7 @@ cases! {
     certificate_with_its_key: |t| behind(t, &String::from_utf8(t.embedded(ADMIN, KEY)).unwrap())
         => Refuses("client-certificate-data: there is a private key"), Shows("admin.conf"), LeavesOut("admin.conf", "there is a private key");
     certificate_and_another: |t| behind(t, &t.text("pki/apiserver-kubelet-client.crt"))
-        => Refuses("`admin.conf`: there is another certificate behind it"), Healthy, Heals("admin.conf");
+        => KeepsSaying("`admin.conf`: its file holds another certificate"), Healthy, Heals("admin.conf");
     certificate_and_its_ca: |t| behind(t, &t.text("pki/ca.crt")) => Keeps, Healthy, Heals("admin.conf");
     certificate_and_another_ca: |t| behind(t, &t.text("pki/etcd/ca.crt")) => Keeps, Healthy, Heals("admin.conf");
     certificate_of_another_user: |t| { let other = t.embedded("scheduler.conf", CERTIFICATE); t.embed(ADMIN, CERTIFICATE, other); t.embed(ADMIN, KEY, t.embedded("scheduler.conf", KEY)); }
@@ -286,8 +286,7 @@ cases! {
     certificate_of_another_ca: |t| sign(t, "front-proxy-ca", "extendedKeyUsage=clientAuth\n")
         => Refuses("`admin.conf`: it is not signed by its CA"), Attention("admin.conf", "it is not signed by its CA"), Heals("admin.conf");
     certificate_of_a_ca: |t| sign(t, "ca", CA)
-        => Refuses("`admin.conf`: it is a CA certificate, want a leaf"), Attention("admin.conf", "it is a CA certificate, want a leaf"),
-           LeavesOut("admin.conf", "it is a CA certificate, want a leaf");
+        => KeepsSaying("`admin.conf`: it is a CA certificate, want a leaf"), Healthy, Heals("admin.conf");
     certificate_expired: |t| forge(t, |tbs| {
         tbs.set_time(NotBefore, Tag::UtcTime, "190101000000Z");
         tbs.set_time(NotAfter, Tag::UtcTime, "200101000000Z");
@@ -334,7 +333,7 @@ cases! {
 
     // Certificate and key in files of their own.
     files_outside: |t| { set(t, CERTIFICATE, "client-certificate: /nowhere/admin.crt"); set(t, KEY, "client-key: /nowhere/admin.key"); }
-        => Keeps, Shows("admin.conf"), LeavesOut("admin.conf", "its client certificate lies outside the tree, in `/nowhere/admin.crt`");
+        => Refuses("`admin.conf`: its client certificate should be in `/nowhere/admin.crt"), Shows("admin.conf"), LeavesOut("admin.conf", "is outside the tree");
     files_beside_it: |t| unpack(t, "/etc/kubernetes/admin") => Keeps, Healthy, Skips("admin.conf", "/etc/kubernetes/admin.crt");
     files_named_from_where_it_lies: |t| unpack(t, "admin") => Keeps, Healthy, Skips("admin.conf", "admin.crt");
     files_among_the_certificates: |t| {
@@ -351,25 +350,23 @@ cases! {
         => Refuses("admin.crt"), Shows("admin.conf"), LeavesOut("admin.conf", "admin.crt");
     files_of_another_ca: |t| { unpack(t, "admin"); t.copy("pki/front-proxy-client.crt", "admin.crt"); t.copy("pki/front-proxy-client.key", "admin.key"); }
         => Refuses("admin.conf"), Attention("admin.conf", "it is not signed by its CA"), LeavesOut("admin.conf", "admin.crt");
-    files_up_and_out: |t| unpack(t, "/etc/kubernetes/../kubernetes/admin") => Keeps, Shows("admin.conf"), LeavesOut("admin.conf", "lies outside the tree");
+    files_up_and_out: |t| unpack(t, "/etc/kubernetes/../kubernetes/admin") => KeepsSaying("which is not read"), Check::LeavesOut("admin.conf"), Skips("admin.conf", "is outside the tree");
     files_through_a_link: |t| {
         unpack(t, "admin");
         std::fs::rename(t.path("admin.crt"), t.folder().join("admin.crt")).unwrap();
         std::os::unix::fs::symlink("../../admin.crt", t.path("admin.crt")).unwrap();
     } => Refuses("admin.crt"), Shows("admin.conf"), LeavesOut("admin.conf", "admin.crt");
     files_named_to_steer_the_terminal: |t| { set(t, CERTIFICATE, "client-certificate: \"/nowhere/\\e[31m\\u202ered\\n\""); set(t, KEY, "client-key: x"); }
-        => Keeps, Shows("admin.conf"), LeavesOut("admin.conf", "lies outside the tree");
+        => Refuses("`admin.conf`: its client certificate should be in `"), Shows("admin.conf"), LeavesOut("admin.conf", "is outside the tree");
 
     // Whom it trusts.
     ca_is_none: |t| set(t, TRUST, "certificate-authority-data: bm90aGluZw==")
         => Refuses("certificate-authority-data: "), Shows("admin.conf"), LeavesOut("admin.conf", "certificate-authority-data: ");
     ca_not_base64: |t| set(t, TRUST, "certificate-authority-data: '*'")
         => Refuses("certificate-authority-data: it is not base64"), Shows("admin.conf"), LeavesOut("admin.conf", "certificate-authority-data: ");
-    ca_missing: |t| set(t, TRUST, "") => Refuses("`admin.conf`: it names no CA"), Attention("admin.conf", "it names no CA, so nothing that it connects to can be trusted; move it away, and `pki init` makes it anew"),
-        BesidesSaying("admin.conf", "it names no CA");
-    ca_file_without_a_name: |t| set(t, TRUST, "certificate-authority: ''") => Refuses("`admin.conf`: it names no CA"), Attention("admin.conf", "it names no CA"),
-        BesidesSaying("admin.conf", "it names no CA");
-    ca_not_asked_for: |t| set(t, TRUST, "insecure-skip-tls-verify: yes") => Refuses("`admin.conf`: it names no CA"), Healthy, Besides;
+    ca_missing: |t| set(t, TRUST, "") => Refuses("`admin.conf`: it names no CA"), Attention("admin.conf", "it names no CA, so its client cannot verify the API server's certificate; run `pki renew admin.conf "), Heals("admin.conf");
+    ca_file_without_a_name: |t| set(t, TRUST, "certificate-authority: ''") => Refuses("`admin.conf`: it names no CA"), Attention("admin.conf", "it names no CA"), Heals("admin.conf");
+    ca_not_asked_for: |t| set(t, TRUST, "insecure-skip-tls-verify: yes") => KeepsSaying("`admin.conf`: it does not verify the API server's certificate"), Healthy, Besides;
     ca_of_another_tree: |t| t.embed(ADMIN, TRUST, t.read("pki/etcd/ca.crt"))
         => Refuses("`admin.conf`: it trusts another CA"), Attention("admin.conf", "it trusts another CA than this tree's ca.crt"), Heals("admin.conf");
     ca_of_former_times: |t| { t.make_ca("former", "/CN=kubernetes", CA); t.embed(ADMIN, TRUST, std::fs::read(t.folder().join("former.crt")).unwrap()); }
@@ -380,7 +377,7 @@ cases! {
     } => Refuses("`admin.conf`: it trusts another CA"), Attention("admin.conf", "it trusts another CA than this tree's ca.crt"), Heals("admin.conf");
     ca_and_another: |t| t.embed(ADMIN, TRUST, t.text("pki/ca.crt") + &t.text("pki/etcd/ca.crt")) => Keeps, Healthy, Heals("admin.conf");
     another_ca_and_ours: |t| t.embed(ADMIN, TRUST, t.text("pki/etcd/ca.crt") + &t.text("pki/ca.crt"))
-        => Refuses("`admin.conf`: it trusts another CA"), Healthy, Heals("admin.conf");
+        => KeepsSaying("`admin.conf`: it trusts this tree's CA, but names another one before it"), Healthy, Heals("admin.conf");
     ca_and_fifty_others: |t| t.embed(ADMIN, TRUST, t.text("pki/ca.crt") + &t.text("pki/etcd/ca.crt").repeat(50)) => Keeps, Healthy, Heals("admin.conf");
     ca_with_blanks: |t| t.embed(ADMIN, TRUST, format!("\n\n  \n{}\n\n", t.text("pki/ca.crt").replace('\n', " \r\n"))) => Keeps, Healthy, Heals("admin.conf");
     ca_in_folded_base64: |t| t.edit(ADMIN, |text| {
@@ -392,16 +389,13 @@ cases! {
     ca_in_our_file: |t| set(t, TRUST, "certificate-authority: /etc/kubernetes/pki/ca.crt") => Keeps, Healthy, Heals("admin.conf");
     ca_in_our_file_named_from_where_it_lies: |t| set(t, TRUST, "certificate-authority: pki/ca.crt") => Keeps, Healthy, Heals("admin.conf");
     ca_in_a_file_elsewhere: |t| set(t, TRUST, "certificate-authority: /nowhere/ca.crt")
-        => KeepsSaying("it trusts the CA in `/nowhere/ca.crt`, which was not read"), Healthy, Heals("admin.conf");
+        => Keeps, Healthy, Heals("admin.conf");
     ca_in_the_file_of_another: |t| set(t, TRUST, "certificate-authority: /etc/kubernetes/pki/etcd/ca.crt")
-        => Refuses("`admin.conf`: it trusts another CA"), Attention("admin.conf", "it trusts another CA, `etcd-ca`; move it away"),
-           BesidesSaying("admin.conf", "it trusts another CA, `etcd-ca`");
+        => Refuses("`admin.conf`: it names the file of another CA, `etcd-ca`"), Attention("admin.conf", "it names the file of another CA, `etcd-ca`"), Heals("admin.conf");
     ca_in_a_file_of_ours_that_is_not_there: |t| set(t, TRUST, "certificate-authority: /etc/kubernetes/pki/gone.crt")
-        => Refuses("`admin.conf`: its CA should lie in `/etc/kubernetes/pki/gone.crt`"), Attention("admin.conf", "its CA should lie in `/etc/kubernetes/pki/gone.crt`, and there is no such file"),
-           BesidesSaying("admin.conf", "its CA should lie in `/etc/kubernetes/pki/gone.crt`");
+        => Refuses("`admin.conf`: it names `/etc/kubernetes/pki/gone.crt` as its CA, which is missing"), Attention("admin.conf", "it names `/etc/kubernetes/pki/gone.crt` as its CA, which is missing"), Heals("admin.conf");
     of_another_cluster_altogether: |t| { t.embed(ADMIN, TRUST, t.read("pki/etcd/ca.crt")); server(t, "https://api.other.example:6443"); }
-        => Refuses("`admin.conf`: it trusts another CA"), Attention("admin.conf", "it trusts another CA, and points at `https://api.other.example:6443`, which the API server's certificate is not for; move it away"),
-           LeavesOut("admin.conf", "it trusts another CA, and points at `https://api.other.example:6443`");
+        => Refuses("`admin.conf`: it trusts another CA"), Attention("admin.conf", "it trusts another CA, and points at `https://api.other.example:6443`, which the API server's certificate is not for"), LeavesOut("admin.conf", "it trusts another CA, and points at `https://api.other.example:6443`");
 
     // Which server it leads to.
     server_local: |t| server(t, "https://192.0.2.11:6443") => KeepsSaying("it points at `https://192.0.2.11:6443`"), Healthy, Heals("admin.conf");
@@ -412,23 +406,23 @@ cases! {
     server_of_a_further_name: |t| server(t, "https://eu.apps.example.net:6443") => KeepsSaying("it points at `https://eu.apps.example.net:6443`"), Healthy, Heals("admin.conf");
     server_of_a_further_address: |t| server(t, "'https://[2001:db8::7]:6443'") => KeepsSaying("it points at `https://[2001:db8::7]:6443`"), Healthy, Heals("admin.conf");
     server_in_capitals: |t| server(t, "https://API.EXAMPLE.NET:6443") => Keeps, Healthy, Heals("admin.conf");
-    server_with_its_scheme_in_capitals: |t| server(t, "HTTPS://api.example.net:6443") => Mentions("admin.conf"), Healthy, Besides;
+    server_with_its_scheme_in_capitals: |t| server(t, "HTTPS://api.example.net:6443") => Keeps, Healthy, Besides;
     server_with_a_slash: |t| server(t, "https://api.example.net:6443/") => Keeps, Healthy, Heals("admin.conf");
-    server_of_another_cluster: |t| server(t, "https://other.example:6443") => Refuses("`admin.conf`: it points at `https://other.example:6443`"), Healthy, Besides;
-    server_of_another_address: |t| server(t, "https://192.0.2.99:6443") => Refuses("`admin.conf`: it points at `https://192.0.2.99:6443`"), Healthy, Besides;
-    server_of_two_labels_below_a_wildcard: |t| server(t, "https://a.b.apps.example.net:6443") => Refuses("`admin.conf`: it points at `"), Healthy, Besides;
-    server_at_another_port: |t| server(t, "https://api.example.net:9443") => Refuses("`admin.conf`: it points at `https://api.example.net:9443`"), Healthy, Besides;
-    server_without_a_port: |t| server(t, "https://api.example.net") => Refuses("`admin.conf`: it points at `https://api.example.net`"), Healthy, Besides;
+    server_of_another_cluster: |t| server(t, "https://other.example:6443") => Refuses("`admin.conf`: it points at `https://other.example:6443`"), Attention("admin.conf", "it points at"), Heals("admin.conf");
+    server_of_another_address: |t| server(t, "https://192.0.2.99:6443") => Refuses("`admin.conf`: it points at `https://192.0.2.99:6443`"), Attention("admin.conf", "it points at"), Heals("admin.conf");
+    server_of_two_labels_below_a_wildcard: |t| server(t, "https://a.b.apps.example.net:6443") => Refuses("`admin.conf`: it points at `"), Attention("admin.conf", "it points at"), Heals("admin.conf");
+    server_at_another_port: |t| server(t, "https://api.example.net:9443") => KeepsSaying("`admin.conf`: it points at `https://api.example.net:9443`"), Healthy, Besides;
+    server_without_a_port: |t| server(t, "https://api.example.net") => KeepsSaying("`admin.conf`: it points at `https://api.example.net`"), Healthy, Besides;
     server_without_a_scheme: |t| server(t, "api.example.net:6443") => Mentions("api.example.net:6443"), Healthy, Besides;
-    server_without_encryption: |t| server(t, "http://api.example.net:6443") => Mentions("http://api.example.net:6443"), Healthy, Besides;
+    server_without_encryption: |t| server(t, "http://api.example.net:6443") => Refuses("`admin.conf`: it points at `http://api.example.net:6443`, want an https URL"), Attention("admin.conf", "want an https URL"), Heals("admin.conf");
     server_with_a_path: |t| server(t, "https://api.example.net:6443/k8s/clusters/c-7") => Mentions("`https://api.example.net:6443/k8s/clusters/c-7`"), Healthy, Besides;
-    server_empty: |t| server(t, "''") => Mentions("admin.conf"), Healthy, Besides;
-    server_missing: |t| set(t, "server", "") => Mentions("admin.conf"), Healthy, Besides;
-    server_a_number: |t| server(t, "6443") => Mentions("admin.conf"), Healthy, Besides;
+    server_empty: |t| server(t, "''") => Refuses("`admin.conf`: it names no server"), Attention("admin.conf", "it names no server"), Heals("admin.conf");
+    server_missing: |t| set(t, "server", "") => Refuses("`admin.conf`: it names no server"), Attention("admin.conf", "it names no server"), Heals("admin.conf");
+    server_a_number: |t| server(t, "6443") => Refuses("`admin.conf`: it names no server"), Attention("admin.conf", "it names no server"), Heals("admin.conf");
     server_that_is_no_address: |t| server(t, "'https://[::1'") => Mentions("admin.conf"), Healthy, Besides;
     server_of_a_port_beyond_all: |t| server(t, "https://api.example.net:66443") => Mentions("https://api.example.net:66443"), Healthy, Besides;
-    server_that_steers_the_terminal: |t| server(t, "\"https://\\e[31m\\u202e\\x9b\\n:6443\"") => Mentions("admin.conf"), Healthy, Besides;
-    server_of_ten_thousand_letters: |t| server(t, &format!("https://{}:6443", "x".repeat(10_000))) => Mentions("admin.conf"), Healthy, Besides;
+    server_that_steers_the_terminal: |t| server(t, "\"https://\\e[31m\\u202e\\x9b\\n:6443\"") => Refuses("admin.conf"), Attention("admin.conf", "it points at"), Heals("admin.conf");
+    server_of_ten_thousand_letters: |t| server(t, &format!("https://{}:6443", "x".repeat(10_000))) => Refuses("admin.conf"), Attention("admin.conf", "it points at"), Heals("admin.conf");
 }
 
 #[test]
@@ -451,10 +445,10 @@ fn a_kubeconfig_cut_anywhere_is_never_written_over() {
 
 /// It may be a load balancer that no configuration names, or a path that somebody needs.
 #[test]
-fn no_renewal_changes_the_server() {
+fn no_renewal_changes_a_server_that_is_reached() {
     for url in [
         "https://127.0.0.1:6443",
-        "https://other.example:6443",
+        "https://192.0.2.11:443",
         "https://api.example.net:6443/k8s",
         "HTTPS://API.EXAMPLE.NET:6443",
     ] {

@@ -45,18 +45,6 @@ pub(crate) const OF_CA: &[&str] = &[
     "scheduler.conf",
 ];
 
-/// The cluster CA, and what it signs.
-pub(crate) const CA_AND_ITS: &[&str] = &[
-    "ca",
-    "apiserver",
-    "apiserver-kubelet-client",
-    "admin.conf",
-    "super-admin.conf",
-    "kubelet.conf",
-    "controller-manager.conf",
-    "scheduler.conf",
-];
-
 /// What the etcd CA signs.
 pub(crate) const OF_ETCD_CA: &[&str] = &[
     "etcd-server",

@@ -10,9 +10,9 @@ use std::{
 use x509_cert::der::Tag;
 
 use super::{
-    Check::{self, Attention, AttentionAll, Healthy, Lists, Shows, ShowsAll},
+    Check::{self, Attention, AttentionAll, Healthy, Lists, Says, Shows, ShowsAll},
     Init::{Keeps, KeepsSaying, Lacks, Makes, Refuses},
-    Renew::{self, Besides, Heals, LeavesOut, SkipsAll},
+    Renew::{self, BesidesSaying, Heals, LeavesOut, SkipsAll},
     cases,
     certificates::CA,
     forge::End::{NotAfter, NotBefore},
@@ -160,21 +160,21 @@ fn litter(t: &Specimen) {
 cases! {
     // One file missing, each in turn.
     without_ca_crt: |t| t.remove("pki/ca.crt")
-        => Refuses("CA `ca`: its key is there and its certificate is not"), Shows("ca"), Renew::Refuses("CA `ca`: its certificate is missing");
+        => Refuses("CA `ca`: its key is there and its certificate is not"), Shows("ca"), Renew::Stops("ca", "CA `ca`: its key is there and its certificate is not");
     without_ca_key: |t| t.remove("pki/ca.key") => Keeps, Healthy, SkipsAll(OF_CA, "its CA `ca` is external");
     without_front_proxy_ca_crt: |t| t.remove("pki/front-proxy-ca.crt")
         => Refuses("CA `front-proxy-ca`: its key is there and its certificate is not"), Shows("front-proxy-ca"),
-           Renew::Refuses("CA `front-proxy-ca`: its certificate is missing");
+           Renew::Stops("front-proxy-ca", "CA `front-proxy-ca`: its key is there and its certificate is not");
     without_front_proxy_ca_key: |t| t.remove("pki/front-proxy-ca.key") => Keeps, Healthy, SkipsAll(OF_FRONT_PROXY_CA, "its CA `front-proxy-ca` is external");
     without_etcd_ca_crt: |t| t.remove("pki/etcd/ca.crt")
-        => Refuses("CA `etcd-ca`: its key is there and its certificate is not"), Shows("etcd-ca"), Renew::Refuses("CA `etcd-ca`: its certificate is missing");
+        => Refuses("CA `etcd-ca`: its key is there and its certificate is not"), Shows("etcd-ca"), Renew::Stops("etcd-ca", "CA `etcd-ca`: its key is there and its certificate is not");
     without_etcd_ca_key: |t| t.remove("pki/etcd/ca.key") => Keeps, Healthy, SkipsAll(OF_ETCD_CA, "its CA `etcd-ca` is external");
-    without_sa_key: |t| t.remove("pki/sa.key") => Refuses("`sa`: sa.pub is there and sa.key is not"), Healthy, Besides;
-    without_sa_pub: |t| t.remove("pki/sa.pub") => Makes(&["sa"]), Healthy, Besides;
-    without_admin_conf: |t| t.remove("admin.conf") => Makes(&["admin.conf"]), Shows("admin.conf"), LeavesOut("admin.conf", "there is none");
+    without_sa_key: |t| t.remove("pki/sa.key") => Refuses("`sa`: sa.pub is there and sa.key is not"), Says("sa.pub is there and sa.key is not"), BesidesSaying("sa", "sa.key is not");
+    without_sa_pub: |t| t.remove("pki/sa.pub") => Makes(&["sa"]), Says("sa.key is there and sa.pub is not"), BesidesSaying("sa", "sa.pub is not");
+    without_admin_conf: |t| t.remove("admin.conf") => Makes(&["admin.conf"]), Shows("admin.conf"), LeavesOut("admin.conf", "it is missing");
     without_controller_manager_conf: |t| t.remove("controller-manager.conf")
-        => Makes(&["controller-manager.conf"]), Shows("controller-manager.conf"), LeavesOut("controller-manager.conf", "there is none");
-    without_scheduler_conf: |t| t.remove("scheduler.conf") => Makes(&["scheduler.conf"]), Shows("scheduler.conf"), LeavesOut("scheduler.conf", "there is none");
+        => Makes(&["controller-manager.conf"]), Shows("controller-manager.conf"), LeavesOut("controller-manager.conf", "it is missing");
+    without_scheduler_conf: |t| t.remove("scheduler.conf") => Makes(&["scheduler.conf"]), Shows("scheduler.conf"), LeavesOut("scheduler.conf", "it is missing");
     /// A worker has none, and a kubelet that has bootstrapped itself may keep it elsewhere.
     without_kubelet_conf: |t| t.remove("kubelet.conf") => Makes(KUBELET), Lists(0, &[], KUBELET), Renew::Lists(0, &[], KUBELET);
     /// As on every node that joined.
@@ -207,43 +207,36 @@ cases! {
                    "etcd-healthcheck-client", "apiserver-etcd-client", "admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf"], KUBELET),
            Renew::Lists(5, ALL_BUT_KUBELET, KUBELET);
     only_leaves: |t| lose(t, &AUTHORITIES)
-        => Refuses("CA `ca`: it is missing, and there are certificates that it should have signed: apiserver, apiserver-kubelet-client"),
-           ShowsAll(&AUTHORITIES), Renew::Refuses("CA `ca`: its certificate is missing");
+        => Refuses("CA `ca`: it is missing, and these certificates need it: apiserver, apiserver-kubelet-client"), ShowsAll(&AUTHORITIES), Renew::Lists(5, ALL, &[]);
     only_leaves_and_ca_certificates: |t| external(t, &AUTHORITIES) => Keeps, Healthy, SkipsAll(ALL, "external");
     only_leaves_and_ca_keys: |t| for ca in AUTHORITIES { t.remove(&files_of(ca)[0]); }
-        => Refuses("CA `etcd-ca`: its key is there and its certificate is not"), ShowsAll(&AUTHORITIES), Renew::Refuses("CA `ca`: its certificate is missing");
+        => Refuses("CA `etcd-ca`: its key is there and its certificate is not"), ShowsAll(&AUTHORITIES), Renew::Lists(5, ALL, &[]);
     only_kubeconfigs: |t| { lose(t, PAIRS); lose(t, &AUTHORITIES); lose(t, &["sa"]); }
-        => Refuses("CA `ca`: it is missing, and there are certificates that it should have signed: admin.conf"),
-           ShowsAll(&["ca", "front-proxy-ca", "etcd-ca", "apiserver", "apiserver-kubelet-client", "front-proxy-client", "etcd-server", "etcd-peer",
-                      "etcd-healthcheck-client", "apiserver-etcd-client"]), Renew::Refuses("CA `ca`: its certificate is missing");
+        => Refuses("CA `ca`: it is missing, and these certificates need it: admin.conf"), ShowsAll(&["ca", "front-proxy-ca", "etcd-ca", "apiserver", "apiserver-kubelet-client", "front-proxy-client", "etcd-server", "etcd-peer",
+                      "etcd-healthcheck-client", "apiserver-etcd-client"]), Renew::Lists(5, ALL, &[]);
     no_kubeconfigs: |t| lose(t, &KUBECONFIGS)
         => Makes(&KUBECONFIGS), Lists(5, &["admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf"], KUBELET),
            Renew::Lists(5, &["admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf"], KUBELET);
     no_pairs: |t| lose(t, PAIRS) => Makes(PAIRS), ShowsAll(PAIRS), Renew::Lists(5, PAIRS, &[]);
     no_cluster_family: |t| { lose(t, OF_CA); lose(t, &["ca"]); }
-        => Makes(&["ca", "apiserver", "apiserver-kubelet-client", "admin.conf", "super-admin.conf", "kubelet.conf", "controller-manager.conf", "scheduler.conf"]),
-           Lists(5, &["ca", "apiserver", "apiserver-kubelet-client", "admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf"], KUBELET),
-           Renew::Lists(5, &["apiserver", "apiserver-kubelet-client", "admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf"], KUBELET);
+        => Refuses("it is missing, and other files show that this host belongs to a cluster"), Lists(5, &["ca", "apiserver", "apiserver-kubelet-client", "admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf"], KUBELET), Renew::Lists(5, &["apiserver", "apiserver-kubelet-client", "admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf"], KUBELET);
     no_front_proxy_family: |t| lose(t, &["front-proxy-ca", "front-proxy-client"])
-        => Makes(&["front-proxy-ca", "front-proxy-client"]), ShowsAll(&["front-proxy-ca", "front-proxy-client"]), Renew::Lists(5, OF_FRONT_PROXY_CA, &[]);
-    no_etcd_family: |t| lose(t, ETCD_FAMILY) => Makes(ETCD_FAMILY), ShowsAll(ETCD_FAMILY), Renew::Lists(5, OF_ETCD_CA, &[]);
+        => Refuses("it is missing, and other files show that this host belongs to a cluster"), ShowsAll(&["front-proxy-ca", "front-proxy-client"]), Renew::Lists(5, OF_FRONT_PROXY_CA, &[]);
+    no_etcd_family: |t| lose(t, ETCD_FAMILY) => Refuses("it is missing, and other files show that this host belongs to a cluster"), ShowsAll(ETCD_FAMILY), Renew::Lists(5, OF_ETCD_CA, &[]);
     no_front_proxy_ca_beside_its_client: |t| lose(t, &["front-proxy-ca"])
-        => Refuses("CA `front-proxy-ca`: it is missing, and there are certificates that it should have signed: front-proxy-client"),
-           Shows("front-proxy-ca"), Renew::Refuses("CA `front-proxy-ca`: its certificate is missing");
+        => Refuses("CA `front-proxy-ca`: it is missing, and these certificates need it: front-proxy-client"), Shows("front-proxy-ca"), Renew::Stops("front-proxy-ca", "CA `front-proxy-ca`: it is missing, and these certificates need it");
     no_etcd_ca_beside_one_leaf: |t| lose(t, &["etcd-ca", "etcd-server", "etcd-peer", "etcd-healthcheck-client"])
-        => Refuses("CA `etcd-ca`: it is missing, and there are certificates that it should have signed: apiserver-etcd-client"),
-           ShowsAll(&["etcd-ca", "etcd-server", "etcd-peer", "etcd-healthcheck-client"]), Renew::Refuses("CA `etcd-ca`: its certificate is missing");
+        => Refuses("CA `etcd-ca`: it is missing, and these certificates need it: apiserver-etcd-client"), ShowsAll(&["etcd-ca", "etcd-server", "etcd-peer", "etcd-healthcheck-client"]), Renew::Lists(5, OF_ETCD_CA, &[]);
     no_directory_of_etcd: |t| { fs::remove_dir_all(t.path("pki/etcd")).unwrap(); lose(t, &["apiserver-etcd-client"]); }
-        => Makes(ETCD_FAMILY), ShowsAll(ETCD_FAMILY), Renew::Lists(5, OF_ETCD_CA, &[]);
+        => Refuses("it is missing, and other files show that this host belongs to a cluster"), ShowsAll(ETCD_FAMILY), Renew::Lists(5, OF_ETCD_CA, &[]);
     only_certificates_and_no_keys: |t| for row in PAIRS { t.remove(&files_of(row)[1]); }
         => Refuses("`apiserver`: its certificate is there and its key is not"), ShowsAll(PAIRS), Heals("apiserver");
     only_keys_and_no_certificates: |t| for row in PAIRS { t.remove(&files_of(row)[0]); }
         => Refuses("`apiserver`: its key is there and its certificate is not"), ShowsAll(PAIRS), Heals("apiserver");
     every_file_empty: |t| for row in LEAVES.into_iter().chain(AUTHORITIES).chain(["sa"]) { for name in files_of(row) { t.write(&name, ""); } }
-        => Refuses("ca.crt`: the file is empty"),
-           Lists(5, &["ca", "front-proxy-ca", "etcd-ca", "apiserver", "apiserver-kubelet-client", "front-proxy-client", "etcd-server", "etcd-peer",
+        => Refuses("ca.crt`: the file is empty"), Lists(5, &["ca", "front-proxy-ca", "etcd-ca", "apiserver", "apiserver-kubelet-client", "front-proxy-client", "etcd-server", "etcd-peer",
                       "etcd-healthcheck-client", "apiserver-etcd-client", "admin.conf", "super-admin.conf", "kubelet.conf", "controller-manager.conf",
-                      "scheduler.conf"], &[]), Renew::Refuses("ca.crt`: the file is empty");
+                      "scheduler.conf"], &[]), Renew::Lists(5, ALL, &[]);
 
     // External CAs.
     external_ca_and_front_proxy_ca: |t| external(t, &["ca", "front-proxy-ca"])
@@ -268,9 +261,7 @@ cases! {
            Renew::Lists(5, &["apiserver", "apiserver-kubelet-client", "front-proxy-client", "admin.conf", "super-admin.conf", "kubelet.conf",
                              "controller-manager.conf", "scheduler.conf"], &[]);
     external_ca_and_the_rest_missing: |t| { external(t, &["ca"]); lose(t, &["front-proxy-ca", "front-proxy-client", "sa"]); lose(t, ETCD_FAMILY); }
-        => Makes(&["front-proxy-ca", "front-proxy-client", "etcd-ca", "etcd-server", "etcd-peer", "etcd-healthcheck-client", "apiserver-etcd-client", "sa"]),
-           ShowsAll(&["front-proxy-ca", "front-proxy-client", "etcd-ca", "etcd-server", "etcd-peer", "etcd-healthcheck-client", "apiserver-etcd-client"]),
-           Renew::Lists(5, ALL, &[]);
+        => Refuses("it is missing, and other files show that this host belongs to a cluster"), ShowsAll(&["front-proxy-ca", "front-proxy-client", "etcd-ca", "etcd-server", "etcd-peer", "etcd-healthcheck-client", "apiserver-etcd-client"]), Renew::Lists(5, ALL, &[]);
     external_ca_alone: |t| { external(t, &["ca"]); lose(t, ALL); lose(t, &["front-proxy-ca", "etcd-ca", "sa"]); }
         => Lacks(&["front-proxy-ca", "front-proxy-client", "etcd-ca", "etcd-server", "etcd-peer", "etcd-healthcheck-client", "apiserver-etcd-client", "sa"], OF_CA),
            Lists(5, &["front-proxy-ca", "etcd-ca", "apiserver", "apiserver-kubelet-client", "front-proxy-client", "etcd-server", "etcd-peer",
@@ -291,11 +282,11 @@ cases! {
     external_etcd_ca_and_an_expired_leaf: |t| { expire(t, "pki/etcd/peer.crt", "etcd/ca"); external(t, &["etcd-ca"]); }
         => Refuses("`etcd-peer`: it expired on 2020-01-01"), Attention("etcd-peer", "expired"), Renew::Lists(5, OF_ETCD_CA, &[]);
     external_ca_of_another_cluster: |t| { foreign(t, "pki/ca.crt", "kubernetes"); external(t, &["ca"]); }
-        => Refuses("`apiserver`: its signature is wrong"), AttentionAll(OF_CA, "its signature is wrong"), Renew::Lists(5, OF_CA, &[]);
+        => Refuses("it did not sign any of the certificates"), Attention("ca", "it did not sign any of the certificates"), Renew::Lists(5, OF_CA, &[]);
     external_front_proxy_ca_of_another_cluster: |t| { foreign(t, "pki/front-proxy-ca.crt", "front-proxy-ca"); external(t, &["front-proxy-ca"]); }
         => Refuses("`front-proxy-client`: its signature is wrong"), Attention("front-proxy-client", "its signature is wrong"), LeavesOut("front-proxy-client", "external");
     external_etcd_ca_of_another_cluster: |t| { foreign(t, "pki/etcd/ca.crt", "etcd-ca"); external(t, &["etcd-ca"]); }
-        => Refuses("`etcd-server`: its signature is wrong"), AttentionAll(OF_ETCD_CA, "its signature is wrong"), Renew::Lists(5, OF_ETCD_CA, &[]);
+        => Refuses("it did not sign any of the certificates"), Attention("etcd-ca", "it did not sign any of the certificates"), Renew::Lists(5, OF_ETCD_CA, &[]);
     external_ca_and_a_leafs_key_lost: |t| { external(t, &["ca"]); t.remove("pki/apiserver.key"); }
         => Refuses("`apiserver`: its certificate is there and its key is not"), Shows("apiserver"), Renew::Lists(5, OF_CA, &[]);
     external_front_proxy_ca_and_its_clients_key_lost: |t| { external(t, &["front-proxy-ca"]); t.remove("pki/front-proxy-client.key"); }
@@ -305,23 +296,22 @@ cases! {
     external_ca_and_a_certificate_lost: |t| { external(t, &["ca"]); t.remove("pki/apiserver.crt"); }
         => Lacks(&[], &["apiserver"]), Shows("apiserver"), Renew::Lists(5, OF_CA, &[]);
     external_ca_that_has_expired: |t| { expire(t, "pki/front-proxy-ca.crt", "front-proxy-ca"); external(t, &["front-proxy-ca"]); }
-        => Refuses("CA `front-proxy-ca`: it expired on 2020-01-01"), Attention("front-proxy-ca", "expired"), LeavesOut("front-proxy-client", "external");
+        => Refuses("CA `front-proxy-ca`: it expired on 2020-01-01"), Attention("front-proxy-ca", "expired"), LeavesOut("front-proxy-client", "it expired on 2020-01-01");
     external_ca_that_is_broken: |t| { t.write("pki/ca.crt", "broken"); external(t, &["ca"]); }
-        => Refuses("ca.crt`: there is no PEM block"), Shows("ca"), Renew::Refuses("ca.crt`: there is no PEM block");
+        => Refuses("ca.crt`: there is no PEM block"), Shows("ca"), Renew::Stops("ca", "ca.crt`: there is no PEM block");
 
     // Things that are there twice.
     front_proxy_ca_is_the_cluster_ca: |t| { share(t, "ca", "front-proxy-ca"); share(t, "apiserver-kubelet-client", "front-proxy-client"); }
-        => Refuses("CA `front-proxy-ca`: it is the CA `ca`"), Attention("front-proxy-ca", "it is the CA `ca`"), Renew::Refuses("CA `front-proxy-ca`: it is the CA `ca`");
+        => KeepsSaying("CA `ca`: it is the same CA as `front-proxy-ca`"), Healthy, Heals("front-proxy-client");
     etcd_ca_is_the_cluster_ca: |t| {
         share(t, "ca", "etcd-ca");
         for row in OF_ETCD_CA { share(t, "apiserver-kubelet-client", row); }
-    } => Refuses("CA `etcd-ca`: it is the CA `ca`"), AttentionAll(&["etcd-ca", "etcd-server", "etcd-peer"], ""), Renew::Refuses("CA `etcd-ca`: it is the CA `ca`");
+    } => Refuses("`etcd-server`: its extended key usage lacks serverAuth"), AttentionAll(&["etcd-server", "etcd-peer"], ""), Heals("etcd-server");
     etcd_ca_is_a_link_to_the_cluster_ca: |t| {
         lose(t, &["etcd-ca"]);
         symlink("../ca.crt", t.path("pki/etcd/ca.crt")).unwrap();
         symlink("../ca.key", t.path("pki/etcd/ca.key")).unwrap();
-    } => Refuses("CA `etcd-ca`: it is the CA `ca`"), AttentionAll(&["etcd-ca", "etcd-server", "etcd-peer", "etcd-healthcheck-client", "apiserver-etcd-client"], ""),
-         Renew::Refuses("CA `etcd-ca`: it is the CA `ca`");
+    } => Refuses("CA `etcd-ca`: it is the CA `ca`"), Attention("etcd-ca", "it is the CA `ca`, and it did not sign any of the certificates"), Renew::Stops("etcd-ca", "CA `etcd-ca`: it is the CA `ca`");
     one_key_for_two_cas: |t| { t.copy("pki/ca.key", "pki/front-proxy-ca.key"); t.resign_ca("front-proxy-ca", CA, &[]); }
         => Refuses("`front-proxy-client`: its signature is wrong"), Attention("front-proxy-client", "its signature is wrong"), Heals("front-proxy-client");
     one_serial_for_two: |t| for (crt, ca) in [("pki/apiserver.crt", "ca"), ("pki/apiserver-kubelet-client.crt", "ca"), ("pki/front-proxy-client.crt", "front-proxy-ca")] {
@@ -425,7 +415,9 @@ fn a_copied_client_certificate_that_has_expired_counts() {
     let check = t.pki(&["check-expiration"]);
     assert_eq!(check.code, Some(5), "{check}");
     assert!(
-        check.stderr.contains("expired: apiserver-etcd-client"),
+        check
+            .stderr
+            .contains("`apiserver-etcd-client`: it expired on"),
         "{check}"
     );
 }

@@ -7,12 +7,15 @@ use std::{fs, path::Path};
 
 use pki::{
     catalog::{self, CATALOG, Row},
-    check::expiry::{self, Thresholds, Urgency},
+    check::{
+        check,
+        finding::{Findings, Outcome},
+    },
     config::{self, Cluster, Host},
     execute::{Progress, issue},
     kubeconfig::Kubeconfig,
     plan::{
-        Action, Make, Plan, init,
+        Action, Make, Plan, PlanError, init,
         renew::{self, Request, Selection},
     },
     tree::{
@@ -188,7 +191,7 @@ impl Case {
                 ),
             ];
             let inventory = case.inventory(&case.files[0].1, Depth::Keys);
-            let mut plan = init::plan(&case.cluster, &inventory, case.now).unwrap();
+            let mut plan = case.init(&inventory).unwrap();
             plan.steps.retain(|step| step.row == leaf);
             let issued = issue(&plan, &inventory, case.now, &Unattended).unwrap();
             let made = issued.rows.into_iter().flat_map(|row| row.files);
@@ -295,7 +298,7 @@ impl Case {
         bytes: &[u8],
         verdict: &mut Verdict,
     ) -> Result<(), String> {
-        let plan = match init::plan(&self.cluster, inventory, self.now) {
+        let plan = match self.init(inventory) {
             Ok(plan) => plan,
             Err(refusal) => return self.is_named(&refusal.to_string()),
         };
@@ -340,14 +343,23 @@ impl Case {
         Ok(())
     }
 
-    fn is_healthy(&self, inventory: &Inventory) -> bool {
-        let mut rows = expiry::rows(Some(&self.cluster), inventory);
-        rows.retain(|row| self.rows.contains(row));
-        let thresholds = Thresholds {
-            warn: Duration::days(30),
-            critical: Duration::ZERO,
+    /// Plans `init`; what the tree of the case leaves out is made.
+    fn init(&self, inventory: &Inventory) -> Result<Plan, PlanError> {
+        let request = init::Request {
+            new_ca: true,
+            ..init::Request::from(&self.cluster)
         };
-        expiry::check(&rows, inventory, self.now).urgency(thresholds) == Urgency::Healthy
+        init::plan(&request, inventory, &self.findings(inventory), self.now)
+    }
+
+    /// Returns what is found in the rows of the case.
+    fn findings(&self, inventory: &Inventory) -> Findings {
+        let found = check(inventory, Some((&self.cluster).into()), self.now);
+        found.filter(|finding| finding.row.is_none_or(|row| self.rows.contains(&row)))
+    }
+
+    fn is_healthy(&self, inventory: &Inventory) -> bool {
+        self.findings(inventory).outcome() == Outcome::Healthy
     }
 
     fn plan(&self, inventory: &Inventory, declared: bool, reuse_key: bool) -> Result<Plan, String> {
@@ -356,8 +368,11 @@ impl Case {
             declared: declared.then_some(&self.cluster),
             reuse_key,
         };
-        let mut plan =
-            renew::plan(&request, inventory, self.now).map_err(|refusal| refusal.to_string())?;
+        let expected = declared.then_some((&self.cluster).into());
+        let findings = check(inventory, expected, self.now)
+            .filter(|finding| finding.row.is_none_or(|row| self.rows.contains(&row)));
+        let mut plan = renew::plan(&request, inventory, &findings, self.now)
+            .map_err(|error| error.to_string())?;
         // What was never there is not this case's.
         plan.steps.retain(|step| self.rows.contains(&step.row));
         Ok(plan)
@@ -382,6 +397,7 @@ impl Case {
                 Some(Action::Skip {
                     reason,
                     failed: true,
+                    ..
                 }) => {
                     return self.is_named(&format!("`{}`: {reason}", row.name));
                 }

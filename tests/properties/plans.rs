@@ -4,10 +4,7 @@ use std::fs;
 
 use pki::{
     catalog::{CATALOG, Row},
-    check::{
-        expected,
-        expiry::{self, Thresholds, Urgency},
-    },
+    check::{check, expected, finding::Outcome},
     config::{self, Cluster, Etcd, Host, Settings},
     execute::{Progress, issue},
     plan::{
@@ -74,8 +71,10 @@ impl Grown {
     }
 
     fn init(&self, cluster: &Cluster) -> Plan {
-        let plan = init::plan(cluster, &self.inventory(), self.now);
-        plan.unwrap_or_else(|refusal| panic!("{refusal}"))
+        let inventory = self.inventory();
+        let findings = check(&inventory, Some(cluster.into()), self.now);
+        init::plan(&cluster.into(), &inventory, &findings, self.now)
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn renewal(&self, cluster: &Cluster, selection: Selection) -> Plan {
@@ -84,8 +83,10 @@ impl Grown {
             declared: Some(cluster),
             reuse_key: false,
         };
-        let plan = renew::plan(&request, &self.inventory(), self.now);
-        plan.unwrap_or_else(|refusal| panic!("{refusal}"))
+        let inventory = self.inventory();
+        let findings = check(&inventory, Some(cluster.into()), self.now);
+        renew::plan(&request, &inventory, &findings, self.now)
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Carries a plan out, on disk.
@@ -100,14 +101,8 @@ impl Grown {
         transaction.commit(&|| None).unwrap();
     }
 
-    fn urgency(&self, cluster: &Cluster) -> Urgency {
-        let inventory = self.inventory();
-        let rows = expiry::rows(Some(cluster), &inventory);
-        let thresholds = Thresholds {
-            warn: Duration::ZERO,
-            critical: Duration::ZERO,
-        };
-        expiry::check(&rows, &inventory, self.now).urgency(thresholds)
+    fn outcome(&self, cluster: &Cluster) -> Outcome {
+        check(&self.inventory(), Some(cluster.into()), self.now).outcome()
     }
 
     /// Returns the cluster as it was recorded, read on another host.
@@ -128,7 +123,7 @@ impl Grown {
             .iter()
             .filter(|row| expected::is_wanted(row, cluster));
         assert_eq!(rows(&plan), wanted.map(|row| row.name).collect::<Vec<_>>());
-        assert_eq!(self.urgency(cluster), Urgency::Healthy);
+        assert_eq!(self.outcome(cluster), Outcome::Healthy);
         let due = self.renewal(cluster, Selection::Due(Duration::SECOND));
         assert!(due.steps.is_empty(), "something is due: {due:?}");
         for (row, _, changes) in self.renewal(cluster, Selection::All).made() {

@@ -1,19 +1,38 @@
-//! What must not be relied on stops `init` and `renew` before anything is written; what concerns one row only does not stop
-//! the others.
+//! Errors stop `init` before anything is written. `renew all` leaves out the rows with errors and those that a CA with an error
+//! would sign, and renews the others.
 
-use crate::support::{EXTERNAL_ETCD, Openssl, SAN, TestTree, config_of, days, made_at};
+use time::OffsetDateTime;
+
+use crate::support::{EXTERNAL_ETCD, NOW, Openssl, SAN, TestTree, config_of, days, made_at};
+
+/// `renew all` leaves out what a CA with an error would sign, says why, and exits with 5.
+#[track_caller]
+fn leaves_out(tree: &TestTree, now: OffsetDateTime, rows: &[&str], reason: &str) {
+    let file = |row: &str| match row.ends_with(".conf") {
+        true => row.to_owned(),
+        false => format!("pki/{row}.crt"),
+    };
+    let before: Vec<_> = rows.iter().map(|row| tree.read(&file(row))).collect();
+    let mut run = tree.pki_at(now, &["renew", "all"]).exits(5);
+    for row in rows {
+        run = run.skips(row, reason);
+    }
+    let after: Vec<_> = rows.iter().map(|row| tree.read(&file(row))).collect();
+    assert!(before == after, "they changed: {run}");
+}
 
 #[test]
 fn nothing_is_renewed_once_a_ca_has_expired() {
     let tree = TestTree::fixture("kubeadm-1.36/ha");
     let now = time::macros::datetime!(2031-11-21 00:20:38 UTC);
-    tree.pki_at(now, &["renew", "all"])
-        .exits(3)
-        .says("CA `ca`")
-        .says("CA `etcd-ca`")
-        .says("CA `front-proxy-ca`")
-        .says("expired on 2031-11-21")
-        .changed_nothing();
+    for (ca, row) in [
+        ("ca", "apiserver"),
+        ("etcd-ca", "apiserver-etcd-client"),
+        ("front-proxy-ca", "front-proxy-client"),
+    ] {
+        let reason = format!("CA `{ca}`: it expired on 2031-11-21");
+        leaves_out(&tree, now, &[row], &reason);
+    }
     let config = config_of("kubeadm-1.36/ha");
     tree.pki_at(now, &["init", "--config", &config])
         .exits(3)
@@ -26,11 +45,12 @@ fn nothing_is_renewed_once_a_ca_has_expired() {
 fn nothing_is_renewed_before_a_ca_is_valid() {
     let tree = TestTree::fixture("kubeadm-1.36/ha");
     let now = made_at("kubeadm-1.36") - days(1);
-    tree.pki_at(now, &["renew", "all"])
-        .exits(3)
-        .says("CA `ca`")
-        .says("not valid before 2026-11-22")
-        .changed_nothing();
+    leaves_out(
+        &tree,
+        now,
+        &["apiserver", "admin.conf", "front-proxy-client"],
+        "it is not valid before 2026-11-22 00:15 UTC",
+    );
 }
 
 #[test]
@@ -41,16 +61,16 @@ fn a_ca_key_that_belongs_to_another_ca_is_refused() {
     ] {
         let tree = TestTree::fixture(EXTERNAL_ETCD);
         tree.copy(&format!("pki/{other}.key"), &format!("pki/{ca}.key"));
-        for command in [
-            &["renew", "all"][..],
-            &["init", "--config", &config_of(EXTERNAL_ETCD)],
-        ] {
-            tree.pki(command)
-                .exits(3)
-                .says(row)
-                .says("key")
-                .changed_nothing();
-        }
+        let reason = format!("{row}: its key does not belong to it");
+        tree.pki(&["init", "--config", &config_of(EXTERNAL_ETCD)])
+            .exits(3)
+            .says(&reason)
+            .changed_nothing();
+        let leaf = match ca {
+            "ca" => "apiserver",
+            _ => "front-proxy-client",
+        };
+        leaves_out(&tree, NOW, &[leaf], &reason);
     }
 }
 
@@ -61,27 +81,20 @@ fn a_certificate_that_is_no_ca_is_refused_as_one() {
     // With its own key: nothing but the missing CA flag is wrong.
     tree.copy("pki/apiserver.crt", "pki/ca.crt");
     tree.copy("pki/apiserver.key", "pki/ca.key");
-    for command in [
-        &["renew", "all"][..],
-        &["init", "--config", &config_of(EXTERNAL_ETCD)],
-    ] {
-        tree.pki(command)
-            .exits(3)
-            .says("CA `ca`")
-            .says("it is not a CA certificate")
-            .changed_nothing();
-    }
+    let reason = "CA `ca`: it is not a CA certificate";
+    tree.pki(&["init", "--config", &config_of(EXTERNAL_ETCD)])
+        .exits(3)
+        .says(reason)
+        .changed_nothing();
+    leaves_out(&tree, NOW, &["apiserver", "scheduler.conf"], reason);
 }
 
 #[test]
-fn a_ca_that_is_torn_stops_the_renewal() {
+fn a_ca_that_is_torn_stops_what_it_would_sign() {
     let tree = TestTree::fixture(EXTERNAL_ETCD);
     let text = tree.text("pki/ca.crt");
     tree.write("pki/ca.crt", &text[..text.len() / 2]);
-    tree.pki(&["renew", "all"])
-        .exits(3)
-        .says("pki/ca.crt")
-        .changed_nothing();
+    leaves_out(&tree, NOW, &["apiserver", "admin.conf"], "pki/ca.crt");
 }
 
 #[test]

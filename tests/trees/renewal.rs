@@ -291,7 +291,7 @@ fn a_configuration_takes_the_old_organizations_away_and_the_report_says_so() {
     run.says("`pki template rbac`");
     // Before it is done, too.
     for name in ["admin.conf", "apiserver-kubelet-client"] {
-        let warning = format!("warning: `{name}`: it leaves the group `system:masters`");
+        let warning = format!("warning: `{name}`: no longer in group `system:masters`");
         assert!(dry.stderr.contains(&warning), "{dry}");
     }
     // From now on the configuration is known, and nothing differs from it.

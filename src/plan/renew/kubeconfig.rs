@@ -1,14 +1,16 @@
-//! What `renew` plans for a kubeconfig: its client certificate and, where they have to change, its CAs; nothing else.
+//! What `renew` plans for a kubeconfig: its client certificate and, where they have to change, its CAs and its server.
 
-use super::old::Old;
-use super::{Instead, Planner, make};
-use crate::catalog::{Profile, Row};
-use crate::check::names;
-use crate::check::trust::{self, Distrust};
-use crate::plan::{Action, Change, Make};
-use crate::tree::inventory::{ClientCertificate, KubeconfigFile};
+use super::current::Current;
+use super::{Planner, Skip, make};
+use crate::catalog::{APISERVER, Profile, Row};
+use crate::check::finding::{FindingId, Remedy};
+use crate::check::{Change, ChangedField, names};
+use crate::plan::{Action, Make};
+use crate::tree::inventory::{ClientCertificate, FileState, KubeconfigFile, RowFiles};
 use crate::util::escape::escaped;
 use crate::x509::certificate::Certificate;
+use crate::x509::chain::CaBundle;
+use crate::x509::san::San;
 use crate::x509::verify::is_signed_by;
 
 impl<'a> Planner<'a> {
@@ -17,126 +19,176 @@ impl<'a> Planner<'a> {
         row: &'static Row,
         signer: &'static Row,
         file: &'a KubeconfigFile,
-    ) -> Result<Option<Action>, Instead> {
-        let old = match &file.client {
-            ClientCertificate::Embedded { chain, key } => Old {
-                leaf: Some(&chain.leaf),
-                key: key.read(),
-                broken: None,
-                broken_key: None,
-                intermediates: &chain.intermediates,
-            },
-            ClientCertificate::KubeletRotated(_) => {
-                return Err(self.leave_out(
-                    row,
-                    "it points at a certificate that the kubelet renews by itself",
-                    None,
-                ));
-            }
-            ClientCertificate::InTree { path, .. } => {
-                let what = format!(
-                    "its client certificate lies in a file of its own, `{}`",
-                    escaped(path)
-                );
-                return Err(self.leave_out(row, &what, None));
-            }
-            ClientCertificate::OutsideTree(path) => {
-                let what = format!(
-                    "its client certificate lies outside the tree, in `{}`",
-                    escaped(path)
-                );
-                return Err(self.leave_out(row, &what, None));
-            }
-            ClientCertificate::Unused => {
-                return Err(self.leave_out(row, "its user has no client certificate", None));
-            }
-        };
-        let distrust = trust::judge(file, signer, self.inventory, self.now);
-        if let Some(foreign @ Distrust::Foreign(_)) = &distrust
-            && !self.is_declared(row, file)
-        {
-            let hint = "is it another cluster's? move it away and run `pki init`";
-            return Err(self.fail(row, &foreign.to_string(), hint));
+    ) -> Result<Action, Skip> {
+        let current = self.current_client(row, file)?;
+        let bundle = self.issuer(signer)?;
+        let (leaf, mut changes) = self.leaf(row, signer, &bundle.signer, &current)?;
+        let ca = self.trusted(row, file, bundle);
+        if let Some(trusted) = &ca {
+            changes.push(Change {
+                field: ChangedField::CaData,
+                from: describe(file.ca.embedded().unwrap_or_default()),
+                to: describe(trusted),
+                drift: false,
+            });
         }
-        let (leaf, mut changes) = self.leaf(row, signer, &old)?;
-        self.say_what_was_wrong(row, &old, false);
-        self.say_what_is_dropped(row, &old, &leaf);
-        self.say_another_server(row, file);
-        if let Some(distrust) = distrust.filter(|why| !why.is_mended_by_renewal()) {
-            let what = format!("`{}`: {distrust}; a renewal does not change that", row.name);
-            self.plan.warnings.push(what);
+        let server = self.moved_server(row, file);
+        if let Some(server) = &server {
+            changes.push(server_change(file, server));
         }
-        let ca = self.ca_change(signer, file, &mut changes);
-        Ok(Some(make(Make::RenewedKubeconfig { leaf, ca }, changes)))
+        Ok(make(Make::RenewedKubeconfig { leaf, ca, server }, changes))
     }
 
-    /// Returns whether the configuration says, or knows, the server that a kubeconfig points at.
-    fn is_declared(&self, row: &Row, file: &KubeconfigFile) -> bool {
-        let (Some(cluster), Profile::Client { server, .. }) = (self.request.declared, row.profile)
-        else {
-            return false;
-        };
-        let found = file.kubeconfig.server().unwrap_or_default();
-        let target = names::judge(found, &cluster.server_url(server), cluster);
-        target != names::Target::Foreign
-    }
-
-    /// The CA data stays as it is as long as it trusts every CA of the tree, the signer's first. Otherwise the tree's CAs come
-    /// before the ones that are there, so that a bundle of two stays two.
-    fn ca_change(
+    /// Returns the client certificate that is to be renewed, or why it is not for `pki` to renew.
+    fn current_client(
         &self,
-        signer: &Row,
+        row: &'static Row,
+        file: &'a KubeconfigFile,
+    ) -> Result<Current<'a>, Skip> {
+        let other = |what: String| Err(Skip::not_ours(what, Remedy::default()));
+        match &file.client {
+            ClientCertificate::Embedded { chain, key } => Ok(Current {
+                key: key.read(),
+                ..Current::of_chain(chain)
+            }),
+            // Without a valid certificate the kubelet cannot ask for another one.
+            ClientCertificate::KubeletRotated(chain) if self.is_kubelet_cut_off(row) => {
+                Ok(chain.valid().map(Current::of_chain).unwrap_or_default())
+            }
+            ClientCertificate::KubeletRotated(_) => {
+                other("it points at a certificate that the kubelet renews by itself".to_owned())
+            }
+            ClientCertificate::InTree { path, .. } => other(format!(
+                "its client certificate is in a file of its own, `{}`",
+                escaped(path)
+            )),
+            ClientCertificate::OutsideTree { path, .. } => other(format!(
+                "its client certificate is outside the tree, in `{}`",
+                escaped(path)
+            )),
+            ClientCertificate::Unused => other("its user has no client certificate".to_owned()),
+        }
+    }
+
+    /// Returns whether nothing that the kubelet could show is accepted.
+    fn is_kubelet_cut_off(&self, row: &Row) -> bool {
+        self.findings.errors_of(row).any(|error| {
+            matches!(
+                error.id,
+                FindingId::KubeletCertificateMissing
+                    | FindingId::CertificateExpired
+                    | FindingId::CertificateOtherIssuer
+                    | FindingId::CertificateDamaged
+                    | FindingId::FileInvalid
+            )
+        })
+    }
+
+    /// Returns the CAs that a kubeconfig is to trust, where it does not trust all of the tree's. These come before the ones that
+    /// are there, so that a bundle of two stays two.
+    fn trusted(
+        &self,
+        row: &Row,
         file: &KubeconfigFile,
-        changes: &mut Vec<Change>,
+        bundle: &CaBundle,
     ) -> Option<Vec<Certificate>> {
-        let (embedded, bundle) = (file.ca.embedded()?, self.inventory.ca_bundle(signer)?);
         let own = bundle.certificates();
-        // kubeadm compares the first one only.
-        if own.iter().all(|ca| embedded.contains(ca)) && embedded.first() == Some(&bundle.signer) {
+        let Some(embedded) = file.ca.embedded() else {
+            let is_lost = [
+                FindingId::KubeconfigWithoutCa,
+                FindingId::KubeconfigCaFileMissing,
+                FindingId::KubeconfigCaFileOther,
+            ]
+            .iter()
+            .any(|id| self.findings.has(row, *id));
+            return is_lost.then(|| own.into_iter().cloned().collect());
+        };
+        if own.iter().all(|ca| embedded.contains(ca)) {
             return None;
         }
-        // One that does not trust the signer at all is another cluster's, or stale: nothing of it is kept.
-        let leads_to = |signer: &Certificate, known: &Certificate| {
+        // Without a CA that leads to the signer it is stale: nothing in it is kept.
+        let leads_to_signer = |known: &Certificate| {
+            let signer = &bundle.signer;
             let is_above = !signer.is_self_issued() && known.subject() == signer.issuer();
             known == signer || (is_above && is_signed_by(signer, known))
         };
-        let is_ours = embedded.iter().any(|known| leads_to(&bundle.signer, known));
+        let is_ours = embedded.iter().any(leads_to_signer);
         let others = embedded
             .iter()
             .filter(|ca| is_ours && !bundle.contains(ca) && ca.not_after() >= self.now);
-        let trusted: Vec<_> = own.iter().copied().chain(others).cloned().collect();
-        let describe = |cas: &[Certificate]| {
-            let cas: Vec<_> = cas
-                .iter()
-                .map(|ca| format!("{} (serial {})", ca.subject(), ca.serial()))
-                .collect();
-            cas.join(", ")
-        };
-        changes.push(Change {
-            field: "CA data",
-            from: describe(embedded),
-            to: describe(&trusted),
-            drift: true,
-        });
-        Some(trusted)
+        Some(own.iter().copied().chain(others).cloned().collect())
     }
 
-    /// A renewal leaves the server's address alone: where it differs, it may be a load balancer that no configuration names.
-    fn say_another_server(&mut self, row: &Row, file: &KubeconfigFile) {
-        let (Some(cluster), Profile::Client { server, .. }) = (self.request.declared, row.profile)
+    /// Returns the server that a kubeconfig has to be moved to: the configured one, where the API server's certificate will not
+    /// be for the one that it points at. Another cluster's kubeconfig is not moved.
+    pub(super) fn moved_server(&self, row: &Row, file: &KubeconfigFile) -> Option<String> {
+        let (cluster, Profile::Client { server, .. }) = (self.request.declared?, row.profile)
         else {
-            return;
+            return None;
         };
-        let (found, wanted) = (
-            file.kubeconfig.server().unwrap_or_default(),
-            cluster.server_url(server),
-        );
-        if !names::is_same(found, &wanted) {
-            self.plan.warnings.push(format!(
-                "`{}`: it points at `{}`, the configuration says `{wanted}`; a renewal does not change that",
-                row.name,
-                escaped(found)
-            ));
+        if self.findings.has(row, FindingId::KubeconfigOtherCluster) {
+            return None;
+        }
+        let names = self.apiserver_names()?;
+        let url = file.kubeconfig.server().unwrap_or_default();
+        let desired = cluster.server_url(server);
+        let is_invalid = self.findings.has(row, FindingId::KubeconfigServerInvalid);
+        let is_reached = !is_invalid && names::reaches(url, &names);
+        (!is_reached && names::reaches(&desired, &names)).then_some(desired)
+    }
+
+    /// Returns the names that the API server's certificate will have.
+    fn apiserver_names(&self) -> Option<Vec<San>> {
+        let planned = self.plan.made_of(&APISERVER).and_then(Make::leaf);
+        match planned {
+            Some(leaf) => Some(leaf.contents.sans()),
+            None => Some(self.inventory.row(&APISERVER).certificate()?.sans()),
         }
     }
+
+    /// Moves the kubeconfigs that are not renewed and that the API server's new certificate would cut off.
+    pub(super) fn move_others(&mut self) {
+        let Some(old) = self.inventory.row(&APISERVER).certificate() else {
+            return;
+        };
+        if self.plan.made_of(&APISERVER).is_none() {
+            return;
+        }
+        let old = old.sans();
+        let mut moved = Vec::new();
+        for (row, files) in self.inventory.rows() {
+            if self.plan.made_of(row).is_none()
+                && let RowFiles::Kubeconfig(FileState::Valid(file)) = files
+                && let Some(url) = file.kubeconfig.server()
+                && names::reaches(url, &old)
+                && let Some(server) = self.moved_server(row, file)
+            {
+                moved.push((row, server_change(file, &server), server));
+            }
+        }
+        for (row, change, server) in moved {
+            self.plan.steps.retain(|step| step.row != row);
+            self.plan.steps.push(super::Step {
+                row,
+                action: make(Make::MovedKubeconfig { server }, vec![change]),
+            });
+        }
+    }
+}
+
+fn server_change(file: &KubeconfigFile, server: &str) -> Change {
+    Change {
+        field: ChangedField::Server,
+        from: file.kubeconfig.server().unwrap_or_default().to_owned(),
+        to: server.to_owned(),
+        drift: true,
+    }
+}
+
+fn describe(cas: &[Certificate]) -> String {
+    let cas: Vec<_> = cas
+        .iter()
+        .map(|ca| format!("{} (serial {})", ca.subject(), ca.serial()))
+        .collect();
+    cas.join(", ")
 }

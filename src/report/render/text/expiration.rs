@@ -1,7 +1,7 @@
 //! The table of `check-expiration`: kubeadm's in a pipe, one that fits on a terminal.
 
 use super::{RED, YELLOW, cells};
-use crate::check::expiry::Urgency;
+use crate::check::finding::Outcome;
 use crate::report::expiration::{CertificateExpiration, CertificateExpirationInfo};
 use crate::report::render::{Look, Report};
 use crate::report::time::{Time, human};
@@ -57,7 +57,7 @@ impl CertificateExpirationInfo {
         entries.sort_by_key(|entry| {
             let has_date = entry.expiration_date.is_some();
             (
-                entry.urgency,
+                entry.outcome,
                 !has_date,
                 std::cmp::Reverse(entry.residual_time),
             )
@@ -103,6 +103,7 @@ fn kubeadm(entries: &[&CertificateExpiration], kind: Kind) -> String {
 fn mark(entry: &CertificateExpiration) -> &'static str {
     match (entry.missing, &entry.error) {
         (true, _) => "!MISSING! ",
+        (false, _) if entry.unreadable => "!UNREADABLE! ",
         (false, Some(_)) => "!BROKEN! ",
         (false, None) => "",
     }
@@ -172,17 +173,18 @@ fn terminal_rows(
 /// Says in a word, and in colour, what needs attention.
 fn residual(entry: &CertificateExpiration) -> Cell {
     let time = entry.residual_time;
-    let text = match (&entry.error, entry.missing, entry.urgency) {
+    let text = match (&entry.error, entry.missing, entry.outcome) {
+        _ if entry.unreadable => "unreadable".to_owned(),
         (Some(_), ..) => "broken".to_owned(),
         (None, true, _) => "missing".to_owned(),
         _ if time.is_negative() => format!("expired {} ago", human(-time)),
-        (.., Urgency::Due) => format!("due, {}", human(time)),
+        (.., Outcome::Due) => format!("due, {}", human(time)),
         _ => human(time),
     };
-    match entry.urgency {
-        Urgency::Critical => Cell::styled(text, RED),
-        Urgency::Due => Cell::styled(text, YELLOW),
-        Urgency::Healthy => Cell::from(text),
+    match entry.outcome {
+        Outcome::Failing => Cell::styled(text, RED),
+        Outcome::Due | Outcome::Unreadable => Cell::styled(text, YELLOW),
+        Outcome::Healthy => Cell::from(text),
     }
 }
 
@@ -193,49 +195,52 @@ mod tests {
     use time::{Duration, OffsetDateTime};
 
     use super::*;
-    use crate::check::expiry::{Expiry, Item, Renewer, State, Thresholds};
+    use crate::check::expiry::{Expiry, Item, State};
+    use crate::check::finding::Findings;
 
     const NOW: OffsetDateTime = datetime!(2027-01-10 0:00 UTC);
 
     fn item(name: &'static str, state: State, ca: Option<&'static str>) -> Item {
         Item {
             name,
-            state,
             ca,
-            is_ca: ca.is_none(),
             external: false,
-            optional: false,
-            renewer: Renewer::Pki,
-            problem: None,
+            error: None,
+            outcome: match &state {
+                State::Dated { residual, .. } if residual.is_negative() => Outcome::Failing,
+                State::Dated { residual, .. } if *residual <= Duration::days(30) => Outcome::Due,
+                State::Dated { .. } => Outcome::Healthy,
+                _ => Outcome::Failing,
+            },
+            state,
         }
     }
 
     fn days(days: i64) -> State {
         State::Dated {
-            not_before: NOW - Duration::days(1000),
             not_after: NOW + Duration::days(days),
             residual: Duration::days(days),
         }
     }
 
     fn report(attention_only: bool) -> CertificateExpirationInfo {
-        let broken = State::Broken("it is empty".to_owned());
+        let broken = Item {
+            error: Some("it is empty".to_owned()),
+            ..item("etcd-server", State::Unusable, None)
+        };
         let expiry = Expiry {
             certificates: vec![
                 item("admin.conf", days(-98), Some("ca")),
                 item("apiserver", days(17), Some("ca")),
                 item("etcd-peer", days(300), Some("etcd-ca")),
-                item("etcd-server", broken, None),
+                broken,
                 item("scheduler.conf", State::Missing, None),
             ],
             authorities: vec![item("ca", days(3400), None)],
-            dateless: Vec::new(),
+            without_certificate: Vec::new(),
+            findings: Findings::default(),
         };
-        let thresholds = Thresholds {
-            warn: Duration::days(30),
-            critical: Duration::ZERO,
-        };
-        CertificateExpirationInfo::new(&expiry, thresholds, attention_only)
+        CertificateExpirationInfo::new(&expiry, attention_only)
     }
 
     /// Text without the escape sequences, which are told by the colour's word.

@@ -1,0 +1,284 @@
+//! CAs. Each is judged once, and what is wrong with it is not reported again for its leaves.
+
+use time::OffsetDateTime;
+
+use super::finding::{Finding, FindingId};
+use super::leaf::{belongs, chain_error, is_of_another_issuer};
+use super::{Context, file, other_ca};
+use crate::catalog::{CATALOG, Row};
+use crate::tree::inventory::{FileState, Inventory, KeyFile, RowFiles};
+use crate::x509::ca::{IssuerError, check_ca};
+use crate::x509::certificate::Certificate;
+use crate::x509::chain::CaBundle;
+
+/// A CA with what was found.
+pub(super) struct JudgedCa<'a> {
+    /// The CA's row.
+    pub(super) row: &'static Row,
+    /// What was found.
+    pub(super) findings: Vec<Finding>,
+    /// Its certificates, if leaves can be held against them: they are those of a CA, undamaged, and the one that signed them.
+    pub(super) anchors: Option<&'a CaBundle>,
+    /// Why leaves do not verify under it. Each leaf is verified once.
+    pub(super) chain_errors: Vec<(&'static Row, Option<Finding>)>,
+}
+
+impl JudgedCa<'_> {
+    /// Returns why a leaf does not verify.
+    pub(super) fn chain_error(&self, row: &Row) -> Option<Finding> {
+        let (_, error) = self.chain_errors.iter().find(|(leaf, _)| *leaf == row)?;
+        error.clone()
+    }
+}
+
+/// Judges a CA.
+pub(super) fn check<'a>(context: &Context<'a>, row: &'static Row) -> JudgedCa<'a> {
+    let RowFiles::Ca { bundle, key } = context.inventory.row(row) else {
+        return JudgedCa {
+            row,
+            findings: Vec::new(),
+            anchors: None,
+            chain_errors: Vec::new(),
+        };
+    };
+    let mut findings: Vec<_> = [bundle.invalid(), key.invalid()]
+        .into_iter()
+        .flatten()
+        .map(|invalid| file::check(row, invalid))
+        .collect();
+    let mut anchors = None;
+    let mut chain_errors = Vec::new();
+    match bundle {
+        FileState::Valid(bundle) => {
+            let errors = certificate_errors(row, bundle, context.now);
+            let is_sound = errors
+                .iter()
+                .all(|error| matches!(error.id, FindingId::CaExpired | FindingId::CaNotYetValid));
+            findings.extend(errors);
+            findings.extend(key_errors(row, bundle, key));
+            if is_sound {
+                chain_errors = leaf_errors(context, row, bundle);
+                match replaced(row, bundle, &chain_errors) {
+                    Some(replaced) => findings.push(replaced),
+                    None => {
+                        anchors = Some(bundle);
+                        findings.extend(warnings(context, row, bundle));
+                    }
+                }
+            }
+            if key.is_missing() {
+                let text = "its key is not on this host";
+                findings.push(Finding::new(FindingId::CaExternal, text).about(row));
+            }
+        }
+        FileState::Missing if !key.is_missing() => {
+            let text = "its key is there and its certificate is not";
+            findings.push(Finding::new(FindingId::CaCertificateMissing, text).about(row));
+        }
+        FileState::Missing | FileState::Invalid(_) => {}
+    }
+    JudgedCa {
+        row,
+        findings,
+        anchors,
+        chain_errors,
+    }
+}
+
+/// Returns the finding for a CA without files.
+pub(super) fn missing(context: &Context<'_>, row: &'static Row) -> Option<Finding> {
+    if !super::host::required(context).contains(&row) {
+        return None;
+    }
+    let orphans = leaves(context.inventory, row)
+        .map(|(leaf, _)| leaf.name)
+        .collect::<Vec<_>>();
+    if orphans.is_empty() {
+        return Some(super::missing(row));
+    }
+    let text = format!(
+        "it is missing, and these certificates need it: {}",
+        orphans.join(", ")
+    );
+    Some(Finding::new(FindingId::CaLost, text).about(row))
+}
+
+/// Returns the leaves that a CA should have signed, as far as they can be read.
+fn leaves<'a>(
+    inventory: &'a Inventory,
+    ca: &Row,
+) -> impl Iterator<Item = (&'static Row, &'a RowFiles)> {
+    let ca = ca.name;
+    inventory.rows().filter(move |(row, files)| {
+        row.signer().is_some_and(|signer| signer.name == ca) && files.certificate().is_some()
+    })
+}
+
+fn certificate_errors(row: &'static Row, bundle: &CaBundle, now: OffsetDateTime) -> Vec<Finding> {
+    let validity = bundle.signer.validity();
+    let mut errors = Vec::new();
+    // The time of day is judged by itself below, whatever else is wrong.
+    if let Err(error) = check_ca(bundle, validity.clamp(now)) {
+        let finding = Finding::new(id_of(&error), error.to_string()).about(row);
+        errors.push(match &error {
+            IssuerError::OtherCertificate(..) => finding
+                .advice("remove that certificate from the file, or put the file back from a backup"),
+            IssuerError::BadIssuerSignature(_) => finding.advice(
+                "put the file back from a backup, or remove the certificate that is not its issuer's",
+            ),
+            _ => finding,
+        });
+    } else if let Some(reason) = super::go::refuses(&bundle.certificates()) {
+        errors.push(Finding::new(FindingId::CaRefusedByGo, reason).about(row));
+    }
+    if validity.not_after < now {
+        let text = format!(
+            "it expired on {}; nothing it signs would be accepted",
+            validity.not_after.date()
+        );
+        errors.push(Finding::new(FindingId::CaExpired, text).about(row));
+    }
+    if validity.not_before > now {
+        let text = super::expiry::not_yet_valid(validity.not_before);
+        errors.push(Finding::new(FindingId::CaNotYetValid, text).about(row));
+    }
+    errors
+}
+
+fn id_of(error: &IssuerError) -> FindingId {
+    match error {
+        IssuerError::NotCa => FindingId::CaNotACa,
+        IssuerError::Expired(_) => FindingId::CaExpired,
+        IssuerError::NotYetValid(_) => FindingId::CaNotYetValid,
+        IssuerError::KeyMismatch => FindingId::CaKeyMismatch,
+        IssuerError::BadSelfSignature
+        | IssuerError::BadIssuerSignature(_)
+        | IssuerError::OtherCertificate(..) => FindingId::CaDamaged,
+        IssuerError::UnprovenSignature(_) => FindingId::CaUnproven,
+        IssuerError::WeakSignature => FindingId::CaWeakSignature,
+        IssuerError::UnknownCritical(_) => FindingId::CaUnknownCriticalExtension,
+    }
+}
+
+fn key_errors(row: &'static Row, bundle: &CaBundle, key: &FileState<KeyFile>) -> Option<Finding> {
+    let key = key.valid()?.read()?;
+    if belongs(key, &bundle.signer) {
+        return None;
+    }
+    let text = "its key does not belong to it (the public keys differ)";
+    let finding = Finding::new(FindingId::CaKeyMismatch, text).about(row);
+    Some(match bundle.others.iter().any(|other| belongs(key, other)) {
+        true => finding.advice(
+            "the key is that of another certificate in the same file: put that one first, since the first one signs",
+        ),
+        false => finding,
+    })
+}
+
+/// Verifies the leaves that a CA should have signed, each at a time at which it is valid.
+fn leaf_errors(
+    context: &Context<'_>,
+    row: &Row,
+    bundle: &CaBundle,
+) -> Vec<(&'static Row, Option<Finding>)> {
+    let anchors = bundle.certificates();
+    leaves(context.inventory, row)
+        .filter_map(|(leaf, files)| {
+            let chain = files.chain()?;
+            let at = chain.leaf.validity().clamp(context.now);
+            Some((leaf, chain_error(leaf, chain, &anchors, at)))
+        })
+        .collect()
+}
+
+/// Returns a finding if another CA signed all leaves: this one stands where that one was.
+///
+/// A single leaf may as well be the one that is wrong, unless the certificate names another CA of the tree.
+fn replaced(
+    row: &'static Row,
+    bundle: &CaBundle,
+    judged: &[(&'static Row, Option<Finding>)],
+) -> Option<Finding> {
+    let is_other = |(_, error): &(&Row, Option<Finding>)| {
+        error
+            .as_ref()
+            .is_some_and(|error| is_of_another_issuer(error.id))
+    };
+    let name = other_ca(row, &bundle.signer);
+    if judged.is_empty() || !judged.iter().all(is_other) || (judged.len() < 2 && name.is_none()) {
+        return None;
+    }
+    let what = "it did not sign any of the certificates in the tree";
+    let finding = match name {
+        Some(name) => {
+            let text = format!("it is the CA `{name}`, and {what}");
+            Finding::new(FindingId::CaExchanged, text)
+        }
+        None => Finding::new(FindingId::CaReplaced, what),
+    };
+    Some(finding.about(row))
+}
+
+fn warnings(context: &Context<'_>, row: &'static Row, bundle: &CaBundle) -> Vec<Finding> {
+    let certificate = &bundle.signer;
+    let mut warnings = Vec::new();
+    let mut warn = |id, text: String| warnings.push(Finding::new(id, text).about(row));
+    if !certificate.has_critical_basic_constraints() {
+        let text = "its basicConstraints are not marked critical";
+        warn(FindingId::CaBasicConstraintsNotCritical, text.to_owned());
+    }
+    if !certificate.has_key_usage() {
+        warn(
+            FindingId::CaWithoutKeyUsage,
+            "it has no keyUsage".to_owned(),
+        );
+    }
+    if !certificate.has_valid_serial() {
+        let text = "its serial number is zero or longer than 20 octets";
+        warn(FindingId::CaLongSerial, text.to_owned());
+    }
+    if certificate.public_key().has_small_exponent() {
+        let text = "its RSA key has a public exponent below 65537";
+        warn(FindingId::CaSmallExponent, text.to_owned());
+    }
+    match others_with(context, row, certificate) {
+        // Once for all places, at the first of them.
+        (Some(_), _) => {}
+        (None, others) if !others.is_empty() => {
+            let text = format!("it is the same CA as {}", others.join(", "));
+            warn(FindingId::CaShared, text);
+        }
+        (None, _) => {
+            if let Some(name) = other_ca(row, certificate) {
+                let text = format!("its common name is that of the CA `{name}`");
+                warn(FindingId::CaNamedAsAnother, text);
+            }
+        }
+    }
+    warnings
+}
+
+/// Returns the CAs with the same key: the first one before this row, and the names of those after it.
+fn others_with(
+    context: &Context<'_>,
+    row: &Row,
+    certificate: &Certificate,
+) -> (Option<&'static Row>, Vec<String>) {
+    let key = certificate.public_key();
+    let same = |other: &&&'static Row| {
+        other.is_ca()
+            && context
+                .inventory
+                .ca_bundle(other)
+                .is_some_and(|bundle| bundle.signer.public_key() == key)
+    };
+    let place = CATALOG.iter().position(|entry| *entry == row).unwrap_or(0);
+    let before = CATALOG.iter().take(place).find(same).copied();
+    let after = CATALOG
+        .iter()
+        .skip(place + 1)
+        .filter(same)
+        .map(|other| format!("`{}`", other.name))
+        .collect();
+    (before, after)
+}

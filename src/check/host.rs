@@ -1,0 +1,169 @@
+//! What kind of host this is, and so which rows belong on it. Nothing is called missing that does not belong there.
+
+use super::Context;
+use super::finding::{Finding, FindingId};
+use crate::catalog::{
+    ADMIN_CONF, APISERVER, APISERVER_ETCD_CLIENT, APISERVER_KUBELET_CLIENT, CA, CATALOG,
+    CONTROLLER_MANAGER_CONF, ETCD_CA, ETCD_HEALTHCHECK_CLIENT, ETCD_PEER, ETCD_SERVER,
+    FRONT_PROXY_CA, FRONT_PROXY_CLIENT, KUBELET_CONF, Row, SA, SCHEDULER_CONF, SUPER_ADMIN_CONF,
+};
+use crate::config::cluster::Etcd;
+use crate::tree::inventory::{CaState, ClientCertificate, FileState, Inventory, RowFiles};
+
+/// A kind of host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostKind {
+    /// It runs an API server, or is about to.
+    ControlPlane,
+    /// It runs etcd, and no API server.
+    EtcdMember,
+    /// It runs a kubelet, and neither of them.
+    Worker,
+    /// It has some files of the catalog that do not tell, such as a CA alone.
+    Other,
+    /// It has no file of the catalog.
+    Nothing,
+}
+
+/// Rows that only a control plane node has.
+const CONTROL_PLANE_ROWS: [&Row; 7] = [
+    &APISERVER,
+    &APISERVER_KUBELET_CLIENT,
+    &FRONT_PROXY_CA,
+    &FRONT_PROXY_CLIENT,
+    &SA,
+    &CONTROLLER_MANAGER_CONF,
+    &SCHEDULER_CONF,
+];
+
+/// Returns what kind of host a tree is on. Where a configuration is declared or recorded, it is a control plane node.
+pub fn recognize(inventory: &Inventory, is_configured: bool) -> HostKind {
+    let has_any = |rows: &[&Row]| rows.iter().any(|row| !inventory.row(row).is_missing());
+    // An administrator's kubeconfig may be copied anywhere; beside the cluster's CA it is one of its leaves.
+    let has_ca = inventory.ca_bundle(&CA).is_some();
+    let is_control_plane = is_configured
+        || inventory.runs_apiserver()
+        || has_any(&CONTROL_PLANE_ROWS)
+        || (has_ca && has_any(&[&ADMIN_CONF, &SUPER_ADMIN_CONF]));
+    if is_control_plane {
+        HostKind::ControlPlane
+    } else if inventory.runs_etcd()
+        || has_any(&[
+            &ETCD_SERVER,
+            &ETCD_PEER,
+            &ETCD_HEALTHCHECK_CLIENT,
+            &APISERVER_ETCD_CLIENT,
+        ])
+    {
+        HostKind::EtcdMember
+    } else if has_any(&[&KUBELET_CONF]) {
+        HostKind::Worker
+    } else if CATALOG.iter().any(|row| has_any(&[row])) {
+        HostKind::Other
+    } else {
+        HostKind::Nothing
+    }
+}
+
+/// Returns whether certificates or kubeconfigs show that a cluster was set up on this host. CAs and service-account keys alone
+/// may have been handed over for a new one.
+pub fn shows_a_cluster(inventory: &Inventory) -> bool {
+    inventory
+        .rows()
+        .any(|(row, files)| row.signer().is_some() && !files.is_missing())
+}
+
+/// Returns the rows that belong on a host of this kind, in catalog order. Those that are not required are here if they have a file.
+///
+/// Where etcd is external, its CA and the API server's client certificate are optional: kubeadm's guide has them copied to
+/// these places by hand.
+pub fn rows(context: &Context<'_>) -> Vec<&'static Row> {
+    let required = required(context);
+    CATALOG
+        .iter()
+        .copied()
+        .filter(|row| {
+            let is_listed = row.is_optional() && context.host() == HostKind::ControlPlane;
+            required.contains(row) || is_listed || !context.inventory.row(row).is_missing()
+        })
+        .filter(|row| {
+            !row.needs_local_etcd()
+                || required.contains(row)
+                || [&ETCD_CA, &APISERVER_ETCD_CLIENT].contains(row)
+        })
+        .collect()
+}
+
+/// Returns the rows that a host of this kind needs, in catalog order.
+pub fn required(context: &Context<'_>) -> Vec<&'static Row> {
+    let inventory = context.inventory;
+    let is_required = |row: &Row| match context.host() {
+        HostKind::ControlPlane => {
+            let has_local_etcd = match context.expected {
+                Some(expected) => matches!(expected.cluster.etcd, Etcd::Local),
+                None => has_local_etcd(inventory),
+            };
+            // A node may join with a kubelet.conf that the kubelet wrote later; every other row comes with the node.
+            *row != KUBELET_CONF
+                && !row.is_optional()
+                && (!row.needs_local_etcd() || has_local_etcd)
+        }
+        HostKind::EtcdMember => {
+            [&ETCD_CA, &ETCD_SERVER, &ETCD_PEER, &ETCD_HEALTHCHECK_CLIENT].contains(&row)
+        }
+        HostKind::Worker => [&CA, &KUBELET_CONF].contains(&row),
+        HostKind::Other | HostKind::Nothing => false,
+    };
+    CATALOG
+        .iter()
+        .copied()
+        .filter(|row| is_required(row))
+        .collect()
+}
+
+/// Returns whether etcd runs beside the API server, as far as a tree tells: its static pod is there, or something that only
+/// etcd itself or the owner of its CA has.
+pub fn has_local_etcd(inventory: &Inventory) -> bool {
+    let has_certificates = [&ETCD_SERVER, &ETCD_PEER, &ETCD_HEALTHCHECK_CLIENT]
+        .into_iter()
+        .any(|row| !inventory.row(row).is_missing());
+    let has_ca_key = matches!(
+        inventory.ca(&ETCD_CA),
+        CaState::Local { .. } | CaState::KeyOnly(_)
+    );
+    inventory.runs_etcd() || has_certificates || has_ca_key
+}
+
+/// Returns whether nothing is known to expire in a row: its user has a token, a password or a plugin, or a certificate that is
+/// not read.
+pub fn has_no_certificate(files: &RowFiles) -> bool {
+    let RowFiles::Kubeconfig(FileState::Valid(file)) = files else {
+        return false;
+    };
+    matches!(
+        file.client,
+        ClientCertificate::Unused
+            | ClientCertificate::OutsideTree {
+                is_missing: false,
+                ..
+            }
+    )
+}
+
+pub(super) fn check(context: &Context<'_>) -> Option<Finding> {
+    let kind = match context.host() {
+        HostKind::ControlPlane | HostKind::Other => return None,
+        HostKind::Nothing => {
+            return Some(Finding::new(
+                FindingId::HostNothingFound,
+                "neither certificates nor kubeconfigs were found",
+            ));
+        }
+        HostKind::EtcdMember => "an etcd member without control plane",
+        HostKind::Worker => "a worker",
+    };
+    Some(Finding::new(
+        FindingId::HostKind,
+        format!("this host is {kind}; only what belongs there is checked"),
+    ))
+}

@@ -1,0 +1,173 @@
+//! Kubeconfigs: whom they trust, which server they point at, and their client certificate.
+
+use super::ca::JudgedCa;
+use super::finding::{Finding, FindingId};
+use super::{Context, file, host, leaf, missing, names, trust};
+use crate::catalog::{APISERVER, KUBELET_CONF, Profile, Row, Server};
+use crate::config::cluster::Cluster;
+use crate::tree::inventory::{ClientCertificate, FileState, KeyFile, KubeconfigFile};
+use crate::util::escape::escaped;
+
+pub(super) fn check(
+    context: &Context<'_>,
+    row: &'static Row,
+    file: &FileState<Box<KubeconfigFile>>,
+    cas: &[JudgedCa<'_>],
+) -> Vec<Finding> {
+    match file {
+        FileState::Valid(file) => {
+            let mut findings = cluster(context, row, file, cas);
+            findings.extend(client(context, row, file, cas));
+            findings
+        }
+        FileState::Invalid(invalid) => vec![file::check(row, invalid)],
+        FileState::Missing if host::required(context).contains(&row) => vec![missing(row)],
+        FileState::Missing => {
+            vec![Finding::new(FindingId::KubeconfigOptionalMissing, "it is not here").about(row)]
+        }
+    }
+}
+
+/// Judges the cluster entry: CA and server.
+fn cluster(
+    context: &Context<'_>,
+    row: &'static Row,
+    file: &KubeconfigFile,
+    cas: &[JudgedCa<'_>],
+) -> Vec<Finding> {
+    let judged = cas.iter().find(|judged| row.signer() == Some(judged.row));
+    let anchors = judged.and_then(|judged| judged.anchors);
+    let trust = trust::check(row, file, context.inventory, anchors, context.now);
+    let server = server(context, row, file);
+    match (&trust, &server) {
+        (Some(other_ca), Some(other_server))
+            if other_ca.id == FindingId::KubeconfigOtherCa
+                && other_server.id == FindingId::KubeconfigServerNotInSans =>
+        {
+            let text = format!(
+                "it trusts another CA, and {}",
+                other_server.found.trim_start_matches("it ")
+            );
+            vec![Finding::new(FindingId::KubeconfigOtherCluster, text).about(row)]
+        }
+        _ => trust.into_iter().chain(server).collect(),
+    }
+}
+
+/// Judges the server: whether the API server's certificate is for it, and whether it is the configured one.
+fn server(context: &Context<'_>, row: &'static Row, file: &KubeconfigFile) -> Option<Finding> {
+    let url = file.kubeconfig.server().unwrap_or_default();
+    let cluster = context.cluster_for(row);
+    let desired = cluster.and_then(|cluster| server_url(row, cluster));
+    if url.is_empty() {
+        let finding = Finding::new(FindingId::KubeconfigServerInvalid, "it names no server");
+        return Some(with_desired(finding.about(row), desired));
+    }
+    let shown = escaped(url);
+    if url.starts_with("http://") {
+        let text = format!("it points at `{shown}`, want an https URL");
+        let finding = Finding::new(FindingId::KubeconfigServerInvalid, text);
+        return Some(with_desired(finding.about(row), desired));
+    }
+    // A name that the configuration asks for and the certificate lacks is a finding about the certificate.
+    let is_declared =
+        cluster.is_some_and(|cluster| names::reaches(url, &names::of_apiserver(cluster)));
+    let present = context.inventory.row(&APISERVER).certificate();
+    let is_covered = match present {
+        Some(leaf) => is_declared || names::reaches(url, &leaf.sans()),
+        None => is_declared || cluster.is_none(),
+    };
+    if !is_covered {
+        let text = format!("it points at `{shown}`, which the API server's certificate is not for");
+        let finding = Finding::new(FindingId::KubeconfigServerNotInSans, text).about(row);
+        return Some(with_desired(finding, desired));
+    }
+    let (cluster, desired) = (cluster?, desired?);
+    // Up to 1.32 the kubelet used the control-plane endpoint (kubernetes/kubernetes#129956).
+    let is_old_kubelets =
+        *row == KUBELET_CONF && names::is_same(url, &cluster.server_url(Server::ControlPlane));
+    if names::is_same(url, &desired) || is_old_kubelets {
+        return None;
+    }
+    let text = format!("it points at `{shown}`, the configuration says `{desired}`");
+    let finding = Finding::new(FindingId::KubeconfigServerDiffers, text).about(row);
+    Some(finding.wanted(desired))
+}
+
+fn with_desired(finding: Finding, desired: Option<String>) -> Finding {
+    match desired {
+        Some(desired) => Finding {
+            found: format!("{}; the configuration says `{desired}`", finding.found),
+            ..finding.wanted(desired)
+        },
+        None => finding,
+    }
+}
+
+/// Returns the server that the configuration gives a kubeconfig.
+fn server_url(row: &Row, cluster: &Cluster) -> Option<String> {
+    match row.profile {
+        Profile::Client { server, .. } => Some(cluster.server_url(server)),
+        _ => None,
+    }
+}
+
+/// Judges the user entry: its client certificate.
+fn client(
+    context: &Context<'_>,
+    row: &'static Row,
+    file: &KubeconfigFile,
+    cas: &[JudgedCa<'_>],
+) -> Vec<Finding> {
+    let found = |id, text: String| vec![Finding::new(id, text).about(row)];
+    match &file.client {
+        ClientCertificate::Embedded { chain, key } => {
+            leaf::certificate(context, row, chain, KeyFile::read(key), cas)
+        }
+        ClientCertificate::KubeletRotated(FileState::Valid(chain))
+        | ClientCertificate::InTree {
+            chain: FileState::Valid(chain),
+            ..
+        } => leaf::certificate(context, row, chain, None, cas),
+        ClientCertificate::KubeletRotated(FileState::Invalid(invalid))
+        | ClientCertificate::InTree {
+            chain: FileState::Invalid(invalid),
+            ..
+        } => vec![file::check(row, invalid)],
+        ClientCertificate::KubeletRotated(FileState::Missing) => found(
+            FindingId::KubeletCertificateMissing,
+            "it points at the kubelet's own client certificate, which is missing".to_owned(),
+        ),
+        ClientCertificate::InTree {
+            path,
+            chain: FileState::Missing,
+        } => found(
+            FindingId::KubeconfigClientCertificateMissing,
+            format!(
+                "its client certificate should be in `{}`, which is missing",
+                escaped(path)
+            ),
+        ),
+        ClientCertificate::OutsideTree {
+            path,
+            is_missing: true,
+        } => found(
+            FindingId::KubeconfigClientCertificateMissing,
+            format!(
+                "its client certificate should be in `{}`, which is missing",
+                escaped(path)
+            ),
+        ),
+        ClientCertificate::OutsideTree { path, .. } => found(
+            FindingId::KubeconfigClientCertificateNotRead,
+            format!(
+                "its client certificate is in `{}`, which is not read",
+                escaped(path)
+            ),
+        ),
+        ClientCertificate::Unused => found(
+            FindingId::KubeconfigWithoutClientCertificate,
+            "its user has no client certificate".to_owned(),
+        ),
+    }
+}

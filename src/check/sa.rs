@@ -1,0 +1,45 @@
+//! The key pair that signs service-account tokens.
+
+use super::finding::{Finding, FindingId};
+use super::{file, missing};
+use crate::catalog::Row;
+use crate::tree::inventory::{FileState, KeyFile};
+use crate::x509::key::PublicKey;
+
+pub(super) fn check(
+    row: &'static Row,
+    public: &FileState<Vec<PublicKey>>,
+    key: &FileState<KeyFile>,
+    is_required: bool,
+) -> Vec<Finding> {
+    let found = |id, text| vec![Finding::new(id, text).about(row)];
+    match (public, key) {
+        (FileState::Invalid(_), _) | (_, FileState::Invalid(_)) => {
+            [public.invalid(), key.invalid()]
+                .into_iter()
+                .flatten()
+                .map(|invalid| file::check(row, invalid))
+                .collect()
+        }
+        (FileState::Missing, FileState::Missing) if is_required => vec![missing(row)],
+        (FileState::Missing, FileState::Missing) => Vec::new(),
+        (FileState::Missing, FileState::Valid(_)) => found(
+            FindingId::ServiceAccountPublicMissing,
+            "sa.key is there and sa.pub is not",
+        ),
+        (FileState::Valid(_), FileState::Missing) => found(
+            FindingId::ServiceAccountKeyMissing,
+            "sa.pub is there and sa.key is not",
+        ),
+        (FileState::Valid(public), FileState::Valid(key)) => {
+            let own = key.read().map(|key| key.public_key());
+            match own {
+                Some(Ok(own)) if !public.contains(&own) => found(
+                    FindingId::ServiceAccountMismatch,
+                    "sa.pub does not hold the public key of sa.key",
+                ),
+                _ => Vec::new(),
+            }
+        }
+    }
+}

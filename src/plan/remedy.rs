@@ -1,0 +1,152 @@
+//! Which commands remove a finding: asks the planners, so that a command is advised only if it does what is promised.
+
+use time::{Duration, OffsetDateTime};
+
+use super::init;
+use super::renew::{self, Request, Selection};
+use super::{Plan, PlanError};
+use crate::catalog::Row;
+use crate::check::finding::{Finding, FindingId, Findings, PkiCommand, Remedy, Severity};
+use crate::config::cluster::Cluster;
+use crate::tree::inventory::Inventory;
+
+/// What the advised commands would know and be asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// What the tree holds.
+    pub inventory: &'a Inventory,
+    /// The declared or recorded configuration, if there is one.
+    pub declared: Option<&'a Cluster>,
+    /// What `init` would be asked for, if its configuration is known.
+    pub init: Option<init::Request<'a>>,
+    /// The time within which something is due, where that is what was asked.
+    pub due: Option<Duration>,
+    /// The time.
+    pub now: OffsetDateTime,
+}
+
+/// Completes the remedies of findings with the commands that remove them.
+pub fn derive(findings: &mut Findings, situation: &Situation<'_>) {
+    let known = findings.clone();
+    let mut advisor = Advisor {
+        situation,
+        findings: &known,
+        renewals: Vec::new(),
+    };
+    for finding in findings.iter_mut() {
+        let is_advised = finding.severity == Severity::Error
+            || matches!(
+                finding.id,
+                FindingId::CertificateExpiresSoon
+                    | FindingId::CertificateDiffers
+                    | FindingId::CertificateWithoutUsages
+                    | FindingId::CertificateWithCaFlag
+                    | FindingId::CertificateVersion
+                    | FindingId::CertificateExtra
+            );
+        if let Some(remedy) = is_advised.then(|| advisor.remedy(finding)).flatten() {
+            finding.remedy = remedy;
+        }
+    }
+}
+
+struct Advisor<'a> {
+    situation: &'a Situation<'a>,
+    findings: &'a Findings,
+    /// The renewal of each row that was asked about.
+    renewals: Vec<(&'static Row, Result<Plan, PlanError>)>,
+}
+
+impl Advisor<'_> {
+    fn remedy(&mut self, finding: &Finding) -> Option<Remedy> {
+        let row = finding.row?;
+        match finding.id {
+            FindingId::CaReplaced => {
+                let plan = self.renewal(Selection::All).ok()?;
+                let is_removed = plan.removes(finding, self.situation.inventory);
+                is_removed.then(|| Remedy {
+                    commands: vec![PkiCommand::RenewAll],
+                    ..finding.remedy.clone()
+                })
+            }
+            FindingId::CaMissing
+            | FindingId::CertificateMissing
+            | FindingId::KubeconfigMissing
+            | FindingId::ServiceAccountMissing
+            | FindingId::ServiceAccountPublicMissing => self.creation(finding),
+            _ if row.signer().is_some() => self.reissue(finding, row),
+            _ => None,
+        }
+    }
+
+    fn renewal(&self, selection: Selection) -> Result<Plan, PlanError> {
+        let request = Request {
+            selection,
+            declared: self.situation.declared,
+            reuse_key: false,
+        };
+        let Situation { inventory, now, .. } = *self.situation;
+        renew::plan(&request, inventory, self.findings, now)
+    }
+
+    /// Returns the renewal of a row, if that removes the finding; else what the planner says to do instead.
+    fn reissue(&mut self, finding: &Finding, row: &'static Row) -> Option<Remedy> {
+        if !self.renewals.iter().any(|(known, _)| *known == row) {
+            let plan = self.renewal(Selection::Rows(vec![row]));
+            self.renewals.push((row, plan));
+        }
+        let (_, plan) = self.renewals.iter().find(|(known, _)| *known == row)?;
+        let is_about_time = matches!(
+            finding.id,
+            FindingId::CertificateExpired | FindingId::CertificateExpiresSoon
+        );
+        match plan {
+            Ok(plan) => {
+                let is_removed = finding.severity != Severity::Error
+                    || plan.removes(finding, self.situation.inventory);
+                is_removed.then(|| {
+                    Remedy::command(match self.situation.due.filter(|_| is_about_time) {
+                        Some(due) => PkiCommand::RenewDue(due),
+                        None => PkiCommand::Renew(vec![row]),
+                    })
+                })
+            }
+            Err(error) => {
+                // A finding has advice of its own.
+                let reason = error.reasons.iter().find(|reason| reason.id.is_none())?;
+                Some(reason.remedy.clone()).filter(|remedy| !remedy.is_empty())
+            }
+        }
+    }
+
+    /// Returns `init`, if that makes what is missing: at once, or after the renewals that are advised for other findings.
+    fn creation(&mut self, finding: &Finding) -> Option<Remedy> {
+        let request = self.situation.init?;
+        let Situation { inventory, now, .. } = *self.situation;
+        match init::plan(&request, inventory, self.findings, now) {
+            Ok(plan) if plan.removes(finding, inventory) => Some(Remedy::command(PkiCommand::Init)),
+            // What an external CA has to make.
+            Ok(plan) => plan.steps.into_iter().find_map(|step| match step.action {
+                super::Action::Skip { remedy, .. } if Some(step.row) == finding.row => Some(remedy),
+                _ => None,
+            }),
+            Err(error) => {
+                let own = error
+                    .reasons
+                    .iter()
+                    .find(|reason| reason.row == finding.row);
+                if let Some(own) = own {
+                    return Some(own.remedy.clone());
+                }
+                let is_renewable = |row: &'static Row| {
+                    row.signer().is_some() && self.renewal(Selection::Rows(vec![row])).is_ok()
+                };
+                error
+                    .reasons
+                    .iter()
+                    .all(|reason| reason.row.is_some_and(is_renewable))
+                    .then(|| Remedy::command(PkiCommand::Init))
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What a renewal means outside of the rows that it renews.
+
+use super::{Planner, Selection};
+use crate::catalog::{CA, KUBELET_CONF, Row};
+use crate::check::finding::FindingId;
+use crate::check::{ChangedField, expected, names};
+use crate::plan::{Make, message};
+use crate::tree::inventory::{ClientCertificate, FileState, RowFiles};
+use crate::util::escape::escaped;
+use crate::x509::certificate::Certificate;
+use crate::x509::san::San;
+use crate::x509::sign::LeafTemplate;
+
+/// Members of this group may do everything, whatever RBAC says.
+const MASTERS: &str = "system:masters";
+
+impl Planner<'_> {
+    /// Warns about what the plan means for clients, for other rows and for the kubelet.
+    pub(super) fn warn_of_effects(&mut self) {
+        self.warn_of_repairs();
+        self.warn_of_moves();
+        self.warn_of_kubelet();
+        self.warn_of_names_elsewhere();
+        self.warn_of_servers();
+    }
+
+    /// Warns about defects that the renewal repairs.
+    fn warn_of_repairs(&mut self) {
+        let is_usual = |id| {
+            matches!(
+                id,
+                FindingId::CertificateExpired
+                    | FindingId::CertificateNamesMissing
+                    | FindingId::KubeletCertificateMissing
+                    | FindingId::KubeconfigServerNotInSans
+            )
+        };
+        let repairs: Vec<_> = self
+            .plan
+            .made()
+            .flat_map(|(row, ..)| self.findings.errors_of(row))
+            .filter(|finding| !is_usual(finding.id))
+            .map(|finding| format!("{}; this renewal repairs it", message(finding)))
+            .collect();
+        self.plan.warnings.extend(repairs);
+    }
+
+    /// Names the kubeconfigs that point at another server now, and what else has to know about it.
+    fn warn_of_moves(&mut self) {
+        let mut warnings = Vec::new();
+        for (row, _, changes) in self.plan.made() {
+            let moved = changes
+                .iter()
+                .find(|change| change.field == ChangedField::Server);
+            if let Some(change) = moved {
+                warnings.push(format!(
+                    "`{}`: it will point at `{}` instead of `{}`, which the API server's certificate is not for",
+                    row.name,
+                    escaped(&change.to),
+                    escaped(&change.from)
+                ));
+            }
+        }
+        if !warnings.is_empty() {
+            warnings.push(
+                "other clients may still use the old address: `kubelet.conf` of the other nodes, the ConfigMap `cluster-info` in namespace `kube-public` and the ConfigMap `kube-proxy` in namespace `kube-system`"
+                    .to_owned(),
+            );
+        }
+        self.plan.warnings.extend(warnings);
+    }
+
+    /// Explains why a certificate is embedded where the kubelet had one of its own.
+    fn warn_of_kubelet(&mut self) {
+        let is_embedded = matches!(
+            self.plan.made_of(&KUBELET_CONF),
+            Some(Make::RenewedKubeconfig { .. })
+        );
+        let was_rotated = matches!(
+            self.inventory.row(&KUBELET_CONF),
+            RowFiles::Kubeconfig(FileState::Valid(file))
+                if matches!(file.client, ClientCertificate::KubeletRotated(_))
+        );
+        if is_embedded && was_rotated {
+            self.warn(
+                "`kubelet.conf`: the kubelet cannot renew its own client certificate any more, so a new one is embedded; restart the kubelet to use it"
+                    .to_owned(),
+            );
+        }
+    }
+
+    /// Warns about rows that were not asked for and that a changed configuration concerns as well.
+    fn warn_of_names_elsewhere(&mut self) {
+        let (Selection::Rows(rows), Some(cluster)) =
+            (&self.request.selection, self.request.declared)
+        else {
+            return;
+        };
+        let mut warnings = Vec::new();
+        for (row, files) in self.inventory.rows() {
+            let Some(leaf) = files.certificate().filter(|_| row.signer().is_some()) else {
+                continue;
+            };
+            let missing = names::missing(row, cluster, &leaf.sans());
+            if rows.contains(&row) || missing.is_empty() || !expected::is_wanted(row, cluster) {
+                continue;
+            }
+            let missing: Vec<_> = missing.iter().map(San::to_string).collect();
+            let is_external = row
+                .signer()
+                .is_some_and(|ca| self.inventory.is_external(ca));
+            let remedy = match is_external {
+                true => "its external CA has to sign it again".to_owned(),
+                false => format!("renew `{}` as well", row.name),
+            };
+            warnings.push(format!(
+                "`{}`: it lacks names that the configuration asks for: {}; {remedy}",
+                row.name,
+                missing.join(", ")
+            ));
+        }
+        self.plan.warnings.extend(warnings);
+    }
+
+    /// Warns where a kubeconfig keeps a server that the configuration does not say.
+    fn warn_of_servers(&mut self) {
+        let ids = [
+            FindingId::KubeconfigServerDiffers,
+            FindingId::KubeconfigInsecure,
+            FindingId::KubeconfigInsecureWithCa,
+        ];
+        let warnings: Vec<_> = self
+            .plan
+            .made()
+            .flat_map(|(row, _, changes)| {
+                let is_moved = changes
+                    .iter()
+                    .any(|change| change.field == ChangedField::Server);
+                self.findings
+                    .iter()
+                    .filter(move |finding| finding.row == Some(row) && !is_moved)
+            })
+            .filter(|finding| ids.contains(&finding.id))
+            .map(|finding| format!("{}; a renewal does not change that", message(finding)))
+            .collect();
+        self.plan.warnings.extend(warnings);
+    }
+
+    /// Warns about rights that a group has by itself and that have to be given to the new one.
+    pub(super) fn warn_of_lost_rights(&mut self, row: &Row, old: &Certificate, new: &LeafTemplate) {
+        let (from, to) = (LeafTemplate::of(old).organizations(), new.organizations());
+        let is_master = |groups: &[String]| groups.iter().any(|group| group == MASTERS);
+        // etcd knows no groups.
+        let is_of_cluster = row.signer() == Some(&CA);
+        if is_of_cluster && is_master(&from) && !is_master(&to) {
+            self.warn(format!(
+                "`{}`: no longer in group `{MASTERS}`; apply the output of `pki template rbac` with a kubeconfig that is still in that group before using it",
+                row.name
+            ));
+        }
+    }
+}

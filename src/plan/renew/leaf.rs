@@ -1,0 +1,185 @@
+//! What `renew` plans for a leaf certificate: its contents, its key and its validity.
+
+use super::current::{Current, changes};
+use super::{Planner, Skip};
+use crate::catalog::{CommonName, Profile, Row};
+use crate::check::finding::{FindingId, Remedy};
+use crate::check::leaf::belongs;
+use crate::check::{Change, expected, validity};
+use crate::config::fields::DEFAULT_CERTIFICATE_VALIDITY;
+use crate::plan::{KeySource, Leaf, cut_short, infer};
+use crate::x509::algorithm::Algorithm;
+use crate::x509::certificate::Certificate;
+use crate::x509::key::PrivateKey;
+use crate::x509::sign::LeafTemplate;
+
+/// What to do where nothing tells what a certificate should contain.
+const GIVE_CONFIG: &str = "give `--config`, which says what names it should have: `kubectl -n kube-system get configmap kubeadm-config -o yaml` prints it, and `--config -` reads it from standard input";
+
+impl Planner<'_> {
+    pub(super) fn leaf(
+        &mut self,
+        row: &'static Row,
+        signer: &'static Row,
+        issuer: &Certificate,
+        current: &Current<'_>,
+    ) -> Result<(Leaf, Vec<Change>), Skip> {
+        let contents = self.contents(row, current)?;
+        let key = self.key(row, current)?;
+        let declared = self
+            .request
+            .declared
+            .map(|cluster| cluster.certificate_validity.length());
+        let period = declared.unwrap_or(DEFAULT_CERTIFICATE_VALIDITY);
+        let (validity, is_cut) = validity::leaf(self.now, period, issuer.validity());
+        if is_cut {
+            self.warn(cut_short(row, signer, validity));
+        } else if let Some(old) = current
+            .leaf
+            .filter(|old| old.not_after() > validity.not_after)
+        {
+            self.warn(format!(
+                "`{}`: the new certificate expires on {}, earlier than the old one on {}",
+                row.name,
+                validity.not_after.date(),
+                old.not_after().date()
+            ));
+        }
+        // A verifier that trusts only the root needs the intermediates; they still lead there if the CA is one of them.
+        let intermediates = match current.intermediates.contains(issuer) {
+            true => current.intermediates.to_vec(),
+            false => Vec::new(),
+        };
+        if current.intermediates.len() > intermediates.len() {
+            self.warn(format!(
+                "`{}`: the CA signs it directly, so the other certificates in its file ({}) are dropped",
+                row.name,
+                current.intermediates.len()
+            ));
+        }
+        if let Some(old) = current.leaf {
+            self.warn_of_lost_rights(row, old, &contents);
+        }
+        let leaf = Leaf {
+            signer,
+            contents,
+            intermediates,
+            key,
+            validity,
+        };
+        let changes = changes(current, &leaf, issuer, declared);
+        Ok((leaf, changes))
+    }
+
+    /// Returns what the new certificate contains: what is declared, else what the old one contains, but nothing that makes it
+    /// unusable.
+    fn contents(&mut self, row: &'static Row, current: &Current<'_>) -> Result<LeafTemplate, Skip> {
+        // What was changed since its CA signed it may contain anything, and a CA in the place of a leaf says nothing of it.
+        let is_believed = ![FindingId::CertificateDamaged, FindingId::CertificateIsTheCa]
+            .iter()
+            .any(|id| self.findings.has(row, *id));
+        let of_old = current.leaf.filter(|_| is_believed).map(LeafTemplate::of);
+        let declared = match self.request.declared {
+            // The copied client certificate of an external etcd is what its owner made it.
+            Some(cluster) if expected::is_wanted(row, cluster) => {
+                expected::contents(row, cluster).and_then(Result::ok)
+            }
+            Some(_) => None,
+            // Most client certificates contain the same in every cluster.
+            None if of_old.is_none() => expected::constant_contents(row)
+                .and_then(Result::ok)
+                .or_else(|| self.contents_of_kubelet(row)),
+            None => None,
+        };
+        let is_declared = declared.is_some();
+        let contents = match (of_old, declared) {
+            (Some(old), Some(declared)) => old.declared_as(declared),
+            (Some(contents), None) | (None, Some(contents)) => contents,
+            (None, None) => {
+                let errors: Vec<_> = self
+                    .findings
+                    .errors_of(row)
+                    .map(|error| error.found.clone())
+                    .collect();
+                return Err(Skip::failed(errors.join("; "), Remedy::words(GIVE_CONFIG)));
+            }
+        };
+        Ok(self.repaired(row, contents, is_declared))
+    }
+
+    /// Leaves out what would make a new certificate unusable, and adds the usages without which it would be.
+    fn repaired(&mut self, row: &Row, contents: LeafTemplate, is_declared: bool) -> LeafTemplate {
+        let (contents, dropped) = contents.without_unknown_critical();
+        for oid in dropped {
+            self.warn(format!(
+                "`{}`: the critical extension {oid}, which Go does not know, is dropped",
+                row.name
+            ));
+        }
+        let (contents, added) = contents.with_usages(row.usages());
+        if !added.is_empty() && !is_declared {
+            self.warn(format!(
+                "`{}`: the extended key usage {} is added, which the old certificate lacks",
+                row.name,
+                added.join(" and ")
+            ));
+        }
+        contents
+    }
+
+    /// The kubelet's certificate depends on nothing but the name of the node.
+    fn contents_of_kubelet(&self, row: &Row) -> Option<LeafTemplate> {
+        let Profile::Client {
+            common_name: CommonName::NodeUser,
+            organization,
+            ..
+        } = row.profile
+        else {
+            return None;
+        };
+        let node = infer::node_name(self.inventory).name?.value;
+        LeafTemplate::new(
+            &format!("system:node:{node}"),
+            organization,
+            row.usages(),
+            &[],
+        )
+        .ok()
+    }
+
+    fn key(&mut self, row: &'static Row, current: &Current<'_>) -> Result<KeySource, Skip> {
+        let declared = self.request.declared.and_then(|cluster| cluster.algorithm);
+        if !self.request.reuse_key {
+            let of_leaf = || current.leaf.and_then(|leaf| leaf.public_key().algorithm());
+            let found = current.key.map(PrivateKey::algorithm).or_else(of_leaf);
+            return Ok(KeySource::New(
+                declared.or(found).unwrap_or(Algorithm::Rsa2048),
+            ));
+        }
+        let stop = |what: &str| {
+            let words = "renew it without `--reuse-key`";
+            Err(Skip::failed(what.to_owned(), Remedy::words(words)))
+        };
+        if current.is_key_exposed {
+            return stop(
+                "there is a private key in its certificate file, which everybody may read, so the key must not be kept",
+            );
+        }
+        let Some(key) = current.key else {
+            return stop("its key cannot be read, so it cannot be kept");
+        };
+        if current.leaf.is_some_and(|leaf| !belongs(key, leaf)) {
+            return stop(
+                "its key does not belong to it (the public keys differ), so it cannot be kept",
+            );
+        }
+        let found = key.algorithm();
+        if let Some(declared) = declared.filter(|declared| *declared != found) {
+            let name = row.name;
+            self.warn(format!(
+                "`{name}`: the configuration says {declared}; with `--reuse-key` the key stays {found}"
+            ));
+        }
+        Ok(KeySource::Reuse(found))
+    }
+}

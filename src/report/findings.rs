@@ -1,0 +1,142 @@
+//! Findings and remedies, as text: the only place where a command is spelled.
+
+use crate::catalog::Row;
+use super::time::typed;
+use crate::check::finding::{Finding, Findings, PkiCommand, Remedy, Severity};
+use crate::check::title;
+use crate::plan::message;
+
+/// The arguments that a printed command needs to be about the same tree and configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TreeArguments {
+    /// Flags and their values, in the order in which they are printed.
+    arguments: Vec<String>,
+}
+
+impl TreeArguments {
+    /// Adds a flag with its value, if it was given.
+    pub fn add(&mut self, flag: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.arguments.push(flag.to_owned());
+            self.arguments.push(quoted(value));
+        }
+    }
+
+    /// Returns a command that can be pasted into a shell.
+    pub fn command(&self, command: &PkiCommand) -> String {
+        let mut words = vec!["pki".to_owned()];
+        match command {
+            PkiCommand::Init => words.push("init".to_owned()),
+            PkiCommand::Renew(rows) => {
+                words.push("renew".to_owned());
+                words.extend(rows.iter().map(|row| row.name.to_owned()));
+            }
+            PkiCommand::RenewAll => words.extend(["renew", "all"].map(str::to_owned)),
+            PkiCommand::RenewDue(within) => {
+                words.extend(["renew", "--due"].map(str::to_owned));
+                words.push(typed(*within));
+            }
+        }
+        words.extend(self.arguments.iter().cloned());
+        words.join(" ")
+    }
+}
+
+/// Returns a word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+/// Returns a remedy as one clause; empty if there is none.
+pub fn remedy(remedy: &Remedy, arguments: &TreeArguments) -> String {
+    let commands: Vec<_> = remedy
+        .commands
+        .iter()
+        .map(|command| format!("`{}`", arguments.command(command)))
+        .collect();
+    let commands = match commands.is_empty() {
+        true => None,
+        false => Some(format!("run {}", commands.join(", then "))),
+    };
+    match (&remedy.words, commands) {
+        (Some(words), Some(commands)) => format!("{words}: {commands}"),
+        (Some(words), None) => words.clone(),
+        (None, Some(commands)) => commands,
+        (None, None) => String::new(),
+    }
+}
+
+/// Returns a reason with what to do about it.
+pub fn with_remedy(reason: &str, what: &Remedy, arguments: &TreeArguments) -> String {
+    match remedy(what, arguments) {
+        remedy if remedy.is_empty() => reason.to_owned(),
+        remedy => format!("{reason}; {remedy}"),
+    }
+}
+
+/// Returns one line for each error and warning, with what to do. Rows with the same finding share a line.
+pub fn lines(findings: &Findings, arguments: &TreeArguments) -> Vec<String> {
+    let mut groups: Vec<(Finding, Vec<&'static Row>)> = Vec::new();
+    for finding in findings
+        .iter()
+        .filter(|finding| finding.severity > Severity::Info)
+    {
+        let known = groups
+            .iter_mut()
+            .find(|(known, _)| is_same(known, finding) && finding.row.is_some());
+        match known {
+            Some((known, rows)) => {
+                rows.extend(finding.row);
+                merge(&mut known.remedy, &finding.remedy);
+            }
+            None => groups.push((finding.clone(), finding.row.into_iter().collect())),
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(finding, rows)| {
+            let text = match rows.as_slice() {
+                [_, _, ..] => format!("{}: {}", titles(&rows), finding.found),
+                [row] => format!("{}: {}", title(row), finding.found),
+                [] => message(&finding),
+            };
+            with_remedy(&text, &finding.remedy, arguments)
+        })
+        .collect()
+}
+
+fn titles(rows: &[&Row]) -> String {
+    let titles: Vec<_> = rows.iter().map(|row| format!("`{}`", row.name)).collect();
+    titles.join(", ")
+}
+
+/// Returns whether two findings differ only in their rows.
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    let kinds = |remedy: &Remedy| {
+        let kinds: Vec<_> = remedy.commands.iter().map(std::mem::discriminant).collect();
+        (remedy.words.clone(), kinds)
+    };
+    (one.id, one.severity, &one.found, &one.file)
+        == (other.id, other.severity, &other.found, &other.file)
+        && one.row.is_some_and(Row::is_ca) == other.row.is_some_and(Row::is_ca)
+        && kinds(&one.remedy) == kinds(&other.remedy)
+}
+
+/// Lets one command renew the rows of both.
+fn merge(remedy: &mut Remedy, other: &Remedy) {
+    for (command, other) in remedy.commands.iter_mut().zip(&other.commands) {
+        if let (PkiCommand::Renew(rows), PkiCommand::Renew(others)) = (command, other) {
+            rows.extend(
+                others
+                    .iter()
+                    .copied()
+                    .filter(|row| !rows.contains(row))
+                    .collect::<Vec<_>>(),
+            );
+        }
+    }
+}
