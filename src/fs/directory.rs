@@ -42,7 +42,7 @@ pub(crate) struct DirectoryId {
 pub(crate) enum Opened {
     Missing,
     Link,
-    File(OpenFile),
+    File(Box<OpenFile>),
 }
 
 /// What a name stands for, without opening it.
@@ -165,7 +165,10 @@ impl Directory {
         match rustix::io::retry_on_intr(|| {
             rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())
         }) {
-            Ok(descriptor) => OpenFile::new(descriptor, path).map(Opened::File),
+            Ok(descriptor) => {
+                let file = OpenFile::new(descriptor, path)?;
+                Ok(Opened::File(Box::new(file)))
+            }
             Err(Errno::NOENT) => Ok(Opened::Missing),
             Err(Errno::LOOP) => Ok(Opened::Link),
             Err(error) => Err(file::open_error(error, &path)),
@@ -214,7 +217,7 @@ impl Directory {
         let status =
             rustix::fs::fstat(&self.descriptor).map_err(FileError::io("reading", &self.path))?;
         Ok((
-            i64::from(status.st_mtime),
+            status.st_mtime,
             i64::try_from(status.st_mtime_nsec).unwrap_or(0),
         ))
     }

@@ -313,7 +313,7 @@ fn open_ledger(places: &Places) -> Result<Option<OpenFile>, FileError> {
     };
     let name = layout::ledger().relative;
     match state.open_file(&name)? {
-        Opened::File(file) => Ok(Some(file)),
+        Opened::File(file) => Ok(Some(*file)),
         Opened::Missing => Ok(None),
         Opened::Link => Err(FileError::unexpected(
             "reading",

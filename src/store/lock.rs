@@ -97,7 +97,6 @@ impl Lock {
 
     /// Says to other runs who holds the lock. That is a courtesy, and its failure stops nothing.
     pub(super) fn announce(&self, holder: &str) {
-        let _removed = self.certificates.remove(HOLDER);
         let text = format!("{holder}\n");
         let own = NewAttributes::own(0o600);
         let _created = self.certificates.create(HOLDER, text.as_bytes(), &own);

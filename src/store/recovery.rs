@@ -243,8 +243,16 @@ fn end(
     generation: Option<&str>,
 ) -> Result<(), FileError> {
     for file in files {
-        if let Some(location) = &file.location {
-            location.directory.sync()?;
+        file.remove_other_names()?;
+    }
+    let mut synced = Vec::new();
+    for directory in files
+        .iter()
+        .filter_map(|file| Some(&file.location.as_ref()?.directory))
+    {
+        if !synced.contains(&directory.id()) {
+            directory.sync()?;
+            synced.push(directory.id());
         }
     }
     match (direction, generation) {
@@ -362,6 +370,21 @@ impl Pending<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Removes what the transaction has put beside the file.
+    fn remove_other_names(&self) -> Result<(), FileError> {
+        if let Some(Location {
+            directory, name, ..
+        }) = &self.location
+        {
+            for beside in [staging_name(name), backup_name(name)] {
+                if is_file_or_link(directory, &beside)? {
+                    directory.remove(beside)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn put_in_place(&self) -> Result<(), FileError> {

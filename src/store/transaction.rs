@@ -84,6 +84,8 @@ impl Transaction {
             .create(Root::Certificates)
             .map_err(TransactionError::before_commit)?;
         let recovered = recover(places)?;
+        // Of a run that was killed after its commit. If that fails, it is said after the next one.
+        let _merged = Tree::over(places).and_then(|tree| ledger::merge(places, &tree));
         Ok(Transaction {
             places: Rc::clone(places),
             certificates,

@@ -446,7 +446,7 @@ impl Places {
             return Ok(None);
         };
         match location.directory.open_file(&location.name)? {
-            Opened::File(file) => Ok(Some(file)),
+            Opened::File(file) => Ok(Some(*file)),
             Opened::Missing => Ok(None),
             Opened::Link => Err(FileError::unexpected(
                 "reading",

@@ -240,6 +240,6 @@ fn recovery(clean: &Ended, class: &str) -> usize {
     clean
         .calls(class)
         .iter()
-        .position(|call| call.starts_with("create") && call.ends_with(".apiserver.key.pki-new"))
+        .position(|call| call.starts_with("create") && call.ends_with("/.pki-lock"))
         .unwrap()
 }
