@@ -192,7 +192,10 @@ fn item(row: &'static Row, context: &Context<'_>, findings: &Findings) -> Item {
             .map(|signer| signer.name),
         external: !is_missing && authority.is_some_and(|ca| inventory.is_external(ca)),
         error: Some(errors.join("; ")).filter(|text| !text.is_empty() && !is_missing),
-        outcome: findings.clone().filter(|finding| finding.row == Some(row)).outcome(),
+        outcome: findings
+            .clone()
+            .filter(|finding| finding.row == Some(row))
+            .outcome(),
         state,
     }
 }

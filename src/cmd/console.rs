@@ -177,7 +177,7 @@ impl Console {
         }
     }
 
-    fn rendered(&self, report: &impl Report, format: OutputFormat) -> Result<String> {
+    pub(super) fn rendered(&self, report: &impl Report, format: OutputFormat) -> Result<String> {
         match format {
             OutputFormat::Text => Ok(report.text(self.look)),
             OutputFormat::Json => Ok(render::json(report)?),

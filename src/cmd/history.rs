@@ -4,14 +4,13 @@ use anyhow::Result;
 
 use super::failure::Invalid;
 use super::interrupts::Interrupts;
-use super::session::{Reading, Session};
+use super::session::Session;
 use super::{Console, Exit};
 use crate::cli::HistoryArgs;
 use crate::kubeconfig::{Credentials, Kubeconfig};
 use crate::report::history::{History, KeptGeneration, Replaced};
 use crate::store::generations::{self, Generation, GenerationFile, Generations};
 use crate::store::transaction::Transaction;
-use crate::tree::inventory::Depth;
 use crate::tree::places::Places;
 use crate::util::escape::quote;
 use crate::x509::chain::Chain;
@@ -21,10 +20,7 @@ pub(super) fn run(args: &HistoryArgs, console: &Console) -> Result<Exit> {
     if args.purge {
         return purge(&session, console);
     }
-    let Reading { tree, places, .. } = session.read(&|_| Depth::Certificates)?;
-    if let Some((command, _)) = tree.pending() {
-        console.note(&format!("a commit of `pki {command}` is pending"));
-    }
+    let (tree, places) = session.open_state()?;
     let Generations {
         mut all,
         unreadable,

@@ -2,24 +2,89 @@
 
 use anyhow::Result;
 
-use super::session::{Reading, Session};
+use super::session::Session;
 use super::{Console, Exit};
-use crate::cli::LedgerArgs;
+use crate::cli::{LedgerArgs, OutputFormat};
 use crate::report::history::Ledger;
-use crate::store::ledger;
-use crate::tree::inventory::Depth;
+use crate::store::ledger::{self, Entry};
+
+/// How many entries are held in memory: a ledger only ever grows.
+const AT_ONCE: usize = 4096;
 
 pub(super) fn run(args: &LedgerArgs, console: &Console) -> Result<Exit> {
     let session = Session::open_tree(&args.tree, console)?;
-    let Reading { tree, places, .. } = session.read(&|_| Depth::Certificates)?;
-    if let Some((command, _)) = tree.pending() {
-        console.note(&format!("a commit of `pki {command}` is pending"));
-    }
-    let entries: Vec<_> = ledger::entries(&places, &tree)?.collect::<Result<_, _>>()?;
-    let report = Ledger {
-        entries,
-        wide: args.wide,
+    let (tree, places) = session.open_state()?;
+    let mut entries = ledger::entries(&places, &tree)?;
+    let mut next = || -> Result<Vec<Entry>> {
+        Ok(entries
+            .by_ref()
+            .take(AT_ONCE)
+            .collect::<std::result::Result<_, _>>()?)
     };
-    console.show(&report, args.output)?;
-    Ok(Exit::Done)
+    let mut chunk = next()?;
+    let mut is_first = true;
+    loop {
+        let following = next()?;
+        let is_last = following.is_empty();
+        let report = Ledger {
+            entries: chunk,
+            wide: args.wide,
+        };
+        let text = console.rendered(&report, args.output)?;
+        console.print(part(&text, args.output, is_first, is_last))?;
+        if is_last {
+            return Ok(Exit::Done);
+        }
+        if args.output == OutputFormat::Json {
+            console.print(",\n")?;
+        }
+        chunk = following;
+        is_first = false;
+    }
+}
+
+/// Returns what one of several lists contributes to the list of all.
+fn part(text: &str, format: OutputFormat, is_first: bool, is_last: bool) -> &str {
+    let (head, tail) = match format {
+        // Only the first one has the names of the columns.
+        OutputFormat::Text => (text.find('\n').map_or(0, |end| end + 1), text.len()),
+        OutputFormat::Json => ("[\n".len(), text.trim_end_matches("\n]\n").len()),
+        OutputFormat::Yaml => (0, text.len()),
+    };
+    let start = if is_first { 0 } else { head };
+    let end = if is_last { text.len() } else { tail };
+    text.get(start..end).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_make_one_list() {
+        let whole = |format, texts: [&str; 3]| {
+            let [first, middle, last] = texts;
+            let parts = [
+                part(first, format, true, false),
+                part(middle, format, false, false),
+                part(last, format, false, true),
+            ];
+            parts.join(if format == OutputFormat::Json {
+                ",\n"
+            } else {
+                ""
+            })
+        };
+        let json = ["[\n    1\n]\n", "[\n    2\n]\n", "[\n    3\n]\n"];
+        assert_eq!(
+            whole(OutputFormat::Json, json),
+            "[\n    1,\n    2,\n    3\n]\n"
+        );
+        let text = ["NAME\na\n", "NAME\nb\n", "NAME\nc\n"];
+        assert_eq!(whole(OutputFormat::Text, text), "NAME\na\nb\nc\n");
+        assert_eq!(
+            whole(OutputFormat::Yaml, ["- 1\n", "- 2\n", "- 3\n"]),
+            "- 1\n- 2\n- 3\n"
+        );
+    }
 }

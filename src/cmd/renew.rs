@@ -40,12 +40,18 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
         reuse_key: args.reuse_key,
     };
     let inventory = &run.reading.inventory;
-    let resolved = run.target.layers(inventory).resolve(Detection::Allowed).ok();
+    let resolved = run
+        .target
+        .layers(inventory)
+        .resolve(Detection::Allowed)
+        .ok();
     let resolved = resolved.map(|resolved| resolved.cluster);
     let end = End {
         knowledge: Knowledge {
             expected: declared.as_ref().map(Expected::from),
-            init: resolved.as_ref().map(|cluster| (cluster, declared.is_some())),
+            init: resolved
+                .as_ref()
+                .map(|cluster| (cluster, declared.is_some())),
             ..Knowledge::nothing(console.now)
         },
         rows: match &selection {

@@ -9,8 +9,8 @@ use super::session::{Outcome, Reading, Run, Session};
 use super::target::tree_arguments;
 use super::{Console, Exit, read_again, report_changes};
 use crate::cli::{ConfigArgs, RollbackArgs};
-use crate::plan::rollback::{self, Request};
 use crate::plan::Plan;
+use crate::plan::rollback::{self, Request};
 use crate::report::changes::Changes;
 use crate::store::generations::cursor::{self, Step};
 use crate::store::generations::{self, Change, Generation, Generations};
@@ -63,12 +63,14 @@ fn finish(
     };
     match run.commit(plan)? {
         Outcome::Nothing(plan) => {
-            let changes = Changes::nothing("rollback", &plan, args.write.dry_run, &layout, arguments);
+            let changes =
+                Changes::nothing("rollback", &plan, args.write.dry_run, &layout, arguments);
             report_changes(&changes.restoring(name, &[]), &args.write, console)?;
             Ok(Exit::Done)
         }
         Outcome::DryRun(dry) => {
-            let changes = Changes::planned("rollback", &dry.plan, &dry.restricted, &layout, arguments);
+            let changes =
+                Changes::planned("rollback", &dry.plan, &dry.restricted, &layout, arguments);
             report_changes(&changes.restoring(name, &[]), &args.write, console)?;
             Ok(verdict(&dry.after))
         }
@@ -78,7 +80,8 @@ fn finish(
                 true => &["pki rollback", "pki rollback --redo"],
                 false => &[],
             };
-            let changes = Changes::done("rollback", &done.plan, &done.committed, &layout, arguments);
+            let changes =
+                Changes::done("rollback", &done.plan, &done.committed, &layout, arguments);
             report_changes(&changes.restoring(name, next), &args.write, console)?;
             Ok(verdict(&read_again(&layout)?))
         }

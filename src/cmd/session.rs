@@ -126,6 +126,23 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Opens the tree for a command that reads `pki`'s own state only.
+    pub(super) fn open_state(&self) -> Result<(Tree, Rc<Places>)> {
+        if let Some(error) = &self.target.record_error {
+            self.console.warn(&format!("{error:#}"));
+        }
+        let places = Rc::new(Places::new(&self.target.layout));
+        let tree = Tree::over(&places)?;
+        if let Some(error) = tree.journal_error() {
+            self.console.warn(&error.to_string());
+        }
+        if let Some((command, _)) = tree.pending() {
+            self.console
+                .note(&format!("a commit of `pki {command}` is pending"));
+        }
+        Ok((tree, places))
+    }
+
     /// Takes the lock, recovers what a killed run left, and reads the tree.
     pub(super) fn begin(
         self,

@@ -157,7 +157,10 @@ impl Planner<'_> {
             Profile::Ca { common_name } => Make::Ca {
                 common_name,
                 algorithm: self.algorithm(),
-                validity: validity::ca(self.now, self.request.cluster.ca_certificate_validity.length()),
+                validity: validity::ca(
+                    self.now,
+                    self.request.cluster.ca_certificate_validity.length(),
+                ),
             },
             _ => Make::ServiceAccount {
                 algorithm: self.algorithm(),

@@ -1,7 +1,7 @@
 //! Findings and remedies, as text: the only place where a command is spelled.
 
-use crate::catalog::Row;
 use super::time::typed;
+use crate::catalog::Row;
 use crate::check::finding::{Finding, Findings, PkiCommand, Remedy, Severity};
 use crate::check::title;
 use crate::plan::message;

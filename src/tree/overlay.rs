@@ -150,7 +150,8 @@ impl Tree {
 
     /// Returns whether there is a static pod manifest of this component where kubeadm puts it.
     pub(crate) fn has_manifest(&self, component: &str) -> bool {
-        self.source.has_entry(&format!("manifests/{component}.yaml"))
+        self.source
+            .has_entry(&format!("manifests/{component}.yaml"))
     }
 
     /// Returns whether there is a file that a kubeconfig names, without opening it.

@@ -265,7 +265,9 @@ fn a_check_of_nothing_at_all_says_that_nothing_is_there() {
 fn a_check_of_nothing_at_all_lists_what_a_configuration_asks_for() {
     let tree = TestTree::empty();
     let config = crate::support::config_of("kubeadm-1.36/stacked");
-    let run = tree.pki(&["check-expiration", "--config", &config]).exits(5);
+    let run = tree
+        .pki(&["check-expiration", "--config", &config])
+        .exits(5);
     assert_eq!(run.stdout.matches("!MISSING! ").count(), 14, "{run}");
 }
 

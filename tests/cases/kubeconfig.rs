@@ -302,11 +302,7 @@ fn a_kubeconfig_with_another_way_to_the_same_cluster_is_kept_with_a_warning() {
 #[test]
 fn a_kubeconfig_with_another_clusters_server_is_refused() {
     for name in KUBECONFIGS {
-        for other in [
-            "https://1.2.3.4:1111",
-            "http://192.0.2.11:6443",
-            "''",
-        ] {
+        for other in ["https://1.2.3.4:1111", "http://192.0.2.11:6443", "''"] {
             let tree = TestTree::new();
             let server = server_of(&tree, name);
             tree.replace(name, &server, other);

@@ -6,6 +6,7 @@ use super::cells;
 use crate::report::history::{History, KeptGeneration, Ledger};
 use crate::report::render::{Look, Report};
 use crate::report::time::Time;
+use crate::util::escape::tame;
 use crate::util::table::{Spacing, table, width};
 
 impl Report for History {
@@ -41,8 +42,9 @@ fn files(generation: &KeptGeneration, wide: bool) -> String {
     } = generation;
     _ = writeln!(
         text,
-        "{name}: the files that `pki {command}` replaced on {} UTC",
-        short_time(time)
+        "{name}: the files that `pki {}` replaced on {} UTC",
+        tame(command),
+        tame(&short_time(time))
     );
     let mut rows = vec![cells(["FILE", "SERIAL"])];
     rows.extend(files.iter().map(|file| {

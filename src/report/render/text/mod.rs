@@ -7,6 +7,7 @@ mod history;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::util::escape::tame;
 use crate::util::table::Cell;
 
 /// What has expired, is missing or broken.
@@ -16,5 +17,9 @@ const YELLOW: Style = AnsiColor::Yellow.on_default();
 
 /// Returns a row of a table.
 fn cells<const N: usize>(texts: [&str; N]) -> Vec<Cell> {
-    texts.into_iter().map(Cell::from).collect()
+    // What a file of the state says must not steer a terminal.
+    texts
+        .into_iter()
+        .map(|text| Cell::from(tame(text).as_str()))
+        .collect()
 }

@@ -1,4 +1,4 @@
-//! Each state that a kill can leave, made by hand, and what the next run makes of it.
+//! What a transaction writes, keeps and refuses.
 
 #![allow(
     clippy::unwrap_used,
@@ -6,6 +6,9 @@
     clippy::indexing_slicing,
     clippy::panic
 )]
+
+mod ledger_of_transactions;
+mod recovery;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -175,108 +178,6 @@ fn a_commit_replaces_every_file_and_leaves_nothing_beside_them() {
     let committed = fixture.transaction().commit(&|| None).unwrap();
     assert_eq!(fixture.texts(), ["new"; 3]);
     assert_eq!(committed.written.len(), 3);
-    assert!(fixture.leftovers().is_empty(), "{:?}", fixture.leftovers());
-}
-
-#[test]
-fn a_kill_after_the_commit_point_is_finished_by_the_next_run() {
-    for renames in 0..=3 {
-        let fixture = Fixture::new();
-        fixture.killed_after(renames);
-        let recovered = Recovered {
-            command: "renew all".to_owned(),
-            direction: Direction::Commit,
-        };
-        assert_eq!(
-            fixture.begin().recovered(),
-            Some(&recovered),
-            "{renames} renames"
-        );
-        assert_eq!(fixture.texts(), ["new"; 3], "{renames} renames");
-        assert!(
-            fixture.leftovers().is_empty(),
-            "{renames} renames: {:?}",
-            fixture.leftovers()
-        );
-        assert_eq!(fixture.generations().len(), 1);
-        assert_eq!(fixture.begin().recovered(), None);
-    }
-}
-
-#[test]
-fn a_reader_sees_the_new_tree_while_a_commit_is_pending() {
-    for renames in 0..=3 {
-        let fixture = Fixture::new();
-        fixture.killed_after(renames);
-        let tree = fixture.tree();
-        assert_eq!(tree.pending(), Some(("renew all", Direction::Commit)));
-        for (file, _) in files() {
-            assert_eq!(
-                tree.read(&file).unwrap().unwrap().bytes.as_slice(),
-                b"new",
-                "{file}, {renames} renames"
-            );
-        }
-    }
-}
-
-#[test]
-fn a_kill_while_undoing_is_undone_by_the_next_run() {
-    for renames in 0..=3 {
-        for undone in 0..=renames {
-            let fixture = Fixture::new();
-            fixture.killed_after(renames);
-            fixture.revert();
-            for (file, _) in files().iter().take(renames).rev().take(undone) {
-                let path = fixture.layout.path(file);
-                fs::rename(path.with_file_name(backup_name(file.file_name())), &path).unwrap();
-            }
-            let tree = fixture.tree();
-            for (file, _) in files() {
-                assert_eq!(
-                    tree.read(&file).unwrap().unwrap().bytes.as_slice(),
-                    b"old",
-                    "{file}"
-                );
-            }
-            fixture.begin();
-            assert_eq!(
-                fixture.texts(),
-                ["old"; 3],
-                "{renames} renames, {undone} undone"
-            );
-            assert!(fixture.leftovers().is_empty(), "{:?}", fixture.leftovers());
-            assert!(fixture.generations().is_empty());
-        }
-    }
-}
-
-#[test]
-fn undoing_takes_away_what_was_not_there_before() {
-    let fixture = Fixture::new();
-    let (first, _) = &files()[0];
-    fs::remove_file(fixture.layout.path(first)).unwrap();
-    fixture.killed_after(2);
-    fixture.revert();
-    fixture.begin();
-    assert!(!fixture.layout.path(first).exists());
-    assert_eq!(
-        fs::read_to_string(fixture.layout.path(&files()[1].0)).unwrap(),
-        "old"
-    );
-}
-
-#[test]
-fn a_kill_before_the_commit_point_leaves_the_old_tree_and_the_next_run_removes_the_leftovers() {
-    let fixture = Fixture::new();
-    let transaction = fixture.transaction();
-    let mut staging = Staging::default();
-    transaction.stage(&mut staging, &|| None).unwrap();
-    drop((transaction, staging));
-    assert_eq!(fixture.texts(), ["old"; 3]);
-    assert_eq!(fixture.leftovers().len(), 6, "{:?}", fixture.leftovers());
-    fixture.begin();
-    assert_eq!(fixture.texts(), ["old"; 3]);
     assert!(fixture.leftovers().is_empty(), "{:?}", fixture.leftovers());
 }
 
@@ -532,87 +433,6 @@ fn what_does_not_belong_among_the_generations_is_left_alone() {
 }
 
 #[test]
-fn the_ledger_only_grows_and_is_in_no_generation() {
-    let fixture = Fixture::new();
-    for serial in ["01", "02"] {
-        let mut transaction = fixture.begin();
-        transaction.write(files()[0].0.clone(), bytes(serial), Access::Private);
-        transaction.append_to_ledger(&[entry(serial)]).unwrap();
-        transaction.commit(&|| None).unwrap();
-    }
-    assert_eq!(fixture.ledger(), [entry("01"), entry("02")]);
-    for generation in fixture.generations() {
-        assert_eq!(generation.files.len(), 1, "{generation:?}");
-    }
-    let names = fs::read_dir(fixture.layout.directory(Root::State)).unwrap();
-    let segments = names.filter(|entry| {
-        let name = entry.as_ref().unwrap().file_name();
-        layout::segment_offset(name.to_str().unwrap()).is_some()
-    });
-    assert_eq!(segments.count(), 0);
-}
-
-fn entry(serial: &str) -> ledger::Entry {
-    ledger::Entry {
-        time: "2026-11-22T00:00:00Z".to_owned(),
-        command: "renew all".to_owned(),
-        name: "apiserver".to_owned(),
-        serial: serial.to_owned(),
-        subject: "CN=kube-apiserver".to_owned(),
-        sans: vec!["DNS:kubernetes".to_owned()],
-        usages: vec!["serverAuth".to_owned()],
-        not_before: "2026-11-21T23:55:00Z".to_owned(),
-        not_after: "2027-11-22T00:00:00Z".to_owned(),
-        issuer_key_id: None,
-        fingerprint: "00".to_owned(),
-        replaces: None,
-    }
-}
-
-/// A segment counts once, however much of it the ledger has.
-#[test]
-fn an_interrupted_merge_of_the_ledger_loses_and_repeats_nothing() {
-    let fixture = Fixture::new();
-    let line = |serial| serde_json::to_string(&entry(serial)).unwrap() + "\n";
-    let (first, segment) = (line("01"), line("02") + &line("03"));
-    let state = fixture.layout.directory(Root::State);
-    let wanted = [entry("01"), entry("02"), entry("03")];
-    for merged in 0..=segment.len() {
-        fs::create_dir_all(&state).unwrap();
-        let ledger = format!("{first}{}", &segment[..merged]);
-        fs::write(state.join("ledger.jsonl"), ledger).unwrap();
-        let name = layout::ledger_segment(first.len() as u64).relative;
-        fs::write(state.join(&name), &segment).unwrap();
-        assert_eq!(fixture.ledger(), wanted, "{merged} bytes are merged");
-        let places = Places::new(&fixture.layout);
-        ledger::merge(&places, &fixture.tree()).unwrap();
-        assert!(!state.join(&name).exists());
-        assert_eq!(fixture.ledger(), wanted, "{merged} bytes were merged");
-        let text = fs::read_to_string(state.join("ledger.jsonl")).unwrap();
-        assert_eq!(text, format!("{first}{segment}"));
-    }
-}
-
-#[test]
-fn a_ledger_that_cannot_be_written_is_a_warning_and_loses_nothing() {
-    let fixture = Fixture::new();
-    let state = fixture.layout.directory(Root::State);
-    fs::create_dir_all(state.join("ledger.jsonl")).unwrap();
-    for serial in ["01", "02"] {
-        let mut transaction = fixture.begin();
-        transaction.write(files()[0].0.clone(), bytes(serial), Access::Private);
-        transaction.append_to_ledger(&[entry(serial)]).unwrap();
-        let committed = transaction.commit(&|| None).unwrap();
-        assert!(
-            committed.warnings[0].contains("ledger.jsonl"),
-            "{committed:?}"
-        );
-    }
-    fs::remove_dir(state.join("ledger.jsonl")).unwrap();
-    assert_eq!(fixture.ledger(), [entry("01"), entry("02")]);
-}
-
-#[test]
 fn a_first_transaction_that_fails_leaves_no_directory_of_the_tree() {
     let directory = TempDir::new().unwrap();
     let kubeconfigs = directory
@@ -642,123 +462,6 @@ fn a_first_transaction_that_fails_leaves_no_directory_of_the_tree() {
 }
 
 #[test]
-fn a_commit_whose_new_file_is_gone_is_not_finished() {
-    let fixture = Fixture::new();
-    fixture.killed_after(1);
-    let certificate = fixture.layout.path(&files()[1].0);
-    fs::remove_file(certificate.with_file_name(staging_name("server.crt"))).unwrap();
-    let error = fixture.refusal();
-    assert!(matches!(error, TransactionError::Refused(_)), "{error}");
-    assert!(
-        error
-            .to_string()
-            .contains("server.crt`: its new content is not there any more"),
-        "{error}"
-    );
-    assert_eq!(fs::read_to_string(certificate).unwrap(), "old");
-}
-
-/// A backup was restored over a pending commit, or over a failed one.
-#[test]
-fn a_journal_that_does_not_fit_the_tree_changes_nothing() {
-    for reverted in [false, true] {
-        for renames in 0..=3 {
-            let fixture = Fixture::new();
-            fixture.killed_after(renames);
-            if reverted {
-                fixture.revert();
-            }
-            fixture.put(&files()[1].0, "restored", 0o644);
-            let before = fixture.texts();
-            let error = fixture.refusal();
-            assert!(matches!(error, TransactionError::Refused(_)), "{error}");
-            let message = error.to_string();
-            assert!(
-                message.ends_with("server.crt`: it holds neither the old nor the new content"),
-                "{message}"
-            );
-            assert!(error.hint().unwrap().contains("pki recover --discard"));
-            assert_eq!(fixture.texts(), before);
-        }
-    }
-}
-
-#[test]
-fn recover_finish_puts_new_files_in_place_and_keeps_what_they_replace() {
-    for renames in 0..=3 {
-        let fixture = Fixture::new();
-        fixture.killed_after(renames);
-        fixture.put(&files()[2].0, "restored", 0o600);
-        if renames == 3 {
-            // Its new content is nowhere any more.
-            let error = settle(&fixture.layout, Settle::Finish, NOW).unwrap_err();
-            assert!(error.to_string().contains("admin.conf"), "{error}");
-            continue;
-        }
-        let settled = settle(&fixture.layout, Settle::Finish, NOW)
-            .unwrap()
-            .unwrap();
-        assert_eq!(settled.finished.len(), 3 - renames);
-        assert_eq!(fixture.texts(), ["new"; 3]);
-        assert!(fixture.leftovers().is_empty(), "{:?}", fixture.leftovers());
-        let kept = fixture.generations();
-        let last = kept.last().unwrap();
-        assert_eq!(settled.generation.as_ref(), Some(&last.name));
-        let places = Places::new(&fixture.layout);
-        let old = generations::read(&places, last, &last.files[0]).unwrap();
-        assert_eq!(old.unwrap().bytes.as_slice(), b"restored");
-    }
-}
-
-#[test]
-fn recover_discard_brings_old_files_back_and_leaves_others() {
-    for renames in 0..=3 {
-        let fixture = Fixture::new();
-        fixture.killed_after(renames);
-        fixture.put(&files()[2].0, "restored", 0o600);
-        let settled = settle(&fixture.layout, Settle::Discard, NOW)
-            .unwrap()
-            .unwrap();
-        assert_eq!(fixture.texts(), ["old", "old", "restored"]);
-        assert_eq!(settled.left, [files()[2].0.clone()]);
-        assert!(fixture.leftovers().is_empty(), "{:?}", fixture.leftovers());
-        assert_eq!(
-            settle(&fixture.layout, Settle::Discard, NOW)
-                .unwrap()
-                .map(|_| ()),
-            None
-        );
-    }
-}
-
-#[test]
-fn recover_discard_removes_a_damaged_journal_and_keeps_the_old_files() {
-    let fixture = Fixture::new();
-    fixture.killed_after(1);
-    fs::write(fixture.layout.certificates.join(COMMIT), "{\"version\"").unwrap();
-    assert!(matches!(fixture.refusal(), TransactionError::Refused(_)));
-    assert!(fixture.tree().journal_error().is_some());
-    let settled = settle(&fixture.layout, Settle::Discard, NOW)
-        .unwrap()
-        .unwrap();
-    let kept = fixture.generations();
-    assert_eq!(settled.generation.as_ref(), Some(&kept[0].name));
-    fixture.begin();
-}
-
-#[test]
-fn a_reader_does_not_see_what_an_undo_is_going_to_take_away() {
-    let fixture = Fixture::new();
-    let (first, _) = &files()[0];
-    fs::remove_file(fixture.layout.path(first)).unwrap();
-    fixture.killed_after(3);
-    fixture.revert();
-    let tree = fixture.tree();
-    assert_eq!(tree.pending(), Some(("renew all", Direction::Undo)));
-    assert!(tree.read(first).unwrap().is_none() && !tree.exists(first));
-}
-
-#[test]
 fn certificates_shared_by_two_kubeconfig_directories_have_one_writer() {
     let fixture = Fixture::new();
     let _held = fixture.begin();
@@ -768,62 +471,6 @@ fn certificates_shared_by_two_kubeconfig_directories_have_one_writer() {
     };
     let error = Transaction::begin(&other, "init", NOW).err().unwrap();
     assert!(matches!(error, TransactionError::Busy(_)), "{error}");
-}
-
-#[test]
-fn a_journal_of_another_kubeconfig_directory_is_left_to_it() {
-    let fixture = Fixture::new();
-    fixture.killed_after(1);
-    let other = Layout {
-        kubeconfigs: fixture.layout.kubeconfigs.with_file_name("other"),
-        ..fixture.layout.clone()
-    };
-    // Its certificates are the new ones for everybody.
-    let tree = Tree::open(&other).unwrap();
-    for (file, _) in &files()[..2] {
-        let contents = tree.read(file).unwrap().unwrap();
-        assert_eq!(contents.bytes.as_slice(), b"new", "{file}");
-    }
-    let error = Transaction::begin(&other, "init", NOW).err().unwrap();
-    assert!(matches!(error, TransactionError::Refused(_)), "{error}");
-    assert!(error.hint().unwrap().contains("--kubeconfig-dir"));
-    assert!(!other.kubeconfigs.exists());
-    fixture.begin();
-    assert_eq!(fixture.texts(), ["new"; 3]);
-}
-
-#[test]
-fn a_journal_of_another_user_is_not_recovered() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
-    for is_journal in [true, false] {
-        let fixture = Fixture::new();
-        fixture.killed_after(1);
-        let owned = match is_journal {
-            true => fixture.layout.certificates.join(COMMIT),
-            false => fixture.layout.directory(Root::State),
-        };
-        std::os::unix::fs::chown(&owned, Some(4242), None).unwrap();
-        let before = fixture.texts();
-        let error = fixture.refusal();
-        assert!(matches!(error, TransactionError::Refused(_)), "{error}");
-        assert!(error.to_string().contains("user 4242"), "{error}");
-        assert_eq!(fixture.texts(), before);
-    }
-}
-
-#[test]
-fn a_ledger_that_an_editor_has_cut_short_gets_its_line_end_back() {
-    let fixture = Fixture::new();
-    let state = fixture.layout.directory(Root::State);
-    fs::create_dir(&state).unwrap();
-    let line = serde_json::to_string(&entry("01")).unwrap();
-    fs::write(state.join("ledger.jsonl"), &line).unwrap();
-    let mut transaction = fixture.begin();
-    transaction.append_to_ledger(&[entry("02")]).unwrap();
-    transaction.commit(&|| None).unwrap();
-    assert_eq!(fixture.ledger(), [entry("01"), entry("02")]);
 }
 
 #[test]

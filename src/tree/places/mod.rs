@@ -3,20 +3,23 @@
 //! A named directory may be reached through links that root or the user owns. Below it links are followed only into named
 //! directories. `.pki` is no link.
 
+mod judge;
+mod names;
+mod source;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::catalog::CATALOG;
 use crate::fs::directory::{Directory, DirectoryId, Kind, Opened};
-use crate::fs::file::{Attributes, Contents, FileError, OpenFile};
-use crate::fs::ownership::{DirectoryUse, SharedDirectory, judge};
+use crate::fs::file::{FileError, OpenFile};
+use crate::fs::ownership::{DirectoryUse, SharedDirectory};
 use crate::fs::walk::{Destination, Links, Position};
-use crate::tree::journal::{Direction, Journal, backup_name, staging_name};
-use crate::tree::layout::{self, Layout, Root, STATE_DIRECTORY, TreePath};
-use crate::tree::source::{Source, Version};
+use crate::tree::journal::{backup_name, staging_name};
+use crate::tree::layout::{Layout, Root, STATE_DIRECTORY, TreePath};
+use crate::tree::source::Version;
 
 const DOING: &str = "opening the directory";
 
@@ -195,18 +198,6 @@ impl Places {
         position.directory().cloned()
     }
 
-    /// Checks that a directory of the tree that does not exist could be made.
-    pub(crate) fn check_creatable(&self, root: Root) -> Result<(), FileError> {
-        match self.resolve(root)? {
-            Some(Destination::Missing(position, _)) => {
-                self.judge_all(&position, DirectoryUse::Above)?;
-                position.directory()?.check_writable()
-            }
-            // The directory that it is below does not exist either, and was checked.
-            Some(Destination::Directory(_) | Destination::File(..)) | None => Ok(()),
-        }
-    }
-
     /// Makes directories, each in the one before it; the last one gets the mode, the others 0755.
     fn create_below(
         &self,
@@ -325,99 +316,6 @@ impl Places {
         Ok(location)
     }
 
-    /// Checks that a directory may be written in: it is in a directory of the tree that `pki` writes, and nobody else can write
-    /// in it or lead elsewhere on the way to it, except those who are warned of.
-    pub(crate) fn check_written(&self, location: &Location) -> Result<(), FileError> {
-        let is_below = |root| -> Result<bool, FileError> {
-            let directory = self.directory(root)?;
-            Ok(directory.is_some_and(|directory| location.position.below(&directory).is_some()))
-        };
-        if !is_below(Root::Certificates)? && !is_below(Root::Kubeconfigs)? {
-            let what = "a symbolic link leads to it, and `pki` does not write there";
-            return Err(FileError::unexpected("replacing", location.path(), what));
-        }
-        self.judge_all(&location.position, DirectoryUse::Written)
-    }
-
-    /// Judges the directories of the tree that exist, before anything is made in them.
-    pub(crate) fn judge_roots(&self) -> Result<(), FileError> {
-        for root in [Root::Kubeconfigs, Root::Certificates, Root::State] {
-            if let Some(position) = self.position(root)? {
-                self.judge_all(&position, DirectoryUse::Written)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Judges every directory of the tree that files of its rows are in.
-    pub(crate) fn judge_tree(&self) -> Result<(), FileError> {
-        self.judge_roots()?;
-        for (file, _) in CATALOG.iter().flat_map(|row| layout::files(row)) {
-            // What is wrong with a file is found when it is used.
-            if let Ok(Some(parent)) = self.parent(&file) {
-                self.judge_all(&parent, DirectoryUse::Written)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks that this user may write in the directories of the tree that exist, whether or not anything has to be written.
-    pub(crate) fn check_access(&self) -> Result<(), FileError> {
-        for root in [Root::Certificates, Root::Kubeconfigs, Root::State] {
-            if let Some(directory) = self.directory(root)? {
-                directory.check_access()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Judges a directory and all above it. A tree is not safe where somebody else can exchange one of them.
-    fn judge_all(&self, position: &Position, used: DirectoryUse) -> Result<(), FileError> {
-        for directory in position.above() {
-            self.judge_one(directory, DirectoryUse::Above)?;
-        }
-        self.judge_one(position.directory()?, used)
-    }
-
-    fn judge_one(&self, directory: &Directory, used: DirectoryUse) -> Result<(), FileError> {
-        let mut judged = self.judged.borrow_mut();
-        if let Some((known, _)) = judged.get(&directory.id())
-            && *known >= used
-        {
-            return Ok(());
-        }
-        let shared = judge(directory, used);
-        if let Some(shared) = &shared
-            && shared.writers.is_refused()
-        {
-            return Err(shared.refusal());
-        }
-        judged.insert(directory.id(), (used, shared));
-        Ok(())
-    }
-
-    /// Returns a warning for each directory in which somebody else can write and that is written in all the same.
-    pub(crate) fn warnings(&self) -> Vec<String> {
-        let judged = self.judged.borrow();
-        let mut groups: Vec<(String, Vec<&Path>)> = Vec::new();
-        for shared in judged.values().filter_map(|(_, shared)| shared.as_ref()) {
-            let what = shared.writers.describe();
-            match groups.iter_mut().find(|(known, _)| *known == what) {
-                Some((_, paths)) => paths.push(&shared.path),
-                None => groups.push((what, vec![&shared.path])),
-            }
-        }
-        let line = |(what, mut paths): (String, Vec<&Path>)| {
-            paths.sort_unstable();
-            let paths: Vec<_> = paths
-                .iter()
-                .map(|path| format!("`{}`", path.display()))
-                .collect();
-            format!("{}: {what}", paths.join(", "))
-        };
-        groups.into_iter().map(line).collect()
-    }
-
     /// Returns which file of the tree a path is, if its directory is one of the tree's, however it is reached.
     fn locate_path(&self, path: &Path) -> Option<TreePath> {
         let start = self.position(Root::Kubeconfigs).ok()??;
@@ -504,182 +402,5 @@ impl Places {
     /// Forgets which directories were made: what is in them is going to stay.
     pub(crate) fn keep_created(&self) {
         self.created.borrow_mut().clear();
-    }
-
-    /// Returns the kubeconfig directory as the journal names it: as the way there from the certificates, so that a tree can be
-    /// moved or restored elsewhere with a transaction pending.
-    pub(crate) fn kubeconfigs_name(&self) -> Result<String, FileError> {
-        let (certificates, kubeconfigs) = self.real_paths()?;
-        Ok(encode(&relative(&certificates, &kubeconfigs)))
-    }
-
-    /// Returns the certificate directory as the manifests name it: as the way there from the kubeconfigs.
-    pub(crate) fn certificates_name(&self) -> Result<String, FileError> {
-        let (certificates, kubeconfigs) = self.real_paths()?;
-        Ok(encode(&relative(&kubeconfigs, &certificates)))
-    }
-
-    /// Returns the path of a directory that [`Places::kubeconfigs_name`] names, for people.
-    pub(crate) fn named_kubeconfigs(&self, name: &str) -> PathBuf {
-        let mut path = self.layout.certificates.clone();
-        for part in Path::new(name) {
-            match part == ".." {
-                true => _ = path.pop(),
-                false => path.push(part),
-            }
-        }
-        path
-    }
-
-    /// Returns the paths without links of certificates and kubeconfigs, below the root directory.
-    fn real_paths(&self) -> Result<(PathBuf, PathBuf), FileError> {
-        let real = |root| -> Result<PathBuf, FileError> {
-            let position = self.position(root)?;
-            Ok(position.map_or_else(
-                || self.layout.directory(root),
-                |position| position.path_from_root(),
-            ))
-        };
-        Ok((real(Root::Certificates)?, real(Root::Kubeconfigs)?))
-    }
-}
-
-impl Source for Places {
-    fn read(
-        &self,
-        file: &TreePath,
-        version: Version,
-        limit: u64,
-    ) -> Result<Option<Contents>, FileError> {
-        self.open(file, version)?
-            .map(|file| file.contents(limit))
-            .transpose()
-    }
-
-    fn attributes(
-        &self,
-        file: &TreePath,
-        version: Version,
-    ) -> Result<Option<Attributes>, FileError> {
-        match self.locate_version(file, version)? {
-            Some(location) => location.directory.attributes_of(&location.name),
-            None => Ok(None),
-        }
-    }
-
-    fn locate(&self, named: &str) -> Option<TreePath> {
-        let path = self.layout.named_path(named);
-        self.locate_path(&path)
-            .or_else(|| self.layout.locate(named))
-    }
-
-    fn has_entry(&self, relative: &str) -> bool {
-        let file = TreePath::new(Root::Kubeconfigs, relative);
-        matches!(self.attributes(&file, Version::Current), Ok(Some(_)))
-    }
-
-    fn is_empty(&self, file: &TreePath) -> bool {
-        let metadata = self.layout.path(file).metadata();
-        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
-    }
-
-    fn has_named(&self, named: &str) -> bool {
-        self.layout.named_path(named).symlink_metadata().is_ok()
-    }
-
-    fn is_missing(&self) -> Result<bool, FileError> {
-        Ok(self.position(Root::Certificates)?.is_none()
-            && self.position(Root::Kubeconfigs)?.is_none())
-    }
-
-    fn journal(&self) -> Result<Option<(Direction, Journal)>, FileError> {
-        match self.directory(Root::Certificates)? {
-            Some(certificates) => Journal::read(&certificates),
-            None => Ok(None),
-        }
-    }
-
-    fn owns(&self, journal: &Journal) -> Result<bool, FileError> {
-        Ok(journal.kubeconfigs == self.kubeconfigs_name()?)
-    }
-
-    fn is_locked(&self) -> bool {
-        if self.is_locked.get() {
-            return false;
-        }
-        let certificates = self.directory(Root::Certificates).ok().flatten();
-        certificates.is_some_and(|directory| directory.is_locked().unwrap_or(false))
-    }
-
-    fn stamp(&self) -> Vec<(i64, i64)> {
-        let etcd = TreePath::new(Root::Certificates, "etcd/ca.crt");
-        let etcd = self.parent(&etcd).ok().flatten();
-        let roots =
-            [Root::Certificates, Root::Kubeconfigs].map(|root| self.position(root).ok().flatten());
-        roots
-            .into_iter()
-            .chain([etcd])
-            .flatten()
-            .filter_map(|position| position.directory().ok()?.modified().ok())
-            .collect()
-    }
-}
-
-/// Returns the way from one directory to another; both paths are absolute and without links.
-fn relative(from: &Path, to: &Path) -> PathBuf {
-    let common = from.iter().zip(to).take_while(|(one, other)| one == other);
-    let common = common.count();
-    let up = from.iter().skip(common).map(|_| OsStr::new(".."));
-    let way: PathBuf = up.chain(to.iter().skip(common)).collect();
-    match way.as_os_str().is_empty() {
-        true => PathBuf::from("."),
-        false => way,
-    }
-}
-
-/// Returns a path as text that no other path has: what is not UTF-8 is written as `\xNN`, and a backslash too.
-fn encode(path: &Path) -> String {
-    let mut text = String::new();
-    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
-        text.push_str(&chunk.valid().replace('\\', r"\x5c"));
-        for byte in chunk.invalid() {
-            text.push_str(&format!(r"\x{byte:02x}"));
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn directories_are_named_by_the_way_from_one_to_the_other() {
-        for (from, to, way) in [
-            ("/etc/kubernetes/pki", "/etc/kubernetes", ".."),
-            ("/etc/kubernetes", "/etc/kubernetes/pki", "pki"),
-            (
-                "/var/lib/certs",
-                "/etc/kubernetes",
-                "../../../etc/kubernetes",
-            ),
-            ("/a/pki", "/a/b", "../b"),
-            ("/a", "/a", "."),
-        ] {
-            assert_eq!(
-                relative(Path::new(from), Path::new(to)),
-                Path::new(way),
-                "{from} {to}"
-            );
-        }
-    }
-
-    #[test]
-    fn paths_that_are_not_utf_8_are_told_apart() {
-        use std::os::unix::ffi::OsStrExt;
-        let encoded = |bytes| encode(Path::new(OsStr::from_bytes(bytes)));
-        assert_eq!(encoded(b"a/b"), "a/b");
-        assert_eq!(encoded(b"a\xff"), r"a\xff");
-        assert_ne!(encoded(b"a\xff"), encoded(br"a\xff"));
     }
 }

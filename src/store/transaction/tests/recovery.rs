@@ -1,0 +1,265 @@
+//! Each state that a kill can leave, and what the next run makes of it.
+
+use super::*;
+
+#[test]
+fn a_kill_after_the_commit_point_is_finished_by_the_next_run() {
+    for renames in 0..=3 {
+        let fixture = Fixture::new();
+        fixture.killed_after(renames);
+        let recovered = Recovered {
+            command: "renew all".to_owned(),
+            direction: Direction::Commit,
+        };
+        assert_eq!(
+            fixture.begin().recovered(),
+            Some(&recovered),
+            "{renames} renames"
+        );
+        assert_eq!(fixture.texts(), ["new"; 3], "{renames} renames");
+        assert!(
+            fixture.leftovers().is_empty(),
+            "{renames} renames: {:?}",
+            fixture.leftovers()
+        );
+        assert_eq!(fixture.generations().len(), 1);
+        assert_eq!(fixture.begin().recovered(), None);
+    }
+}
+
+#[test]
+fn a_reader_sees_the_new_tree_while_a_commit_is_pending() {
+    for renames in 0..=3 {
+        let fixture = Fixture::new();
+        fixture.killed_after(renames);
+        let tree = fixture.tree();
+        assert_eq!(tree.pending(), Some(("renew all", Direction::Commit)));
+        for (file, _) in files() {
+            assert_eq!(
+                tree.read(&file).unwrap().unwrap().bytes.as_slice(),
+                b"new",
+                "{file}, {renames} renames"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_kill_while_undoing_is_undone_by_the_next_run() {
+    for renames in 0..=3 {
+        for undone in 0..=renames {
+            let fixture = Fixture::new();
+            fixture.killed_after(renames);
+            fixture.revert();
+            for (file, _) in files().iter().take(renames).rev().take(undone) {
+                let path = fixture.layout.path(file);
+                fs::rename(path.with_file_name(backup_name(file.file_name())), &path).unwrap();
+            }
+            let tree = fixture.tree();
+            for (file, _) in files() {
+                assert_eq!(
+                    tree.read(&file).unwrap().unwrap().bytes.as_slice(),
+                    b"old",
+                    "{file}"
+                );
+            }
+            fixture.begin();
+            assert_eq!(
+                fixture.texts(),
+                ["old"; 3],
+                "{renames} renames, {undone} undone"
+            );
+            assert!(fixture.leftovers().is_empty(), "{:?}", fixture.leftovers());
+            assert!(fixture.generations().is_empty());
+        }
+    }
+}
+
+#[test]
+fn undoing_takes_away_what_was_not_there_before() {
+    let fixture = Fixture::new();
+    let (first, _) = &files()[0];
+    fs::remove_file(fixture.layout.path(first)).unwrap();
+    fixture.killed_after(2);
+    fixture.revert();
+    fixture.begin();
+    assert!(!fixture.layout.path(first).exists());
+    assert_eq!(
+        fs::read_to_string(fixture.layout.path(&files()[1].0)).unwrap(),
+        "old"
+    );
+}
+
+#[test]
+fn a_kill_before_the_commit_point_leaves_the_old_tree_and_the_next_run_removes_the_leftovers() {
+    let fixture = Fixture::new();
+    let transaction = fixture.transaction();
+    let mut staging = Staging::default();
+    transaction.stage(&mut staging, &|| None).unwrap();
+    drop((transaction, staging));
+    assert_eq!(fixture.texts(), ["old"; 3]);
+    assert_eq!(fixture.leftovers().len(), 6, "{:?}", fixture.leftovers());
+    fixture.begin();
+    assert_eq!(fixture.texts(), ["old"; 3]);
+    assert!(fixture.leftovers().is_empty(), "{:?}", fixture.leftovers());
+}
+
+#[test]
+fn a_commit_whose_new_file_is_gone_is_not_finished() {
+    let fixture = Fixture::new();
+    fixture.killed_after(1);
+    let certificate = fixture.layout.path(&files()[1].0);
+    fs::remove_file(certificate.with_file_name(staging_name("server.crt"))).unwrap();
+    let error = fixture.refusal();
+    assert!(matches!(error, TransactionError::Refused(_)), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("server.crt`: its new content is not there any more"),
+        "{error}"
+    );
+    assert_eq!(fs::read_to_string(certificate).unwrap(), "old");
+}
+
+/// A backup was restored over a pending commit, or over a failed one.
+#[test]
+fn a_journal_that_does_not_fit_the_tree_changes_nothing() {
+    for reverted in [false, true] {
+        for renames in 0..=3 {
+            let fixture = Fixture::new();
+            fixture.killed_after(renames);
+            if reverted {
+                fixture.revert();
+            }
+            fixture.put(&files()[1].0, "restored", 0o644);
+            let before = fixture.texts();
+            let error = fixture.refusal();
+            assert!(matches!(error, TransactionError::Refused(_)), "{error}");
+            let message = error.to_string();
+            assert!(
+                message.ends_with("server.crt`: it holds neither the old nor the new content"),
+                "{message}"
+            );
+            assert!(error.hint().unwrap().contains("pki recover --discard"));
+            assert_eq!(fixture.texts(), before);
+        }
+    }
+}
+
+#[test]
+fn recover_finish_puts_new_files_in_place_and_keeps_what_they_replace() {
+    for renames in 0..=3 {
+        let fixture = Fixture::new();
+        fixture.killed_after(renames);
+        fixture.put(&files()[2].0, "restored", 0o600);
+        if renames == 3 {
+            // Its new content is nowhere any more.
+            let error = settle(&fixture.layout, Settle::Finish, NOW).unwrap_err();
+            assert!(error.to_string().contains("admin.conf"), "{error}");
+            continue;
+        }
+        let settled = settle(&fixture.layout, Settle::Finish, NOW)
+            .unwrap()
+            .unwrap();
+        assert_eq!(settled.finished.len(), 3 - renames);
+        assert_eq!(fixture.texts(), ["new"; 3]);
+        assert!(fixture.leftovers().is_empty(), "{:?}", fixture.leftovers());
+        let kept = fixture.generations();
+        let last = kept.last().unwrap();
+        assert_eq!(settled.generation.as_ref(), Some(&last.name));
+        let places = Places::new(&fixture.layout);
+        let old = generations::read(&places, last, &last.files[0]).unwrap();
+        assert_eq!(old.unwrap().bytes.as_slice(), b"restored");
+    }
+}
+
+#[test]
+fn recover_discard_brings_old_files_back_and_leaves_others() {
+    for renames in 0..=3 {
+        let fixture = Fixture::new();
+        fixture.killed_after(renames);
+        fixture.put(&files()[2].0, "restored", 0o600);
+        let settled = settle(&fixture.layout, Settle::Discard, NOW)
+            .unwrap()
+            .unwrap();
+        assert_eq!(fixture.texts(), ["old", "old", "restored"]);
+        assert_eq!(settled.left, [files()[2].0.clone()]);
+        assert!(fixture.leftovers().is_empty(), "{:?}", fixture.leftovers());
+        assert_eq!(
+            settle(&fixture.layout, Settle::Discard, NOW)
+                .unwrap()
+                .map(|_| ()),
+            None
+        );
+    }
+}
+
+#[test]
+fn recover_discard_removes_a_damaged_journal_and_keeps_the_old_files() {
+    let fixture = Fixture::new();
+    fixture.killed_after(1);
+    fs::write(fixture.layout.certificates.join(COMMIT), "{\"version\"").unwrap();
+    assert!(matches!(fixture.refusal(), TransactionError::Refused(_)));
+    assert!(fixture.tree().journal_error().is_some());
+    let settled = settle(&fixture.layout, Settle::Discard, NOW)
+        .unwrap()
+        .unwrap();
+    let kept = fixture.generations();
+    assert_eq!(settled.generation.as_ref(), Some(&kept[0].name));
+    fixture.begin();
+}
+
+#[test]
+fn a_reader_does_not_see_what_an_undo_is_going_to_take_away() {
+    let fixture = Fixture::new();
+    let (first, _) = &files()[0];
+    fs::remove_file(fixture.layout.path(first)).unwrap();
+    fixture.killed_after(3);
+    fixture.revert();
+    let tree = fixture.tree();
+    assert_eq!(tree.pending(), Some(("renew all", Direction::Undo)));
+    assert!(tree.read(first).unwrap().is_none() && !tree.exists(first));
+}
+
+#[test]
+fn a_journal_of_another_kubeconfig_directory_is_left_to_it() {
+    let fixture = Fixture::new();
+    fixture.killed_after(1);
+    let other = Layout {
+        kubeconfigs: fixture.layout.kubeconfigs.with_file_name("other"),
+        ..fixture.layout.clone()
+    };
+    // Its certificates are the new ones for everybody.
+    let tree = Tree::open(&other).unwrap();
+    for (file, _) in &files()[..2] {
+        let contents = tree.read(file).unwrap().unwrap();
+        assert_eq!(contents.bytes.as_slice(), b"new", "{file}");
+    }
+    let error = Transaction::begin(&other, "init", NOW).err().unwrap();
+    assert!(matches!(error, TransactionError::Refused(_)), "{error}");
+    assert!(error.hint().unwrap().contains("--kubeconfig-dir"));
+    assert!(!other.kubeconfigs.exists());
+    fixture.begin();
+    assert_eq!(fixture.texts(), ["new"; 3]);
+}
+
+#[test]
+fn a_journal_of_another_user_is_not_recovered() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    for is_journal in [true, false] {
+        let fixture = Fixture::new();
+        fixture.killed_after(1);
+        let owned = match is_journal {
+            true => fixture.layout.certificates.join(COMMIT),
+            false => fixture.layout.directory(Root::State),
+        };
+        std::os::unix::fs::chown(&owned, Some(4242), None).unwrap();
+        let before = fixture.texts();
+        let error = fixture.refusal();
+        assert!(matches!(error, TransactionError::Refused(_)), "{error}");
+        assert!(error.to_string().contains("user 4242"), "{error}");
+        assert_eq!(fixture.texts(), before);
+    }
+}

@@ -1,0 +1,122 @@
+//! Which directories of a tree may be written in, and who is warned of.
+
+use std::path::Path;
+
+use super::{Location, Places};
+use crate::catalog::CATALOG;
+use crate::fs::directory::Directory;
+use crate::fs::file::FileError;
+use crate::fs::ownership::{DirectoryUse, judge};
+use crate::fs::walk::{Destination, Position};
+use crate::tree::layout::{self, Root};
+
+impl Places {
+    /// Checks that a directory of the tree that does not exist could be made.
+    pub(crate) fn check_creatable(&self, root: Root) -> Result<(), FileError> {
+        match self.resolve(root)? {
+            Some(Destination::Missing(position, _)) => {
+                self.judge_all(&position, DirectoryUse::Above)?;
+                position.directory()?.check_writable()
+            }
+            // The directory that it is below does not exist either, and was checked.
+            Some(Destination::Directory(_) | Destination::File(..)) | None => Ok(()),
+        }
+    }
+
+    /// Checks that a directory may be written in: it is in a directory of the tree that `pki` writes, and nobody else can write
+    /// in it or lead elsewhere on the way to it, except those who are warned of.
+    pub(crate) fn check_written(&self, location: &Location) -> Result<(), FileError> {
+        let is_below = |root| -> Result<bool, FileError> {
+            let directory = self.directory(root)?;
+            Ok(directory.is_some_and(|directory| location.position.below(&directory).is_some()))
+        };
+        if !is_below(Root::Certificates)? && !is_below(Root::Kubeconfigs)? {
+            let what = "a symbolic link leads to it, and `pki` does not write there";
+            return Err(FileError::unexpected("replacing", location.path(), what));
+        }
+        self.judge_all(&location.position, DirectoryUse::Written)
+    }
+
+    /// Judges the directories of the tree that exist, before anything is made in them.
+    pub(crate) fn judge_roots(&self) -> Result<(), FileError> {
+        for root in [Root::Kubeconfigs, Root::Certificates, Root::State] {
+            if let Some(position) = self.position(root)? {
+                self.judge_all(&position, DirectoryUse::Written)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges every directory of the tree that files of its rows are in.
+    pub(crate) fn judge_tree(&self) -> Result<(), FileError> {
+        self.judge_roots()?;
+        for (file, _) in CATALOG.iter().flat_map(|row| layout::files(row)) {
+            // What is wrong with a file is found when it is used.
+            if let Ok(Some(parent)) = self.parent(&file) {
+                self.judge_all(&parent, DirectoryUse::Written)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that this user may write in the directories of the tree that exist, whether or not anything has to be written.
+    pub(crate) fn check_access(&self) -> Result<(), FileError> {
+        for root in [Root::Certificates, Root::Kubeconfigs, Root::State] {
+            if let Some(directory) = self.directory(root)? {
+                directory.check_access()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges a directory and all above it. A tree is not safe where somebody else can exchange one of them.
+    pub(super) fn judge_all(
+        &self,
+        position: &Position,
+        used: DirectoryUse,
+    ) -> Result<(), FileError> {
+        for directory in position.above() {
+            self.judge_one(directory, DirectoryUse::Above)?;
+        }
+        self.judge_one(position.directory()?, used)
+    }
+
+    fn judge_one(&self, directory: &Directory, used: DirectoryUse) -> Result<(), FileError> {
+        let mut judged = self.judged.borrow_mut();
+        if let Some((known, _)) = judged.get(&directory.id())
+            && *known >= used
+        {
+            return Ok(());
+        }
+        let shared = judge(directory, used);
+        if let Some(shared) = &shared
+            && shared.writers.is_refused()
+        {
+            return Err(shared.refusal());
+        }
+        judged.insert(directory.id(), (used, shared));
+        Ok(())
+    }
+
+    /// Returns a warning for each directory in which somebody else can write and that is written in all the same.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let judged = self.judged.borrow();
+        let mut groups: Vec<(String, Vec<&Path>)> = Vec::new();
+        for shared in judged.values().filter_map(|(_, shared)| shared.as_ref()) {
+            let what = shared.writers.describe();
+            match groups.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, paths)) => paths.push(&shared.path),
+                None => groups.push((what, vec![&shared.path])),
+            }
+        }
+        let line = |(what, mut paths): (String, Vec<&Path>)| {
+            paths.sort_unstable();
+            let paths: Vec<_> = paths
+                .iter()
+                .map(|path| format!("`{}`", path.display()))
+                .collect();
+            format!("{}: {what}", paths.join(", "))
+        };
+        groups.into_iter().map(line).collect()
+    }
+}

@@ -1,0 +1,106 @@
+//! How journal and manifests name the directories that they belong to.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::Places;
+use crate::fs::file::FileError;
+use crate::tree::layout::Root;
+
+impl Places {
+    /// Returns the kubeconfig directory as the journal names it: as the way there from the certificates, so that a tree can be
+    /// moved or restored elsewhere with a transaction pending.
+    pub(crate) fn kubeconfigs_name(&self) -> Result<String, FileError> {
+        let (certificates, kubeconfigs) = self.real_paths()?;
+        Ok(encode(&relative(&certificates, &kubeconfigs)))
+    }
+
+    /// Returns the certificate directory as the manifests name it: as the way there from the kubeconfigs.
+    pub(crate) fn certificates_name(&self) -> Result<String, FileError> {
+        let (certificates, kubeconfigs) = self.real_paths()?;
+        Ok(encode(&relative(&kubeconfigs, &certificates)))
+    }
+
+    /// Returns the path of a directory that [`Places::kubeconfigs_name`] names, for people.
+    pub(crate) fn named_kubeconfigs(&self, name: &str) -> PathBuf {
+        let mut path = self.layout.certificates.clone();
+        for part in Path::new(name) {
+            match part == ".." {
+                true => _ = path.pop(),
+                false => path.push(part),
+            }
+        }
+        path
+    }
+
+    /// Returns the paths without links of certificates and kubeconfigs, below the root directory.
+    fn real_paths(&self) -> Result<(PathBuf, PathBuf), FileError> {
+        let real = |root| -> Result<PathBuf, FileError> {
+            let position = self.position(root)?;
+            Ok(position.map_or_else(
+                || self.layout.directory(root),
+                |position| position.path_from_root(),
+            ))
+        };
+        Ok((real(Root::Certificates)?, real(Root::Kubeconfigs)?))
+    }
+}
+
+/// Returns the way from one directory to another; both paths are absolute and without links.
+fn relative(from: &Path, to: &Path) -> PathBuf {
+    let common = from.iter().zip(to).take_while(|(one, other)| one == other);
+    let common = common.count();
+    let up = from.iter().skip(common).map(|_| OsStr::new(".."));
+    let way: PathBuf = up.chain(to.iter().skip(common)).collect();
+    match way.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => way,
+    }
+}
+
+/// Returns a path as text that no other path has: what is not UTF-8 is written as `\xNN`, and a backslash too.
+fn encode(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        text.push_str(&chunk.valid().replace('\\', r"\x5c"));
+        for byte in chunk.invalid() {
+            text.push_str(&format!(r"\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_are_named_by_the_way_from_one_to_the_other() {
+        for (from, to, way) in [
+            ("/etc/kubernetes/pki", "/etc/kubernetes", ".."),
+            ("/etc/kubernetes", "/etc/kubernetes/pki", "pki"),
+            (
+                "/var/lib/certs",
+                "/etc/kubernetes",
+                "../../../etc/kubernetes",
+            ),
+            ("/a/pki", "/a/b", "../b"),
+            ("/a", "/a", "."),
+        ] {
+            assert_eq!(
+                relative(Path::new(from), Path::new(to)),
+                Path::new(way),
+                "{from} {to}"
+            );
+        }
+    }
+
+    #[test]
+    fn paths_that_are_not_utf_8_are_told_apart() {
+        use std::os::unix::ffi::OsStrExt;
+        let encoded = |bytes| encode(Path::new(OsStr::from_bytes(bytes)));
+        assert_eq!(encoded(b"a/b"), "a/b");
+        assert_eq!(encoded(b"a\xff"), r"a\xff");
+        assert_ne!(encoded(b"a\xff"), encoded(br"a\xff"));
+    }
+}

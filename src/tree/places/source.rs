@@ -1,0 +1,88 @@
+//! Reads the files of a tree from its open directories.
+
+use super::Places;
+use crate::fs::file::{Attributes, Contents, FileError};
+use crate::tree::journal::{Direction, Journal};
+use crate::tree::layout::{Root, TreePath};
+use crate::tree::source::{Source, Version};
+
+impl Source for Places {
+    fn read(
+        &self,
+        file: &TreePath,
+        version: Version,
+        limit: u64,
+    ) -> Result<Option<Contents>, FileError> {
+        self.open(file, version)?
+            .map(|file| file.contents(limit))
+            .transpose()
+    }
+
+    fn attributes(
+        &self,
+        file: &TreePath,
+        version: Version,
+    ) -> Result<Option<Attributes>, FileError> {
+        match self.locate_version(file, version)? {
+            Some(location) => location.directory.attributes_of(&location.name),
+            None => Ok(None),
+        }
+    }
+
+    fn locate(&self, named: &str) -> Option<TreePath> {
+        let path = self.layout.named_path(named);
+        self.locate_path(&path)
+            .or_else(|| self.layout.locate(named))
+    }
+
+    fn has_entry(&self, relative: &str) -> bool {
+        let file = TreePath::new(Root::Kubeconfigs, relative);
+        matches!(self.attributes(&file, Version::Current), Ok(Some(_)))
+    }
+
+    fn is_empty(&self, file: &TreePath) -> bool {
+        let metadata = self.layout.path(file).metadata();
+        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
+    }
+
+    fn has_named(&self, named: &str) -> bool {
+        self.layout.named_path(named).symlink_metadata().is_ok()
+    }
+
+    fn is_missing(&self) -> Result<bool, FileError> {
+        Ok(self.position(Root::Certificates)?.is_none()
+            && self.position(Root::Kubeconfigs)?.is_none())
+    }
+
+    fn journal(&self) -> Result<Option<(Direction, Journal)>, FileError> {
+        match self.directory(Root::Certificates)? {
+            Some(certificates) => Journal::read(&certificates),
+            None => Ok(None),
+        }
+    }
+
+    fn owns(&self, journal: &Journal) -> Result<bool, FileError> {
+        Ok(journal.kubeconfigs == self.kubeconfigs_name()?)
+    }
+
+    fn is_locked(&self) -> bool {
+        if self.is_locked.get() {
+            return false;
+        }
+        let certificates = self.directory(Root::Certificates).ok().flatten();
+        certificates.is_some_and(|directory| directory.is_locked().unwrap_or(false))
+    }
+
+    fn stamp(&self) -> Vec<(i64, i64)> {
+        let etcd = TreePath::new(Root::Certificates, "etcd/ca.crt");
+        let etcd = self.parent(&etcd).ok().flatten();
+        let roots =
+            [Root::Certificates, Root::Kubeconfigs].map(|root| self.position(root).ok().flatten());
+        roots
+            .into_iter()
+            .chain([etcd])
+            .flatten()
+            .filter_map(|position| position.directory().ok()?.modified().ok())
+            .collect()
+    }
+}
