@@ -1,31 +1,46 @@
-//! Modes and owners of files: tightened where they are loose, kept where they are stricter or another's.
+//! Modes and owners of files. A replaced file keeps its owner and its group's right to read; access of others to a private key
+//! is removed. A file that is not replaced is not touched.
 
-use std::os::unix::fs::{MetadataExt, chown};
+use std::{
+    os::unix::fs::{MetadataExt, chown},
+    process::Command,
+};
 
 use super::is_root;
 use crate::support::TestTree;
 
 #[test]
-fn a_loose_mode_is_tightened_and_said() {
-    for mode in [0o640, 0o644, 0o666, 0o604, 0o777, 0o4755] {
+fn a_replaced_key_keeps_only_its_groups_right_to_read_and_the_change_is_printed() {
+    for (mode, kept) in [
+        (0o640, 0o640),
+        (0o644, 0o640),
+        (0o666, 0o640),
+        (0o604, 0o600),
+        (0o777, 0o640),
+        (0o4755, 0o640),
+    ] {
         let tree = TestTree::new();
         for name in ["pki/apiserver.key", "admin.conf"] {
             tree.chmod(name, mode);
         }
-        let run = tree.pki(&["renew", "all"]).ok();
+        let dry_run = tree.pki(&["renew", "all", "--dry-run"]).exits(0);
+        let run = tree.pki(&["renew", "all"]).exits(0);
         for (name, file) in [
             ("pki/apiserver.key", "apiserver.key"),
             ("admin.conf", "admin.conf"),
         ] {
-            assert_eq!(tree.mode(name) & 0o7177, 0, "{name} had {mode:04o}: {run}");
-            let said = format!("{file}: others could read it (mode {mode:04o})");
-            assert!(run.stdout.contains(&said), "{said:?}: {run}");
+            assert_eq!(tree.mode(name), kept, "{name} had {mode:04o}: {run}");
+            let change = format!("{file}: mode {mode:04o} -> {kept:04o}");
+            for run in [&dry_run, &run] {
+                let is_printed = run.stdout.contains(&change);
+                assert_eq!(is_printed, mode != kept, "{change:?}: {run}");
+            }
         }
     }
 }
 
 #[test]
-fn a_certificate_that_others_could_write_is_tightened() {
+fn a_certificate_that_others_could_write_is_restricted() {
     let tree = TestTree::new();
     tree.chmod("pki/apiserver.crt", 0o666);
     tree.pki(&["renew", "apiserver"]).ok();
@@ -44,11 +59,10 @@ fn a_stricter_mode_is_kept() {
     for (name, mode) in modes {
         tree.chmod(name, mode);
     }
-    let run = tree.pki(&["renew", "all"]).ok();
+    let run = tree.pki(&["renew", "all"]).exits(0).does_not_say(": mode ");
     for (name, mode) in modes {
         assert_eq!(tree.mode(name), mode, "{name}: {run}");
     }
-    assert!(!run.stdout.contains("others could read"), "{run}");
 }
 
 /// etcd may run as a user of its own.
@@ -74,9 +88,9 @@ fn another_owner_is_kept() {
     assert_eq!(tree.mode("pki/etcd/server.key"), 0o600);
 }
 
-/// They are not replaced, and still not left where others can read them.
+/// kubeadm's rootless control plane lets a group read `sa.key` (KEP-2568).
 #[test]
-fn a_loose_key_that_no_renewal_replaces_is_tightened_and_said() {
+fn a_key_that_is_not_replaced_keeps_its_mode_and_the_check_warns_about_it() {
     for name in [
         "pki/ca.key",
         "pki/front-proxy-ca.key",
@@ -87,14 +101,13 @@ fn a_loose_key_that_no_renewal_replaces_is_tightened_and_said() {
             let tree = TestTree::new();
             tree.chmod(name, 0o644);
             let bytes = tree.read(name);
-            let run = tree.pki(command).ok();
-            assert_eq!(tree.mode(name), 0o600, "{name}: {run}");
+            let run = tree.pki(command).exits(0);
+            assert_eq!(tree.mode(name), 0o644, "{name}: {run}");
             assert!(tree.read(name) == bytes, "{name}: {run}");
-            let said = format!(
-                "{}: others could read it (mode 0644)",
-                name.strip_prefix("pki/").unwrap()
-            );
-            assert!(run.stdout.contains(&said), "{said:?}: {run}");
+            let file = name.strip_prefix("pki/").unwrap();
+            tree.pki(&["check-expiration"])
+                .exits(0)
+                .says(&format!("`{file}`: mode 0644"));
         }
     }
 }
@@ -115,33 +128,37 @@ fn a_ca_key_of_another_owner_signs_and_stays_theirs() {
     }
 }
 
-/// The umask of whoever wrote them by hand decides, and `cp` without `-p`.
 #[test]
-fn a_whole_tree_of_loose_modes_is_tightened_at_once() {
-    let tree = TestTree::new();
-    let names: Vec<_> = tree
-        .snapshot()
-        .keys()
-        .cloned()
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|end| ["key", "conf", "pub"].iter().any(|one| end == *one))
-        })
-        .collect();
-    assert_eq!(names.len(), 17, "{names:?}");
-    for name in &names {
-        tree.chmod(tree.root().join(name).to_str().unwrap(), 0o644);
+fn modes_of_new_files_do_not_depend_on_the_umask() {
+    for umask in ["0", "077", "0277"] {
+        let tree = TestTree::empty();
+        let script = format!("umask {umask}; exec \"$0\" \"$@\"");
+        let init = tree.command(&[
+            "init",
+            "--encryption-algorithm",
+            "ECDSA-P256",
+            "--node-name",
+            "cp-1",
+        ]);
+        tree.watch(
+            Command::new("sh")
+                .args(["-c", &script])
+                .arg(init.get_program())
+                .args(init.get_args()),
+        )
+        .exits(0);
+        for (name, mode) in [
+            ("", 0o755),
+            ("pki", 0o755),
+            ("pki/etcd", 0o755),
+            (".pki", 0o700),
+            ("pki/ca.crt", 0o644),
+            ("pki/ca.key", 0o600),
+            ("admin.conf", 0o600),
+        ] {
+            assert_eq!(tree.mode(name), mode, "umask {umask}: `{name}`");
+        }
     }
-    let run = tree.pki(&["init"]).ok();
-    for name in &names {
-        let mode = tree.root().join(name).metadata().unwrap().mode() & 0o7777;
-        assert_eq!(mode, 0o600, "{}: {run}", name.display());
-    }
-    assert_eq!(
-        run.stdout.matches("others could read it").count(),
-        names.len(),
-        "{run}"
-    );
 }
 
 /// What is kept for a rollback holds the old keys.

@@ -157,6 +157,16 @@ impl Run {
         self
     }
 
+    /// Every file and directory below the root is what it was, the times of directories aside.
+    #[track_caller]
+    pub(crate) fn restored_everything(self) -> Run {
+        let is_time_of_directory = |change: &String| change.ends_with("/: written again");
+        let changes = self.changes().iter();
+        let left: Vec<_> = changes.filter(|one| !is_time_of_directory(one)).collect();
+        assert_eq!(left, [""; 0], "{self}");
+        self
+    }
+
     /// These files changed, below `etc/kubernetes`, and no other one; what `pki` keeps in `.pki` and directories aside.
     #[track_caller]
     pub(crate) fn changed_files(self, files: &[impl AsRef<str>]) -> Run {

@@ -129,15 +129,6 @@ impl Snapshot {
             })
             .collect()
     }
-
-    /// Returns the same without what matches.
-    pub(crate) fn without(&self, matches: impl Fn(&Path) -> bool) -> Snapshot {
-        let kept = self.0.iter().filter(|(path, _)| !matches(path));
-        Snapshot(
-            kept.map(|(path, entry)| (path.clone(), entry.clone()))
-                .collect(),
-        )
-    }
 }
 
 /// Returns what differs between two directories that should hold the same, one path a line.
