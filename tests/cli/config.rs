@@ -94,6 +94,35 @@ fn what_is_recorded_is_shown_as_such_and_flags_go_over_it() {
 }
 
 #[test]
+fn flags_override_the_file_as_a_whole() {
+    let tree = TestTree::empty();
+    let config = tree.beside(
+        "cluster.yaml",
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nnodeRegistration: {name: file}\n\
+         localAPIEndpoint: {advertiseAddress: 192.0.2.1, bindPort: 1111}\n---\n\
+         apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nclusterName: file\n\
+         apiServer: {certSANs: [file.example]}\n",
+    );
+    let flags = [
+        "--node-name=flag",
+        "--apiserver-advertise-address=192.0.2.2",
+        "--apiserver-bind-port=2222",
+        "--apiserver-cert-extra-sans=flag.example",
+        "--cluster-name=flag",
+    ];
+    let show = ["config", "show", "-o", "kubeadm", "--config", &config];
+    tree.pki(&[&show[..], &flags].concat())
+        .exits(0)
+        .prints("name: flag\n")
+        .prints("advertiseAddress: \"192.0.2.2\"")
+        .prints("bindPort: 2222")
+        .prints("flag.example")
+        .prints("clusterName: flag")
+        .does_not_say("file.example")
+        .does_not_say("192.0.2.1\"");
+}
+
+#[test]
 fn kubeadms_documents_are_read_back_as_the_same_configuration() {
     let tree = TestTree::new();
     let kubeadm = tree.pki(&["config", "show", "-o", "kubeadm"]).ok().stdout;

@@ -12,3 +12,4 @@ mod intermediate;
 mod options;
 mod refusals;
 mod renewal;
+mod rollback;

@@ -1,12 +1,11 @@
 //! How a renewal is asked for, and what it keeps.
 
-use serde_json::Value;
-use time::Duration;
-
 use crate::support::{
-    EXTERNAL_ETCD, Facts, KEY_USAGE, Openssl, SAN, TestTree, USAGES, config_of, days, made_at,
+    EXTERNAL_ETCD, Facts, KEY_USAGE, NOW, Openssl, SAN, TestTree, USAGES, config_of, days, made_at,
     rows::{KUBECONFIGS, LEAVES, SIGNED},
 };
+use serde_json::Value;
+use time::Duration;
 
 const VERSION: &str = "kubeadm-1.36";
 
@@ -91,6 +90,21 @@ fn due_renews_what_expires_within_the_time_and_nothing_else() {
         .exits(0)
         .prints("nothing is due; nothing was written")
         .changed_nothing();
+}
+
+#[test]
+fn due_includes_what_has_exactly_that_time_left() {
+    let tree = TestTree::new();
+    let end = NOW + days(365);
+    tree.pki_at(
+        end - days(10) - Duration::SECOND,
+        &["renew", "--due", "10d"],
+    )
+    .prints("nothing is due")
+    .changed_nothing();
+    tree.pki_at(end - days(10), &["renew", "--due", "10d"])
+        .exits(0)
+        .changed_rows(&SIGNED);
 }
 
 #[test]

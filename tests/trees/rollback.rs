@@ -1,0 +1,48 @@
+//! `rollback` puts back what the last command replaced, and nothing that could not be used.
+
+use crate::support::{NOW, TestTree, days, rows::SIGNED};
+
+#[test]
+fn rollback_restores_every_replaced_file() {
+    let tree = TestTree::new();
+    let files = ["pki/apiserver.crt", "pki/apiserver.key", "scheduler.conf"];
+    let before = files.map(|file| tree.read(file));
+    tree.pki(&["renew", "all"]).exits(0).changed_rows(&SIGNED);
+    tree.pki(&["rollback"]).exits(0).changed_rows(&SIGNED);
+    assert!(files.map(|file| tree.read(file)) == before);
+    tree.assert_healthy();
+}
+
+#[test]
+fn rollback_refuses_an_expired_generation() {
+    let tree = TestTree::new();
+    let later = NOW + days(400);
+    tree.pki_at(later, &["renew", "all"]).exits(0);
+    tree.pki_at(later, &["rollback"])
+        .exits(3)
+        .says("expired")
+        .changed_nothing();
+    tree.pki_at(later, &["rollback", "--allow-invalid"])
+        .changed_rows(&SIGNED);
+    tree.pki_at(later, &["check-expiration"]).exits(5);
+}
+
+#[test]
+fn rollback_refuses_a_generation_of_another_ca() {
+    let tree = TestTree::new();
+    tree.pki(&["renew", "scheduler.conf", "apiserver"]).exits(0);
+    tree.take_pair(&TestTree::of_another_cluster(), "ca");
+    tree.pki(&["rollback"])
+        .exits(3)
+        .says("apiserver")
+        .changed_nothing();
+}
+
+#[test]
+fn rollback_without_a_generation_is_refused() {
+    TestTree::new()
+        .pki(&["rollback"])
+        .exits(3)
+        .says("no generation is kept")
+        .changed_nothing();
+}
