@@ -161,10 +161,9 @@ cases! {
         LeavesOut("admin.conf", "malformed YAML");
     two_documents: |t| t.edit(ADMIN, |text| format!("{text}---\n{text}")) => Refuses("admin.conf`: malformed YAML"), Shows("admin.conf"),
         LeavesOut("admin.conf", "malformed YAML");
-    duplicate_key: |t| t.edit(ADMIN, |text| text + "kind: Config\n") => Refuses("admin.conf`: malformed YAML"), Shows("admin.conf"),
-        LeavesOut("admin.conf", "duplicate");
+    duplicate_key: |t| t.edit(ADMIN, |text| text + "kind: Config\n") => Keeps, Healthy, Heals("admin.conf");
     duplicate_key_in_the_user: |t| replace(t, "    client-key-data:", "    client-key-data: ''\n    client-key-data:")
-        => Refuses("admin.conf`: malformed YAML"), Shows("admin.conf"), LeavesOut("admin.conf", "duplicate");
+        => Keeps, Healthy, Heals("admin.conf");
     one_hundred_mebibytes: |t| std::fs::File::create(t.path(ADMIN)).unwrap().set_len(100 << 20).unwrap()
         => Refuses("admin.conf`: it has 104857600 bytes"), Shows("admin.conf"), LeavesOut("admin.conf", "104857600 bytes");
     a_mebibyte_of_comments: |t| t.edit(ADMIN, |text| format!("{}{text}", "# a line\n".repeat(((1 << 20) - text.len()) / 9))) => Keeps, Healthy, Heals("admin.conf");
@@ -195,7 +194,7 @@ cases! {
     // Its fields.
     of_another_kind: |t| set(t, "kind", "kind: Secret") => Refuses("admin.conf`: kind: it is `Secret`, want `Config`"), Shows("admin.conf"),
         LeavesOut("admin.conf", "want `Config`");
-    of_no_kind: |t| set(t, "kind", "") => Refuses("admin.conf`: kind: it is missing"), Shows("admin.conf"), LeavesOut("admin.conf", "kind: it is missing");
+    of_no_kind: |t| set(t, "kind", "") => Keeps, Healthy, Heals("admin.conf");
     of_another_version: |t| set(t, "apiVersion", "apiVersion: v2") => Refuses("admin.conf`: apiVersion: it is `v2`, want `v1`"), Shows("admin.conf"),
         LeavesOut("admin.conf", "want `v1`");
     kind_that_steers_the_terminal: |t| set(t, "kind", "kind: \"\\e[31mSecret\\u202e\\x9b\\n\"") => Refuses("admin.conf`: kind: it is `"), Shows("admin.conf"),
@@ -422,7 +421,8 @@ cases! {
     server_that_is_no_address: |t| server(t, "'https://[::1'") => Mentions("admin.conf"), Healthy, Besides;
     server_of_a_port_beyond_all: |t| server(t, "https://api.example.net:66443") => Mentions("https://api.example.net:66443"), Healthy, Besides;
     server_that_steers_the_terminal: |t| server(t, "\"https://\\e[31m\\u202e\\x9b\\n:6443\"") => Refuses("admin.conf"), Attention("admin.conf", "it points at"), Heals("admin.conf");
-    server_of_ten_thousand_letters: |t| server(t, &format!("https://{}:6443", "x".repeat(10_000))) => Refuses("admin.conf"), Attention("admin.conf", "it points at"), Heals("admin.conf");
+    server_of_ten_thousand_letters: |t| server(t, &format!("https://{}:6443", "x".repeat(10_000)))
+        => Refuses("server: it is neither a URL nor a host"), Shows("admin.conf"), LeavesOut("admin.conf", "neither a URL");
 }
 
 #[test]
@@ -540,8 +540,8 @@ fn fields_that_are_none_of_ours_stay_with_their_order() {
 #[test]
 fn a_message_about_a_kubeconfig_is_for_people() {
     let specimen = Specimen::new();
-    specimen.edit(ADMIN, |text| text + "kind: Config\n");
-    let run = specimen.pki(&["init"]).refused("duplicate");
+    specimen.edit(ADMIN, |text| text + "a: [\n");
+    let run = specimen.pki(&["init"]).refused("malformed YAML");
     assert!(
         !run.stderr.contains("Options"),
         "it advises the programmer, not the operator: {run}"

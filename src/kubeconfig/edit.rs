@@ -1,0 +1,90 @@
+//! Changes fields in the text of a kubeconfig, so that everything else stays as it is: comments, order, quotes, spelling.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+use zeroize::Zeroizing;
+
+use super::yaml;
+
+/// A field of the current context's cluster or user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    CertificateAuthorityData,
+    ClientCertificateData,
+    ClientKeyData,
+    Server,
+}
+
+/// Where the fields are.
+#[derive(Deserialize)]
+struct Places {
+    #[serde(default)]
+    clusters: Vec<Cluster>,
+    #[serde(default)]
+    users: Vec<User>,
+}
+
+#[derive(Deserialize)]
+struct Cluster {
+    cluster: Option<ClusterFields>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ClusterFields {
+    certificate_authority_data: Option<Spanned<String>>,
+    server: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+struct User {
+    user: Option<UserFields>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct UserFields {
+    client_certificate_data: Option<Spanned<String>>,
+    client_key_data: Option<Spanned<String>>,
+}
+
+/// Returns the text with another value for a field; none if the field is missing or shared with others by an alias.
+///
+/// The caller reads the result and falls back on writing the document anew where it does not say what it should.
+pub(super) fn replace(
+    text: &str,
+    field: Field,
+    cluster: usize,
+    user: usize,
+    value: &str,
+) -> Option<Zeroizing<String>> {
+    let places: Places = serde_saphyr::from_str_with_options(text, yaml::options()).ok()?;
+    let cluster = places
+        .clusters
+        .get(cluster)
+        .and_then(|entry| entry.cluster.as_ref());
+    let user = places.users.get(user).and_then(|entry| entry.user.as_ref());
+    let place = match field {
+        Field::CertificateAuthorityData => cluster?.certificate_authority_data.as_ref(),
+        Field::Server => cluster?.server.as_ref(),
+        Field::ClientCertificateData => user?.client_certificate_data.as_ref(),
+        Field::ClientKeyData => user?.client_key_data.as_ref(),
+    };
+    let range = range(place?)?;
+    let (before, after) = (text.get(..range.start)?, text.get(range.end..)?);
+    let mut edited = Zeroizing::new(String::with_capacity(text.len() + value.len()));
+    edited.extend([before, value, after]);
+    Some(edited)
+}
+
+fn range(place: &Spanned<String>) -> Option<Range<usize>> {
+    if place.referenced != place.defined {
+        return None;
+    }
+    let span = place.referenced.span();
+    let start = usize::try_from(span.byte_offset()?).ok()?;
+    let length = usize::try_from(span.byte_len()?).ok()?;
+    Some(start..start.checked_add(length)?)
+}

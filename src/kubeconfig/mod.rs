@@ -1,0 +1,421 @@
+//! Kubeconfig files: the few fields that `pki` needs are typed, everything else is kept as it is written.
+//!
+//! Format: Kubernetes `client-go/tools/clientcmd/api/v1`. `yaml` reads fields, `edit` changes them in the text.
+
+mod edit;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use self::edit::Field;
+use self::yaml::{
+    decoded, expect, field, has_credentials, list, may_be_key, named, string, string_at,
+};
+use crate::x509::certificate::{Certificate, CertificateError};
+
+/// No larger file is read, see `fs::file`.
+const MAX_SIZE: usize = 1024 * 1024;
+
+/// A kubeconfig whose current context leads to a cluster and a user.
+#[derive(Clone)]
+pub struct Kubeconfig {
+    /// The file as it is written; none where it has to be written from the document.
+    text: Option<Zeroizing<String>>,
+    document: Value,
+    /// Index of the current context's cluster in `clusters`.
+    cluster: usize,
+    /// Index of the current context's user in `users`.
+    user: usize,
+}
+
+/// The credentials of the current context's user.
+pub enum Credentials {
+    /// Certificate and key are in the file, both PEM.
+    Embedded {
+        /// Decoded `client-certificate-data`.
+        certificate: Vec<u8>,
+        /// Decoded `client-key-data`.
+        key: Zeroizing<Vec<u8>>,
+    },
+    /// Certificate and key are in files of their own.
+    CertificateFiles {
+        /// `client-certificate`.
+        certificate: String,
+    },
+    /// A token, a password or a plugin.
+    NoCertificate,
+}
+
+/// What a kubeconfig made from scratch says.
+pub struct New<'a> {
+    /// Name of the cluster entry.
+    pub cluster: &'a str,
+    /// URL of the API server.
+    pub server: &'a str,
+    /// CA certificates, PEM.
+    pub ca: &'a str,
+    /// Name of the user entry.
+    pub user: &'a str,
+    /// Client certificate, PEM.
+    pub certificate: &'a str,
+    /// Client key, PEM.
+    pub key: &'a str,
+}
+
+/// Why a kubeconfig is not usable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KubeconfigError {
+    /// The file has no bytes.
+    Empty,
+    /// The file is not YAML; the library's reason, with the line.
+    Yaml(String),
+    /// The field has another type, or names something that is not there.
+    Field {
+        /// Path of the field.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The certificates in `certificate-authority-data` cannot be read.
+    Ca(CertificateError),
+}
+
+impl Kubeconfig {
+    /// Makes a kubeconfig with one cluster, one user and one context, laid out as client-go writes it: keys in byte order.
+    pub fn new(new: &New<'_>) -> Kubeconfig {
+        let context = format!("{}@{}", new.user, new.cluster);
+        let document = json!({
+            "apiVersion": "v1",
+            "clusters": [{
+                "cluster": {"certificate-authority-data": encode(new.ca.as_bytes()), "server": new.server},
+                "name": new.cluster,
+            }],
+            "contexts": [{"context": {"cluster": new.cluster, "user": new.user}, "name": context}],
+            "current-context": context,
+            "kind": "Config",
+            "users": [{
+                "name": new.user,
+                "user": {
+                    "client-certificate-data": encode(new.certificate.as_bytes()),
+                    "client-key-data": encode(new.key.as_bytes()),
+                },
+            }],
+        });
+        Kubeconfig {
+            text: None,
+            document,
+            cluster: 0,
+            user: 0,
+        }
+    }
+
+    /// Reads a kubeconfig.
+    pub fn parse(text: &[u8]) -> Result<Kubeconfig, KubeconfigError> {
+        if text.is_empty() {
+            return Err(KubeconfigError::Empty);
+        }
+        let text = std::str::from_utf8(text)
+            .map_err(|_| KubeconfigError::Yaml("it is not UTF-8".to_owned()))?;
+        let document = yaml::read(text)?;
+        // client-go fills in both.
+        expect(&document, "apiVersion", "v1")?;
+        expect(&document, "kind", "Config")?;
+        let current = string(&document, "current-context")?;
+        let contexts = list(&document, "contexts")?;
+        let (index, context) = named(contexts, "contexts", current, "current-context")?;
+        let path = format!("contexts[{index}].context");
+        let context = context
+            .get("context")
+            .ok_or_else(|| field(&path, "it is missing"))?;
+        let cluster_name = string_at(context, "cluster", &path)?;
+        let user_name = string_at(context, "user", &path)?;
+        let (cluster, _) = named(
+            list(&document, "clusters")?,
+            "clusters",
+            cluster_name,
+            &format!("{path}.cluster"),
+        )?;
+        let (user, _) = named(
+            list(&document, "users")?,
+            "users",
+            user_name,
+            &format!("{path}.user"),
+        )?;
+        let kubeconfig = Kubeconfig {
+            text: Some(Zeroizing::new(text.to_owned())),
+            cluster,
+            user,
+            document,
+        };
+        kubeconfig.check_server()?;
+        if !kubeconfig.cluster().is_some_and(Value::is_object) {
+            return Err(field(
+                &format!("clusters[{cluster}].cluster"),
+                "it is missing",
+            ));
+        }
+        Ok(kubeconfig)
+    }
+
+    /// Returns the file's text.
+    pub fn to_yaml(&self) -> Result<Zeroizing<String>, KubeconfigError> {
+        if let Some(text) = &self.text {
+            return Ok(text.clone());
+        }
+        // Certificates are single long words that no reader expects to be folded.
+        let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+        serde_saphyr::to_string_with_options(&self.document, options)
+            .map(Zeroizing::new)
+            .map_err(|error| KubeconfigError::Yaml(error.to_string()))
+    }
+
+    /// Returns the URL of the current context's cluster.
+    pub fn server(&self) -> Option<&str> {
+        self.cluster()?.get("server")?.as_str()
+    }
+
+    /// Returns the name that the file gives to the current context's cluster, unless a key was pasted there.
+    pub fn cluster_name(&self) -> Option<&str> {
+        let clusters = self.document.get("clusters")?;
+        let name = clusters.get(self.cluster)?.get("name")?.as_str();
+        name.filter(|name| !may_be_key(name))
+    }
+
+    /// Returns the name that the file gives to the current context's user, unless a key was pasted there.
+    pub fn user_name(&self) -> Option<&str> {
+        let users = self.document.get("users")?;
+        let name = users.get(self.user)?.get("name")?.as_str();
+        name.filter(|name| !may_be_key(name))
+    }
+
+    /// Returns the CA certificates of the current context's cluster; none if they are not embedded.
+    pub fn ca(&self) -> Result<Option<Vec<Certificate>>, KubeconfigError> {
+        let path = format!("clusters[{}].cluster", self.cluster);
+        let Some(cluster) = self.cluster() else {
+            return Ok(None);
+        };
+        match decoded(cluster, "certificate-authority-data", &path)? {
+            Some(pem) => Certificate::list_from_pem(&pem)
+                .map(Some)
+                .map_err(KubeconfigError::Ca),
+            None if self.ca_file().is_some_and(may_be_key) => Err(field(
+                &format!("{path}.certificate-authority"),
+                "it is not a path",
+            )),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the path in `certificate-authority`, if the CA is a file of its own.
+    pub fn ca_file(&self) -> Option<&str> {
+        let path = self.cluster()?.get("certificate-authority")?.as_str()?;
+        Some(path).filter(|path| !path.is_empty())
+    }
+
+    /// Returns whether the current context's cluster is not verified (`insecure-skip-tls-verify`).
+    pub fn skips_tls_verification(&self) -> bool {
+        let skips = |cluster: &Value| cluster.get("insecure-skip-tls-verify")?.as_bool();
+        self.cluster().and_then(skips).unwrap_or(false)
+    }
+
+    /// Returns the credentials of the current context's user.
+    pub fn credentials(&self) -> Result<Credentials, KubeconfigError> {
+        let path = format!("users[{}].user", self.user);
+        let Some(user) = self
+            .document
+            .get("users")
+            .and_then(|users| users.get(self.user)?.get("user"))
+            .filter(|user| user.as_object().is_some_and(|user| !user.is_empty()))
+        else {
+            // A truncated file ends like this.
+            return Err(field(&path, "it is missing"));
+        };
+        let certificate = decoded(user, "client-certificate-data", &path)?;
+        let key = decoded(user, "client-key-data", &path)?;
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => Ok(Credentials::Embedded {
+                certificate,
+                key: Zeroizing::new(key),
+            }),
+            (Some(_), None) => Err(field(
+                &format!("{path}.client-key-data"),
+                "it is missing beside client-certificate-data",
+            )),
+            (None, Some(_)) if user.get("client-certificate").is_none() => Err(field(
+                &format!("{path}.client-certificate-data"),
+                "it is missing beside client-key-data",
+            )),
+            (None, _) => Ok(
+                match user.get("client-certificate").and_then(Value::as_str) {
+                    Some(certificate) if may_be_key(certificate) => {
+                        return Err(field(
+                            &format!("{path}.client-certificate"),
+                            "it is not a path",
+                        ));
+                    }
+                    Some(certificate) if !certificate.is_empty() => Credentials::CertificateFiles {
+                        certificate: certificate.to_owned(),
+                    },
+                    _ if has_credentials(user) => Credentials::NoCertificate,
+                    _ => return Err(field(&path, "it has no credentials")),
+                },
+            ),
+        }
+    }
+
+    /// Puts another client certificate and key into the current context's user. Paths of files are removed: client-go refuses
+    /// both at once (`tools/clientcmd/validation.go`).
+    pub fn set_client(&mut self, certificate: &str, key: Option<&str>) {
+        let user = self.user;
+        self.remove("users", user, "user", "client-certificate");
+        if key.is_some() {
+            self.remove("users", user, "user", "client-key");
+        }
+        self.set(
+            Field::ClientCertificateData,
+            &encode(certificate.as_bytes()),
+        );
+        if let Some(key) = key {
+            self.set(Field::ClientKeyData, &encode(key.as_bytes()));
+        }
+    }
+
+    /// Puts other CA certificates into the current context's cluster. The path of a file is removed, see
+    /// [`Kubeconfig::set_client`].
+    pub fn set_ca(&mut self, ca: &str) {
+        let cluster = self.cluster;
+        self.remove("clusters", cluster, "cluster", "certificate-authority");
+        self.set(Field::CertificateAuthorityData, &encode(ca.as_bytes()));
+    }
+
+    /// Puts another URL of the API server into the current context's cluster.
+    pub fn set_server(&mut self, server: &str) {
+        self.set(Field::Server, server);
+    }
+
+    /// Returns whether the file is written anew, without its comments, because its text could not be changed in place.
+    pub fn loses_comments(&self) -> bool {
+        self.text.is_none()
+    }
+
+    fn set(&mut self, field: Field, value: &str) {
+        let (list, index, key, name) = match field {
+            Field::CertificateAuthorityData => (
+                "clusters",
+                self.cluster,
+                "cluster",
+                "certificate-authority-data",
+            ),
+            Field::Server => ("clusters", self.cluster, "cluster", "server"),
+            Field::ClientCertificateData => ("users", self.user, "user", "client-certificate-data"),
+            Field::ClientKeyData => ("users", self.user, "user", "client-key-data"),
+        };
+        let Some(fields) = self.entry(list, index, key) else {
+            return;
+        };
+        fields.insert(name.to_owned(), value.into());
+        let edited = self
+            .text
+            .as_deref()
+            .and_then(|text| edit::replace(text, field, self.cluster, self.user, value));
+        // A block scalar or an alias does not always allow it, and a file must not become too large to be read.
+        self.text = edited.filter(|text| {
+            let is_read = || yaml::read(text).is_ok_and(|document| document == self.document);
+            text.len() <= MAX_SIZE && is_read()
+        });
+    }
+
+    /// Removes a field. The text cannot say so in place, so the file is then written from the document.
+    fn remove(&mut self, list: &str, index: usize, key: &str, name: &str) {
+        let removed = self
+            .entry(list, index, key)
+            .and_then(|fields| fields.shift_remove(name));
+        if removed.is_some() {
+            self.text = None;
+        }
+    }
+
+    /// Refuses a server that is neither a URL nor a host with a port: a key that was pasted there must reach no message.
+    fn check_server(&self) -> Result<(), KubeconfigError> {
+        /// RFC 1035 section 2.3.4: no label of a name is longer.
+        const MAX_LABEL: usize = 63;
+        let server = self.server().unwrap_or_default();
+        let (_, rest) = server.split_once("://").unwrap_or(("", server));
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let is_host = host.split(['.', ':']).all(|label| label.len() <= MAX_LABEL);
+        match is_host && !may_be_key(server) {
+            true => Ok(()),
+            false => Err(field(
+                &format!("clusters[{}].cluster.server", self.cluster),
+                "it is neither a URL nor a host",
+            )),
+        }
+    }
+
+    fn cluster(&self) -> Option<&Value> {
+        self.document
+            .get("clusters")?
+            .get(self.cluster)?
+            .get("cluster")
+    }
+
+    fn entry(&mut self, list: &str, index: usize, key: &str) -> Option<&mut Map<String, Value>> {
+        self.document
+            .get_mut(list)?
+            .get_mut(index)?
+            .get_mut(key)?
+            .as_object_mut()
+    }
+}
+
+impl PartialEq for Kubeconfig {
+    fn eq(&self, other: &Kubeconfig) -> bool {
+        (&self.document, self.cluster, self.user) == (&other.document, other.cluster, other.user)
+    }
+}
+
+fn encode(bytes: &[u8]) -> String {
+    BASE64_STANDARD.encode(bytes)
+}
+
+impl fmt::Debug for Kubeconfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Kubeconfig({}, elided)",
+            self.server().unwrap_or("no server")
+        )
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Credentials::Embedded { .. } => f.write_str("Embedded(elided)"),
+            Credentials::CertificateFiles { certificate } => {
+                write!(f, "CertificateFiles({certificate})")
+            }
+            Credentials::NoCertificate => f.write_str("NoCertificate"),
+        }
+    }
+}
+
+impl fmt::Display for KubeconfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KubeconfigError::Empty => f.write_str("the file is empty"),
+            KubeconfigError::Yaml(reason) => write!(f, "malformed YAML: {reason}"),
+            KubeconfigError::Field { path, problem } => write!(f, "{path}: {problem}"),
+            KubeconfigError::Ca(error) => write!(f, "certificate-authority-data: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for KubeconfigError {}
