@@ -1,14 +1,18 @@
 //! What a tree holds, row by row. Reading never fails as a whole: a file that cannot be used is part of the answer.
 //!
-//! `check` judges what is in the files; here a file is only told to be missing, valid or invalid.
+//! A file is missing, valid or invalid; what is in a valid one is judged by `check`. `reader` reads the files of a row.
 
+mod reader;
+
+use std::cell::RefCell;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::catalog::{CATALOG, Place, Row};
-use crate::fs::file::{Contents, FileError, Reason};
-use crate::kubeconfig::{Credentials, Kubeconfig, KubeconfigError};
-use crate::tree::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
+use self::reader::Reader;
+use crate::catalog::{CATALOG, Row};
+use crate::fs::file::{FileError, Reason};
+use crate::kubeconfig::{Kubeconfig, KubeconfigError};
+use crate::tree::layout::{self, TreePath};
 use crate::tree::overlay::Tree;
 use crate::x509::certificate::{Certificate, CertificateError};
 use crate::x509::chain::{CaBundle, Chain};
@@ -18,6 +22,8 @@ use crate::x509::key::{KeyError, PrivateKey, PublicKey};
 #[derive(Debug)]
 pub struct Inventory {
     rows: Vec<(&'static Row, RowFiles)>,
+    /// The files that have other names (hard links).
+    hard_linked: Vec<InvalidFile>,
     runs_apiserver: bool,
     runs_etcd: bool,
 }
@@ -88,7 +94,7 @@ pub enum InvalidReason {
     PermissionDenied(String),
     /// It could not be read, or it is not a regular file; the error, with the path that it is about.
     Unreadable(String),
-    /// It has several names (hard links), so replacing one would leave the others behind; how many.
+    /// It has this many names (hard links); see [`Inventory::hard_linked`].
     HardLinks(u64),
     /// The certificates in it cannot be used.
     Certificate(CertificateError),
@@ -208,12 +214,18 @@ pub enum ClientCertificate {
 impl Inventory {
     /// Reads every row of a tree, each to the depth that `depth` returns.
     pub fn read(tree: &Tree, depth: impl Fn(&Row) -> Depth) -> Inventory {
+        let hard_linked = RefCell::default();
         let read = |row: &'static Row| {
-            let depth = depth(row);
-            (row, Reader { tree, depth }.row_files(row))
+            let reader = Reader {
+                tree,
+                depth: depth(row),
+                hard_linked: &hard_linked,
+            };
+            (row, reader.row_files(row))
         };
         Inventory {
             rows: CATALOG.iter().copied().map(read).collect(),
+            hard_linked: hard_linked.take(),
             runs_apiserver: tree.has_manifest("kube-apiserver"),
             runs_etcd: tree.has_manifest("etcd"),
         }
@@ -242,6 +254,15 @@ impl Inventory {
             .iter()
             .find(|(entry, _)| *entry == row)
             .map_or(&NO_FILES, |(_, files)| files)
+    }
+
+    /// Returns a file of a row that has other names (hard links): replacing it would leave them with the old contents. Only
+    /// rows that are read with their keys are looked at.
+    pub fn hard_linked(&self, row: &Row) -> Option<&InvalidFile> {
+        let files = layout::files(row);
+        self.hard_linked
+            .iter()
+            .find(|linked| files.iter().any(|(file, _)| *file == linked.file))
     }
 
     /// Returns what there is of a CA.
@@ -420,190 +441,6 @@ impl From<FileError> for InvalidReason {
                 InvalidReason::PermissionDenied(error.to_string())
             }
             Reason::Io(_) | Reason::Unexpected(_) => InvalidReason::Unreadable(error.to_string()),
-        }
-    }
-}
-
-/// Reads the files of one row.
-struct Reader<'a> {
-    tree: &'a Tree,
-    depth: Depth,
-}
-
-impl Reader<'_> {
-    fn row_files(&self, row: &'static Row) -> RowFiles {
-        match row.place {
-            Place::Pair { .. } if row.is_ca() => RowFiles::Ca {
-                bundle: self.parse(
-                    layout::certificate_file(row),
-                    CaBundle::from_pem,
-                    InvalidReason::Certificate,
-                ),
-                key: self.key(row),
-            },
-            Place::Pair { .. } => RowFiles::Leaf {
-                chain: self.parse(
-                    layout::certificate_file(row),
-                    Chain::from_pem,
-                    InvalidReason::Certificate,
-                ),
-                key: self.key(row),
-            },
-            Place::PublicPair { .. } => RowFiles::ServiceAccount {
-                public: self.parse(
-                    layout::certificate_file(row),
-                    PublicKey::from_pem,
-                    InvalidReason::PublicKey,
-                ),
-                key: self.key(row),
-            },
-            Place::Kubeconfig { .. } => RowFiles::Kubeconfig(self.kubeconfig(row)),
-        }
-    }
-
-    fn key(&self, row: &Row) -> FileState<KeyFile> {
-        let file = layout::key_file(row);
-        let read = |bytes: &[u8]| PrivateKey::from_pem(bytes).map(KeyFile::Read);
-        match (self.depth, file) {
-            (Depth::Keys, file) => self.parse(file, read, InvalidReason::PrivateKey),
-            // A power cut leaves such files (kubernetes/kubernetes#34956).
-            (Depth::Certificates, Some(file)) if self.tree.is_empty(&file) => {
-                let reason = InvalidReason::PrivateKey(KeyError::Empty);
-                FileState::Invalid(self.invalid(&file, reason))
-            }
-            (Depth::Certificates, Some(file)) if self.tree.exists(&file) => {
-                FileState::Valid(KeyFile::Unread)
-            }
-            (Depth::Certificates, _) => FileState::Missing,
-        }
-    }
-
-    fn kubeconfig(&self, row: &Row) -> FileState<Box<KubeconfigFile>> {
-        let Some(file) = layout::kubeconfig_file(row) else {
-            return FileState::Missing;
-        };
-        let state = self.parse(
-            Some(file.clone()),
-            Kubeconfig::parse,
-            InvalidReason::Kubeconfig,
-        );
-        let kubeconfig = match state {
-            FileState::Valid(kubeconfig) => kubeconfig,
-            FileState::Missing => return FileState::Missing,
-            FileState::Invalid(invalid) => return FileState::Invalid(invalid),
-        };
-        match self.kubeconfig_file(kubeconfig) {
-            Ok(kubeconfig) => FileState::Valid(Box::new(kubeconfig)),
-            Err(reason) => FileState::Invalid(self.invalid(&file, reason)),
-        }
-    }
-
-    fn kubeconfig_file(&self, kubeconfig: Kubeconfig) -> Result<KubeconfigFile, InvalidReason> {
-        let ca = match kubeconfig.ca().map_err(InvalidReason::Kubeconfig)? {
-            Some(certificates) => KubeconfigCa::Embedded(certificates),
-            None => kubeconfig
-                .ca_file()
-                .map_or(KubeconfigCa::Missing, |path| self.ca_file(path)),
-        };
-        let credentials = kubeconfig
-            .credentials()
-            .map_err(InvalidReason::Kubeconfig)?;
-        let client = match credentials {
-            Credentials::Embedded { certificate, key } => ClientCertificate::Embedded {
-                chain: Chain::from_pem(&certificate).map_err(InvalidReason::ClientCertificate)?,
-                key: match self.depth {
-                    Depth::Certificates => KeyFile::Unread,
-                    Depth::Keys => PrivateKey::from_pem(&key)
-                        .map(KeyFile::Read)
-                        .map_err(InvalidReason::ClientKey)?,
-                },
-            },
-            Credentials::CertificateFiles { certificate } => self.client_file(certificate),
-            Credentials::NoCertificate => ClientCertificate::Unused,
-        };
-        Ok(KubeconfigFile {
-            kubeconfig,
-            ca,
-            client,
-        })
-    }
-
-    fn ca_file(&self, path: &str) -> KubeconfigCa {
-        let file = self.tree.locate(path);
-        let is_named = |row: &&&'static Row| {
-            row.is_ca() && file.is_some() && layout::certificate_file(row) == file
-        };
-        KubeconfigCa::File {
-            path: path.to_owned(),
-            row: CATALOG.iter().find(is_named).copied(),
-            is_missing: file.as_ref().is_some_and(|file| !self.tree.exists(file)),
-        }
-    }
-
-    /// Only files in the tree's directories are read; any other path may lead anywhere.
-    fn client_file(&self, path: String) -> ClientCertificate {
-        let read = |file| {
-            self.parse(
-                Some(file),
-                Chain::from_pem_with_key,
-                InvalidReason::Certificate,
-            )
-        };
-        let is_kubelets = Path::new(&path)
-            .file_name()
-            .is_some_and(|name| name == KUBELET_CLIENT_CURRENT);
-        if is_kubelets {
-            let file = TreePath::new(Root::Kubelet, KUBELET_CLIENT_CURRENT);
-            return ClientCertificate::KubeletRotated(read(file));
-        }
-        match self.tree.locate(&path) {
-            Some(file) => ClientCertificate::InTree {
-                path,
-                chain: read(file),
-            },
-            None => ClientCertificate::OutsideTree {
-                is_missing: !self.tree.has_named(&path),
-                path,
-            },
-        }
-    }
-
-    fn parse<T, E>(
-        &self,
-        file: Option<TreePath>,
-        parse: impl FnOnce(&[u8]) -> Result<T, E>,
-        reason: impl FnOnce(E) -> InvalidReason,
-    ) -> FileState<T> {
-        let Some(file) = file else {
-            return FileState::Missing;
-        };
-        let contents = match self.tree.read(&file) {
-            Ok(Some(contents)) => contents,
-            Ok(None) => return FileState::Missing,
-            Err(error) => return FileState::Invalid(self.invalid(&file, error.into())),
-        };
-        // A command that replaces one name of a file would leave the others behind.
-        if self.depth == Depth::Keys && self.has_foreign_name(&file, &contents) {
-            let reason = InvalidReason::HardLinks(contents.links);
-            return FileState::Invalid(self.invalid(&file, reason));
-        }
-        match parse(&contents.bytes) {
-            Ok(value) => FileState::Valid(value),
-            Err(error) => FileState::Invalid(self.invalid(&file, reason(error))),
-        }
-    }
-
-    /// A transaction that was interrupted has given the old file a second name, which the next one removes.
-    fn has_foreign_name(&self, file: &TreePath, contents: &Contents) -> bool {
-        let own = 1 + u64::from(self.tree.has_backup(file));
-        contents.links > own
-    }
-
-    fn invalid(&self, file: &TreePath, reason: InvalidReason) -> InvalidFile {
-        InvalidFile {
-            file: file.clone(),
-            path: self.tree.layout.path(file),
-            reason,
         }
     }
 }

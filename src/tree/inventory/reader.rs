@@ -1,0 +1,201 @@
+//! Reads the files of a row.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use super::{
+    ClientCertificate, Depth, FileState, InvalidFile, InvalidReason, KeyFile, KubeconfigCa,
+    KubeconfigFile, RowFiles,
+};
+use crate::catalog::{CATALOG, Place, Row};
+use crate::fs::file::Contents;
+use crate::kubeconfig::{Credentials, Kubeconfig};
+use crate::tree::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
+use crate::tree::overlay::Tree;
+use crate::x509::chain::{CaBundle, Chain};
+use crate::x509::key::{KeyError, PrivateKey, PublicKey};
+
+/// Reads the files of one row.
+pub(super) struct Reader<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) depth: Depth,
+    pub(super) hard_linked: &'a RefCell<Vec<InvalidFile>>,
+}
+
+impl Reader<'_> {
+    pub(super) fn row_files(&self, row: &'static Row) -> RowFiles {
+        match row.place {
+            Place::Pair { .. } if row.is_ca() => RowFiles::Ca {
+                bundle: self.parse(
+                    layout::certificate_file(row),
+                    CaBundle::from_pem,
+                    InvalidReason::Certificate,
+                ),
+                key: self.key(row),
+            },
+            Place::Pair { .. } => RowFiles::Leaf {
+                chain: self.parse(
+                    layout::certificate_file(row),
+                    Chain::from_pem,
+                    InvalidReason::Certificate,
+                ),
+                key: self.key(row),
+            },
+            Place::PublicPair { .. } => RowFiles::ServiceAccount {
+                public: self.parse(
+                    layout::certificate_file(row),
+                    PublicKey::from_pem,
+                    InvalidReason::PublicKey,
+                ),
+                key: self.key(row),
+            },
+            Place::Kubeconfig { .. } => RowFiles::Kubeconfig(self.kubeconfig(row)),
+        }
+    }
+
+    fn key(&self, row: &Row) -> FileState<KeyFile> {
+        let file = layout::key_file(row);
+        let read = |bytes: &[u8]| PrivateKey::from_pem(bytes).map(KeyFile::Read);
+        match (self.depth, file) {
+            (Depth::Keys, file) => self.parse(file, read, InvalidReason::PrivateKey),
+            // A power cut leaves such files (kubernetes/kubernetes#34956).
+            (Depth::Certificates, Some(file)) if self.tree.is_empty(&file) => {
+                let reason = InvalidReason::PrivateKey(KeyError::Empty);
+                FileState::Invalid(self.invalid(&file, reason))
+            }
+            (Depth::Certificates, Some(file)) if self.tree.exists(&file) => {
+                FileState::Valid(KeyFile::Unread)
+            }
+            (Depth::Certificates, _) => FileState::Missing,
+        }
+    }
+
+    fn kubeconfig(&self, row: &Row) -> FileState<Box<KubeconfigFile>> {
+        let Some(file) = layout::kubeconfig_file(row) else {
+            return FileState::Missing;
+        };
+        let state = self.parse(
+            Some(file.clone()),
+            Kubeconfig::parse,
+            InvalidReason::Kubeconfig,
+        );
+        let kubeconfig = match state {
+            FileState::Valid(kubeconfig) => kubeconfig,
+            FileState::Missing => return FileState::Missing,
+            FileState::Invalid(invalid) => return FileState::Invalid(invalid),
+        };
+        match self.kubeconfig_file(kubeconfig) {
+            Ok(kubeconfig) => FileState::Valid(Box::new(kubeconfig)),
+            Err(reason) => FileState::Invalid(self.invalid(&file, reason)),
+        }
+    }
+
+    fn kubeconfig_file(&self, kubeconfig: Kubeconfig) -> Result<KubeconfigFile, InvalidReason> {
+        let ca = match kubeconfig.ca().map_err(InvalidReason::Kubeconfig)? {
+            Some(certificates) => KubeconfigCa::Embedded(certificates),
+            None => kubeconfig
+                .ca_file()
+                .map_or(KubeconfigCa::Missing, |path| self.ca_file(path)),
+        };
+        let credentials = kubeconfig
+            .credentials()
+            .map_err(InvalidReason::Kubeconfig)?;
+        let client = match credentials {
+            Credentials::Embedded { certificate, key } => ClientCertificate::Embedded {
+                chain: Chain::from_pem(&certificate).map_err(InvalidReason::ClientCertificate)?,
+                key: match self.depth {
+                    Depth::Certificates => KeyFile::Unread,
+                    Depth::Keys => PrivateKey::from_pem(&key)
+                        .map(KeyFile::Read)
+                        .map_err(InvalidReason::ClientKey)?,
+                },
+            },
+            Credentials::CertificateFiles { certificate } => self.client_file(certificate),
+            Credentials::NoCertificate => ClientCertificate::Unused,
+        };
+        Ok(KubeconfigFile {
+            kubeconfig,
+            ca,
+            client,
+        })
+    }
+
+    fn ca_file(&self, path: &str) -> KubeconfigCa {
+        let file = self.tree.locate(path);
+        let is_named = |row: &&&'static Row| {
+            row.is_ca() && file.is_some() && layout::certificate_file(row) == file
+        };
+        KubeconfigCa::File {
+            path: path.to_owned(),
+            row: CATALOG.iter().find(is_named).copied(),
+            is_missing: file.as_ref().is_some_and(|file| !self.tree.exists(file)),
+        }
+    }
+
+    /// Only files in the tree's directories are read; any other path may lead anywhere.
+    fn client_file(&self, path: String) -> ClientCertificate {
+        let read = |file| {
+            self.parse(
+                Some(file),
+                Chain::from_pem_with_key,
+                InvalidReason::Certificate,
+            )
+        };
+        let is_kubelets = Path::new(&path)
+            .file_name()
+            .is_some_and(|name| name == KUBELET_CLIENT_CURRENT);
+        if is_kubelets {
+            let file = TreePath::new(Root::Kubelet, KUBELET_CLIENT_CURRENT);
+            return ClientCertificate::KubeletRotated(read(file));
+        }
+        match self.tree.locate(&path) {
+            Some(file) => ClientCertificate::InTree {
+                path,
+                chain: read(file),
+            },
+            None => ClientCertificate::OutsideTree {
+                is_missing: !self.tree.has_named(&path),
+                path,
+            },
+        }
+    }
+
+    fn parse<T, E>(
+        &self,
+        file: Option<TreePath>,
+        parse: impl FnOnce(&[u8]) -> Result<T, E>,
+        reason: impl FnOnce(E) -> InvalidReason,
+    ) -> FileState<T> {
+        let Some(file) = file else {
+            return FileState::Missing;
+        };
+        let contents = match self.tree.read(&file) {
+            Ok(Some(contents)) => contents,
+            Ok(None) => return FileState::Missing,
+            Err(error) => return FileState::Invalid(self.invalid(&file, error.into())),
+        };
+        if self.depth == Depth::Keys && self.has_foreign_name(&file, &contents) {
+            let reason = InvalidReason::HardLinks(contents.links);
+            let linked = self.invalid(&file, reason);
+            self.hard_linked.borrow_mut().push(linked);
+        }
+        match parse(&contents.bytes) {
+            Ok(value) => FileState::Valid(value),
+            Err(error) => FileState::Invalid(self.invalid(&file, reason(error))),
+        }
+    }
+
+    /// A transaction that was interrupted has given the old file a second name, which the next one removes.
+    fn has_foreign_name(&self, file: &TreePath, contents: &Contents) -> bool {
+        let own = 1 + u64::from(self.tree.has_backup(file));
+        contents.links > own
+    }
+
+    fn invalid(&self, file: &TreePath, reason: InvalidReason) -> InvalidFile {
+        InvalidFile {
+            file: file.clone(),
+            path: self.tree.layout.path(file),
+            reason,
+        }
+    }
+}
