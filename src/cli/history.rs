@@ -85,6 +85,14 @@ pub struct RecoverArgs {
     #[arg(long)]
     pub discard: bool,
 
+    /// Print nothing if no commit is pending
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Format of the report
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
+
     #[command(flatten)]
     pub tree: TreeArgs,
 }

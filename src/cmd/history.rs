@@ -6,9 +6,10 @@ use super::failure::Invalid;
 use super::interrupts::Interrupts;
 use super::session::Session;
 use super::{Console, Exit};
-use crate::cli::HistoryArgs;
+use crate::cli::{HistoryArgs, OutputFormat};
 use crate::kubeconfig::{Credentials, Kubeconfig};
 use crate::report::history::{History, KeptGeneration, Replaced};
+use crate::report::recovery::Purge;
 use crate::store::generations::{self, Generation, GenerationFile, Generations};
 use crate::store::transaction::Transaction;
 use crate::tree::places::Places;
@@ -18,7 +19,7 @@ use crate::x509::chain::Chain;
 pub(super) fn run(args: &HistoryArgs, console: &Console) -> Result<Exit> {
     let session = Session::open_tree(&args.tree, console)?;
     if args.purge {
-        return purge(&session, console);
+        return purge(&session, args.output, console);
     }
     let (tree, places) = session.open_state()?;
     let Generations {
@@ -55,30 +56,26 @@ pub(super) fn run(args: &HistoryArgs, console: &Console) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn purge(session: &Session<'_>, console: &Console) -> Result<Exit> {
+fn purge(session: &Session<'_>, output: OutputFormat, console: &Console) -> Result<Exit> {
     let layout = &session.target.layout;
     // Nothing to remove, and no directory to be made for a lock.
     if Places::new(layout)
         .directory(crate::tree::layout::Root::State)?
         .is_none()
     {
-        console.print("no generation is kept\n")?;
+        console.show(&Purge::default(), output)?;
         return Ok(Exit::Done);
     }
     // A signal between two removals leaves generations or none of them.
     let _interrupts = Interrupts::register()?;
     let pruned = Transaction::begin(layout, "history --purge", console.now)?.purge();
-    let mut text = String::new();
-    for name in &pruned.dropped {
-        text.push_str(&format!("removed generation {name}\n"));
-    }
-    if pruned.dropped.is_empty() {
-        text.push_str("no generation was removed\n");
-    }
     for warning in &pruned.warnings {
         console.warn(warning);
     }
-    console.print_done(&text)?;
+    let report = Purge {
+        removed_generations: pruned.dropped,
+    };
+    console.show_done(&report, output)?;
     Ok(match pruned.warnings.is_empty() {
         true => Exit::Done,
         false => Exit::Failed,

@@ -85,7 +85,7 @@ struct End<'a> {
 fn declared(run: &Run<'_>, quiet: bool, console: &Console) -> Result<Option<Cluster>> {
     let source = run.target.source();
     if source == Source::Nothing {
-        console.note_unless(quiet, "no configuration is recorded or given: each certificate is reissued with what the old one says");
+        console.note_unless(quiet, "no configuration is recorded or given: each certificate keeps the names and usages of the old one");
         return Ok(None);
     }
     // Said even if the values are refused: a misspelt field may be the cause.

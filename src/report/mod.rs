@@ -7,5 +7,6 @@ pub mod configuration;
 pub mod expiration;
 pub mod findings;
 pub mod history;
+pub mod recovery;
 pub mod render;
 pub mod time;

@@ -65,26 +65,29 @@ fn init_says_what_it_made_and_then_that_all_is_there() {
     exit code 0
     -- stdout
     certificates in [ROOT]/etc/kubernetes/pki, kubeconfigs in [ROOT]/etc/kubernetes
-                 NAME                       KEY          EXPIRES
-    made         ca                         ECDSA-P256   2035-12-30
-    made         apiserver                  ECDSA-P256   2027-01-01
-    made         apiserver-kubelet-client   ECDSA-P256   2027-01-01
-    made         front-proxy-ca             ECDSA-P256   2035-12-30
-    made         front-proxy-client         ECDSA-P256   2027-01-01
-    made         etcd-ca                    ECDSA-P256   2035-12-30
-    made         etcd-server                ECDSA-P256   2027-01-01
-    made         etcd-peer                  ECDSA-P256   2027-01-01
-    made         etcd-healthcheck-client    ECDSA-P256   2027-01-01
-    made         apiserver-etcd-client      ECDSA-P256   2027-01-01
-    made         sa                         ECDSA-P256
-    made         admin.conf                 ECDSA-P256   2027-01-01
-    made         super-admin.conf           ECDSA-P256   2027-01-01
-    made         kubelet.conf               ECDSA-P256   2027-01-01
-    made         controller-manager.conf    ECDSA-P256   2027-01-01
-    made         scheduler.conf             ECDSA-P256   2027-01-01
+      NAME                      EXPIRES (UTC)
+    + ca                        2035-12-30 00:00
+    + apiserver                 2027-01-01 00:00
+    + apiserver-kubelet-client  2027-01-01 00:00
+    + front-proxy-ca            2035-12-30 00:00
+    + front-proxy-client        2027-01-01 00:00
+    + etcd-ca                   2035-12-30 00:00
+    + etcd-server               2027-01-01 00:00
+    + etcd-peer                 2027-01-01 00:00
+    + etcd-healthcheck-client   2027-01-01 00:00
+    + apiserver-etcd-client     2027-01-01 00:00
+    + sa
+    + admin.conf                2027-01-01 00:00
+    + super-admin.conf          2027-01-01 00:00
+    + kubelet.conf              2027-01-01 00:00
+    + controller-manager.conf   2027-01-01 00:00
+    + scheduler.conf            2027-01-01 00:00
+    key of each: new ECDSA-P256
 
-    next: once the API server is up, give the identities in this tree their rights:
+    Once the API server is up, give the users of this tree their rights:
         pki template rbac | kubectl --kubeconfig [ROOT]/etc/kubernetes/super-admin.conf apply -f -
+
+    16 new
     -- stderr
     ");
     let second = tree.pki(&arguments);
@@ -135,14 +138,15 @@ fn a_renewal_says_what_changed_and_what_is_to_be_restarted() {
     exit code 4
     -- stdout
     certificates in [ROOT]/etc/kubernetes/pki, kubeconfigs in [ROOT]/etc/kubernetes
-    RENEWED          OLD EXPIRY             NEW EXPIRY             KEY
-    apiserver        2027-01-01T00:00:00Z   2027-12-15T00:00:00Z   new ECDSA-P256
-    scheduler.conf   2027-01-01T00:00:00Z   2027-12-15T00:00:00Z   new ECDSA-P256
+      NAME            OLD EXPIRY (UTC)  EXPIRES (UTC)
+    ~ apiserver       2027-01-01 00:00  2027-12-15 00:00
+    ~ scheduler.conf  2027-01-01 00:00  2027-12-15 00:00
+    key of each: new ECDSA-P256
 
-    to be done, the rest is read again without a restart:
-        kube-scheduler: move `[ROOT]/etc/kubernetes/manifests/kube-scheduler.yaml` away, wait until its container is gone (about 20 s), and move it back
+    Restart these, one at a time (all other components reload their files):
+        crictl stopp $(crictl pods -q --namespace kube-system --name kube-scheduler)
 
-    the old files are kept as generation 20261215T000000Z-renew
+    2 renewed; the old files are kept as generation 20261215T000000Z-renew
     -- stderr
     warning: expires on 2027-01-01: admin.conf, apiserver-etcd-client, apiserver-kubelet-client, controller-manager.conf, etcd-healthcheck-client, etcd-peer, etcd-server, front-proxy-client, kubelet.conf, super-admin.conf; `pki renew --due 30d` renews what is due
     ");

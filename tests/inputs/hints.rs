@@ -279,7 +279,7 @@ said! {
     ];
 
     renewal_of_what_nobody_declared: |t| fs::remove_dir_all(t.path(".pki")).unwrap(), ["renew", "scheduler.conf"] => [
-        "note: no configuration is recorded or given: each certificate is reissued with what the old one says",
+        "note: no configuration is recorded or given: each certificate keeps the names and usages of the old one",
     ];
     renewal_by_an_external_ca: |t| t.remove("pki/ca.key"), ["renew", "apiserver"] => [
         "error: cannot renew `apiserver`: its CA `ca` is external: there is no key to sign with",

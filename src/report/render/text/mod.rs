@@ -4,6 +4,7 @@ mod changes;
 mod configuration;
 mod expiration;
 mod history;
+mod recovery;
 
 use anstyle::{AnsiColor, Style};
 

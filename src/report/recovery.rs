@@ -1,0 +1,48 @@
+//! What `recover` and `history --purge` did.
+
+use serde::Serialize;
+
+use crate::store::recovery::Settled;
+use crate::tree::layout::TreePath;
+
+/// How a pending commit was settled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recovery {
+    /// Whether a commit was pending.
+    pub was_pending: bool,
+    /// The command that had begun it; unknown if its journal could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// Files that have their new content now.
+    pub finished: Vec<String>,
+    /// Files that have their old content again.
+    pub restored: Vec<String>,
+    /// Files that were left alone.
+    pub left: Vec<String>,
+    /// The generation that keeps what was replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_generation: Option<String>,
+}
+
+/// Which generations were removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Purge {
+    /// Their names, oldest first.
+    pub removed_generations: Vec<String>,
+}
+
+impl From<&Settled> for Recovery {
+    fn from(settled: &Settled) -> Recovery {
+        let names = |files: &[TreePath]| files.iter().map(ToString::to_string).collect();
+        Recovery {
+            was_pending: true,
+            command: settled.command.clone(),
+            finished: names(&settled.finished),
+            restored: names(&settled.restored),
+            left: names(&settled.left),
+            kept_generation: settled.generation.clone(),
+        }
+    }
+}
