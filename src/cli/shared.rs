@@ -7,6 +7,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::store::transaction::DEFAULT_GENERATIONS;
@@ -15,19 +16,19 @@ use crate::util::duration;
 #[derive(Clone, Debug, Default, Args)]
 pub struct TreeArgs {
     /// Directory of the certificates [default: the configuration's, else /etc/kubernetes/pki]
-    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
+    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = path())]
     pub cert_dir: Option<PathBuf>,
 
     /// Directory of the kubeconfigs and of pki's own state [default: the parent of --cert-dir if given, else /etc/kubernetes]
-    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
+    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = path())]
     pub kubeconfig_dir: Option<PathBuf>,
 
     /// Directory of the kubelet's own certificate; never written [default: /var/lib/kubelet/pki]
-    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
+    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = path())]
     pub kubelet_cert_dir: Option<PathBuf>,
 
     /// Prefix of every path that is not typed on the command line
-    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = parse_path)]
+    #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = path())]
     pub rootfs: Option<PathBuf>,
 }
 
@@ -53,7 +54,7 @@ pub struct WriteArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConfigArgs {
     /// kubeadm configuration or kubeadm-config ConfigMap; `-` reads standard input
-    #[arg(long, value_name = "FILE", value_parser = parse_path)]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub config: Option<PathBuf>,
 }
 
@@ -120,12 +121,12 @@ pub enum OutputFormat {
     Yaml,
 }
 
-pub(super) fn parse_path(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() {
-        Err("the path is empty".to_owned())
-    } else {
-        Ok(PathBuf::from(text))
-    }
+/// Parses a path, byte for byte.
+pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|text| match text.is_empty() {
+        true => Err("the path is empty"),
+        false => Ok(PathBuf::from(text)),
+    })
 }
 
 pub(super) fn parse_duration(text: &str) -> Result<time::Duration, String> {

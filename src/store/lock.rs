@@ -3,6 +3,7 @@
 //! The kubeconfig directory is locked too: two certificate directories may share one. Nothing is written to take a lock. Once
 //! its plan was accepted, a run leaves a file beside the certificates that says who it is.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ const MAX_HOLDER: u64 = 200;
 pub(super) struct Lock {
     certificates: Arc<Directory>,
     _kubeconfigs: Arc<Directory>,
+    is_announced: Cell<bool>,
 }
 
 /// Another run holds the lock.
@@ -92,6 +94,7 @@ impl Lock {
         Ok(Lock {
             certificates,
             _kubeconfigs: kubeconfigs,
+            is_announced: Cell::new(false),
         })
     }
 
@@ -100,11 +103,14 @@ impl Lock {
         let text = format!("{holder}\n");
         let own = NewAttributes::own(0o600);
         let _created = self.certificates.create(HOLDER, text.as_bytes(), &own);
+        self.is_announced.set(true);
     }
 
     /// Removes what [`Lock::announce`] has written, so that the next run is never announced by it.
     pub(super) fn withdraw(&self) {
-        let _removed = self.certificates.remove(HOLDER);
+        if self.is_announced.replace(false) {
+            let _removed = self.certificates.remove(HOLDER);
+        }
     }
 }
 

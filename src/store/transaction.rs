@@ -264,6 +264,8 @@ impl Transaction {
             keep::finish(&self.places, generation).map_err(changed)?;
         }
         staging.remove_backups().map_err(changed)?;
+        // Before the journal goes, whose removal is made durable.
+        self.lock.withdraw();
         record::remove(&self.certificates).map_err(changed)?;
         staging.sync_directories().map_err(changed)
     }

@@ -76,9 +76,9 @@ fn a_fault_at_any_call_of_renew_all_leaves_the_old_or_the_new_tree() {
 #[test]
 fn a_fault_at_any_call_of_renew_apiserver_leaves_the_old_or_the_new_pair() {
     let (_, tree) = renewed_tree();
-    // A mode that is kept, and a generation that has to go.
+    // A mode that is restricted, and a generation that has to go.
     let key = tree.path().join("etc/kubernetes/pki/apiserver.key");
-    fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o604)).unwrap();
     sweep(
         "renew apiserver",
         &["renew", "apiserver", "--keep", "1"],
