@@ -110,7 +110,7 @@ const ODD_WORDS: [&str; 14] = [
     "besides",
     "lacking",
     "litter",
-    "behind",
+    "behind it",
     "made again",
     "towards",
     "thereof",

@@ -10,6 +10,7 @@ use pki::{
         CATALOG, CommonName, Profile, Row, SanRule,
         components::{READERS, Reload},
     },
+    check::finding::{Severity, TABLE},
     tree::layout::{self, Access, Root, TreePath},
     util::table::{Cell, Spacing, table},
 };
@@ -30,12 +31,13 @@ struct Part {
     text: fn() -> Result<String>,
 }
 
-const PARTS: [Part; 6] = [
-    topic("catalog", || Ok(catalog())),
-    topic("subjects", || Ok(subjects())),
-    topic("organizations", || Ok(organizations())),
-    topic("sans", || Ok(sans())),
-    topic("readers", || Ok(readers())),
+const PARTS: [Part; 7] = [
+    topic(FILES, "catalog", || Ok(catalog())),
+    topic(FILES, "subjects", || Ok(subjects())),
+    topic(FILES, "organizations", || Ok(organizations())),
+    topic(FILES, "sans", || Ok(sans())),
+    topic(FILES, "readers", || Ok(readers())),
+    topic(FINDINGS, "findings", || Ok(findings())),
     Part {
         file: "tests/cases/README.md",
         name: "cases",
@@ -43,12 +45,11 @@ const PARTS: [Part; 6] = [
     },
 ];
 
-const fn topic(name: &'static str, text: fn() -> Result<String>) -> Part {
-    Part {
-        file: "templates/help/files.md",
-        name,
-        text,
-    }
+const FILES: &str = "templates/help/files.md";
+const FINDINGS: &str = "templates/help/findings.md";
+
+const fn topic(file: &'static str, name: &'static str, text: fn() -> Result<String>) -> Part {
+    Part { file, name, text }
 }
 
 /// Compares every part with the source, or writes it.
@@ -183,6 +184,43 @@ fn readers() -> String {
         ["COMPONENT AND OPTION", "FILE", "RELOADS"],
         rows.into_iter(),
     )
+}
+
+/// Returns the list of what a judgement can find, by subject.
+fn findings() -> String {
+    let mut text = String::new();
+    for kind in TABLE {
+        let severity = match kind.severity {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        let advice = match kind.advice {
+            "" => String::new(),
+            advice => format!(" What to do: {advice}."),
+        };
+        let entry = format!("- {} ({severity}): {}{advice}", kind.name, kind.meaning);
+        text.push_str(&wrapped(&entry));
+    }
+    text
+}
+
+/// Returns an entry of a list in lines of at most 96 characters.
+fn wrapped(entry: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in entry.split(' ') {
+        let line = lines.last().map_or(0, String::len);
+        if line > 0 && line + 1 + word.len() > 96 {
+            lines.push(" ".to_owned());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 /// Returns a table as an indented block.
