@@ -16,6 +16,7 @@ use super::target::Target;
 use crate::catalog::Row;
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs, WriteArgs};
 use crate::execute::{self, Issued, issue};
+use crate::fs::ownership::is_trusted;
 use crate::plan::{Make, Plan};
 use crate::store::generations::Change;
 use crate::store::outcome::{Committed, Restricted, TransactionError, TreeState};
@@ -23,7 +24,7 @@ use crate::store::transaction::Transaction;
 use crate::store::{preconditions, recovery};
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::journal::Direction;
-use crate::tree::layout::{self, Access, TreePath};
+use crate::tree::layout::{self, Access, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
 use crate::x509::algorithm::Algorithm;
@@ -113,6 +114,9 @@ impl<'a> Session<'a> {
         loop {
             let places = Rc::new(Places::new(&self.target.layout));
             let tree = Tree::over(&places)?;
+            if readings == 0 {
+                self.warn_of_state(&places);
+            }
             let before = tree.stamp();
             let inventory = Inventory::read(&tree, depth);
             readings += 1;
@@ -133,6 +137,7 @@ impl<'a> Session<'a> {
         }
         let places = Rc::new(Places::new(&self.target.layout));
         let tree = Tree::over(&places)?;
+        self.warn_of_state(&places);
         if let Some(error) = tree.journal_error() {
             self.console.warn(&error.to_string());
         }
@@ -141,6 +146,20 @@ impl<'a> Session<'a> {
                 .note(&format!("a commit of `pki {command}` is pending"));
         }
         Ok((tree, places))
+    }
+
+    /// What another user has recorded is read, and may be theirs.
+    fn warn_of_state(&self, places: &Places) {
+        if let Ok(Some(state)) = places.directory(Root::State) {
+            let owner = state.attributes().uid;
+            if !is_trusted(owner) {
+                let path = state.path().display();
+                let warning = format!(
+                    "`{path}` belongs to user {owner}: do not rely on what is recorded there"
+                );
+                self.console.warn(&warning);
+            }
+        }
     }
 
     /// Takes the lock, recovers what a killed run left, and reads the tree.

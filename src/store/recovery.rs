@@ -91,6 +91,10 @@ pub(crate) fn rehearse(places: &Places) -> Result<Option<Recovered>, FileError> 
     let Some((direction, journal)) = places.journal()? else {
         return Ok(None);
     };
+    // Another run is just at it.
+    if places.is_locked() {
+        return Ok(None);
+    }
     recoverable(places, &journal, direction)?;
     Ok(Some(Recovered {
         command: journal.command,
@@ -127,24 +131,35 @@ pub fn settle(
     {
         return Ok(None);
     }
-    let _lock = Lock::take(&places).inspect_err(|_| places.remove_created())?;
+    let settled = settle_locked(&places, how, now);
+    // The lock may have made a kubeconfig directory.
+    places.remove_created();
+    settled
+}
+
+fn settle_locked(
+    places: &Places,
+    how: Settle,
+    now: OffsetDateTime,
+) -> Result<Option<Settled>, TransactionError> {
+    let _lock = Lock::take(places)?;
     let refused = TransactionError::before_commit;
     let journal = match places.journal() {
         Err(error) if how == Settle::Discard && !error.is_io() => {
-            return discard_unreadable(&places).map(Some).map_err(refused);
+            return discard_unreadable(places).map(Some).map_err(refused);
         }
         journal => journal.map_err(refused)?,
     };
     let Some((_, journal)) = journal else {
         return Ok(None);
     };
-    check_owner(&places, &journal).map_err(refused)?;
-    let files = inspect(&places, &journal).map_err(refused)?;
+    check_owner(places, &journal).map_err(refused)?;
+    let files = inspect(places, &journal).map_err(refused)?;
     let settled = match how {
-        Settle::Finish => finish(&places, &journal, &files, now),
-        Settle::Discard => discard(&places, &journal, &files),
+        Settle::Finish => finish(places, &journal, &files, now),
+        Settle::Discard => discard(places, &journal, &files),
     }?;
-    remove_leftovers(&places).map_err(TransactionError::after_commit)?;
+    remove_leftovers(places).map_err(TransactionError::after_commit)?;
     Ok(Some(settled))
 }
 
