@@ -4,22 +4,20 @@
 //! documents, their kinds, versions and shapes. [`Cluster::resolve`] checks the values, once flags and files are merged.
 //! Unknown fields and other documents only give warnings, as with kubeadm.
 //!
-//! A file becomes a tree of nodes with their lines (`document`, `parse`), which serde (`de`, `types`) reads into kubeadm's structs
-//! (`v1beta`, `versions`); `declared` takes the settings out of those.
+//! `parse` reads the file into a tree of nodes with lines (`document`). `walk` compares a document with the table of kubeadm's
+//! fields (`schema`, `versions`), and `declared` takes the settings by the paths in [`fields`](super::fields).
 //!
 //! Source: kubeadm 1.36 `cmd/kubeadm/app/util/config/initconfiguration.go`, `apis/kubeadm/validation/validation.go`.
 
 mod config_map;
-mod de;
 mod declared;
 mod document;
 mod parse;
+mod schema;
 mod suggest;
-mod types;
-mod v1beta;
 mod versions;
+mod walk;
 
-use self::de::Findings;
 pub(super) use self::document::MAX_LISTED;
 use self::document::{Entry, Lines, Node, Source, Value, field_path};
 use self::versions::{Kind, VERSIONS, Version};
@@ -137,6 +135,13 @@ const WANTED_KINDS: &str = "want `InitConfiguration` or `ClusterConfiguration`";
 enum Nesting {
     File,
     ConfigMap,
+}
+
+/// The mistakes that were found in a file, in its order.
+#[derive(Debug, Default)]
+struct Findings {
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 struct Reader<'a> {
@@ -308,17 +313,8 @@ impl<'a> Reader<'a> {
             );
             return self.refuse(&kind.origin, message);
         }
-        let findings = &mut self.findings;
-        match document {
-            Kind::Init => {
-                let init = de::from_node(self.file, version, document, root, findings);
-                self.declare_init(init);
-            }
-            Kind::Cluster => {
-                let cluster = de::from_node(self.file, version, document, root, findings);
-                self.declare_cluster(cluster);
-            }
-        }
+        let declared = walk::walk(self.file, version, document, root, &mut self.findings);
+        self.declare(&declared);
     }
 
     /// Returns a field's text, unless it is empty.

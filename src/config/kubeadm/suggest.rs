@@ -1,5 +1,6 @@
 //! Suggests a known field for an unknown one.
 
+use super::schema;
 use super::versions::{Kind, VERSIONS, Version};
 
 /// Suggests what an unknown field among `siblings` was meant to be.
@@ -66,7 +67,7 @@ fn alternatives(names: Vec<String>) -> Option<String> {
 
 /// Returns the paths of a document's fields of this name, outside lists.
 fn places(version: &Version, kind: Kind, key: &str) -> Vec<String> {
-    let mut paths = version.paths(kind);
+    let mut paths = schema::paths(version, kind);
     paths.retain(|path| {
         let name = path.rsplit('.').next().unwrap_or(path);
         name.eq_ignore_ascii_case(key)

@@ -1,0 +1,236 @@
+//! The fields of kubeadm's documents `InitConfiguration` and `ClusterConfiguration`, from `v1beta1` to `v1beta4`.
+//!
+//! The table has every field, whether certificates depend on it or not, so that an unknown field is always a mistake.
+//!
+//! Source: `cmd/kubeadm/app/apis/kubeadm/*/types.go` and `bootstraptoken/v1/types.go` of kubeadm 1.20 and 1.36;
+//! `k8s.io/api/core/v1` for taints and environment variables.
+
+use super::versions::{Kind, Version};
+
+/// A field of a mapping.
+#[derive(Clone, Copy)]
+pub(super) struct Known {
+    /// The key.
+    pub(super) name: &'static str,
+    /// What it holds.
+    pub(super) shape: Shape,
+    /// The first version that has it; 1 is `v1beta1`.
+    since: u8,
+    /// The last version that has it.
+    until: u8,
+}
+
+/// What a field holds. Null is allowed everywhere, and means that the field is absent, except where noted.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    /// A string, which may also be written as a number or a boolean.
+    Text,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// A list of strings.
+    Texts,
+    /// A list of strings without null.
+    Names,
+    /// A mapping with these fields.
+    Object(&'static [Known]),
+    /// A list of mappings with these fields.
+    Objects(&'static [Known]),
+    /// The arguments of a component: a list of names and values since `v1beta4`, before that a mapping.
+    Arguments,
+    /// A mapping from feature gates to booleans, without null.
+    Gates,
+}
+
+use Shape::{Arguments, Boolean, Gates, Names, Number, Object, Objects, Text, Texts};
+
+const fn field(name: &'static str, shape: Shape) -> Known {
+    Known {
+        name,
+        shape,
+        since: 1,
+        until: 4,
+    }
+}
+
+const fn text(name: &'static str) -> Known {
+    field(name, Text)
+}
+
+impl Known {
+    const fn since(self, since: u8) -> Known {
+        Known { since, ..self }
+    }
+
+    const fn until(self, until: u8) -> Known {
+        Known { until, ..self }
+    }
+
+    /// Returns whether a version has the field.
+    pub(super) fn is_in(&self, version: &Version) -> bool {
+        (self.since..=self.until).contains(&version.number)
+    }
+}
+
+/// Returns the fields of a kind of document.
+pub(super) fn fields(kind: Kind) -> &'static [Known] {
+    match kind {
+        Kind::Init => INIT,
+        Kind::Cluster => CLUSTER,
+    }
+}
+
+/// Returns the paths of all fields of a document, except those inside lists.
+pub(super) fn paths(version: &Version, kind: Kind) -> Vec<String> {
+    fn add(fields: &[Known], parent: &str, version: &Version, paths: &mut Vec<String>) {
+        for field in fields.iter().filter(|field| field.is_in(version)) {
+            let path = format!("{parent}{}", field.name);
+            paths.push(path.clone());
+            if let Object(fields) = field.shape {
+                add(fields, &format!("{path}."), version, paths);
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    add(fields(kind), "", version, &mut paths);
+    paths
+}
+
+const INIT: &[Known] = &[
+    text("apiVersion"),
+    text("kind"),
+    field("bootstrapTokens", Objects(BOOTSTRAP_TOKEN)),
+    field("dryRun", Boolean).since(4),
+    field("nodeRegistration", Object(NODE_REGISTRATION)),
+    field("localAPIEndpoint", Object(API_ENDPOINT)),
+    text("certificateKey").since(2),
+    field("skipPhases", Texts).since(3),
+    field("patches", Object(&[text("directory")])).since(3),
+    field("timeouts", Object(TIMEOUTS)).since(4),
+];
+const CLUSTER: &[Known] = &[
+    text("apiVersion"),
+    text("kind"),
+    field("etcd", Object(ETCD)),
+    field("networking", Object(NETWORKING)),
+    text("kubernetesVersion"),
+    text("controlPlaneEndpoint"),
+    field("apiServer", Object(API_SERVER)),
+    field("controllerManager", Object(COMPONENT)),
+    field("scheduler", Object(COMPONENT)),
+    field("dns", Object(DNS)),
+    field("proxy", Object(&[field("disabled", Boolean)])).since(4),
+    text("certificatesDir"),
+    text("imageRepository"),
+    field("useHyperKubeImage", Boolean).until(2),
+    field("featureGates", Gates),
+    text("clusterName"),
+    text("encryptionAlgorithm").since(4),
+    text("certificateValidityPeriod").since(4),
+    text("caCertificateValidityPeriod").since(4),
+];
+const NODE_REGISTRATION: &[Known] = &[
+    text("name"),
+    text("criSocket"),
+    field("taints", Objects(TAINT)),
+    field("kubeletExtraArgs", Arguments),
+    field("ignorePreflightErrors", Texts).since(2),
+    text("imagePullPolicy").since(3),
+    field("imagePullSerial", Boolean).since(4),
+];
+const API_ENDPOINT: &[Known] = &[text("advertiseAddress"), field("bindPort", Number)];
+const ETCD: &[Known] = &[
+    field("local", Object(LOCAL_ETCD)),
+    field("external", Object(EXTERNAL_ETCD)),
+];
+const LOCAL_ETCD: &[Known] = &[
+    text("imageRepository"),
+    text("imageTag"),
+    text("dataDir"),
+    field("extraArgs", Arguments),
+    field("extraEnvs", Objects(ENVIRONMENT)).since(4),
+    field("serverCertSANs", Names),
+    field("peerCertSANs", Names),
+];
+const EXTERNAL_ETCD: &[Known] = &[
+    field("endpoints", Names),
+    field("httpEndpoints", Names).since(4),
+    text("caFile"),
+    text("certFile"),
+    text("keyFile"),
+];
+const NETWORKING: &[Known] = &[text("serviceSubnet"), text("podSubnet"), text("dnsDomain")];
+const API_SERVER: &[Known] = &[
+    field("extraArgs", Arguments),
+    field("extraVolumes", Objects(VOLUME)),
+    field("extraEnvs", Objects(ENVIRONMENT)).since(4),
+    field("certSANs", Names),
+    text("timeoutForControlPlane").until(3),
+];
+/// The fields of the controller manager and of the scheduler.
+const COMPONENT: &[Known] = &[
+    field("extraArgs", Arguments),
+    field("extraVolumes", Objects(VOLUME)),
+    field("extraEnvs", Objects(ENVIRONMENT)).since(4),
+];
+const DNS: &[Known] = &[
+    text("type").until(2),
+    text("imageRepository"),
+    text("imageTag"),
+    field("disabled", Boolean).since(4),
+];
+const BOOTSTRAP_TOKEN: &[Known] = &[
+    text("token"),
+    text("description"),
+    text("ttl"),
+    text("expires"),
+    field("usages", Texts),
+    field("groups", Texts),
+];
+const TAINT: &[Known] = &[
+    text("key"),
+    text("value"),
+    text("effect"),
+    text("timeAdded"),
+];
+const TIMEOUTS: &[Known] = &[
+    text("controlPlaneComponentHealthCheck"),
+    text("kubeletHealthCheck"),
+    text("kubernetesAPICall"),
+    text("etcdAPICall"),
+    text("tlsBootstrap"),
+    text("discovery"),
+    text("upgradeManifests"),
+];
+const VOLUME: &[Known] = &[
+    text("name"),
+    text("hostPath"),
+    text("mountPath"),
+    field("readOnly", Boolean),
+    text("pathType"),
+];
+const ENVIRONMENT: &[Known] = &[
+    text("name"),
+    text("value"),
+    field("valueFrom", Object(ENVIRONMENT_SOURCE)),
+];
+const ENVIRONMENT_SOURCE: &[Known] = &[
+    field("fieldRef", Object(&[text("apiVersion"), text("fieldPath")])),
+    field(
+        "resourceFieldRef",
+        Object(&[text("containerName"), text("resource"), text("divisor")]),
+    ),
+    field("configMapKeyRef", Object(KEY_REFERENCE)),
+    field("secretKeyRef", Object(KEY_REFERENCE)),
+    field("fileKeyRef", Object(FILE_REFERENCE)),
+];
+const KEY_REFERENCE: &[Known] = &[text("name"), text("key"), field("optional", Boolean)];
+const FILE_REFERENCE: &[Known] = &[
+    text("volumeName"),
+    text("path"),
+    text("key"),
+    field("optional", Boolean),
+];
+/// An argument of a component, since `v1beta4`.
+pub(super) const ARGUMENT: &[Known] = &[text("name"), text("value")];
