@@ -38,7 +38,7 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
             console.warn(guess);
         }
     }
-    let text = resolved.cluster.to_yaml();
+    let text = resolved.cluster.to_record();
     let record = target
         .recorded
         .as_ref()

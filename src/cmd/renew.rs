@@ -68,7 +68,7 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
         })?;
     let is_recorded = run.target.source() == Source::File && !plan.makes_nothing();
     if let Some(cluster) = declared.as_ref().filter(|_| is_recorded) {
-        plan.record(cluster.to_yaml());
+        plan.record(cluster.to_record());
     }
     console.warn_of(&plan);
     finish(run, plan, args, &end, console)

@@ -256,7 +256,7 @@ fn one(value: &impl ToString) -> Option<Vec<String>> {
     Some(vec![value.to_string()])
 }
 
-fn texts(values: &[impl ToString]) -> Vec<String> {
+pub(super) fn texts(values: &[impl ToString]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
 }
 
