@@ -7,16 +7,14 @@ use std::time::Duration;
 
 use super::cluster::{Cluster, Etcd, host_port};
 use super::problem::{Origin, Setting};
-use super::settings::Settings;
+use super::settings::ExternalEtcdSettings;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::san::San;
 
 /// A field of the configuration.
 pub struct Field {
-    /// The path in the documents of `v1beta4`.
+    /// The path in kubeadm's documents, the same in all versions.
     pub path: &'static str,
-    /// Whether `v1beta3` and older have it, with the same path.
-    pub in_v1beta3: bool,
     /// The command-line flag that overrides it.
     pub flag: Option<&'static str>,
     /// The value where nothing declares it.
@@ -57,33 +55,56 @@ pub const DEFAULT_CERTIFICATE_VALIDITY: Duration = Duration::from_secs(8760 * 36
 /// The default of `caCertificateValidityPeriod`.
 pub const DEFAULT_CA_CERTIFICATE_VALIDITY: Duration = Duration::from_secs(87600 * 3600);
 
-/// The accessors of a field whose setting is a text, a list or a presence.
-macro_rules! access {
-    (text $name:ident) => {
-        access!(
-            $name,
+/// Makes the struct [`Settings`] and the table [`FIELDS`] of one list.
+///
+/// An entry is `name: kind = "path" { ... }`. In the braces is what differs from a field that has no flag and no default and
+/// is not shown. Its kind is `text`, `list`, `presence` or `group`.
+macro_rules! fields {
+    ($($(#[doc = $doc:literal])* $name:ident: $kind:ident = $path:literal { $($key:ident: $value:expr,)* })*) => {
+        /// What a configuration declares, as text; every field is optional.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Settings {
+            $(
+                #[doc = concat!("`", $path, "`.")]
+                $(#[doc = $doc])*
+                pub $name: Option<fields!(@type $kind)>,
+            )*
+        }
+
+        /// The fields, in the order of kubeadm's documents.
+        pub const FIELDS: &[Field] = &[$(
+            Field {
+                path: $path,
+                $($key: $value,)*
+                ..fields!(@field $kind $name)
+            },
+        )*];
+    };
+    (@type text) => { Setting<String> };
+    (@type list) => { Vec<Setting<String>> };
+    (@type presence) => { Setting<()> };
+    (@type group) => { Setting<ExternalEtcdSettings> };
+    (@field text $name:ident) => {
+        fields!(
+            @field $name,
             |settings| settings.$name.as_ref().map(|setting| &setting.origin),
             |settings, values| settings.$name = values.into_iter().next()
         )
     };
-    (list $name:ident) => {
-        access!(
-            $name,
+    (@field list $name:ident) => {
+        fields!(
+            @field $name,
             |settings| Some(&settings.$name.as_ref()?.first()?.origin),
             |settings, values| settings.$name = Some(values)
         )
     };
-    (presence $name:ident) => {
-        access!(
-            $name,
-            |settings| settings.$name.as_ref().map(|setting| &setting.origin),
-            |_, _| {}
-        )
+    // The reader declares these itself; no flag does.
+    (@field $kind:ident $name:ident) => {
+        fields!(@field $name, |_| None, |_, _| {})
     };
-    ($name:ident, $origin:expr, $declare:expr) => {
+    (@field $name:ident, $origin:expr, $declare:expr) => {
         Field {
             path: "",
-            in_v1beta3: true,
             flag: None,
             default: Fallback::Empty,
             show: |_| None,
@@ -98,10 +119,8 @@ macro_rules! access {
     };
 }
 
-/// The fields, in the order of kubeadm's documents.
-pub const FIELDS: &[Field] = &[
-    Field {
-        path: "localAPIEndpoint.advertiseAddress",
+fields! {
+    advertise_address: text = "localAPIEndpoint.advertiseAddress" {
         flag: Some("--apiserver-advertise-address"),
         default: Fallback::Host,
         show: |cluster| one(&cluster.advertise_address),
@@ -110,76 +129,54 @@ pub const FIELDS: &[Field] = &[
             let declared = declared.filter(|_| settings.declares_address());
             declared.map(|address| &address.origin)
         },
-        ..access!(text advertise_address)
-    },
-    Field {
-        path: "localAPIEndpoint.bindPort",
+    }
+    bind_port: text = "localAPIEndpoint.bindPort" {
         flag: Some("--apiserver-bind-port"),
         default: Fallback::Value(DEFAULT_BIND_PORT),
         show: |cluster| one(&cluster.bind_port),
-        ..access!(text bind_port)
-    },
-    Field {
-        path: "nodeRegistration.name",
+    }
+    node_name: text = "nodeRegistration.name" {
         flag: Some("--node-name"),
         default: Fallback::Host,
         show: |cluster| one(&cluster.node_name),
-        ..access!(text node_name)
-    },
-    Field {
-        path: "nodeRegistration.kubeletExtraArgs.cert-dir",
+    }
+    /// The last `cert-dir` among the arguments; an absolute path.
+    kubelet_cert_dir: text = "nodeRegistration.kubeletExtraArgs.cert-dir" {
         show: |cluster| one(&cluster.kubelet_cert_dir.as_ref()?.display()),
-        ..access!(text kubelet_cert_dir)
-    },
-    Field {
-        path: "clusterName",
+    }
+    cluster_name: text = "clusterName" {
         flag: Some("--cluster-name"),
         default: Fallback::Value(DEFAULT_CLUSTER_NAME),
         show: |cluster| one(&cluster.cluster_name),
-        ..access!(text cluster_name)
-    },
-    Field {
-        path: "certificatesDir",
+    }
+    certificates_dir: text = "certificatesDir" {
         flag: Some("--cert-dir"),
         default: Fallback::Value(DEFAULT_CERTIFICATES_DIR),
         show: |cluster| one(&cluster.certificates_dir.display()),
-        ..access!(text certificates_dir)
-    },
-    Field {
-        path: "controlPlaneEndpoint",
+    }
+    control_plane_endpoint: text = "controlPlaneEndpoint" {
         flag: Some("--control-plane-endpoint"),
         show: |cluster| {
             let endpoint = cluster.control_plane_endpoint.iter();
-            Some(
-                endpoint
-                    .map(|it| host_port(&it.host_text, it.port))
-                    .collect(),
-            )
+            Some(endpoint.map(|it| host_port(&it.host_text, it.port)).collect())
         },
-        ..access!(text control_plane_endpoint)
-    },
-    Field {
-        path: "networking.serviceSubnet",
+    }
+    service_subnet: text = "networking.serviceSubnet" {
         flag: Some("--service-cidr"),
         default: Fallback::Value(DEFAULT_SERVICE_SUBNET),
         show: |cluster| Some(texts(&cluster.service_subnets)),
-        ..access!(text service_subnet)
-    },
-    Field {
-        path: "networking.dnsDomain",
+    }
+    dns_domain: text = "networking.dnsDomain" {
         flag: Some("--service-dns-domain"),
         default: Fallback::Value(DEFAULT_DNS_DOMAIN),
         show: |cluster| one(&cluster.dns_domain),
-        ..access!(text dns_domain)
-    },
-    Field {
-        path: "apiServer.certSANs",
+    }
+    apiserver_cert_sans: list = "apiServer.certSANs" {
         flag: Some("--apiserver-cert-extra-sans"),
         show: |cluster| Some(san_texts(&cluster.apiserver_sans)),
-        ..access!(list apiserver_cert_sans)
-    },
-    Field {
-        path: "etcd",
+    }
+    /// The presence of `etcd.local`.
+    etcd_local: presence = "etcd" {
         show: |cluster| match cluster.etcd {
             Etcd::Local => one(&"local"),
             Etcd::External(_) => one(&"external"),
@@ -188,24 +185,16 @@ pub const FIELDS: &[Field] = &[
             let external = settings.etcd_external.as_ref().map(|etcd| &etcd.origin);
             external.or(settings.etcd_local.as_ref().map(|etcd| &etcd.origin))
         },
-        ..access!(presence etcd_local)
-    },
-    Field {
-        path: "etcd.local.dataDir",
-        ..access!(text etcd_data_dir)
-    },
-    Field {
-        path: "etcd.local.serverCertSANs",
+    }
+    etcd_data_dir: text = "etcd.local.dataDir" {}
+    etcd_server_cert_sans: list = "etcd.local.serverCertSANs" {
         show: |cluster| local_sans(cluster, &cluster.etcd_server_sans),
-        ..access!(list etcd_server_cert_sans)
-    },
-    Field {
-        path: "etcd.local.peerCertSANs",
+    }
+    etcd_peer_cert_sans: list = "etcd.local.peerCertSANs" {
         show: |cluster| local_sans(cluster, &cluster.etcd_peer_sans),
-        ..access!(list etcd_peer_cert_sans)
-    },
-    Field {
-        path: "etcd.external.endpoints",
+    }
+    /// `etcd.external`. All of its fields are taken together.
+    etcd_external: group = "etcd.external.endpoints" {
         show: |cluster| match &cluster.etcd {
             Etcd::Local => None,
             Etcd::External(external) => Some(external.endpoints.clone()),
@@ -214,12 +203,8 @@ pub const FIELDS: &[Field] = &[
             let endpoints = settings.etcd_external.as_ref()?.value.endpoints.as_ref();
             Some(&endpoints?.first()?.origin)
         },
-        // All fields of an external etcd are taken together.
-        ..access!(presence etcd_external)
-    },
-    Field {
-        path: "encryptionAlgorithm",
-        in_v1beta3: false,
+    }
+    encryption_algorithm: text = "encryptionAlgorithm" {
         flag: Some("--encryption-algorithm"),
         default: Fallback::Value("RSA-2048"),
         show: |cluster| one(&cluster.algorithm.unwrap_or(DEFAULT_ALGORITHM)),
@@ -228,29 +213,19 @@ pub const FIELDS: &[Field] = &[
             let algorithm = gate.or(settings.encryption_algorithm.as_ref());
             algorithm.map(|algorithm| &algorithm.origin)
         },
-        ..access!(text encryption_algorithm)
-    },
-    Field {
-        path: "certificateValidityPeriod",
-        in_v1beta3: false,
+    }
+    certificate_validity: text = "certificateValidityPeriod" {
         flag: Some("--certificate-validity-period"),
         default: Fallback::Value(DEFAULT_VALIDITY),
         show: |cluster| one(&cluster.certificate_validity),
-        ..access!(text certificate_validity)
-    },
-    Field {
-        path: "caCertificateValidityPeriod",
-        in_v1beta3: false,
+    }
+    ca_certificate_validity: text = "caCertificateValidityPeriod" {
         flag: Some("--ca-certificate-validity-period"),
         default: Fallback::Value(DEFAULT_CA_VALIDITY),
         show: |cluster| one(&cluster.ca_certificate_validity),
-        ..access!(text ca_certificate_validity)
-    },
-    Field {
-        path: "featureGates.PublicKeysECDSA",
-        ..access!(text public_keys_ecdsa)
-    },
-];
+    }
+    public_keys_ecdsa: text = "featureGates.PublicKeysECDSA" {}
+}
 
 fn one(value: &impl ToString) -> Option<Vec<String>> {
     Some(vec![value.to_string()])

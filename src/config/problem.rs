@@ -27,6 +27,17 @@ pub enum Origin {
     Default(&'static str),
 }
 
+impl Origin {
+    /// Returns a place in a file.
+    pub(super) fn file(file: &str, line: usize, path: impl Into<String>) -> Origin {
+        Origin::File {
+            file: file.to_owned(),
+            line,
+            path: path.into(),
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

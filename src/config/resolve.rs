@@ -5,7 +5,7 @@
 //! such as host bits in a service subnet or a long node name, gives a warning.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -19,7 +19,8 @@ use super::secret::quote;
 use super::settings::{ExternalEtcdSettings, Settings};
 use super::values::{
     MAX_COMMON_NAME, NODE_USER_PREFIX, absolute_path, algorithm, boolean, certificates_dir,
-    cluster_name, dns_domain, endpoint, etcd_url, node_name, port, service_subnets, validity,
+    cluster_name, dns_domain, endpoint, etcd_url, ip_address, node_name, port, service_subnets,
+    validity,
 };
 use crate::util::duration::Period;
 use crate::x509::algorithm::Algorithm;
@@ -34,23 +35,21 @@ impl Cluster {
             mut problems,
             warnings,
         } = resolver;
-        match cluster {
-            Some(cluster) if problems.is_empty() => Ok(Resolved { cluster, warnings }),
-            _ => {
-                // In the order of the file, whatever the order of the rules.
-                problems.sort_by_key(Problem::line);
-                if problems.len() > MAX_LISTED {
-                    problems.truncate(MAX_LISTED);
-                    problems.push(Problem {
-                        origin: Origin::Host("note"),
-                        message: format!(
-                            "there are more than {MAX_LISTED} problems; the others are not listed"
-                        ),
-                    });
-                }
-                Err(Problems(problems))
-            }
+        if problems.is_empty() {
+            return Ok(Resolved { cluster, warnings });
         }
+        // In the order of the file, whatever the order of the rules.
+        problems.sort_by_key(Problem::line);
+        if problems.len() > MAX_LISTED {
+            problems.truncate(MAX_LISTED);
+            problems.push(Problem {
+                origin: Origin::Host("note"),
+                message: format!(
+                    "there are more than {MAX_LISTED} problems; the others are not listed"
+                ),
+            });
+        }
+        Err(Problems(problems))
     }
 }
 
@@ -62,57 +61,46 @@ struct Resolver {
 }
 
 impl Resolver {
-    /// Returns the cluster; none if a value is missing or wrong, which is a problem then.
-    fn cluster(&mut self, settings: &Settings, host: &Host) -> Option<Cluster> {
-        let node_name = self.node_name(settings, host);
+    /// Returns the cluster. After a problem its values mean nothing, and the cluster is dropped.
+    fn cluster(&mut self, settings: &Settings, host: &Host) -> Cluster {
+        let node_name = self.node_name(settings, host).unwrap_or_default();
         let address = self.advertise_address(settings, host);
         let bind_port = self.bind_port(settings);
-        let subnets = self.service_subnets(settings, address);
+        let service_subnets = self.service_subnets(settings, address);
         let algorithm = self.algorithm(settings);
-        let validities = self.validities(settings);
+        let (certificate_validity, ca_certificate_validity) = self.validities(settings);
         self.value(&settings.etcd_data_dir, absolute_path);
         let etcd = self.etcd(settings);
-        let cluster_name = self.or_default(
-            &settings.cluster_name,
-            fields::DEFAULT_CLUSTER_NAME,
-            cluster_name,
-        );
+        let name = &settings.cluster_name;
+        let cluster_name = self.or_default(name, fields::DEFAULT_CLUSTER_NAME, cluster_name);
         let endpoint = self.value(&settings.control_plane_endpoint, endpoint);
-        let dns_domain =
-            self.or_default(&settings.dns_domain, fields::DEFAULT_DNS_DOMAIN, dns_domain);
-        let certificates_dir = self.or_default(
-            &settings.certificates_dir,
-            fields::DEFAULT_CERTIFICATES_DIR,
-            certificates_dir,
-        );
-        let kubelet_cert_dir = self.value(&settings.kubelet_cert_dir, absolute_path);
-        let apiserver_sans = self.sans(&settings.apiserver_cert_sans);
-        let etcd_server_sans = self.sans(&settings.etcd_server_cert_sans);
-        let etcd_peer_sans = self.sans(&settings.etcd_peer_cert_sans);
-        let (bind_port, (certificate_validity, ca_certificate_validity)) =
-            (bind_port?, validities?);
-        Some(Cluster {
-            cluster_name: cluster_name?,
-            node_name: node_name?,
-            advertise_address: address?,
+        let domain = &settings.dns_domain;
+        let dns_domain = self.or_default(domain, fields::DEFAULT_DNS_DOMAIN, dns_domain);
+        let directory = &settings.certificates_dir;
+        let default = fields::DEFAULT_CERTIFICATES_DIR;
+        let certificates_dir = self.or_default(directory, default, certificates_dir);
+        Cluster {
+            cluster_name,
+            node_name,
+            advertise_address: address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
             bind_port,
             control_plane_endpoint: endpoint.map(|(host, host_text, port)| Endpoint {
                 host,
                 host_text,
                 port: port.unwrap_or(bind_port),
             }),
-            service_subnets: subnets?,
-            dns_domain: dns_domain?,
-            apiserver_sans,
-            etcd_server_sans,
-            etcd_peer_sans,
+            service_subnets,
+            dns_domain,
+            kubelet_cert_dir: self.value(&settings.kubelet_cert_dir, absolute_path),
+            apiserver_sans: self.sans(&settings.apiserver_cert_sans),
+            etcd_server_sans: self.sans(&settings.etcd_server_cert_sans),
+            etcd_peer_sans: self.sans(&settings.etcd_peer_cert_sans),
             etcd,
             algorithm,
             certificate_validity,
             ca_certificate_validity,
-            certificates_dir: certificates_dir?,
-            kubelet_cert_dir,
-        })
+            certificates_dir,
+        }
     }
 
     fn problem(&mut self, origin: &Origin, message: impl Into<String>) {
@@ -144,29 +132,32 @@ impl Resolver {
     }
 
     /// Returns what `parse` makes of a setting, or of the default if it is absent.
-    fn or_default<T>(
+    fn or_default<T: Default>(
         &mut self,
         setting: &Option<Setting<String>>,
         default: &str,
         parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        match setting {
+    ) -> T {
+        let value = match setting {
             Some(_) => self.value(setting, parse),
             None => parse(default).ok(),
-        }
+        };
+        value.unwrap_or_default()
     }
 
     fn node_name(&mut self, settings: &Settings, host: &Host) -> Option<String> {
         let origin = Origin::Host("host name");
-        let setting = settings.node_name.clone().or_else(|| {
-            let value = host.node_name.clone()?;
-            let origin = origin.clone();
-            Some(Setting { value, origin })
-        });
-        let Some(setting) = setting else {
-            let message = "not known; give `--node-name` or `nodeRegistration.name`";
-            self.problem(&origin, message);
-            return None;
+        let setting = match (&settings.node_name, &host.node_name) {
+            (Some(setting), _) => setting.clone(),
+            (None, Some(value)) => Setting {
+                value: value.clone(),
+                origin,
+            },
+            (None, None) => {
+                let message = "not known; give `--node-name` or `nodeRegistration.name`";
+                self.problem(&origin, message);
+                return None;
+            }
         };
         let origin = setting.origin.clone();
         let name = self.value(&Some(setting), node_name)?;
@@ -183,14 +174,11 @@ impl Resolver {
 
     fn advertise_address(&mut self, settings: &Settings, host: &Host) -> Option<IpAddr> {
         let declared = match &settings.advertise_address {
-            None => None,
-            Some(setting) => {
-                let address = self.value(&settings.advertise_address, |text| {
-                    text.parse::<IpAddr>()
-                        .map_err(|_| format!("{} is not an IP address", quote(text)))
-                })?;
-                Some((address, &setting.origin))
+            Some(Setting { origin, .. }) => {
+                let address = self.value(&settings.advertise_address, ip_address)?;
+                Some((address, origin))
             }
+            None => None,
         };
         let (address, origin) = match declared {
             Some((address, origin)) if !address.to_canonical().is_unspecified() => {
@@ -219,42 +207,34 @@ impl Resolver {
         Some(address)
     }
 
-    fn bind_port(&mut self, settings: &Settings) -> Option<u16> {
+    fn bind_port(&mut self, settings: &Settings) -> u16 {
         match &settings.bind_port {
             // Cluster API writes 0 for the default.
             Some(setting) if setting.value == "0" => {
                 let message = format!("0 means the default, {}", fields::DEFAULT_BIND_PORT);
                 self.warning(&setting.origin, message);
-                port(fields::DEFAULT_BIND_PORT).ok()
+                self.or_default(&None, fields::DEFAULT_BIND_PORT, port)
             }
             setting => self.or_default(setting, fields::DEFAULT_BIND_PORT, port),
         }
     }
 
-    fn service_subnets(
-        &mut self,
-        settings: &Settings,
-        address: Option<IpAddr>,
-    ) -> Option<Vec<IpNet>> {
+    fn service_subnets(&mut self, settings: &Settings, address: Option<IpAddr>) -> Vec<IpNet> {
         let setting = &settings.service_subnet;
-        let typed = self.or_default(setting, fields::DEFAULT_SERVICE_SUBNET, service_subnets)?;
+        let typed = self.or_default(setting, fields::DEFAULT_SERVICE_SUBNET, service_subnets);
         let default = Origin::Default("default service subnet");
         let origin = setting.as_ref().map_or(&default, |setting| &setting.origin);
-        for subnet in typed
-            .iter()
-            .filter(|subnet| subnet.addr() != subnet.network())
-        {
-            let message = format!(
-                "`{subnet}` has host bits set; the network is `{}`",
-                subnet.trunc()
-            );
-            self.warning(origin, message);
-        }
         let subnets: Vec<_> = typed.iter().map(IpNet::trunc).collect();
+        for (typed, subnet) in typed.iter().zip(&subnets) {
+            if typed != subnet {
+                let message = format!("`{typed}` has host bits set; the network is `{subnet}`");
+                self.warning(origin, message);
+            }
+        }
         if let Some(address) = address {
             self.family(address, &subnets, origin);
         }
-        Some(subnets)
+        subnets
     }
 
     /// Refuses a first service subnet of the other family: kube-apiserver does not start with it
@@ -296,43 +276,37 @@ impl Resolver {
     }
 
     /// Returns how long leaves and CAs are valid.
-    fn validities(&mut self, settings: &Settings) -> Option<(Period, Period)> {
-        let leaf = self.validity(&settings.certificate_validity, fields::DEFAULT_VALIDITY);
-        let ca = self.validity(
-            &settings.ca_certificate_validity,
-            fields::DEFAULT_CA_VALIDITY,
-        );
-        let (leaf, ca) = (leaf?, ca?);
-        let settings = [
+    fn validities(&mut self, settings: &Settings) -> (Period, Period) {
+        let declared = [
             &settings.certificate_validity,
             &settings.ca_certificate_validity,
         ];
+        let leaf = self.validity(declared[0], fields::DEFAULT_VALIDITY);
+        let ca = self.validity(declared[1], fields::DEFAULT_CA_VALIDITY);
         if leaf.length() > ca.length()
-            && let Some(setting) = settings.into_iter().flatten().next()
+            && let Some(setting) = declared.into_iter().flatten().next()
         {
             let message = format!(
                 "leaf certificates would be valid for {leaf}, longer than their CA ({ca}); they will end with the CA"
             );
             self.warning(&setting.origin, message);
         }
-        Some((leaf, ca))
+        (leaf, ca)
     }
 
-    fn validity(&mut self, setting: &Option<Setting<String>>, default: &str) -> Option<Period> {
-        let period = self.or_default(setting, default, validity)?;
+    fn validity(&mut self, setting: &Option<Setting<String>>, default: &str) -> Period {
+        let period = self.or_default(setting, default, validity);
         if let Some(setting) = setting
             && validity(default).is_ok_and(|default| period.length() > default.length())
         {
             let message = format!("`{period}` is longer than kubeadm's default of {default}");
             self.warning(&setting.origin, message);
         }
-        Some(period)
+        period
     }
 
     fn sans(&mut self, declared: &Option<Vec<Setting<String>>>) -> Vec<San> {
-        let Some(declared) = declared else {
-            return Vec::new();
-        };
+        let declared = declared.as_deref().unwrap_or_default();
         let mut sans = Vec::new();
         for Setting { value, origin } in declared {
             match parse_san(value) {

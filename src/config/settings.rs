@@ -3,48 +3,7 @@
 use super::fields::FIELDS;
 use super::problem::Setting;
 
-/// What a configuration declares, as text; every field is optional. [`FIELDS`] tells paths, flags and defaults.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// `localAPIEndpoint.advertiseAddress`.
-    pub advertise_address: Option<Setting<String>>,
-    /// `localAPIEndpoint.bindPort`.
-    pub bind_port: Option<Setting<String>>,
-    /// `nodeRegistration.name`.
-    pub node_name: Option<Setting<String>>,
-    /// The last `cert-dir` among `nodeRegistration.kubeletExtraArgs`, an absolute path.
-    pub kubelet_cert_dir: Option<Setting<String>>,
-    /// `clusterName`.
-    pub cluster_name: Option<Setting<String>>,
-    /// `certificatesDir`.
-    pub certificates_dir: Option<Setting<String>>,
-    /// `controlPlaneEndpoint`.
-    pub control_plane_endpoint: Option<Setting<String>>,
-    /// `networking.serviceSubnet`.
-    pub service_subnet: Option<Setting<String>>,
-    /// `networking.dnsDomain`.
-    pub dns_domain: Option<Setting<String>>,
-    /// `apiServer.certSANs`.
-    pub apiserver_cert_sans: Option<Vec<Setting<String>>>,
-    /// The presence of `etcd.local`.
-    pub etcd_local: Option<Setting<()>>,
-    /// `etcd.local.dataDir`.
-    pub etcd_data_dir: Option<Setting<String>>,
-    /// `etcd.local.serverCertSANs`.
-    pub etcd_server_cert_sans: Option<Vec<Setting<String>>>,
-    /// `etcd.local.peerCertSANs`.
-    pub etcd_peer_cert_sans: Option<Vec<Setting<String>>>,
-    /// `etcd.external`.
-    pub etcd_external: Option<Setting<ExternalEtcdSettings>>,
-    /// `encryptionAlgorithm`.
-    pub encryption_algorithm: Option<Setting<String>>,
-    /// `certificateValidityPeriod`.
-    pub certificate_validity: Option<Setting<String>>,
-    /// `caCertificateValidityPeriod`.
-    pub ca_certificate_validity: Option<Setting<String>>,
-    /// `featureGates.PublicKeysECDSA`.
-    pub public_keys_ecdsa: Option<Setting<String>>,
-}
+pub use super::fields::Settings;
 
 /// What a configuration declares about an external etcd.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -21,22 +21,28 @@ pub(super) const NODE_USER_PREFIX: &str = "system:node:";
 /// What stands before the DNS domain in the longest service name of the API server's certificate.
 pub(super) const SERVICE_PREFIX: &str = "kubernetes.default.svc.";
 
+/// The error for a text: the text in backticks and a reason.
+macro_rules! refused {
+    ($text:expr, $($reason:tt)*) => {
+        Err(format!("{} {}", quote($text), format_args!($($reason)*)))
+    };
+}
+
 pub(super) fn node_name(text: &str) -> Result<String, String> {
     let name = text.trim();
     // Kubernetes accepts an address as a name.
     match name.parse::<Ipv4Addr>() {
         Ok(_) => Ok(name.to_owned()),
-        Err(_) => subdomain(name)
-            .map_err(|reason| format!("{} is not a node name: {reason}", quote(text))),
+        Err(_) => subdomain(name).or_else(|reason| refused!(text, "is not a node name: {reason}")),
     }
 }
 
 pub(super) fn cluster_name(text: &str) -> Result<String, String> {
     if text.chars().any(char::is_control) {
-        return Err(format!("{} has control characters", quote(text)));
+        return refused!(text, "has control characters");
     }
     match text.chars().any(is_hidden) {
-        true => Err(format!("{} has invisible characters", quote(text))),
+        true => refused!(text, "has invisible characters"),
         false => Ok(text.to_owned()),
     }
 }
@@ -44,33 +50,35 @@ pub(super) fn cluster_name(text: &str) -> Result<String, String> {
 pub(super) fn dns_domain(text: &str) -> Result<String, String> {
     // The service names are names below it.
     subdomain_within(text, MAX_NAME - SERVICE_PREFIX.len())
-        .map_err(|reason| format!("{} is not a DNS domain: {reason}", quote(text)))
+        .or_else(|reason| refused!(text, "is not a DNS domain: {reason}"))
+}
+
+pub(super) fn ip_address(text: &str) -> Result<IpAddr, String> {
+    text.parse()
+        .or_else(|_| refused!(text, "is not an IP address"))
 }
 
 pub(super) fn port(text: &str) -> Result<u16, String> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     match text.parse::<u16>() {
         Ok(port) if port > 0 && digits => Ok(port),
-        _ => Err(format!("{} is not a port; want 1 to 65535", quote(text))),
+        _ => refused!(text, "is not a port; want 1 to 65535"),
     }
 }
 
 /// Returns host, host as typed and port of `host`, `host:port` or `[address]:port`.
 pub(super) fn endpoint(text: &str) -> Result<(San, String, Option<u16>), String> {
     if text.contains("://") {
-        return Err(format!(
-            "{} is a URL; give `host` or `host:port`",
-            quote(text)
-        ));
+        return refused!(text, "is a URL; give `host` or `host:port`");
     }
     let (host, port_text) = match text.strip_prefix('[') {
         Some(rest) => match rest.split_once("]:") {
             Some((host, port)) if host.contains(':') => (host, Some(port)),
             _ => {
-                return Err(format!(
-                    "{} is not an address in brackets with a port; give an IPv6 address bare or as `[address]:port`",
-                    quote(text)
-                ));
+                return refused!(
+                    text,
+                    "is not an address in brackets with a port; give an IPv6 address bare or as `[address]:port`"
+                );
             }
         },
         None if text.parse::<IpAddr>().is_ok() => (text, None),
@@ -80,18 +88,17 @@ pub(super) fn endpoint(text: &str) -> Result<(San, String, Option<u16>), String>
         },
     };
     if host.is_empty() && port_text.is_some() {
-        return Err(format!("{} has no host before its colon", quote(text)));
+        return refused!(text, "has no host before its colon");
     }
     let port = match port_text {
-        Some("") => return Err(format!("{} has no port after its colon", quote(text))),
+        Some("") => return refused!(text, "has no port after its colon"),
         Some(text) => Some(port(text)?),
         None => None,
     };
     match parse_san(host)? {
-        San::Dns(name) if name.starts_with('*') => Err(format!(
-            "{} is a wildcard; an endpoint is one host",
-            quote(text)
-        )),
+        San::Dns(name) if name.starts_with('*') => {
+            refused!(text, "is a wildcard; an endpoint is one host")
+        }
         San::Dns(name) => Ok((San::Dns(name.clone()), name, port)),
         address => Ok((address, host.to_owned(), port)),
     }
@@ -99,10 +106,7 @@ pub(super) fn endpoint(text: &str) -> Result<(San, String, Option<u16>), String>
 
 pub(super) fn service_subnets(text: &str) -> Result<Vec<IpNet>, String> {
     if text.split(',').any(str::is_empty) {
-        return Err(format!(
-            "{} has nothing before or after a comma",
-            quote(text)
-        ));
+        return refused!(text, "has nothing before or after a comma");
     }
     let subnets = text
         .split(',')
@@ -111,15 +115,15 @@ pub(super) fn service_subnets(text: &str) -> Result<Vec<IpNet>, String> {
     match &subnets[..] {
         [_] => Ok(subnets),
         [first, second] if first.network().is_ipv4() != second.network().is_ipv4() => Ok(subnets),
-        [_, _] => Err(format!(
-            "{} has two networks of one family; want one IPv4 and one IPv6",
-            quote(text)
-        )),
-        _ => Err(format!(
-            "{} has {} networks; want one, or two of different families",
-            quote(text),
-            subnets.len()
-        )),
+        [_, _] => refused!(
+            text,
+            "has two networks of one family; want one IPv4 and one IPv6"
+        ),
+        more => refused!(
+            text,
+            "has {} networks; want one, or two of different families",
+            more.len()
+        ),
     }
 }
 
@@ -127,28 +131,28 @@ pub(super) fn service_subnets(text: &str) -> Result<Vec<IpNet>, String> {
 const SERVICE_HOST_BITS: std::ops::RangeInclusive<u8> = 4..=20;
 
 fn service_subnet(text: &str) -> Result<IpNet, String> {
-    let subnet = network(text).ok_or_else(|| {
-        format!(
-            "{} is not a network; want address and prefix length, such as `10.96.0.0/12`",
-            quote(text)
-        )
-    })?;
+    let Some(subnet) = network(text) else {
+        return refused!(
+            text,
+            "is not a network; want address and prefix length, such as `10.96.0.0/12`"
+        );
+    };
     let host_bits = subnet.max_prefix_len() - subnet.prefix_len();
     let (longest, shortest) = (
         subnet.max_prefix_len() - SERVICE_HOST_BITS.start(),
         subnet.max_prefix_len() - SERVICE_HOST_BITS.end(),
     );
     match host_bits {
-        bits if bits < *SERVICE_HOST_BITS.start() => Err(format!(
-            "{} has too few addresses for services; want at least a `/{longest}`",
-            quote(text)
-        )),
-        bits if bits > *SERVICE_HOST_BITS.end() => Err(format!(
-            "{} has more addresses than the API server can manage; want at most a `/{shortest}`",
-            quote(text)
-        )),
+        bits if bits < *SERVICE_HOST_BITS.start() => refused!(
+            text,
+            "has too few addresses for services; want at least a `/{longest}`"
+        ),
+        bits if bits > *SERVICE_HOST_BITS.end() => refused!(
+            text,
+            "has more addresses than the API server can manage; want at most a `/{shortest}`"
+        ),
         _ => match unusable_kind(&subnet) {
-            Some(kind) => Err(format!("{} is {kind}", quote(text))),
+            Some(kind) => refused!(text, "is {kind}"),
             None => Ok(subnet),
         },
     }
@@ -177,14 +181,15 @@ fn unusable_kind(subnet: &IpNet) -> Option<&'static str> {
 }
 
 pub(super) fn algorithm(text: &str) -> Result<Algorithm, String> {
-    Algorithm::from_config(text).ok_or_else(|| {
-        let names = Algorithm::CONFIGURABLE.map(|algorithm| format!("`{algorithm}`"));
-        format!(
-            "{} is not an algorithm; want one of {}",
-            quote(text),
+    let names = Algorithm::CONFIGURABLE.map(|algorithm| format!("`{algorithm}`"));
+    match Algorithm::from_config(text) {
+        Some(algorithm) => Ok(algorithm),
+        None => refused!(
+            text,
+            "is not an algorithm; want one of {}",
             names.join(", ")
-        )
-    })
+        ),
+    }
 }
 
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
@@ -192,7 +197,7 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
     match text {
         "true" | "True" | "TRUE" => Ok(true),
         "false" | "False" | "FALSE" => Ok(false),
-        _ => Err(format!("{} is neither `true` nor `false`", quote(text))),
+        _ => refused!(text, "is neither `true` nor `false`"),
     }
 }
 
@@ -215,13 +220,13 @@ pub(super) fn certificate_key(text: &str) -> Result<(), String> {
 pub(super) fn validity(text: &str) -> Result<Period, String> {
     let period = Period::parse(text)?;
     if period.length() < Duration::from_secs(1) {
-        return Err(format!("{} is too short; want at least `1s`", quote(text)));
+        return refused!(text, "is too short; want at least `1s`");
     }
     if period.length().subsec_nanos() > 0 {
-        return Err(format!(
-            "{} has a fraction of a second; certificates count whole seconds",
-            quote(text)
-        ));
+        return refused!(
+            text,
+            "has a fraction of a second; certificates count whole seconds"
+        );
     }
     Ok(period)
 }
@@ -248,37 +253,26 @@ pub(super) fn certificates_dir(text: &str) -> Result<PathBuf, String> {
 }
 
 pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
-    if text.chars().any(char::is_control) {
-        return Err(format!("{} has control characters", quote(text)));
-    }
-    if !text.starts_with('/') {
-        return Err(format!("{} is not an absolute path", quote(text)));
-    }
-    if text.split('/').any(|part| part == "..") {
-        return Err(format!(
-            "{} has `..` in it; write the path out",
-            quote(text)
-        ));
-    }
-    if text.split('/').all(|part| matches!(part, "" | ".")) {
-        return Err(format!(
-            "{} is the root directory; want one below it",
-            quote(text)
-        ));
-    }
-    if let Some(part) = text.split('/').find(|part| part.len() > MAX_PART) {
-        return Err(format!(
-            "{} has a part of {} bytes, at most {MAX_PART} are allowed",
-            quote(text),
-            part.len()
-        ));
-    }
+    let longest = text.split('/').map(str::len).max().unwrap_or(0);
     match text.len() {
-        ..=MAX_PATH => Ok(PathBuf::from(text)),
-        length => Err(format!(
-            "{} has {length} bytes, at most {MAX_PATH} are allowed",
-            quote(text)
-        )),
+        _ if text.chars().any(char::is_control) => refused!(text, "has control characters"),
+        _ if !text.starts_with('/') => refused!(text, "is not an absolute path"),
+        _ if text.split('/').any(|part| part == "..") => {
+            refused!(text, "has `..` in it; write the path out")
+        }
+        _ if text.split('/').all(|part| matches!(part, "" | ".")) => {
+            refused!(text, "is the root directory; want one below it")
+        }
+        _ if longest > MAX_PART => {
+            refused!(
+                text,
+                "has a part of {longest} bytes, at most {MAX_PART} are allowed"
+            )
+        }
+        length if length > MAX_PATH => {
+            refused!(text, "has {length} bytes, at most {MAX_PATH} are allowed")
+        }
+        _ => Ok(PathBuf::from(text)),
     }
 }
 
@@ -299,14 +293,10 @@ pub(super) fn etcd_url(text: &str, https: bool) -> Result<String, String> {
     match text.split_once("://").filter(well_formed) {
         // The user name may be followed by a password, so nothing is quoted.
         _ if text.contains('@') => Err("has a user name in it, which etcd ignores".to_owned()),
-        None => Err(format!(
-            "{} is not a URL, such as `https://192.0.2.1:2379`",
-            quote(text)
-        )),
-        Some((scheme, _)) if https && scheme != "https" => Err(format!(
-            "{} must use `https`, because TLS files are given",
-            quote(text)
-        )),
+        None => refused!(text, "is not a URL, such as `https://192.0.2.1:2379`"),
+        Some((scheme, _)) if https && scheme != "https" => {
+            refused!(text, "must use `https`, because TLS files are given")
+        }
         Some(_) => Ok(text.to_owned()),
     }
 }

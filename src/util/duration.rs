@@ -22,7 +22,7 @@ const UNITS: [(&str, u128); 9] = [
 ];
 
 /// A length of time that is shown as it was typed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Period {
     length: Duration,
     text: String,

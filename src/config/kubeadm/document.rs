@@ -114,11 +114,7 @@ pub(super) enum Lines {
 impl Source<'_> {
     /// Returns the place of a line of the text and a field.
     pub(super) fn origin(&self, line: usize, path: impl Into<String>) -> Origin {
-        Origin::File {
-            file: self.file.to_owned(),
-            line: self.line(line),
-            path: path.into(),
-        }
+        Origin::file(self.file, self.line(line), path)
     }
 
     /// Returns the line of the file that holds a line of the text.

@@ -89,11 +89,7 @@ fn limited(file: &str, mut findings: Vec<Problem>, what: &str) -> Vec<Problem> {
     if findings.len() > MAX_LISTED {
         findings.truncate(MAX_LISTED);
         findings.push(Problem {
-            origin: Origin::File {
-                file: file.to_owned(),
-                line: 0,
-                path: String::new(),
-            },
+            origin: Origin::file(file, 0, ""),
             message: format!("has more than {MAX_LISTED} {what}; the others are not listed"),
         });
     }
@@ -337,11 +333,7 @@ impl<'a> Reader<'a> {
 
     /// Returns a place; nodes have the file's lines already.
     fn origin(&self, line: usize, path: &str) -> Origin {
-        Origin::File {
-            file: self.file.to_owned(),
-            line,
-            path: path.to_owned(),
-        }
+        Origin::file(self.file, line, path)
     }
 }
 

@@ -168,8 +168,7 @@ impl Walk<'_> {
     }
 
     fn origin(&self, line: usize, path: String) -> Origin {
-        let file = self.file.to_owned();
-        Origin::File { file, line, path }
+        Origin::file(self.file, line, path)
     }
 
     fn mismatch(&mut self, shape: Shape, value: &Value, line: usize, path: String) {
