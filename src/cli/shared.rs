@@ -53,7 +53,7 @@ pub struct WriteArgs {
 
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConfigArgs {
-    /// kubeadm configuration or kubeadm-config ConfigMap; `-` reads standard input
+    /// kubeadm configuration (v1beta1 to v1beta4) or kubeadm-config ConfigMap; `-` reads standard input
     #[arg(long, value_name = "FILE", value_parser = path())]
     pub config: Option<PathBuf>,
 }

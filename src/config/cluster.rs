@@ -1,4 +1,4 @@
-//! The cluster as its certificates need it: every value is set and valid.
+//! The configuration on which certificates depend: every value is set and valid.
 //!
 //! [`Cluster::resolve`], in `resolve`, is the only way from settings to a [`Cluster`].
 
@@ -57,18 +57,18 @@ pub struct Cluster {
 pub struct Endpoint {
     /// The host, as a SAN.
     pub host: San,
-    /// The host as the URL has it: as typed, but a name in lower case.
+    /// The host in URLs: an address as typed, a name in lower case.
     pub host_text: String,
-    /// The port; the bind port where none was declared.
+    /// The port; the bind port by default.
     pub port: u16,
 }
 
 /// Where etcd runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Etcd {
-    /// Beside the API server, with certificates of its own.
+    /// On the control-plane node, with certificates in this tree.
     Local,
-    /// Elsewhere, with certificates that do not belong to this tree.
+    /// On other hosts; its certificates are not part of this tree.
     External(ExternalEtcd),
 }
 
@@ -101,12 +101,12 @@ pub struct Host {
 pub struct Resolved {
     /// The cluster.
     pub cluster: Cluster,
-    /// Doubts about declared values.
+    /// Warnings about declared values.
     pub warnings: Vec<Problem>,
 }
 
 impl Cluster {
-    /// Returns the URL that a kubeconfig points at.
+    /// Returns the URL of the API server in a kubeconfig.
     pub fn server_url(&self, server: Server) -> String {
         match (&self.control_plane_endpoint, server) {
             (Some(endpoint), Server::ControlPlane) => {
@@ -119,48 +119,50 @@ impl Cluster {
         }
     }
 
-    /// Returns a certificate's SANs in kubeadm's order: DNS names sorted, then addresses in declared order, without duplicates.
+    /// Returns a certificate's SANs in kubeadm's order: DNS names sorted, then addresses in declared order, without
+    /// duplicates.
     pub fn sans(&self, rule: SanRule) -> Vec<San> {
-        let name = |name: &str| San::Dns(name.to_owned());
+        let (fixed, declared) = match rule {
+            SanRule::Empty => return Vec::new(),
+            SanRule::ApiServer => (self.apiserver_names(), &self.apiserver_sans),
+            SanRule::EtcdServer => (self.etcd_names(), &self.etcd_server_sans),
+            SanRule::EtcdPeer => (self.etcd_names(), &self.etcd_peer_sans),
+        };
         // Some clusters name their nodes by their addresses; verifiers ignore an address in a dNSName.
         let node = match self.node_name.parse() {
             Ok(address) => San::Ip(address),
-            Err(_) => name(&self.node_name),
+            Err(_) => dns(&self.node_name),
         };
-        let mut sans = match rule {
-            SanRule::Empty => return Vec::new(),
-            SanRule::ApiServer => vec![
-                node,
-                name("kubernetes"),
-                name("kubernetes.default"),
-                name("kubernetes.default.svc"),
-                San::Dns(format!("{SERVICE_PREFIX}{}", self.dns_domain)),
-            ],
-            SanRule::EtcdServer | SanRule::EtcdPeer => {
-                vec![node, name("localhost")]
-            }
-        };
-        match rule {
-            SanRule::Empty => {}
-            SanRule::ApiServer => {
-                // Only the first network counts: the `kubernetes` service has one address.
-                sans.extend(self.service_subnets.first().map(first_address).map(San::Ip));
-                sans.push(San::Ip(self.advertise_address));
-                sans.extend(self.control_plane_endpoint.iter().map(|e| e.host.clone()));
-                sans.extend_from_slice(&self.apiserver_sans);
-            }
-            SanRule::EtcdServer | SanRule::EtcdPeer => {
-                sans.push(San::Ip(self.advertise_address));
-                sans.push(San::Ip(Ipv4Addr::LOCALHOST.into()));
-                sans.push(San::Ip(Ipv6Addr::LOCALHOST.into()));
-                sans.extend_from_slice(match rule {
-                    SanRule::EtcdServer => &self.etcd_server_sans,
-                    _ => &self.etcd_peer_sans,
-                });
-            }
-        }
-        in_certificate_order(sans)
+        let sans = [node].into_iter().chain(fixed);
+        in_certificate_order(sans.chain(declared.iter().cloned()))
     }
+
+    fn apiserver_names(&self) -> Vec<San> {
+        let mut sans = vec![
+            dns("kubernetes"),
+            dns("kubernetes.default"),
+            dns("kubernetes.default.svc"),
+            San::Dns(format!("{SERVICE_PREFIX}{}", self.dns_domain)),
+        ];
+        // Only the first network counts: the `kubernetes` service has one address.
+        sans.extend(self.service_subnets.first().map(first_address).map(San::Ip));
+        sans.push(San::Ip(self.advertise_address));
+        sans.extend(self.control_plane_endpoint.iter().map(|e| e.host.clone()));
+        sans
+    }
+
+    fn etcd_names(&self) -> Vec<San> {
+        vec![
+            dns("localhost"),
+            San::Ip(self.advertise_address),
+            San::Ip(Ipv4Addr::LOCALHOST.into()),
+            San::Ip(Ipv6Addr::LOCALHOST.into()),
+        ]
+    }
+}
+
+fn dns(name: &str) -> San {
+    San::Dns(name.to_owned())
 }
 
 /// Returns `host:port`, an IPv6 address in brackets.
@@ -172,7 +174,7 @@ pub(super) fn host_port(host: &str, port: u16) -> String {
     }
 }
 
-/// Returns the address of the `kubernetes` service: the one after the network's own.
+/// Returns the address of the `kubernetes` service: the second address of the network.
 pub fn first_address(network: &IpNet) -> IpAddr {
     match network.network() {
         IpAddr::V4(base) => IpAddr::V4(base.to_bits().wrapping_add(1).into()),
@@ -180,9 +182,9 @@ pub fn first_address(network: &IpNet) -> IpAddr {
     }
 }
 
-fn in_certificate_order(sans: Vec<San>) -> Vec<San> {
+fn in_certificate_order(sans: impl Iterator<Item = San>) -> Vec<San> {
     let (mut names, addresses): (Vec<San>, Vec<San>) =
-        sans.into_iter().partition(|san| matches!(san, San::Dns(_)));
+        sans.partition(|san| matches!(san, San::Dns(_)));
     names.sort();
     names.dedup();
     let mut seen = HashSet::new();

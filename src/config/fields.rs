@@ -1,7 +1,6 @@
 //! The table of configuration fields: how each is spelled, which flag overrides it, its default, and how it is shown.
 //!
-//! The flags, `pki config show`, merging and the origin of values all follow this table. What a value means is in
-//! `values`.
+//! Flags, documents, `pki config show`, merging and the origin of values all use this table. `values` parses the values.
 
 use std::time::Duration;
 
@@ -17,15 +16,15 @@ pub struct Field {
     pub path: &'static str,
     /// The command-line flag that overrides it.
     pub flag: Option<&'static str>,
-    /// The value where nothing declares it.
+    /// The value if nothing declares it.
     pub default: Fallback,
-    /// Returns the values that `config show` prints; nothing where the field is not shown.
+    /// Returns the values that `config show` prints, or nothing if it does not show the field.
     pub show: fn(&Cluster) -> Option<Vec<String>>,
-    /// Returns where settings declare it.
+    /// Returns the place where settings declare it.
     pub origin: fn(&Settings) -> Option<&Origin>,
-    /// Fills it from the second settings where the first declare nothing.
+    /// Takes it from the second settings if the first do not declare it.
     pub merge: fn(&mut Settings, &mut Settings),
-    /// Declares it with the values of its flag.
+    /// Sets it to the values of a flag or document.
     pub declare: fn(&mut Settings, Vec<Setting<String>>),
 }
 
@@ -34,9 +33,9 @@ pub struct Field {
 pub enum Fallback {
     /// kubeadm's default.
     Value(&'static str),
-    /// The host's own.
+    /// A fact about the host.
     Host,
-    /// None.
+    /// No value.
     Empty,
 }
 
@@ -55,10 +54,10 @@ pub const DEFAULT_CERTIFICATE_VALIDITY: Duration = Duration::from_secs(8760 * 36
 /// The default of `caCertificateValidityPeriod`.
 pub const DEFAULT_CA_CERTIFICATE_VALIDITY: Duration = Duration::from_secs(87600 * 3600);
 
-/// Makes the struct [`Settings`] and the table [`FIELDS`] of one list.
+/// Defines the struct [`Settings`] and the table [`FIELDS`].
 ///
-/// An entry is `name: kind = "path" { ... }`. In the braces is what differs from a field that has no flag and no default and
-/// is not shown. Its kind is `text`, `list`, `presence` or `group`.
+/// An entry is `name: kind = "path" { ... }`. The braces contain the parts of [`Field`] that are not the default: no
+/// flag, no default value, not shown. The kind is the type of the setting: `text`, `list`, `presence` or `group`.
 macro_rules! fields {
     ($($(#[doc = $doc:literal])* $name:ident: $kind:ident = $path:literal { $($key:ident: $value:expr,)* })*) => {
         /// What a configuration declares, as text; every field is optional.
@@ -98,7 +97,7 @@ macro_rules! fields {
             |settings, values| settings.$name = Some(values)
         )
     };
-    // The reader declares these itself; no flag does.
+    // `presence` and `group`: no flag sets them, and the reader of documents sets them itself.
     (@field $kind:ident $name:ident) => {
         fields!(@field $name, |_| None, |_, _| {})
     };

@@ -1,8 +1,8 @@
 //! The cluster's configuration: from kubeadm's YAML and flags to a [`Cluster`], which is always valid.
 //!
-//! It takes two steps. [`kubeadm`] reads a file into [`Settings`]: text, each with its origin. [`Cluster::resolve`] adds
-//! kubeadm's defaults and the host's facts, and checks the whole. Both collect every problem instead of stopping at the
-//! first. [`fields`] is the table of all fields. Nothing here opens a file, looks at the host or prints. Read `fields` next.
+//! It takes two steps. [`kubeadm`] reads a file into [`Settings`]: texts with their origin. [`Cluster::resolve`] adds
+//! kubeadm's defaults and facts about the host, and checks all values. Both report all problems instead of the first one.
+//! [`fields`] is the table of all fields. This module does not open files, inspect the host or print. Read `fields` next.
 
 pub mod cluster;
 pub mod fields;

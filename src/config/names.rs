@@ -1,4 +1,4 @@
-//! Names and addresses as a configuration spells them: SANs and DNS-1123 subdomains.
+//! Parses names and addresses: SANs and DNS-1123 subdomains.
 //!
 //! Every name that is accepted is a valid dNSName (RFC 5280 section 4.2.1.6) and a valid Kubernetes name. Names are
 //! lower-cased in every list; kubeadm lower-cases only `apiServer.certSANs`.
@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::secret::quote;
 use crate::x509::san::San;
 
-/// Returns the SAN that `text` spells: an IP address, a DNS-1123 subdomain, or `*.` and a subdomain.
+/// Parses a SAN: an IP address, a DNS-1123 subdomain, or `*.` and a subdomain.
 ///
 /// The error is a message that quotes `text` and says what to give instead.
 pub fn parse_san(text: &str) -> Result<San, String> {
@@ -57,41 +57,39 @@ pub fn subdomain(text: &str) -> Result<String, String> {
     subdomain_within(text, MAX_NAME)
 }
 
-/// Does what [`subdomain`] does, for names of at most `limit` characters.
+/// Like [`subdomain`], for names of at most `limit` characters.
 pub(super) fn subdomain_within(text: &str, limit: usize) -> Result<String, String> {
-    if text.is_empty() {
-        return Err("it is empty".to_owned());
-    }
-    if let Some(character) = text.chars().find(|&c| !is_name_character(c)) {
-        return Err(character_mistake(character));
-    }
-    if text.len() > limit {
-        return Err(format!(
-            "it has {} characters, at most {limit} are allowed",
-            text.len()
-        ));
-    }
-    if text.starts_with('.') {
-        return Err("it begins with a dot".to_owned());
-    }
-    if text.ends_with('.') {
-        return Err("it ends with a dot".to_owned());
-    }
-    if let Some(mistake) = text.split('.').find_map(label_mistake) {
-        return Err(mistake);
-    }
-    let last = text.rsplit('.').next().unwrap_or(text);
-    if last.bytes().all(|b| b.is_ascii_digit()) {
-        return Err("its last label is a number".to_owned());
-    }
-    Ok(text.to_ascii_lowercase())
+    let mistake = if text.is_empty() {
+        "it is empty".to_owned()
+    } else if let Some(character) = text.chars().find(|&c| !is_name_character(c)) {
+        character_mistake(character)
+    } else if text.len() > limit {
+        let length = text.len();
+        format!("it has {length} characters, at most {limit} are allowed")
+    } else if text.starts_with('.') {
+        "it begins with a dot".to_owned()
+    } else if text.ends_with('.') {
+        "it ends with a dot".to_owned()
+    } else if let Some(mistake) = text.split('.').find_map(label_mistake) {
+        mistake
+    } else if text.rsplit('.').next().is_some_and(is_decimal) {
+        "its last label is a number".to_owned()
+    } else {
+        return Ok(text.to_ascii_lowercase());
+    };
+    Err(mistake)
+}
+
+/// Returns whether a text consists of digits.
+fn is_decimal(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn character_mistake(character: char) -> String {
     match character {
         '*' => "`*` may only stand for the whole first label".to_owned(),
         c if c.is_control() => "control characters are not allowed".to_owned(),
-        c if c.is_whitespace() => "blanks are not allowed".to_owned(),
+        c if c.is_whitespace() => "spaces are not allowed".to_owned(),
         c if is_hidden(c) => "it has an invisible character".to_owned(),
         c if !c.is_ascii() => "it is not ASCII; give its A-label (`xn--...`)".to_owned(),
         c => format!("{} is not allowed", quote(&c.to_string())),
@@ -114,17 +112,14 @@ fn label_mistake(label: &str) -> Option<String> {
     }
 }
 
-/// Returns whether some programs read a name as an IPv4 address: a hexadecimal number, as C's `inet_aton` takes it, or four
-/// numbers of which the last has an `L`, as in source code.
+/// Returns whether some programs read a name as an IPv4 address: one that ends with a hexadecimal number, which C's
+/// `inet_aton` accepts, or four numbers with an `L` after the last.
 fn is_foreign_address(text: &str) -> bool {
     let is_hex = |label: &str| {
         let digits = label.strip_prefix("0x").or(label.strip_prefix("0X"));
         digits.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
     };
-    let is_number = |label: &&str| {
-        let is_decimal = !label.is_empty() && label.bytes().all(|b| b.is_ascii_digit());
-        is_decimal || is_hex(label)
-    };
+    let is_number = |label: &&str| is_decimal(label) || is_hex(label);
     let labels: Vec<_> = text.split('.').collect();
     match labels[..] {
         [.., last] if is_hex(last) => true,
@@ -135,7 +130,7 @@ fn is_foreign_address(text: &str) -> bool {
     }
 }
 
-/// Returns whether a character is invisible and may change how others are shown: blanks of no width, text directions, tags.
+/// Returns whether a character is invisible: blanks without width, text directions, tags.
 pub(super) fn is_hidden(c: char) -> bool {
     matches!(
         c,
@@ -152,7 +147,7 @@ fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '-' || c == '.'
 }
 
-/// Returns the kind of an address that cannot be that of a single host.
+/// Returns the kind of an address that no single host can have.
 pub(super) fn unreachable_kind(address: IpAddr) -> Option<&'static str> {
     if address.is_unspecified() {
         Some("the unspecified address, which no client connects to")
@@ -165,47 +160,38 @@ pub(super) fn unreachable_kind(address: IpAddr) -> Option<&'static str> {
     }
 }
 
-/// Recognizes text that is often pasted instead of a SAN, and returns why it is wrong.
+/// Recognizes text that is often pasted instead of a SAN, and returns what is wrong with it.
 fn pasted(text: &str) -> Option<String> {
     if text.trim() != text {
-        return Some("it begins or ends with a blank".to_owned());
+        return Some("it begins or ends with a space".to_owned());
     }
     if let Some(reason) = text.split_once(':').and_then(prefix_mistake) {
         return Some(reason);
     }
-    if text.contains(',') {
-        return Some("it has a comma; give each name as an item of its own".to_owned());
-    }
-    if text.parse::<IpNet>().is_ok() {
-        return Some("it is a network; give single addresses".to_owned());
-    }
-    if let Some(rest) = text.strip_prefix('[') {
-        let (address, _) = rest.split_once(']').unwrap_or((rest, ""));
-        if address.parse::<IpAddr>().is_ok() {
-            return Some("give the address without brackets and port".to_owned());
-        }
-    }
-    if let Some((address, _)) = text.split_once('%')
-        && address.parse::<IpAddr>().is_ok()
-    {
-        return Some("it has a zone, which is valid on one host only".to_owned());
-    }
-    if let Some((host, port)) = text.rsplit_once(':')
-        && !host.is_empty()
-        && !host.contains(':')
-        && port.bytes().all(|b| b.is_ascii_digit())
-    {
-        return Some("it has a port; give the host alone".to_owned());
-    }
-    let numbers = text
-        .split('.')
-        .all(|label| !label.is_empty() && label.bytes().all(|b| b.is_ascii_digit()));
-    if numbers && text.split('.').count() == 4 {
-        return Some(
-            "an IPv4 address is four numbers from 0 to 255 without leading zeros".to_owned(),
-        );
-    }
-    None
+    let is_address = |text: &str| text.parse::<IpAddr>().is_ok();
+    let in_brackets = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.split(']').next());
+    let before_zone = text.split_once('%').map(|(address, _)| address);
+    let has_port = text.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && !host.contains(':') && port.bytes().all(|b| b.is_ascii_digit())
+    });
+    let reason = if text.contains(',') {
+        "it has a comma; give each name as an item of its own"
+    } else if text.parse::<IpNet>().is_ok() {
+        "it is a network; give single addresses"
+    } else if in_brackets.is_some_and(is_address) {
+        "give the address without brackets and port"
+    } else if before_zone.is_some_and(is_address) {
+        "it has a zone, which is valid on one host only"
+    } else if has_port {
+        "it has a port; give the host alone"
+    } else if text.split('.').count() == 4 && text.split('.').all(is_decimal) {
+        "an IPv4 address is four numbers from 0 to 255 without leading zeros"
+    } else {
+        return None;
+    };
+    Some(reason.to_owned())
 }
 
 fn prefix_mistake((prefix, rest): (&str, &str)) -> Option<String> {
@@ -213,7 +199,7 @@ fn prefix_mistake((prefix, rest): (&str, &str)) -> Option<String> {
         return Some("it is a URL; give the host alone".to_owned());
     }
     let shown = quote(&format!("{prefix}:"));
-    // The notation of OpenSSL's `subjectAltName` option, where these words have a meaning of their own.
+    // The notation of OpenSSL's `subjectAltName` option.
     match prefix.to_ascii_lowercase().as_str() {
         "dns" | "ip" | "ip address" => Some(format!("give it without {shown}")),
         "uri" | "url" | "email" | "rid" | "dirname" | "othername" => {
@@ -315,9 +301,9 @@ mod tests {
         check_reason("a.-b", "its label `-b` begins or ends with `-`");
         check_reason("---", "its label `---` begins or ends with `-`");
         check_reason("api_1.example", "`_` is not allowed");
-        check_reason("a b", "blanks are not allowed");
-        check_reason(" a", "it begins or ends with a blank");
-        check_reason("a\n", "it begins or ends with a blank");
+        check_reason("a b", "spaces are not allowed");
+        check_reason(" a", "it begins or ends with a space");
+        check_reason("a\n", "it begins or ends with a space");
         check_reason("a\nb", "control characters are not allowed");
         check_reason(
             "a,DNS:b",

@@ -1,7 +1,7 @@
 //! Settings with their origin, and problems with a configuration.
 //!
-//! Every setting has its [`Origin`], so that a problem that is found long after reading still names file, line and field.
-//! Messages show text of a configuration only as `secret` gives it: escaped, cut, and never a key.
+//! Every setting has its [`Origin`], so that a problem with its value can name file, line and field. Messages quote text
+//! of a configuration only through `secret`, which escapes and shortens it, and hides keys.
 
 use std::fmt;
 
@@ -14,16 +14,16 @@ pub enum Origin {
     File {
         /// The file's name as the user gave it.
         file: String,
-        /// The line, from 1; 0 where the file as a whole is meant.
+        /// The line, from 1; 0 means the file as a whole.
         line: usize,
-        /// The field, such as `apiServer.certSANs[2]`; empty where the document as a whole is meant.
+        /// The field, such as `apiServer.certSANs[2]`; an empty path means the document as a whole.
         path: String,
     },
-    /// In no configuration: the value was read from this file of the tree.
+    /// Not declared: the value was inferred from this file of the tree.
     Tree(&'static str),
-    /// In no configuration: the value is this fact about the host.
+    /// Not declared: the value is this fact about the host.
     Host(&'static str),
-    /// In no configuration: the value is kubeadm's default for this field.
+    /// Not declared: the value is kubeadm's default for this field.
     Default(&'static str),
 }
 
@@ -86,17 +86,17 @@ impl<T> Setting<T> {
     }
 }
 
-/// A problem, or, in a list of warnings, a doubt.
+/// A problem or a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The place.
     pub origin: Origin,
-    /// One line without the place.
+    /// The message, one line without the place.
     pub message: String,
 }
 
 impl Problem {
-    /// Returns the line in the file; 0 where it is in none.
+    /// Returns the line in the file; 0 for a problem outside files.
     pub fn line(&self) -> usize {
         match self.origin {
             Origin::File { line, .. } => line,

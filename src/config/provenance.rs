@@ -29,7 +29,7 @@ pub enum Provenance {
 pub struct Layer {
     /// The kind of layer.
     pub provenance: Provenance,
-    /// What it declares.
+    /// The settings.
     pub settings: Settings,
 }
 
@@ -38,15 +38,15 @@ pub struct Layer {
 pub struct ShownField {
     /// The field's path in kubeadm's documents.
     pub path: &'static str,
-    /// Its values: one, or those of a list.
+    /// The value, or the items of a list.
     pub values: Vec<String>,
     /// The kind of layer.
     pub provenance: Provenance,
-    /// The place in the layer; none for a default.
+    /// The place in the layer; defaults have no place.
     pub origin: Option<Origin>,
 }
 
-/// Returns every field of `cluster` with the first of `layers` that declares it, in the order of kubeadm's documents.
+/// Returns the fields of `cluster` in the order of kubeadm's documents, each with the first layer that declares it.
 pub fn explain(cluster: &Cluster, layers: &[Layer]) -> Vec<ShownField> {
     let mut shown = Vec::new();
     for field in FIELDS {

@@ -27,7 +27,8 @@ use crate::x509::algorithm::Algorithm;
 use crate::x509::san::San;
 
 impl Cluster {
-    /// Adds kubeadm's defaults and the host's facts to `settings`, and checks the whole; all problems are returned together.
+    /// Adds kubeadm's defaults and the host's facts to `settings`, and checks the whole; all problems are returned
+    /// together.
     pub fn resolve(settings: Settings, host: &Host) -> Result<Resolved, Problems> {
         let mut resolver = Resolver::default();
         let cluster = resolver.cluster(&settings, host);
@@ -38,7 +39,7 @@ impl Cluster {
         if problems.is_empty() {
             return Ok(Resolved { cluster, warnings });
         }
-        // In the order of the file, whatever the order of the rules.
+        // The rules are not in the order of the file.
         problems.sort_by_key(Problem::line);
         if problems.len() > MAX_LISTED {
             problems.truncate(MAX_LISTED);
@@ -53,7 +54,7 @@ impl Cluster {
     }
 }
 
-/// Collects problems and warnings while a cluster is put together.
+/// Collects problems and warnings while it builds a cluster.
 #[derive(Default)]
 struct Resolver {
     problems: Vec<Problem>,
@@ -61,7 +62,8 @@ struct Resolver {
 }
 
 impl Resolver {
-    /// Returns the cluster. After a problem its values mean nothing, and the cluster is dropped.
+    /// Returns the cluster. A wrong value is replaced by any other; `resolve` then returns the problems instead of the
+    /// cluster.
     fn cluster(&mut self, settings: &Settings, host: &Host) -> Cluster {
         let node_name = self.node_name(settings, host).unwrap_or_default();
         let address = self.advertise_address(settings, host);
@@ -117,7 +119,7 @@ impl Resolver {
         });
     }
 
-    /// Returns what `parse` makes of a setting; none if it is absent or wrong.
+    /// Parses a setting; returns nothing if it is absent or wrong.
     fn value<T>(
         &mut self,
         setting: &Option<Setting<String>>,
@@ -131,7 +133,7 @@ impl Resolver {
         result.map_err(|message| self.problem(origin, message)).ok()
     }
 
-    /// Returns what `parse` makes of a setting, or of the default if it is absent.
+    /// Parses a setting, or the default if the setting is absent.
     fn or_default<T: Default>(
         &mut self,
         setting: &Option<Setting<String>>,
@@ -164,7 +166,7 @@ impl Resolver {
         let length = NODE_USER_PREFIX.len() + name.len();
         if length > MAX_COMMON_NAME {
             let message = format!(
-                "{} makes the kubelet's common name `{NODE_USER_PREFIX}...` {length} characters long; Kubernetes accepts it, but RFC 5280 allows {MAX_COMMON_NAME}, and OpenSSL does not issue more",
+                "{} makes the kubelet's common name `{NODE_USER_PREFIX}...` {length} characters long; Kubernetes accepts it, but RFC 5280 allows {MAX_COMMON_NAME}, and OpenSSL refuses longer ones",
                 quote(&name)
             );
             self.warning(&origin, message);
@@ -237,7 +239,7 @@ impl Resolver {
         subnets
     }
 
-    /// Refuses a first service subnet of the other family: kube-apiserver does not start with it
+    /// Refuses a first service subnet of the other address family: kube-apiserver does not start with it
     /// (`pkg/controlplane/apiserver/options/validation.go`).
     fn family(&mut self, address: IpAddr, subnets: &[IpNet], origin: &Origin) {
         let of_family = |subnet: &IpNet| subnet.network().is_ipv4() == address.is_ipv4();
@@ -340,10 +342,13 @@ impl Resolver {
         let has_files = [&value.ca_file, &value.cert_file, &value.key_file];
         let has_files = has_files.into_iter().any(Option::is_some);
         let endpoints = self.urls(&value.endpoints, has_files);
-        // The tree does not tell the URLs of an etcd elsewhere, and no certificate depends on them.
+        // The URLs of an external etcd cannot be inferred from the tree. No certificate depends on them.
         let is_inferred = matches!(origin, Origin::Tree(_));
         if !is_inferred && value.endpoints.as_ref().is_none_or(Vec::is_empty) {
-            self.problem(origin, "an external etcd needs at least one of `endpoints`");
+            self.problem(
+                origin,
+                "an external etcd needs at least one entry in `endpoints`",
+            );
         }
         Etcd::External(ExternalEtcd {
             endpoints,
@@ -382,7 +387,7 @@ impl Resolver {
     }
 }
 
-/// Returns the host's address: a wildcard asks for it, as with kubeadm, preferably in the wildcard's family.
+/// Returns the host's address, preferably in the family of the wildcard address that asks for it.
 fn detected_address(wildcard: Option<IpAddr>, host: &Host) -> Option<IpAddr> {
     let is_wanted =
         |address: &&IpAddr| wildcard.is_none_or(|wildcard| wildcard.is_ipv4() == address.is_ipv4());
@@ -390,7 +395,7 @@ fn detected_address(wildcard: Option<IpAddr>, host: &Host) -> Option<IpAddr> {
     wanted.or(host.addresses.first()).copied()
 }
 
-/// Returns why an address cannot be a host's own; a loopback address can.
+/// Returns the reason why an address cannot be advertised. A loopback address only causes a warning.
 fn unusable_address(address: IpAddr) -> Option<&'static str> {
     unreachable_kind(address).or(match address {
         IpAddr::V4(v4) if v4.is_link_local() => Some("a link-local address, which is not routed"),
@@ -401,8 +406,8 @@ fn unusable_address(address: IpAddr) -> Option<&'static str> {
     })
 }
 
-/// The most bytes of names in a certificate: webpki, which checks every certificate that is issued, reads at most 65,535
-/// bytes, of which key, signature and the other fields need a few thousand.
+/// The most bytes of SANs in a certificate. webpki, which verifies every issued certificate, reads at most 65,535 bytes;
+/// the key, the signature and the other fields take a few thousand.
 const MAX_SAN_BYTES: usize = 60_000;
 
 /// Returns the length of a SAN in a certificate.
@@ -415,7 +420,7 @@ fn encoded_length(san: &San) -> usize {
     }
 }
 
-/// Returns the place of a list from that of an item.
+/// Returns the origin of a list from the origin of an item.
 fn list_origin(item: &Origin) -> Origin {
     match item.clone() {
         Origin::File { file, line, path } => {

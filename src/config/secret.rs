@@ -1,13 +1,13 @@
-//! Text of a configuration as messages show it: a value that looks like a key is never shown.
+//! Quotes text of a configuration in messages, but never a value that looks like a key.
 
 use std::collections::HashSet;
 
 use crate::util::escape;
 
-/// What messages show instead of a secret.
+/// The text that replaces a secret in messages.
 const PLACEHOLDER: &str = "(looks like a key, not shown)";
 
-/// Returns `text` in backticks, escaped and cut to a readable length.
+/// Returns `text` in backticks, escaped and shortened.
 pub(super) fn quote(text: &str) -> String {
     match is_secret(text) {
         true => PLACEHOLDER.to_owned(),
@@ -15,7 +15,7 @@ pub(super) fn quote(text: &str) -> String {
     }
 }
 
-/// Returns `text` escaped and cut to a readable length.
+/// Returns `text` escaped and shortened.
 pub(super) fn printable(text: &str) -> String {
     match is_secret(text) {
         true => PLACEHOLDER.to_owned(),
@@ -30,12 +30,12 @@ const MIN_HEX_RUN: usize = 32;
 /// The fewest different characters of a key.
 const MIN_CHARACTERS: usize = 8;
 
-/// Returns whether a text holds what looks like key material: PEM, base64 or hexadecimal digits.
+/// Returns whether a text contains something like key material: PEM, base64 or hexadecimal digits.
 fn is_secret(text: &str) -> bool {
     if text.contains("PRIVATE KEY") {
         return true;
     }
-    // A slash is a character of base64, and separates the parts of a path or URL.
+    // Base64 uses the slash, but in a path or URL it is a separator.
     let has_parts = text.starts_with('/') || text.contains("://");
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || c == '+' || (c == '/' && !has_parts);
     text.split(|c: char| !is_base64(c))
@@ -50,7 +50,7 @@ fn is_hex_key(run: &str) -> bool {
     run.len() >= MIN_HEX_RUN && run.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// Returns whether a run has upper case, lower case and digits in no order, unlike words in camel case.
+/// Returns whether upper case, lower case and digits are mixed more than in camel case.
 fn is_base64_key(run: &str) -> bool {
     let class = |b: u8| (b.is_ascii_uppercase(), b.is_ascii_lowercase());
     let changes = run

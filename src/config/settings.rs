@@ -1,11 +1,11 @@
-//! Declared settings, as text with their origin: the common form of a file, of flags and of the recorded configuration.
+//! Settings as text with their origin: the common form of files, flags and the recorded configuration.
 
 use super::fields::FIELDS;
 use super::problem::Setting;
 
 pub use super::fields::Settings;
 
-/// What a configuration declares about an external etcd.
+/// The settings of an external etcd.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExternalEtcdSettings {
     /// `endpoints`.
@@ -21,10 +21,10 @@ pub struct ExternalEtcdSettings {
 }
 
 impl Settings {
-    /// Returns these settings, and those of `fallback` where these declare nothing.
+    /// Returns these settings, and those of `fallback` for fields that these do not declare.
     ///
-    /// A list is taken as a whole, and a declared kind of etcd hides every field of the other kind. A wildcard advertise
-    /// address gives way to any other, because it asks to detect one.
+    /// Lists are not merged. If these settings declare a local etcd, the external etcd of `fallback` is ignored, and vice
+    /// versa. A wildcard advertise address, which asks for detection, is replaced by any other address.
     pub fn or(mut self, mut fallback: Settings) -> Settings {
         if self.etcd_external.is_some() {
             fallback.etcd_local = None;
@@ -43,7 +43,7 @@ impl Settings {
         self
     }
 
-    /// Sets the field of a command-line flag; a flag that stands for no field is ignored.
+    /// Sets the field of a command-line flag; flags without a field are ignored.
     pub fn declare(&mut self, flag: &'static str, values: Vec<String>) {
         if let Some(field) = FIELDS.iter().find(|field| field.flag == Some(flag)) {
             let values = values
@@ -53,7 +53,7 @@ impl Settings {
         }
     }
 
-    /// Returns whether only the host can supply the node's name or address.
+    /// Returns whether the node's name or address must be detected.
     pub fn needs_host(&self) -> bool {
         self.node_name.is_none() || !self.declares_address()
     }

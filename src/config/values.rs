@@ -1,4 +1,4 @@
-//! Single values: from declared text to a type, or to a message that quotes the text.
+//! Parses single values. The error is a message that quotes the text.
 //!
 //! Rules about more than one value are in `resolve`, names and addresses in `names`.
 
@@ -16,9 +16,9 @@ use crate::x509::san::San;
 
 /// The longest common name (RFC 5280 appendix A.1, ub-common-name).
 pub(super) const MAX_COMMON_NAME: usize = 64;
-/// What stands before the node name in the kubelet's common name.
+/// The prefix of the node name in the kubelet's common name.
 pub(super) const NODE_USER_PREFIX: &str = "system:node:";
-/// What stands before the DNS domain in the longest service name of the API server's certificate.
+/// The prefix of the DNS domain in the longest service name of the API server's certificate.
 pub(super) const SERVICE_PREFIX: &str = "kubernetes.default.svc.";
 
 /// The error for a text: the text in backticks and a reason.
@@ -66,7 +66,7 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
     }
 }
 
-/// Returns host, host as typed and port of `host`, `host:port` or `[address]:port`.
+/// Parses `host`, `host:port` or `[address]:port`; returns the host, the host as typed, and the port.
 pub(super) fn endpoint(text: &str) -> Result<(San, String, Option<u16>), String> {
     if text.contains("://") {
         return refused!(text, "is a URL; give `host` or `host:port`");
@@ -231,7 +231,7 @@ pub(super) fn validity(text: &str) -> Result<Period, String> {
     Ok(period)
 }
 
-/// Directories of the system; a directory below one of them may hold certificates.
+/// System directories. They may not be the certificate directory themselves, but may contain it.
 const SYSTEM_DIRECTORIES: [&str; 16] = [
     "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/opt", "/proc", "/root", "/run", "/srv",
     "/sys", "/tmp", "/usr", "/var", "/var/lib",
@@ -291,8 +291,8 @@ pub(super) fn etcd_url(text: &str, https: bool) -> Result<String, String> {
             && !rest.chars().any(|c| c.is_control() || c.is_whitespace())
     };
     match text.split_once("://").filter(well_formed) {
-        // The user name may be followed by a password, so nothing is quoted.
-        _ if text.contains('@') => Err("has a user name in it, which etcd ignores".to_owned()),
+        // The message does not quote the URL, which may contain a password.
+        _ if text.contains('@') => Err("contains a user name, which etcd ignores".to_owned()),
         None => refused!(text, "is not a URL, such as `https://192.0.2.1:2379`"),
         Some((scheme, _)) if https && scheme != "https" => {
             refused!(text, "must use `https`, because TLS files are given")

@@ -12,7 +12,7 @@ use crate::x509::algorithm::Algorithm;
 impl Cluster {
     /// Returns the configuration in the form that kubeadm reads, with every default written out.
     ///
-    /// On any host, [`read`](super::read) and [`Cluster::resolve`] make an equal cluster from it.
+    /// [`read`](super::read) and [`Cluster::resolve`] return an equal cluster for it on any host.
     pub fn to_yaml(&self) -> String {
         self.documents(Period::to_go)
     }

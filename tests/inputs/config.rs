@@ -179,15 +179,15 @@ etcd: {local: {peerCertSANs: ['']}} => etcd.local.peerCertSANs[0]: is empty; wan
 etcd: {local: [a]} => etcd.local: is a list, want a mapping
 etcd: stacked => etcd: is a single value, want a mapping
 etcd: {local: {}, external: {endpoints: [https://e:2379]}} => etcd.external: etcd is declared both `local` and `external`; choose one
-etcd: {external: {}} => etcd.external: an external etcd needs at least one of `endpoints`
-etcd: {external: {endpoints: []}} => etcd.external: an external etcd needs at least one of `endpoints`
-etcd: {external: {endpoints: ~}} => etcd.external: an external etcd needs at least one of `endpoints`
+etcd: {external: {}} => etcd.external: an external etcd needs at least one entry in `endpoints`
+etcd: {external: {endpoints: []}} => etcd.external: an external etcd needs at least one entry in `endpoints`
+etcd: {external: {endpoints: ~}} => etcd.external: an external etcd needs at least one entry in `endpoints`
 etcd: {external: {endpoints: https://e:2379}} => etcd.external.endpoints: is a single value, want a list of strings
 etcd: {external: {endpoints: ['']}} => etcd.external.endpoints[0]: is empty
 etcd: {external: {endpoints: [e:2379]}} => etcd.external.endpoints[0]: `e:2379` is not a URL, such as `https://192.0.2.1:2379`
 etcd: {external: {endpoints: ['https://']}} => etcd.external.endpoints[0]: `https://` is not a URL, such as `https://192.0.2.1:2379`
 etcd: {external: {endpoints: ['https://a b']}} => etcd.external.endpoints[0]: `https://a b` is not a URL, such as `https://192.0.2.1:2379`
-etcd: {external: {endpoints: ['https://user:pass@e:2379']}} => etcd.external.endpoints[0]: has a user name in it, which etcd ignores
+etcd: {external: {endpoints: ['https://user:pass@e:2379']}} => etcd.external.endpoints[0]: contains a user name, which etcd ignores
 etcd: {external: {endpoints: [http://e:2379], caFile: /a}} => etcd.external.endpoints[0]: `http://e:2379` must use `https`, because TLS files are given
 etcd: {external: {endpoints: [https://e:2379], certFile: /a}} => etcd.external: `certFile` and `keyFile` must be given together
 etcd: {external: {endpoints: [https://e:2379], keyFile: /a}} => etcd.external: `certFile` and `keyFile` must be given together
@@ -295,7 +295,7 @@ fn secrets_are_not_shown_whatever_is_wrong_with_them() {
         ),
         (
             format!("bootstrapTokens: [{{token:{token}}}]"),
-            format!("bootstrapTokens[0].token:…: {ignored}; a blank is missing after the colon"),
+            format!("bootstrapTokens[0].token:…: {ignored}; a space is missing after the colon"),
         ),
     ] {
         bench.row(
@@ -364,12 +364,12 @@ a: [
         "cluster.yaml:20: networking.serviceSubnet: `10.96.0.0/33` is not a network; want address and prefix length, such as `10.96.0.0/12`",
         "cluster.yaml:21: networking.dnsDomain: `cluster_local` is not a DNS domain: `_` is not allowed",
         "cluster.yaml:23: apiServer.certSANs[1]: is empty; want an IP address or a DNS name",
-        "cluster.yaml:23: apiServer.certSANs[2]: `a b` is neither an IP address nor a DNS name: blanks are not allowed",
+        "cluster.yaml:23: apiServer.certSANs[2]: `a b` is neither an IP address nor a DNS name: spaces are not allowed",
         "cluster.yaml:23: apiServer.certSANs[3]: `10.0.0.0/8` is neither an IP address nor a DNS name: it is a network; give single addresses",
         "cluster.yaml:25: etcd.local.serverCertSANs[0]: `x_y` is neither an IP address nor a DNS name: `_` is not allowed",
         "cluster.yaml:26: etcd.external: etcd is declared both `local` and `external`; choose one",
         "cluster.yaml:26: etcd.external.endpoints[0]: `e` is not a URL, such as `https://192.0.2.1:2379`",
-        "cluster.yaml:27: clusterName: is given twice, first in line 13",
+        "cluster.yaml:27: clusterName: is given twice, first on line 13",
         "cluster.yaml:29: the document is a list, want a mapping",
         "cluster.yaml:31: a[0]: is not valid YAML: unclosed bracket '['",
     ];

@@ -6,11 +6,11 @@ use super::*;
 const CONFIG_MAP: &str = "kubeadm-config";
 /// Its namespace.
 const NAMESPACE: &str = "kube-system";
-/// The key of the document; other keys of kubeadm, such as `ClusterStatus`, do not matter to certificates.
+/// The key of the document. Certificates do not depend on kubeadm's other keys, such as `ClusterStatus`.
 const DATA: &str = "ClusterConfiguration";
 
 impl Reader<'_> {
-    /// Reads the one ConfigMap of kubeadm in a `List`.
+    /// Reads the ConfigMap `kubeadm-config` in a `List`.
     pub(super) fn list(&mut self, root: &Node) {
         let items = match root.field("items").map(|entry| (entry, &entry.value.value)) {
             Some((_, Value::Sequence(items))) => &items[..],
@@ -33,7 +33,7 @@ impl Reader<'_> {
             }
             if let Some((first, _)) = found {
                 let message = format!(
-                    "is a second ConfigMap `{CONFIG_MAP}`; the first begins in line {}",
+                    "is a second ConfigMap `{CONFIG_MAP}`; the first begins on line {}",
                     first.line
                 );
                 return self.refuse(&self.origin(item.line, &path), message);
@@ -82,22 +82,27 @@ impl Reader<'_> {
             let message = format!("is {}, want a string", entry.value.value.kind());
             return self.refuse(&origin, message);
         };
-        let blank_lines = scalar.text.bytes().take_while(|&b| b == b'\n').count();
-        let lines = match scalar.is_literal {
-            // A block's own line is its first that is not blank.
-            true => Lines::After(entry.value.line.saturating_sub(1 + blank_lines)),
-            false => Lines::All(entry.line),
-        };
+        let lines = lines(entry, scalar);
         let known = self.findings.problems.len();
         let file = self.file;
         self.documents(Source { file, lines }, &scalar.text, Nesting::ConfigMap);
         if self.findings.problems.len() == known && !self.has_configuration() {
-            self.refuse(&origin, format!("holds no `{DATA}`"));
+            self.refuse(&origin, format!("contains no `{DATA}`"));
         }
     }
 }
 
-/// Returns whether an object is a ConfigMap, of kubeadm's namespace if it names one.
+/// Returns how the lines of the embedded document are numbered in the file.
+fn lines(entry: &Entry, document: &Scalar) -> Lines {
+    let blank_lines = document.text.bytes().take_while(|&b| b == b'\n').count();
+    match document.is_literal {
+        // The line of a block is its first line that is not blank.
+        true => Lines::After(entry.value.line.saturating_sub(1 + blank_lines)),
+        false => Lines::All(entry.line),
+    }
+}
+
+/// Returns whether an object is a ConfigMap in kubeadm's namespace; the namespace may be absent.
 fn is_config_map(object: &Node) -> bool {
     let kind = object.field("kind").and_then(|entry| entry.value.text());
     kind == Some("ConfigMap") && metadata(object, "namespace").is_none_or(|name| name == NAMESPACE)

@@ -66,7 +66,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Refuses an unknown gate: if the algorithm's gate is misspelt, keys of the wrong algorithm would be made.
+    /// Refuses an unknown gate. A misspelt `PublicKeysECDSA` would otherwise silently produce keys of the wrong
+    /// algorithm.
     fn check_gates(&mut self, declared: &Declared) {
         for (name, gate) in declared.entries("featureGates") {
             if !GATES.contains(&name) {
@@ -85,12 +86,12 @@ impl Reader<'_> {
     }
 }
 
-/// The gate that decides the algorithm of keys.
+/// The gate that sets the key algorithm.
 const PUBLIC_KEYS_ECDSA: &str = "PublicKeysECDSA";
 
-/// Every gate that a release of kubeadm had, in the order of their appearance.
+/// The feature gates of all kubeadm releases, the oldest first.
 ///
-/// Clusters are older than the gates of today's kubeadm, and only one of these changes a certificate.
+/// A configuration may come from an old release. Only `PublicKeysECDSA` changes certificates.
 /// Source: `cmd/kubeadm/app/features/features.go` from 1.8 to 1.36.
 pub(super) const GATES: [&str; 17] = [
     "SelfHosting",

@@ -9,19 +9,19 @@ use crate::config::secret::printable;
 
 /// The largest file that is read; a configuration of a thousand SANs has 40 KiB.
 pub(super) const MAX_BYTES: usize = 1 << 20;
-/// The most problems, and the most warnings, that are listed of one file; a hostile file has millions.
+/// The most problems, and the most warnings, that are listed for one file; a hostile file has millions.
 pub(crate) const MAX_LISTED: usize = 100;
 
 /// A node of the tree.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
-    /// The line it begins on, in the file that the user knows.
+    /// The line of the file on which it begins.
     pub(super) line: usize,
     /// What it holds.
     pub(super) value: Value,
-    /// The number of levels, with its own.
+    /// The number of levels, including its own.
     pub(super) height: usize,
-    /// The number of nodes and bytes of text, with its own.
+    /// The number of nodes and bytes of text, including its own.
     pub(super) weight: usize,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Node {
 pub(super) enum Value {
     /// Nothing, `~` or `null`.
     Null,
-    /// Anything that is not nested.
+    /// A single value.
     Scalar(Scalar),
     /// A list.
     Sequence(Rc<[Node]>),
@@ -41,7 +41,7 @@ pub(super) enum Value {
 /// A scalar.
 #[derive(Clone, Debug)]
 pub(super) struct Scalar {
-    /// The text: as written if it was plain, else without quotes, escapes and indentation.
+    /// The text: a plain scalar as written, any other without quotes, escapes and indentation.
     pub(super) text: Rc<str>,
     /// Whether it is a literal block (`|`), whose lines are lines of the file.
     pub(super) is_literal: bool,
@@ -59,7 +59,7 @@ pub(super) struct Entry {
 }
 
 impl Node {
-    /// Returns the fields; none if this is not a mapping.
+    /// Returns the fields of a mapping, or an empty slice for any other node.
     pub(super) fn fields(&self) -> &[Entry] {
         match &self.value {
             Value::Mapping(entries) => entries,
@@ -93,7 +93,7 @@ impl Value {
     }
 }
 
-/// The file that a text is, or is part of.
+/// The file from which a text comes. The text is the whole file, or a document in a ConfigMap.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source<'a> {
     /// The file's name as the user gave it.
@@ -102,17 +102,17 @@ pub(super) struct Source<'a> {
     pub(super) lines: Lines,
 }
 
-/// How the lines of a text are numbered in the file it was found in.
+/// How the lines of a text are numbered in its file.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Lines {
     /// The text begins after this line; 0 for a text that is the whole file.
     After(usize),
-    /// All of the text stands for this one line.
+    /// Every line of the text is reported as this line.
     All(usize),
 }
 
 impl Source<'_> {
-    /// Returns the place of a line of the text and a field.
+    /// Returns the origin of a field on a line of the text.
     pub(super) fn origin(&self, line: usize, path: impl Into<String>) -> Origin {
         Origin::file(self.file, self.line(line), path)
     }
@@ -138,7 +138,7 @@ pub(super) fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem
     };
     let line_of = |offset: usize| 1 + bytes.iter().take(offset).filter(|&&b| b == b'\n').count();
     if bytes.len() > MAX_BYTES {
-        // Standard input is not read to its end, so its size is not known.
+        // The total size is unknown, because standard input is not read to its end.
         let message = format!("has more than {MAX_BYTES} bytes, the most that are read");
         return Err(problem(0, message));
     }
@@ -146,7 +146,7 @@ pub(super) fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(utf16());
     }
-    // ASCII in UTF-16 without byte-order mark has a zero byte in the first character.
+    // In UTF-16 without a byte-order mark, an ASCII character has a zero byte.
     if bytes.len() > 1 && bytes.iter().take(2).any(|&b| b == 0) {
         return Err(utf16());
     }
@@ -165,7 +165,7 @@ pub(super) fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem
 
 /// Returns the path of a field of the mapping at `path`.
 ///
-/// What follows a colon in a key is left out: without a blank after the colon, `certificateKey:...` is all key.
+/// Text after a colon in a key is left out: if the blank after `certificateKey:` is missing, it is the secret.
 pub(super) fn field_path(path: &str, key: &str) -> String {
     let key = match key.split_once(':') {
         Some((name, rest)) if !rest.is_empty() => format!("{}:…", printable(name)),

@@ -1,11 +1,17 @@
 //! kubeadm's configuration files: `kubeadm.k8s.io/v1beta4` and older, and the `kubeadm-config` ConfigMap.
 //!
-//! [`read`] takes the fields on which certificates depend, as text, each with its place. It checks what a file is: its
-//! documents, their kinds, versions and shapes. [`Cluster::resolve`] checks the values, once flags and files are merged.
-//! Unknown fields and other documents only give warnings, as with kubeadm.
+//! [`read`] returns the fields on which certificates depend, as text with file, line and path. It checks the kinds,
+//! versions and shapes of the documents. [`Cluster::resolve`] checks the values after flags and files are merged. Unknown
+//! fields and other documents only cause warnings, as in kubeadm.
 //!
-//! `parse` reads the file into a tree of nodes with lines (`document`). `walk` compares a document with the table of kubeadm's
-//! fields (`schema`, `versions`), and `declared` takes the settings by the paths in [`fields`](super::fields).
+//! `parse` reads the file into a tree of nodes with lines (`document`). `walk` compares a document with the table of
+//! kubeadm's fields (`schema`, `versions`), and `declared` takes the settings by the paths in [`fields`](super::fields).
+//!
+//! Why not serde structs with `serde_saphyr::Spanned`: one run reports all problems of a file, and serde-saphyr (2.1)
+//! stops at the first wrong shape or repeated key. A wrong value can only be skipped by a type that accepts any value,
+//! and such a type gets `1.10` as the number 1.1 and `no` as a boolean. An unknown field that `#[serde(flatten)]`
+//! collects has line 0. The `kind` that selects the struct may come last. A deserializer that wraps serde-saphyr's to
+//! mend this is longer than `walk`.
 //!
 //! Source: kubeadm 1.36 `cmd/kubeadm/app/util/config/initconfiguration.go`, `apis/kubeadm/validation/validation.go`.
 
@@ -19,30 +25,33 @@ mod versions;
 mod walk;
 
 pub(super) use self::document::MAX_LISTED;
-use self::document::{Entry, Lines, Node, Source, Value, field_path};
+use self::document::{Entry, Lines, Node, Scalar, Source, Value, field_path};
 use self::versions::{Kind, VERSIONS, Version};
 use super::cluster::{Cluster, Host};
 use super::problem::{Origin, Problem, Problems, Setting};
 use super::secret::quote;
 use super::settings::Settings;
 
-/// What a file declares, and the warnings about it.
+/// The settings of a file, and warnings about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// The declared settings.
+    /// The settings.
     pub settings: Settings,
-    /// Ignored documents and fields and old versions, in the order of the file.
+    /// Ignored documents, unknown fields and old versions, in the order of the file.
     pub warnings: Vec<Problem>,
 }
 
 /// Reads a configuration file: kubeadm's documents, or the `kubeadm-config` ConfigMap, as YAML or JSON.
 ///
-/// Lines inside a ConfigMap's embedded document are those of the file if the document is a literal block (`|`), as kubectl
-/// prints it; else all of them are the line of its key. If the file is refused, the values that could be read are checked
-/// too, so that one run names everything that is wrong in it.
+/// The document in a ConfigMap is usually a literal block (`|`), as kubectl prints it, and problems in it have the line
+/// of the file. In any other form they have the line of the document's key. The values of a refused file are checked too,
+/// so that one run reports all of its problems.
 pub fn read(file: &str, text: &[u8]) -> Result<Reading, Problems> {
     let text = document::decode(file, text).map_err(|problem| Problems(vec![problem]))?;
-    let mut reader = Reader::new(file);
+    let mut reader = Reader {
+        file,
+        ..Reader::default()
+    };
     let lines = Lines::After(0);
     reader.documents(Source { file, lines }, text, Nesting::File);
     if reader.findings.problems.is_empty() && !reader.has_configuration() {
@@ -70,21 +79,17 @@ pub fn read(file: &str, text: &[u8]) -> Result<Reading, Problems> {
     Err(Problems(limited(file, problems, "problems")))
 }
 
-/// Returns whether a value has a problem only because its field, or one below it, has the wrong shape and was not read.
-fn explains(shape: &Problem, value: &Problem) -> bool {
-    match (&shape.origin, &value.origin) {
-        (Origin::File { path: shape, .. }, Origin::File { path: value, .. })
-            if !value.is_empty() && shape != value =>
-        {
-            shape
-                .strip_prefix(value.as_str())
-                .is_some_and(|rest| rest.starts_with('.'))
+/// Returns whether a mapping has a problem only because a field in it has the wrong shape and was not read.
+fn explains(shape: &Problem, mapping: &Problem) -> bool {
+    match (&shape.origin, &mapping.origin) {
+        (Origin::File { path: field, .. }, Origin::File { path: mapping, .. }) => {
+            !mapping.is_empty() && field.starts_with(&format!("{mapping}."))
         }
-        (shape, value) => shape == value,
+        _ => false,
     }
 }
 
-/// Returns the first of these, and a last one that says so if there are more.
+/// Truncates a long list of findings, and adds one that says so.
 fn limited(file: &str, mut findings: Vec<Problem>, what: &str) -> Vec<Problem> {
     if findings.len() > MAX_LISTED {
         findings.truncate(MAX_LISTED);
@@ -96,7 +101,7 @@ fn limited(file: &str, mut findings: Vec<Problem>, what: &str) -> Vec<Problem> {
     findings
 }
 
-/// Returns what is wrong with the values themselves, without those that only the host or a flag can supply.
+/// Returns the problems of values in the file; a flag or the host may still supply what is missing.
 fn problems_of_values(settings: Settings) -> impl Iterator<Item = Problem> {
     let problems = match Cluster::resolve(settings, &Host::default()) {
         Ok(_) => Vec::new(),
@@ -116,30 +121,31 @@ const OTHER_KINDS: [&str; 4] = [
     "UpgradeConfiguration",
     "ClusterStatus",
 ];
-/// kubeadm's kinds before 1.12.
+/// The kinds of kubeadm 1.11 and older.
 const OLD_KINDS: [&str; 2] = ["MasterConfiguration", "NodeConfiguration"];
-/// What kubeadm hands on to other components.
+/// The configurations that kubeadm passes to other components.
 const COMPONENT_CONFIGURATIONS: [(&str, &str); 2] = [
     ("kubelet.config.k8s.io", "KubeletConfiguration"),
     ("kubeproxy.config.k8s.io", "KubeProxyConfiguration"),
 ];
-/// What a message about kinds asks for.
+/// The advice in messages about kinds.
 const WANTED_KINDS: &str = "want `InitConfiguration` or `ClusterConfiguration`";
 
-/// Whether a document stands in the file itself or in a ConfigMap.
+/// Whether a document is in the file itself or in a ConfigMap.
 #[derive(Clone, Copy, PartialEq)]
 enum Nesting {
     File,
     ConfigMap,
 }
 
-/// The mistakes that were found in a file, in its order.
+/// The problems and warnings about a file.
 #[derive(Debug, Default)]
 struct Findings {
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
 }
 
+#[derive(Default)]
 struct Reader<'a> {
     file: &'a str,
     settings: Settings,
@@ -152,18 +158,7 @@ struct Reader<'a> {
     others: Vec<String>,
 }
 
-impl<'a> Reader<'a> {
-    fn new(file: &'a str) -> Reader<'a> {
-        Reader {
-            file,
-            settings: Settings::default(),
-            findings: Findings::default(),
-            init: None,
-            cluster: None,
-            others: Vec::new(),
-        }
-    }
-
+impl Reader<'_> {
     fn documents(&mut self, source: Source<'_>, text: &str, nesting: Nesting) {
         for root in parse::parse(source, text, &mut self.findings.problems) {
             self.document(&root, nesting);
@@ -175,7 +170,7 @@ impl<'a> Reader<'a> {
     }
 
     fn nothing_found(&self) -> String {
-        let nothing = "holds neither an `InitConfiguration` nor a `ClusterConfiguration`";
+        let nothing = "contains neither an `InitConfiguration` nor a `ClusterConfiguration`";
         match &self.others[..] {
             [] => nothing.to_owned(),
             others => format!("{nothing}, only {}", names(others)),
@@ -220,7 +215,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns a field that every document must have.
+    /// Returns `apiVersion` or `kind`, which every document must have.
     fn header(&mut self, root: &Node, name: &'static str) -> Option<Setting<String>> {
         if let Some(text) = self.text(root, "", name) {
             return Some(text);
@@ -237,7 +232,7 @@ impl<'a> Reader<'a> {
             None => {
                 let message = match root.fields().iter().find(is_similar) {
                     Some(entry) => format!(
-                        "{missing}, but `{}` in line {}",
+                        "{missing}, but `{}` on line {}",
                         field_path("", &entry.key),
                         entry.line
                     ),
@@ -249,7 +244,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Returns a version that is read.
+    /// Returns the version of a document, or refuses it.
     fn version(
         &mut self,
         api_version: &Setting<String>,
@@ -283,7 +278,7 @@ impl<'a> Reader<'a> {
         let kinds = Kind::ALL.map(Kind::name).into_iter();
         let message = match suggest::closest(&kind.value, kinds.chain(["JoinConfiguration"])) {
             _ if OLD_KINDS.contains(&kind.value.as_str()) => {
-                format!("{found} is of kubeadm 1.11 or older; {WANTED_KINDS}")
+                format!("{found} is from kubeadm 1.11 or older; {WANTED_KINDS}")
             }
             Some(name) => format!("{found} is not a kind of kubeadm; did you mean `{name}`?"),
             None => format!("{found} is not a kind of kubeadm; {WANTED_KINDS}"),
@@ -304,7 +299,7 @@ impl<'a> Reader<'a> {
         };
         if let Some(first) = seen.replace(root.line) {
             let message = format!(
-                "is a second `{}`; the first begins in line {first}",
+                "is a second `{}`; the first begins on line {first}",
                 document.name()
             );
             return self.refuse(&kind.origin, message);
@@ -331,13 +326,13 @@ impl<'a> Reader<'a> {
         keep(&mut self.findings.warnings, origin, message.into());
     }
 
-    /// Returns a place; nodes have the file's lines already.
+    /// Returns the origin of a field on a line of the file.
     fn origin(&self, line: usize, path: &str) -> Origin {
         Origin::file(self.file, line, path)
     }
 }
 
-/// Adds a finding, unless there are more already than will be listed.
+/// Adds a finding, unless the list is already too long.
 fn keep(findings: &mut Vec<Problem>, origin: &Origin, message: String) {
     if findings.len() <= MAX_LISTED {
         findings.push(Problem {
@@ -347,7 +342,7 @@ fn keep(findings: &mut Vec<Problem>, origin: &Origin, message: String) {
     }
 }
 
-/// Returns the first few of these names, each once.
+/// Lists the first few names, without duplicates.
 fn names(names: &[String]) -> String {
     const SHOWN: usize = 3;
     let mut shown: Vec<String> = Vec::new();

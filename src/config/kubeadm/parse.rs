@@ -1,7 +1,7 @@
-//! Makes the tree of a YAML text from the events of serde-saphyr's parser.
+//! Builds the tree of a YAML text from the events of serde-saphyr's parser.
 //!
-//! A key that is given twice is refused with both lines, and so are merge keys and tags other than those of YAML's core
-//! schema. Size and depth are bounded, also with all aliases written out. To this parser JSON is YAML, with tabs or blanks.
+//! It refuses repeated keys, merge keys, and tags that are not in YAML's core schema. It limits size and depth, also with
+//! all aliases expanded. It reads JSON too, because JSON is YAML.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -12,16 +12,16 @@ use super::document::{Entry, MAX_BYTES, MAX_LISTED, Node, Scalar, Source, Value,
 use crate::config::problem::Problem;
 use crate::config::secret::{printable, quote};
 
-/// The deepest nesting; kubeadm's own types have six levels.
+/// The most levels of nesting; kubeadm's own types have six.
 const MAX_DEPTH: usize = 64;
-/// The most nodes and bytes of text with all aliases written out; without aliases a document cannot have more.
+/// The most nodes and bytes of text with all aliases expanded. Only a document with aliases can exceed it.
 const MAX_WEIGHT: usize = 2 * MAX_BYTES;
 /// The most levels of a path that a message shows.
 const MAX_SHOWN_DEPTH: usize = 8;
 
 /// Reads all documents of a YAML text; an empty document is a [`Value::Null`].
 ///
-/// What is wrong is added to `problems`. After a syntax error the documents before it are returned.
+/// It adds problems to `problems`. It stops at a syntax error, and returns the documents before it.
 pub(super) fn parse(source: Source<'_>, text: &str, problems: &mut Vec<Problem>) -> Vec<Node> {
     let mut builder = Builder {
         source,
@@ -59,14 +59,14 @@ fn too_deep() -> String {
     format!("is nested more than {MAX_DEPTH} levels deep")
 }
 
-/// A problem after which the rest of the text cannot be understood: its line and message.
+/// The line and message of a problem at which reading stops.
 type Fatal = (usize, String);
 
 struct Builder<'a> {
     source: Source<'a>,
     problems: &'a mut Vec<Problem>,
     documents: Vec<Node>,
-    /// The collections that are not closed yet.
+    /// The lists and mappings that are still open.
     frames: Vec<Frame>,
     /// Complete nodes by the parser's anchor number, which is never 0.
     anchors: HashMap<usize, Node>,
@@ -76,7 +76,7 @@ struct Frame {
     /// The text's line, not the file's.
     line: usize,
     anchor: usize,
-    /// The weight of the nodes in it so far, and its own.
+    /// The weight so far, including its own.
     weight: usize,
     content: Content,
 }
@@ -95,7 +95,7 @@ enum Content {
 struct Key {
     name: Rc<str>,
     line: usize,
-    /// Whether the entry is wrong and left out.
+    /// Whether the entry is a mistake and left out.
     is_refused: bool,
 }
 
@@ -198,7 +198,7 @@ impl Builder<'_> {
         };
         frame.weight += node.weight;
         if frame.weight > MAX_WEIGHT {
-            let message = format!("has more than {MAX_WEIGHT} bytes with its aliases written out");
+            let message = format!("has more than {MAX_WEIGHT} bytes with its aliases expanded");
             return Err((line, message));
         }
         match &mut frame.content {
@@ -216,7 +216,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Makes a node the key whose value comes next.
+    /// Takes a node as a key; its value comes next.
     fn key(&mut self, text_line: usize, node: Node, is_merge: bool) -> Result<(), Fatal> {
         let line = self.source.line(text_line);
         let name: Rc<str> = match node.value {
@@ -238,7 +238,7 @@ impl Builder<'_> {
             _ if is_merge => {
                 Some("is a merge key, which is not supported; write the fields out".to_owned())
             }
-            Some(first) => Some(format!("is given twice, first in line {first}")),
+            Some(first) => Some(format!("is given twice, first on line {first}")),
             None => None,
         };
         if mistake.is_none() {
@@ -297,7 +297,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, St
     match tag.core_suffix() {
         Some("null") => Ok(Value::Null),
         Some("str" | "int" | "float" | "bool") => Ok(string()),
-        // A lone `!` makes a string of anything (YAML 1.2.2 section 6.9.1).
+        // The tag `!` makes any scalar a string (YAML 1.2.2 section 6.9.1).
         None if tag.original() == "!" => Ok(string()),
         _ => Err(unknown_tag(tag)),
     }

@@ -3,7 +3,7 @@
 use super::schema;
 use super::versions::{Kind, VERSIONS, Version};
 
-/// Suggests what an unknown field among `siblings` was meant to be.
+/// Returns the rest of a warning about an unknown field: the field that was probably meant.
 pub(super) fn field(
     version: &Version,
     kind: Kind,
@@ -11,7 +11,7 @@ pub(super) fn field(
     siblings: &[&'static str],
 ) -> Option<String> {
     if key.contains(':') {
-        return Some("a blank is missing after the colon".to_owned());
+        return Some("a space is missing after the colon".to_owned());
     }
     let siblings = || siblings.iter().copied();
     if let Some(name) = siblings().find(|name| name.eq_ignore_ascii_case(key)) {
@@ -40,7 +40,7 @@ pub(super) fn field(
 /// The fields that every document has.
 const HEADER: [&str; 2] = ["apiVersion", "kind"];
 
-/// Returns whether `name` ends in `key`, as `serverCertSANs` does in `certSANs`.
+/// Returns whether `name` ends with `key`, as `serverCertSANs` ends with `certSANs`.
 fn ends_in(name: &str, key: &str) -> bool {
     key.len() > 2
         && name
@@ -53,7 +53,7 @@ fn ends_in(name: &str, key: &str) -> bool {
 /// The most names that one suggestion lists.
 const MAX_ALTERNATIVES: usize = 4;
 
-/// Returns names as one phrase, if there are any and not too many.
+/// Joins names with `or`; returns nothing if there are too many.
 fn alternatives(names: Vec<String>) -> Option<String> {
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     match names.split_last()? {
@@ -65,7 +65,7 @@ fn alternatives(names: Vec<String>) -> Option<String> {
     }
 }
 
-/// Returns the paths of a document's fields of this name, outside lists.
+/// Returns the paths of all fields with this name, except those inside lists.
 fn places(version: &Version, kind: Kind, key: &str) -> Vec<String> {
     let mut paths = schema::paths(version, kind);
     paths.retain(|path| {
@@ -75,22 +75,21 @@ fn places(version: &Version, kind: Kind, key: &str) -> Vec<String> {
     paths
 }
 
-/// Returns the name that is most like `text`, if one is.
+/// Returns the name that is most similar to `text`, if one is similar enough.
 pub(super) fn closest(
     text: &str,
     names: impl Iterator<Item = &'static str>,
 ) -> Option<&'static str> {
-    /// The likeness from which on two names are taken for one another; clap has the same threshold.
+    /// The least similarity of a suggestion; clap has the same threshold.
     const THRESHOLD: f64 = 0.7;
-    // A letter or two are like anything that begins so. The time grows with the product of the lengths, and no name is
-    // nearly as long as the limit.
+    // One or two letters are similar to too many names. A long text would take too much time, and no name is as long.
     if !(3..=64).contains(&text.len()) {
         return None;
     }
     let text = text.to_lowercase();
     names
         .map(|name| (strsim::jaro(&text, &name.to_lowercase()), name))
-        .filter(|(likeness, _)| *likeness > THRESHOLD)
+        .filter(|(similarity, _)| *similarity > THRESHOLD)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, name)| name)
 }

@@ -191,7 +191,7 @@ fn byte_order_mark_and_crlf_are_accepted() {
 fn files_without_configuration_are_refused() {
     check_refused("", &["f: is empty"]);
     check_refused("\n \n", &["f: is empty"]);
-    let none = "f: holds neither an `InitConfiguration` nor a `ClusterConfiguration`";
+    let none = "f: contains neither an `InitConfiguration` nor a `ClusterConfiguration`";
     check_refused("# nothing\n", &[none]);
     check_refused("---\n---\n", &[none]);
     check_refused(
@@ -352,7 +352,7 @@ fn kinds_are_told_apart() {
     );
     check_refused(
         &format!("{0}---\n{0}", cluster("")),
-        &["f:5: kind: is a second `ClusterConfiguration`; the first begins in line 1"],
+        &["f:5: kind: is a second `ClusterConfiguration`; the first begins on line 1"],
     );
 }
 
@@ -382,7 +382,7 @@ fn unknown_kinds_of_kubeadms_are_refused_with_the_near_one() {
     check_refused(
         &of_kind("MasterConfiguration"),
         &[
-            "f:2: kind: `MasterConfiguration` is of kubeadm 1.11 or older; want `InitConfiguration` or `ClusterConfiguration`",
+            "f:2: kind: `MasterConfiguration` is from kubeadm 1.11 or older; want `InitConfiguration` or `ClusterConfiguration`",
         ],
     );
 }
@@ -392,8 +392,8 @@ fn misspelt_headers_are_named() {
     check_refused(
         "apiversion: kubeadm.k8s.io/v1beta4\nKind: ClusterConfiguration\n",
         &[
-            "f:1: the document has no `apiVersion`, but `apiversion` in line 1",
-            "f:1: the document has no `kind`, but `Kind` in line 2",
+            "f:1: the document has no `apiVersion`, but `apiversion` on line 1",
+            "f:1: the document has no `kind`, but `Kind` on line 2",
         ],
     );
 }
@@ -589,7 +589,7 @@ networking:
         &[
             "f:4: localAPIEndpoint.bindPort: `-1` is not a port; want 1 to 65535",
             "f:6: nodeRegistration.name: `a_b` is not a node name: `_` is not allowed",
-            "f:7: nodeRegistration.name: is given twice, first in line 6",
+            "f:7: nodeRegistration.name: is given twice, first on line 6",
             "f:11: clusterName: is a mapping, want a string",
             "f:15: apiServer.certSANs[1]: is empty; want an IP address or a DNS name",
             "f:16: apiServer.certSANs[2]: `api_1.example` is neither an IP address nor a DNS name: `_` is not allowed",

@@ -1,6 +1,6 @@
-//! The kinds and versions of kubeadm's documents that are read. [`schema`](super::schema) tells which version has which field.
+//! The supported kinds and versions of kubeadm's documents. Their fields are in [`schema`](super::schema).
 
-/// The kinds of documents that are read.
+/// The supported kinds of documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// `InitConfiguration`.
@@ -10,7 +10,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub(super) const ALL: [Kind; 2] = [Kind::Init, Kind::Cluster];
 
     /// Returns the kind of this name.
@@ -33,36 +33,23 @@ pub(super) struct Version {
     pub(super) number: u8,
     /// The version, such as `v1beta4`.
     pub(super) name: &'static str,
-    /// What a warning says about its age.
+    /// The warning about an old version.
     pub(super) age: Option<&'static str>,
 }
 
 /// The versions, the newest first.
 pub(super) static VERSIONS: [Version; 4] = [
-    Version {
-        number: 4,
-        name: "v1beta4",
-        age: None,
-    },
-    Version {
-        number: 3,
-        name: "v1beta3",
-        age: Some(
-            "is deprecated and has no fields for algorithm and validity; convert the file with `kubeadm config migrate`",
-        ),
-    },
-    Version {
-        number: 2,
-        name: "v1beta2",
-        age: Some(NOT_MIGRATED),
-    },
-    Version {
-        number: 1,
-        name: "v1beta1",
-        age: Some(NOT_MIGRATED),
-    },
+    version(4, "v1beta4", None),
+    version(3, "v1beta3", Some(DEPRECATED)),
+    version(2, "v1beta2", Some(NOT_MIGRATED)),
+    version(1, "v1beta1", Some(NOT_MIGRATED)),
 ];
 
+const fn version(number: u8, name: &'static str, age: Option<&'static str>) -> Version {
+    Version { number, name, age }
+}
+
+const DEPRECATED: &str = "is deprecated and has no fields for algorithm and validity; convert the file with `kubeadm config migrate`";
 const NOT_MIGRATED: &str = "is no longer accepted by kubeadm and has no fields for algorithm and validity; `pki config show -o kubeadm` prints it as `v1beta4`";
 
 impl Version {

@@ -12,12 +12,14 @@ use crate::config::problem::{Origin, Problem, Setting};
 
 /// The values of a document's known fields.
 ///
-/// An argument of a component has the path `extraArgs.NAME`, in a list too. A mapping of fields has one empty value.
+/// A component's argument has the path `extraArgs.NAME`, also if it is in a list. A mapping of fields has one empty
+/// value.
 #[derive(Debug, Default)]
 pub(super) struct Declared(Vec<(String, Vec<Setting<String>>)>);
 
 impl Declared {
-    /// Returns the values of a field, which are none for an empty text; of two arguments of one name the last counts.
+    /// Returns the values of a field; an empty text has no value. The last of several arguments with the same name
+    /// counts.
     pub(super) fn values(&self, path: &str) -> Option<&Vec<Setting<String>>> {
         let field = self.0.iter().rfind(|(known, _)| known == path);
         field.map(|(_, values)| values)
@@ -28,7 +30,7 @@ impl Declared {
         self.values(path)?.first().cloned()
     }
 
-    /// Returns the names and values in a mapping with free keys.
+    /// Returns the names and values in a mapping with arbitrary keys.
     pub(super) fn entries(&self, parent: &str) -> impl Iterator<Item = (&str, &Setting<String>)> {
         self.0.iter().filter_map(move |(path, values)| {
             let name = path.strip_prefix(parent)?.strip_prefix('.')?;
@@ -37,7 +39,7 @@ impl Declared {
     }
 }
 
-/// Reads a document, and adds its mistakes to the findings.
+/// Returns the values of a document, and adds problems and warnings to the findings.
 pub(super) fn walk(
     file: &str,
     version: &'static Version,
@@ -76,7 +78,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Reads a value; `line` is that of its key, if it has one.
+    /// Reads a value; `line` is the line of its key, or of the value in a list.
     fn value(&mut self, shape: Shape, node: &Node, line: usize, path: String) {
         let has_argument_maps = self.version.has_argument_maps();
         match (shape, &node.value) {

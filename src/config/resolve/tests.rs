@@ -405,7 +405,7 @@ fn node_names_are_kubernetes_names() {
         ("../../etc/x", "`/` is not allowed"),
         ("$(id)", "`$` is not allowed"),
         ("a_b", "`_` is not allowed"),
-        ("a b", "blanks are not allowed"),
+        ("a b", "spaces are not allowed"),
         ("*.a", "`*` may only stand for the whole first label"),
         ("-", "its label `-` begins or ends with `-`"),
         (" ", "it is empty"),
@@ -430,7 +430,7 @@ fn node_names_longer_than_a_common_name_warn() {
     check_warnings(
         &text(name.as_str()),
         &[&format!(
-            "f:3: nodeRegistration.name: `{name}` makes the kubelet's common name `system:node:...` 65 characters long; Kubernetes accepts it, but RFC 5280 allows 64, and OpenSSL does not issue more"
+            "f:3: nodeRegistration.name: `{name}` makes the kubelet's common name `system:node:...` 65 characters long; Kubernetes accepts it, but RFC 5280 allows 64, and OpenSSL refuses longer ones"
         )],
     );
     let label = "a".repeat(64);
@@ -758,7 +758,7 @@ fn external_etcd_is_reachable() {
     let tls = "caFile: /ca, certFile: /crt, keyFile: /key";
     check(
         tls,
-        "f:6: etcd.external: an external etcd needs at least one of `endpoints`",
+        "f:6: etcd.external: an external etcd needs at least one entry in `endpoints`",
     );
     check(
         &format!("endpoints: [https://a, http://b], {tls}"),
@@ -918,6 +918,17 @@ fn fixtures_survive_the_round_trip() {
     for text in [STACKED, HA, EXTERNAL_ETCD, EXTERNAL_CA] {
         check_round_trip(&resolved(text));
     }
+}
+
+#[test]
+fn the_record_keeps_durations_as_typed() {
+    let cluster = resolved(&config("", "certificateValidityPeriod: 30d\n"));
+    let record = cluster.to_record();
+    assert!(record.contains("\ncertificateValidityPeriod: 30d\n"));
+    assert!(record.contains("\ncaCertificateValidityPeriod: 87600h\n"));
+    assert_eq!(resolved(&record).certificate_validity.to_string(), "30d");
+    let kubeadm = "\ncertificateValidityPeriod: 720h\n";
+    assert!(cluster.to_yaml().contains(kubeadm));
 }
 
 #[test]

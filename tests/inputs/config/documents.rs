@@ -5,9 +5,9 @@ use crate::inputs::table::{Bench, rows, words};
 
 /// What a file begins with => what is said of it.
 const NO_DOCUMENT: &str = r#"
-# nothing => : holds neither an `InitConfiguration` nor a `ClusterConfiguration`
----¶---¶... => : holds neither an `InitConfiguration` nor a `ClusterConfiguration`
-~ => : holds neither an `InitConfiguration` nor a `ClusterConfiguration`
+# nothing => : contains neither an `InitConfiguration` nor a `ClusterConfiguration`
+---¶---¶... => : contains neither an `InitConfiguration` nor a `ClusterConfiguration`
+~ => : contains neither an `InitConfiguration` nor a `ClusterConfiguration`
 - a => :1: the document is a list, want a mapping
 hello => :1: the document is a single value, want a mapping
 'hello' => :1: the document is a single value, want a mapping
@@ -17,14 +17,14 @@ kind: ClusterConfiguration => :1: the document has no `apiVersion`
 apiVersion: kubeadm.k8s.io/v1beta4 => :1: the document has no `kind`
 apiVersion:¶kind: ClusterConfiguration => :1: the document has no `apiVersion`
 apiVersion: [a]¶kind: ClusterConfiguration => :1: apiVersion: is a list, want a string
-apiversion: kubeadm.k8s.io/v1beta4¶kind: ClusterConfiguration => :1: the document has no `apiVersion`, but `apiversion` in line 1
+apiversion: kubeadm.k8s.io/v1beta4¶kind: ClusterConfiguration => :1: the document has no `apiVersion`, but `apiversion` on line 1
 apiVersion: kubeadm.k8s.io/v1beta4¶kind: {} => :2: kind: is a mapping, want a string
 apiVersion: kubeadm.k8s.io/v1beta4¶kind: ~ => :1: the document has no `kind`
 apiVersion: kubeadm.k8s.io/v1beta4¶kind: '' => :1: the document has no `kind`
-apiVersion: kubeadm.k8s.io/v1beta4¶Kind: ClusterConfiguration => :1: the document has no `kind`, but `Kind` in line 2
-apiVersion: kubeadm.k8s.io/v1beta4¶kind: JoinConfiguration => : holds neither an `InitConfiguration` nor a `ClusterConfiguration`, only `JoinConfiguration`
-apiVersion: kubelet.config.k8s.io/v1beta1¶kind: KubeletConfiguration => : holds neither an `InitConfiguration` nor a `ClusterConfiguration`, only `KubeletConfiguration`
-apiVersion: v1¶kind: Pod¶---¶apiVersion: v1¶kind: Secret => : holds neither an `InitConfiguration` nor a `ClusterConfiguration`, only `Pod`, `Secret`
+apiVersion: kubeadm.k8s.io/v1beta4¶Kind: ClusterConfiguration => :1: the document has no `kind`, but `Kind` on line 2
+apiVersion: kubeadm.k8s.io/v1beta4¶kind: JoinConfiguration => : contains neither an `InitConfiguration` nor a `ClusterConfiguration`, only `JoinConfiguration`
+apiVersion: kubelet.config.k8s.io/v1beta1¶kind: KubeletConfiguration => : contains neither an `InitConfiguration` nor a `ClusterConfiguration`, only `KubeletConfiguration`
+apiVersion: v1¶kind: Pod¶---¶apiVersion: v1¶kind: Secret => : contains neither an `InitConfiguration` nor a `ClusterConfiguration`, only `Pod`, `Secret`
 "#;
 
 #[test]
@@ -94,7 +94,7 @@ fn versions_and_kinds_are_exact() {
         ),
         (
             "MasterConfiguration",
-            "`MasterConfiguration` is of kubeadm 1.11 or older; want `InitConfiguration` or `ClusterConfiguration`",
+            "`MasterConfiguration` is from kubeadm 1.11 or older; want `InitConfiguration` or `ClusterConfiguration`",
         ),
         (
             "\"a\\e[31mb\"",
@@ -165,12 +165,12 @@ fn documents_of_others_are_left_alone() {
         (
             "a second ClusterConfiguration",
             format!("{0}---\n{0}", bare("clusterName: c")),
-            "6: kind: is a second `ClusterConfiguration`; the first begins in line 1",
+            "6: kind: is a second `ClusterConfiguration`; the first begins on line 1",
         ),
         (
             "a second InitConfiguration",
             format!("{}---\n{NODE}", cluster("")),
-            "11: kind: is a second `InitConfiguration`; the first begins in line 5",
+            "11: kind: is a second `InitConfiguration`; the first begins on line 5",
         ),
         (
             "a list behind",
@@ -313,7 +313,7 @@ fn what_kubectl_prints_is_read() {
         ("an old version", CONFIG_MAP.replace("v1beta4", "v1alpha3"), "7: apiVersion: `kubeadm.k8s.io/v1alpha3` is too old; want `kubeadm.k8s.io/v1beta4`, `v1beta3`, `v1beta2` or `v1beta1`".to_owned()),
         ("a list without it", list(&[coredns, coredns]), "1: the list has no ConfigMap `kubeadm-config` of `kube-system`, only `coredns`".to_owned()),
         ("an empty list", "{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": []}".to_owned(), "1: the list has no ConfigMap `kubeadm-config` of `kube-system`".to_owned()),
-        ("a list with two", list(&[CONFIG_MAP, CONFIG_MAP]), "53: items[1]: is a second ConfigMap `kubeadm-config`; the first begins in line 3".to_owned()),
+        ("a list with two", list(&[CONFIG_MAP, CONFIG_MAP]), "53: items[1]: is a second ConfigMap `kubeadm-config`; the first begins on line 3".to_owned()),
         ("JSON that was cut", bare_json.replace('-', "")[..60].to_owned(), "3: is not valid YAML: unclosed quote".to_owned()),
         ("an array", "[{}]".to_owned(), "1: the document is a list, want a mapping".to_owned()),
     ] {

@@ -123,7 +123,7 @@ fn what_is_no_regular_file_of_a_sane_size_is_refused() {
         ("dangling", "reading `dangling`: no such file or directory".to_owned()),
         ("loop", "following the link `loop`: the links form a circle".to_owned()),
         ("key.pem", "key.pem:1: the document is a single value, want a mapping".to_owned()),
-        ("kubeconfig", "kubeconfig: holds neither an `InitConfiguration` nor a `ClusterConfiguration`, only `Config`".to_owned()),
+        ("kubeconfig", "kubeconfig: contains neither an `InitConfiguration` nor a `ClusterConfiguration`, only `Config`".to_owned()),
     ] {
         let row = Row {
             file: None,
@@ -214,12 +214,12 @@ clusterName: !!python/object:os.system c => 3: clusterName: has the tag `!!pytho
 apiServer: !!set {a, b} => 3: apiServer: has the tag `!!set`, which is not supported
 ? [a]¶: b => 3: has a list as a key; want a string
 x: &x {certSANs: [a]}¶apiServer:¶  <<: *x => 5: apiServer.<<: is a merge key, which is not supported; write the fields out
-clusterName: a¶clusterName: b => 4: clusterName: is given twice, first in line 3
-clusterName: a¶'clusterName': b => 4: clusterName: is given twice, first in line 3
-clusterName: a¶? clusterName¶: b => 4: clusterName: is given twice, first in line 3
-apiServer:¶  certSANs: [a]¶  certSANs: [b] => 5: apiServer.certSANs: is given twice, first in line 4
-apiServer: {extraArgs: [{name: a, name: b}]} => 3: apiServer.extraArgs[0].name: is given twice, first in line 3
-a: {token:s3cret: 1, token:s3cret: 2} => 3: a.token:…: is given twice, first in line 3
+clusterName: a¶clusterName: b => 4: clusterName: is given twice, first on line 3
+clusterName: a¶'clusterName': b => 4: clusterName: is given twice, first on line 3
+clusterName: a¶? clusterName¶: b => 4: clusterName: is given twice, first on line 3
+apiServer:¶  certSANs: [a]¶  certSANs: [b] => 5: apiServer.certSANs: is given twice, first on line 4
+apiServer: {extraArgs: [{name: a, name: b}]} => 3: apiServer.extraArgs[0].name: is given twice, first on line 3
+a: {token:s3cret: 1, token:s3cret: 2} => 3: a.token:…: is given twice, first on line 3
 "#;
 
 #[test]
@@ -244,7 +244,7 @@ fn text_that_is_no_yaml_is_refused_with_its_line() {
 fn text_that_grows_when_it_is_read_is_refused() {
     let mut bench = Bench::new();
     let deep = "is nested more than 64 levels deep";
-    let weight = "has more than 2097152 bytes with its aliases written out";
+    let weight = "has more than 2097152 bytes with its aliases expanded";
     let mut bomb = "a0: &a0 [x, x, x, x]\n".to_owned();
     let mut chain = "a0: &a0 []\n".to_owned();
     for n in 0..70 {

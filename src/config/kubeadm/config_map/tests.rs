@@ -104,7 +104,7 @@ fn config_maps_without_configuration_are_refused() {
     for empty in ["''", "|\n", "'---'", "'# nothing'"] {
         check_refused(
             &map(&format!("data:\n  ClusterConfiguration: {empty}\n")),
-            &["f:4: data.ClusterConfiguration: holds no `ClusterConfiguration`"],
+            &["f:4: data.ClusterConfiguration: contains no `ClusterConfiguration`"],
         );
     }
 }
@@ -114,7 +114,7 @@ fn a_config_map_in_a_config_map_is_ignored() {
     let text = "apiVersion: v1\nkind: ConfigMap\ndata:\n  ClusterConfiguration: |\n    apiVersion: v1\n    kind: ConfigMap\n";
     check_refused(
         text,
-        &["f:4: data.ClusterConfiguration: holds no `ClusterConfiguration`"],
+        &["f:4: data.ClusterConfiguration: contains no `ClusterConfiguration`"],
     );
 }
 
@@ -137,7 +137,7 @@ fn the_one_config_map_of_a_list_is_read() {
     assert_eq!(reading(&text).warnings, []);
     check_refused(
         &list(&[ours.clone(), ours.clone()]),
-        &["f:12: items[1]: is a second ConfigMap `kubeadm-config`; the first begins in line 4"],
+        &["f:12: items[1]: is a second ConfigMap `kubeadm-config`; the first begins on line 4"],
     );
     let none = "f:1: the list has no ConfigMap `kubeadm-config` of `kube-system`";
     check_refused(

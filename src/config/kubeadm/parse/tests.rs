@@ -109,7 +109,7 @@ fn aliases_are_shared_and_keep_the_line_of_their_anchor() {
 
 #[test]
 fn alias_bombs_are_refused() {
-    let refused = "f: has more than 2097152 bytes with its aliases written out";
+    let refused = "f: has more than 2097152 bytes with its aliases expanded";
     let mut text = "a: &a0 [x, x]\n".to_owned();
     for n in 0..60 {
         text += &format!("b{n}: &a{} [*a{n}, *a{n}, *a{n}]\n", n + 1);
@@ -198,7 +198,7 @@ fn paths_do_not_tell_what_follows_a_colon() {
     assert_eq!(field_path("", "f:"), "f:");
     check_problems(
         "{token:s3cret: 1, token:s3cret: 2}\n",
-        &["f:1: token:…: is given twice, first in line 1"],
+        &["f:1: token:…: is given twice, first on line 1"],
     );
 }
 
@@ -223,16 +223,16 @@ fn duplicate_keys_are_found_at_every_level() {
     check_problems(
         "a: 1\nb:\n  c: 1\n  c: 2\n- x\n",
         &[
-            "f:4: b.c: is given twice, first in line 3",
+            "f:4: b.c: is given twice, first on line 3",
             "f:5: is not valid YAML: while parsing a block mapping, did not find expected key",
         ],
     );
     check_problems(
         "a: 1\n'a': 2\nl:\n - {x: 1, x: 2}\na: 3\n",
         &[
-            "f:2: a: is given twice, first in line 1",
-            "f:4: l[0].x: is given twice, first in line 4",
-            "f:5: a: is given twice, first in line 1",
+            "f:2: a: is given twice, first on line 1",
+            "f:4: l[0].x: is given twice, first on line 4",
+            "f:5: a: is given twice, first on line 1",
         ],
     );
 }

@@ -316,7 +316,7 @@ fn unknown_fields_get_a_suggestion() {
         (
             "'clusterName:a': ",
             "clusterName:…",
-            "a blank is missing after the colon",
+            "a space is missing after the colon",
         ),
         (
             "featuregates: {}",
