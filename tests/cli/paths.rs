@@ -27,10 +27,10 @@ refused! {
     device_as_root: ["init", "--rootfs", "/dev/null"] => "/dev/null";
     directory_below_a_file: ["init", "--cert-dir", "/etc/passwd/pki"] => "/etc/passwd";
     file_for_certificates: ["init", "--cert-dir", "/etc/passwd"] => "/etc/passwd";
-    file_for_kubeconfigs: ["init", "--rootfs", "x", "--kubeconfig-dir", "/etc/passwd"] => "/etc/passwd";
+    file_for_kubeconfigs: ["init", "--cert-dir", "x", "--kubeconfig-dir", "/etc/passwd"] => "/etc/passwd";
     path_with_dots: ["init", "--cert-dir", "x/../../y"] => "--cert-dir: ";
-    missing_configuration: ["init", "--config", "nowhere.yaml"] => "`nowhere.yaml`: No such file";
-    configuration_in_a_missing_directory: ["init", "--config", "no/where.yaml"] => "`no/where.yaml`: No such file";
+    missing_configuration: ["init", "--config", "nowhere.yaml"] => "`nowhere.yaml`: no such file";
+    configuration_in_a_missing_directory: ["init", "--config", "no/where.yaml"] => "`no/where.yaml`: no such file";
     configuration_below_a_file: ["init", "--config", "/etc/passwd/x"] => "/etc/passwd/x";
     directory_as_configuration: ["init", "--config", "."] => "it is a directory, want a file";
     directory_as_configuration_of_a_check: ["check-expiration", "--config", "/etc"] => "it is a directory, want a file";
@@ -45,7 +45,7 @@ refused! {
     too_long_path: ["init", "--config", &"x".repeat(5000)] => "too long";
     too_long_path_of_a_directory: ["init", "--rootfs", &"x/".repeat(3000)] => "too long";
     too_long_name_of_a_directory: ["init", "--rootfs", &"x".repeat(300)] => "too long";
-    configuration_whose_name_has_control_characters: ["init", "--config", "\u{1b}[31m\u{202e}red\n"] => "No such file";
+    configuration_whose_name_has_control_characters: ["init", "--config", "\u{1b}[31m\u{202e}red\n"] => "no such file";
     root_whose_name_has_control_characters: ["init", "--rootfs", "/etc/passwd/\u{1b}[31m\u{202e}red\n"] => "/etc/passwd";
     directory_whose_name_has_control_characters: ["init", "--cert-dir", "\u{1b}[31m\u{202e}red\n"] => "--cert-dir: ";
     rollback_of_an_empty_directory: ["rollback", "--rootfs", "nowhere"] => "no generation is kept";

@@ -95,8 +95,10 @@ fn too_small_an_address_space_does_no_harm() {
         let tree = TestTree::new();
         let run = limited(&tree, &format!("-v {kibibytes}"), &["renew", "all"]);
         assert_ne!(run.code, Some(101), "{kibibytes}: {run}");
-        let renewed = run.files_changed();
         let all: Vec<_> = SIGNED.iter().flat_map(|row| files_of(row)).collect();
+        // A run that is aborted leaves the file that names the holder of the lock, and its staging files.
+        let mut renewed = run.files_changed();
+        renewed.retain(|file| all.contains(file));
         assert!(
             renewed.is_empty() || renewed.len() == all.len(),
             "{kibibytes}: {run}"
