@@ -407,7 +407,7 @@ const PRINTS: &str = r#"
 clusterName: c¶	¶  => CN=system:node:cp-1,
 clusterName: c¶... => CN=system:node:cp-1,
 clusterName: ¶networking: null¶etcd: ~ => DNS:kubernetes.default.svc.cluster.local, IP:10.96.0.1,
-certificatesDir: ''¶encryptionAlgorithm: '' => /etc/kubernetes/pki/ca.crt
+certificatesDir: ''¶encryptionAlgorithm: '' => /etc/kubernetes/pki, kubeconfigs in
 apiServer: {certSANs: &s [a.example]}¶etcd: {local: {serverCertSANs: *s, peerCertSANs: *s}} => SANs: DNS:a.example, DNS:cp-1, DNS:localhost
 networking: !!map {dnsDomain: !!str a.example} => DNS:kubernetes.default.svc.a.example
 networking:¶  dnsDomain: >-¶    a.example => DNS:kubernetes.default.svc.a.example

@@ -1,15 +1,7 @@
-//! Private keys that are not what they should be. `check-expiration` does not read them, and only sees whether they are there.
+//! Damaged and unusual private keys, of leaves, CAs, service accounts and kubeconfigs.
 
-use super::{
-    Check::{Attention, Healthy, Says, Shows},
-    Init::{Keeps, Refuses},
-    Renew::{self, Besides, BesidesSaying, Heals, LeavesOut},
-    cases,
-    certificates::CA,
-    forge::{integer, is_tagged, octets, open},
-    specimen::Specimen,
-};
-use crate::support::peer;
+use super::judged;
+use crate::support::{CA, TestTree, integer, is_tagged, octets, open};
 
 const KEY: &str = "pki/apiserver.key";
 const CA_KEY: &str = "pki/ca.key";
@@ -32,64 +24,58 @@ const PARAMETERS: &str =
 const BAG: &str = "Bag Attributes\n    friendlyName: x\n    localKeyID: 54 69 6D 65 \nKey Attributes: <No Attributes>\n";
 
 /// Passes a key through openssl, which may write it in another form.
-fn convert(t: &Specimen, key: &str, arguments: &[&str]) {
-    let new = t.folder().join("converted");
+fn convert(t: &TestTree, key: &str, arguments: &[&str]) {
+    let new = t.root().join("converted");
     let new = new.to_str().unwrap();
-    t.openssl(&[arguments, &["-in", key, "-out", new]].concat(), "");
+    t.openssl(&[arguments, &["-in", key, "-out", new]].concat());
     t.write(key, std::fs::read(new).unwrap());
     std::fs::remove_file(new).unwrap();
 }
 
 /// Makes a PKCS#12 file of a key and takes it out again.
-fn from_pkcs12(t: &Specimen, key: &str) {
-    let bundle = t.folder().join("bundle.p12");
+fn from_pkcs12(t: &TestTree, key: &str) {
+    let bundle = t.root().join("bundle.p12");
     let bundle = bundle.to_str().unwrap();
     let export = ["pkcs12", "-export", "-nocerts", "-name", "x", "-inkey", key];
-    t.openssl(
-        &[&export[..], &["-passout", "pass:x", "-out", bundle]].concat(),
-        "",
-    );
-    t.openssl(
-        &[
-            "pkcs12", "-in", bundle, "-passin", "pass:x", "-nodes", "-out", key,
-        ],
-        "",
-    );
+    t.openssl(&[&export[..], &["-passout", "pass:x", "-out", bundle]].concat());
+    t.openssl(&[
+        "pkcs12", "-in", bundle, "-passin", "pass:x", "-nodes", "-out", key,
+    ]);
     std::fs::remove_file(bundle).unwrap();
     assert!(t.text(key).contains("Bag Attributes"));
 }
 
-fn generate(t: &Specimen, key: &str, arguments: &[&str]) {
+fn generate(t: &TestTree, key: &str, arguments: &[&str]) {
     let (program, options) = arguments.split_at(1);
-    t.openssl(&[program, &["-out", key], options].concat(), "");
+    t.openssl(&[program, &["-out", key], options].concat());
 }
 
 fn curve(name: &str) -> [&str; 5] {
     ["ecparam", "-genkey", "-noout", "-name", name]
 }
 
-fn relabel(t: &Specimen, key: &str, label: &str) {
+fn relabel(t: &TestTree, key: &str, label: &str) {
     t.edit(key, |text| text.replace("EC PRIVATE KEY", label));
 }
 
 /// Puts an empty line before a part of a key's file.
-fn hollow(t: &Specimen, key: &str, part: &str) {
+fn hollow(t: &TestTree, key: &str, part: &str) {
     t.edit(key, |text| text.replace(part, &format!("\n{part}")));
 }
 
 /// Has the CA sign another certificate for the API server's key.
-fn sign(t: &Specimen) {
+fn sign(t: &TestTree) {
     let extensions = t.apiserver_names() + "extendedKeyUsage=serverAuth\n";
     t.sign("apiserver", "ca", &extensions, &[]);
 }
 
 /// Makes `sa.pub` of `sa.key`.
-fn publish(t: &Specimen) {
-    t.openssl(&["pkey", "-in", SA_KEY, "-pubout", "-out", SA_PUB], "");
+fn publish(t: &TestTree) {
+    t.openssl(&["pkey", "-in", SA_KEY, "-pubout", "-out", SA_PUB]);
 }
 
 /// Takes the key out of `admin.conf`, changes it, and puts it back.
-fn in_kubeconfig(t: &Specimen, change: impl FnOnce(&Specimen)) {
+fn in_kubeconfig(t: &TestTree, change: impl FnOnce(&TestTree)) {
     t.write("x.key", t.embedded("admin.conf", "client-key-data"));
     change(t);
     t.embed("admin.conf", "client-key-data", t.read("x.key"));
@@ -97,20 +83,17 @@ fn in_kubeconfig(t: &Specimen, change: impl FnOnce(&Specimen)) {
 }
 
 /// Puts an RSA key of these numbers there: openssl writes what it is told without checking it.
-fn rsa_of(t: &Specimen, key: &str, numbers: &[(&str, &str)]) {
+fn rsa_of(t: &TestTree, key: &str, numbers: &[(&str, &str)]) {
     let fields: String = numbers
         .iter()
         .map(|(name, value)| format!("{name}=INTEGER:{value}\n"))
         .collect();
-    let source = t.folder().join("asn1.conf");
+    let source = t.root().join("asn1.conf");
     std::fs::write(&source, format!("asn1=SEQUENCE:rsa\n[rsa]\n{fields}")).unwrap();
-    let der = t.folder().join("key.der");
+    let der = t.root().join("key.der");
     let [source, der] = [&source, &der].map(|path| path.to_str().unwrap());
-    t.openssl(
-        &["asn1parse", "-genconf", source, "-noout", "-out", der],
-        "",
-    );
-    let body = t.openssl(&["base64", "-in", der], "").stdout;
+    t.openssl(&["asn1parse", "-genconf", source, "-noout", "-out", der]);
+    let body = t.openssl(&["base64", "-in", der]).stdout;
     t.write(
         key,
         format!("-----BEGIN RSA PRIVATE KEY-----\n{body}-----END RSA PRIVATE KEY-----\n"),
@@ -118,7 +101,7 @@ fn rsa_of(t: &Specimen, key: &str, numbers: &[(&str, &str)]) {
 }
 
 /// An RSA key whose modulus is even.
-fn even_modulus(t: &Specimen, key: &str) {
+fn even_modulus(t: &TestTree, key: &str) {
     let modulus = format!("0x{}", "C".repeat(512));
     let half = format!("0x{}", "C".repeat(256));
     rsa_of(
@@ -138,287 +121,224 @@ fn even_modulus(t: &Specimen, key: &str) {
     );
 }
 
-cases! {
+judged! {
     // A leaf's: renewing makes another one.
-    no_bytes: |t| t.write(KEY, "") => Refuses("apiserver.key`: the file is empty"), Attention("apiserver", "the file is empty"), Heals("apiserver");
-    only_nul_bytes: |t| t.write(KEY, [0; 4096]) => Refuses("apiserver.key`: there is no PEM block"), Healthy, Heals("apiserver");
-    missing_beside_its_certificate: |t| t.remove(KEY)
-        => Refuses("`apiserver`: its certificate is there and its key is not"), Shows("apiserver"), Heals("apiserver");
-    of_another_certificate: |t| t.copy("pki/etcd/server.key", KEY)
-        => Refuses("`apiserver`: its key does not belong to it"), Healthy, Heals("apiserver");
-    of_its_ca: |t| t.copy(CA_KEY, KEY) => Refuses("`apiserver`: its key does not belong to it"), Healthy, Heals("apiserver");
-    encrypted_pkcs8: |t| convert(t, KEY, &["pkey", "-aes256", "-passout", "pass:secret"])
-        => Refuses("apiserver.key`: the key is encrypted"), Healthy, Heals("apiserver");
-    encrypted_traditional: |t| convert(t, KEY, &["ec", "-aes256", "-passout", "pass:secret"])
-        => Refuses("apiserver.key`: the key is encrypted"), Healthy, Heals("apiserver");
-    encrypted_rsa: |t| { t.write(KEY, RSA_2048); convert(t, KEY, &["rsa", "-traditional", "-des3", "-passout", "pass:secret"]); }
-        => Refuses("apiserver.key`: the key is encrypted"), Healthy, Heals("apiserver");
-    its_public_half: |t| convert(t, KEY, &["pkey", "-pubout"])
-        => Refuses("apiserver.key`: there is no key in it, only `PUBLIC KEY`"), Healthy, Heals("apiserver");
-    a_certificate: |t| t.copy("pki/apiserver.crt", KEY)
-        => Refuses("apiserver.key`: there is no key in it, only `CERTIFICATE`"), Healthy, Heals("apiserver");
-    a_request: |t| { t.openssl(&["req", "-new", "-key", KEY, "-subj", "/CN=x", "-out", "pki/x.csr"], ""); t.copy("pki/x.csr", KEY); t.remove("pki/x.csr"); }
-        => Refuses("apiserver.key`: there is no key in it, only `CERTIFICATE REQUEST`"), Healthy, Heals("apiserver");
-    only_its_parameters: |t| t.write(KEY, PARAMETERS) => Refuses("apiserver.key`: there is no key in it, only `EC PARAMETERS`"), Healthy, Heals("apiserver");
-    two_in_one_file: |t| t.append("pki/etcd/server.key", KEY)
-        => Refuses("apiserver.key`: there are 2 private keys in it"), Healthy, Heals("apiserver");
-    the_same_one_twice: |t| t.append(KEY, KEY) => Refuses("apiserver.key`: there are 2 private keys in it"), Healthy, Heals("apiserver");
-    four_thousand_in_one_file: |t| t.edit(KEY, |text| text.repeat(4000))
-        => Refuses("apiserver.key`: there are 4000 private keys in it"), Healthy, Heals("apiserver");
-    five_thousand_in_one_file: |t| t.edit(KEY, |text| text.repeat(5000)) => Refuses("apiserver.key`: it has "), Healthy, LeavesOut("apiserver", "apiserver.key");
-    one_hundred_mebibytes: |t| std::fs::File::create(t.path(KEY)).unwrap().set_len(100 << 20).unwrap()
-        => Refuses("apiserver.key`: it has 104857600 bytes"), Healthy, LeavesOut("apiserver", "104857600 bytes");
-    der: |t| convert(t, KEY, &["ec", "-outform", "der"]) => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
-    utf_16: |t| t.edit_bytes(KEY, |bytes| bytes.iter().flat_map(|&byte| [byte, 0]).collect())
-        => Refuses("apiserver.key`: there is no PEM block"), Healthy, Heals("apiserver");
-    pkcs12: |t| { t.openssl(&["pkcs12", "-export", "-in", "pki/apiserver.crt", "-inkey", KEY, "-passout", "pass:x", "-out", KEY], ""); }
-        => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
-    pkcs11_uri: |t| t.write(KEY, "pkcs11:token=hsm;object=apiserver\n")
-        => Refuses("apiserver.key`: there is no PEM block"), Healthy, Heals("apiserver");
-    pkcs11_uri_in_pem: |t| relabel(t, KEY, "PKCS#11 PROVIDER URI")
-        => Refuses("apiserver.key`: there is no key in it, only `PKCS#11 PROVIDER URI`"), Healthy, Heals("apiserver");
-    key_of_a_tpm: |t| relabel(t, KEY, "TSS2 PRIVATE KEY")
-        => Refuses("apiserver.key`: there is no key in it, only `TSS2 PRIVATE KEY`"), Healthy, Heals("apiserver");
-    key_of_openssh: |t| relabel(t, KEY, "OPENSSH PRIVATE KEY")
-        => Refuses("apiserver.key`: there is no key in it, only `OPENSSH PRIVATE KEY`"), Healthy, Heals("apiserver");
-    label_in_lower_case: |t| relabel(t, KEY, "ec private key") => Refuses("apiserver.key`: there is no key in it"), Healthy, Heals("apiserver");
-    label_of_another_kind_of_key: |t| relabel(t, KEY, "RSA PRIVATE KEY") => Refuses("apiserver.key`: malformed key"), Healthy, Heals("apiserver");
-    label_of_pkcs8: |t| relabel(t, KEY, "PRIVATE KEY") => Refuses("apiserver.key`: malformed key"), Healthy, Heals("apiserver");
-    cut_in_the_middle: |t| t.edit(KEY, |text| text[..text.len() / 2].to_owned())
-        => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
-    begin_without_end: |t| t.edit(KEY, |text| text.replace("-----END EC PRIVATE KEY-----\n", "")) => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
-    two_begins: |t| t.edit(KEY, |text| format!("-----BEGIN EC PRIVATE KEY-----\n{text}")) => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
+    no_bytes: |t| t.write(KEY, "") => ["apiserver: file.invalid: `pki/apiserver.key`: the file is empty", "init refuses"];
+    only_nul_bytes: |t| t.write(KEY, [0; 4096]) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no PEM block in it", "init refuses"];
+    missing_beside_its_certificate: |t| t.remove(KEY) => ["apiserver: certificate.key-missing", "init refuses"];
+    of_another_certificate: |t| t.copy("pki/etcd/server.key", KEY) => ["apiserver: certificate.key-mismatch", "init refuses"];
+    of_its_ca: |t| t.copy(CA_KEY, KEY) => ["apiserver: certificate.key-mismatch", "init refuses"];
+    encrypted_pkcs8: |t| convert(t, KEY, &["pkey", "-aes256", "-passout", "pass:secret"]) => ["apiserver: file.invalid: `pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear", "init refuses"];
+    encrypted_traditional: |t| convert(t, KEY, &["ec", "-aes256", "-passout", "pass:secret"]) => ["apiserver: file.invalid: `pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear", "init refuses"];
+    encrypted_rsa: |t| { t.write(KEY, RSA_2048); convert(t, KEY, &["rsa", "-traditional", "-des3", "-passout", "pass:secret"]); } => ["apiserver: file.invalid: `pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear", "init refuses"];
+    its_public_half: |t| convert(t, KEY, &["pkey", "-pubout"]) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `PUBLIC KEY`", "init refuses"];
+    a_certificate: |t| t.copy("pki/apiserver.crt", KEY) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `CERTIFICATE`", "init refuses"];
+    a_request: |t| { t.openssl(&["req", "-new", "-key", KEY, "-subj", "/CN=x", "-out", "pki/x.csr"]); t.copy("pki/x.csr", KEY); t.remove("pki/x.csr"); } => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `CERTIFICATE REQUEST`", "init refuses"];
+    only_its_parameters: |t| t.write(KEY, PARAMETERS) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `EC PARAMETERS`", "init refuses"];
+    two_in_one_file: |t| t.append("pki/etcd/server.key", KEY) => ["apiserver: file.invalid: `pki/apiserver.key`: there are 2 private keys in it, want one", "init refuses"];
+    the_same_one_twice: |t| t.append(KEY, KEY) => ["apiserver: file.invalid: `pki/apiserver.key`: there are 2 private keys in it, want one", "init refuses"];
+    four_thousand_in_one_file: |t| t.edit(KEY, |text| text.repeat(4000)) => ["apiserver: file.invalid: `pki/apiserver.key`: there are 4000 private keys in it, want one", "init refuses"];
+    five_thousand_in_one_file: |t| t.edit(KEY, |text| text.repeat(5000)) => ["apiserver: file.unreadable: reading `pki/apiserver.key`: it has 1135000 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for apiserver"];
+    one_hundred_mebibytes: |t| t.write_zeroes(KEY, 100 << 20) => ["apiserver: file.unreadable: reading `pki/apiserver.key`: it has 104857600 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for apiserver"];
+    der: |t| convert(t, KEY, &["ec", "-outform", "der"]) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no PEM block in it", "init refuses"];
+    utf_16: |t| t.edit_bytes(KEY, |bytes| bytes.iter().flat_map(|&byte| [byte, 0]).collect()) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no PEM block in it", "init refuses"];
+    pkcs12: |t| { t.openssl(&["pkcs12", "-export", "-in", "pki/apiserver.crt", "-inkey", KEY, "-passout", "pass:x", "-out", KEY]); } => ["apiserver: file.invalid: `pki/apiserver.key`: there is no PEM block in it", "init refuses"];
+    pkcs11_uri: |t| t.write(KEY, "pkcs11:token=hsm;object=apiserver\n") => ["apiserver: file.invalid: `pki/apiserver.key`: there is no PEM block in it", "init refuses"];
+    pkcs11_uri_in_pem: |t| relabel(t, KEY, "PKCS#11 PROVIDER URI") => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `PKCS#11 PROVIDER URI`", "init refuses"];
+    key_of_a_tpm: |t| relabel(t, KEY, "TSS2 PRIVATE KEY") => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `TSS2 PRIVATE KEY`", "init refuses"];
+    key_of_openssh: |t| relabel(t, KEY, "OPENSSH PRIVATE KEY") => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `OPENSSH PRIVATE KEY`", "init refuses"];
+    label_in_lower_case: |t| relabel(t, KEY, "ec private key") => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `no proper label`", "init refuses"];
+    label_of_another_kind_of_key: |t| relabel(t, KEY, "RSA PRIVATE KEY") => ["apiserver: file.invalid: `pki/apiserver.key`: malformed key: UnexpectedError", "init refuses"];
+    label_of_pkcs8: |t| relabel(t, KEY, "PRIVATE KEY") => ["apiserver: file.invalid: `pki/apiserver.key`: malformed key: PKCS#8 ASN.1 error: unexpected ASN.1 DER tag: expected SEQUENCE, got OCTET STRING", "init refuses"];
+    cut_in_the_middle: |t| t.edit(KEY, |text| text[..text.len() / 2].to_owned()) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: 1 blocks begin, 0 end", "init refuses"];
+    begin_without_end: |t| t.edit(KEY, |text| text.replace("-----END EC PRIVATE KEY-----\n", "")) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: 1 blocks begin, 0 end", "init refuses"];
+    two_begins: |t| t.edit(KEY, |text| format!("-----BEGIN EC PRIVATE KEY-----\n{text}")) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block is not base64: Invalid symbol 45, offset 0", "init refuses"];
     /// Nobody reads further than the first key.
-    one_that_is_cut_short_behind_it: |t| t.edit(KEY, |text| text.clone() + &text[..text.len() / 2])
-        => Refuses("apiserver.key`: malformed PEM: 2 blocks begin, 1 end"), Healthy, Heals("apiserver");
-    garbage_in_the_base64: |t| t.edit(KEY, |text| text.replacen("\nM", "\n*", 1)) => Refuses("apiserver.key`: malformed PEM"), Healthy, Heals("apiserver");
+    one_that_is_cut_short_behind_it: |t| t.edit(KEY, |text| text.clone() + &text[..text.len() / 2]) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: 2 blocks begin, 1 end", "init refuses"];
+    garbage_in_the_base64: |t| t.edit(KEY, |text| text.replacen("\nM", "\n*", 1)) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block is not base64: Invalid symbol 42, offset 0", "init refuses"];
     /// What stands before an empty line could be taken for headers, and be quoted.
-    an_empty_line_before_the_end: |t| hollow(t, KEY, "\n-----END") => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
-    an_empty_line_in_the_base64: |t| t.edit(KEY, |text| { let (first, rest) = text.split_at(110); format!("{first}\n\n{rest}") })
-        => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
-    headers_of_no_kind: |t| t.edit(KEY, |text| text.replacen("KEY-----\n", "KEY-----\nX-Note: old\n\n", 1)) => Keeps, Healthy, Heals("apiserver");
+    an_empty_line_before_the_end: |t| hollow(t, KEY, "\n-----END") => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block has an empty line within, or a header that is none", "init refuses"];
+    an_empty_line_in_the_base64: |t| t.edit(KEY, |text| { let (first, rest) = text.split_at(110); format!("{first}\n\n{rest}") }) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block is not base64: Invalid symbol 61, offset 84", "init refuses"];
+    headers_of_no_kind: |t| t.edit(KEY, |text| text.replacen("KEY-----\n", "KEY-----\nX-Note: old\n\n", 1)) => [];
     /// Neither Go nor openssl finds a block that does not begin a line.
-    byte_order_mark_before_it: |t| t.edit(KEY, |text| format!("\u{feff}{text}")) => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
-    indented: |t| t.edit(KEY, |text| text.lines().map(|line| format!("    {line}\n")).collect()) => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
-    curve_p192: |t| generate(t, KEY, &curve("prime192v1")) => Refuses("apiserver.key`: unsupported key"), Healthy, Heals("apiserver");
-    curve_p224: |t| generate(t, KEY, &curve("secp224r1")) => Refuses("apiserver.key`: unsupported key"), Healthy, Heals("apiserver");
-    curve_of_bitcoin: |t| generate(t, KEY, &curve("secp256k1")) => Refuses("apiserver.key`: unsupported key"), Healthy, Heals("apiserver");
-    curve_without_a_name: |t| t.edit_der(KEY, |fields| fields.retain(|field| !is_tagged(field, 0)))
-        => Refuses("apiserver.key`: unsupported key"), Healthy, Heals("apiserver");
+    byte_order_mark_before_it: |t| t.edit(KEY, |text| format!("\u{feff}{text}")) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: something stands before BEGIN in its line", "init refuses"];
+    indented: |t| t.edit(KEY, |text| text.lines().map(|line| format!("    {line}\n")).collect()) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: something stands before BEGIN in its line", "init refuses"];
+    curve_p192: |t| generate(t, KEY, &curve("prime192v1")) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve", "init refuses"];
+    curve_p224: |t| generate(t, KEY, &curve("secp224r1")) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve", "init refuses"];
+    curve_of_bitcoin: |t| generate(t, KEY, &curve("secp256k1")) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve", "init refuses"];
+    curve_without_a_name: |t| t.edit_der(KEY, |fields| fields.retain(|field| !is_tagged(field, 0))) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve", "init refuses"];
     public_half_of_another: |t| {
         let other = open(&t.text("pki/etcd/server.key")).into_iter().find(|field| is_tagged(field, 1)).unwrap();
         t.edit_der(KEY, |fields| *fields.iter_mut().find(|field| is_tagged(field, 1)).unwrap() = other);
-    } => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
-    number_zero: |t| t.edit_der(KEY, |fields| fields[1] = octets(&[0; 32])) => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
-    number_beyond_the_curve: |t| t.edit_der(KEY, |fields| fields[1] = octets(&[0xff; 32])) => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
-    number_too_short: |t| t.edit_der(KEY, |fields| fields[1] = octets(&[1])) => Refuses("apiserver"), Healthy, Heals("apiserver");
-    ed25519: |t| generate(t, KEY, &["genpkey", "-algorithm", "ED25519"])
-        => Refuses("apiserver.key`: unsupported key"), Healthy, Heals("apiserver");
-    x25519: |t| generate(t, KEY, &["genpkey", "-algorithm", "X25519"]) => Refuses("apiserver.key`: unsupported key"), Healthy, Heals("apiserver");
-    rsa_1024: |t| generate(t, KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"])
-        => Refuses("apiserver.key`: unsupported key: RSA with less than 2048 bits"), Healthy, Heals("apiserver");
-    rsa_2560: |t| generate(t, KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2560"])
-        => Refuses("apiserver.key`: unsupported key: RSA with 2560 bits"), Healthy, Heals("apiserver");
-    rsa_exponent_3: |t| generate(t, KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_pubexp:3"])
-        => Refuses("`apiserver`: its key does not belong to it"), Healthy, Heals("apiserver");
+    } => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve", "init refuses"];
+    number_zero: |t| t.edit_der(KEY, |fields| fields[1] = octets(&[0; 32])) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve", "init refuses"];
+    number_beyond_the_curve: |t| t.edit_der(KEY, |fields| fields[1] = octets(&[0xff; 32])) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve", "init refuses"];
+    number_too_short: |t| t.edit_der(KEY, |fields| fields[1] = octets(&[1])) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve", "init refuses"];
+    ed25519: |t| generate(t, KEY, &["genpkey", "-algorithm", "ED25519"]) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: a key of algorithm 1.3.101.112, neither RSA nor ECDSA", "init refuses"];
+    x25519: |t| generate(t, KEY, &["genpkey", "-algorithm", "X25519"]) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: a key of algorithm 1.3.101.110, neither RSA nor ECDSA", "init refuses"];
+    rsa_1024: |t| generate(t, KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"]) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: RSA with less than 2048 bits", "init refuses"];
+    rsa_2560: |t| generate(t, KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2560"]) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: RSA with 2560 bits", "init refuses"];
+    rsa_exponent_3: |t| generate(t, KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_pubexp:3"]) => ["apiserver: certificate.key-mismatch", "init refuses"];
     /// Go takes none beyond 31 bits.
-    rsa_exponent_of_34_bits: |t| t.write(KEY, RSA_LARGE_EXPONENT) => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
-    rsa_even_modulus: |t| even_modulus(t, KEY) => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
-    rsa_primes_next_to_each_other: |t| t.write(KEY, RSA_CLOSE_PRIMES) => Refuses("apiserver.key`: unsupported key: RSA with two primes"), Healthy, Heals("apiserver");
-    rsa_without_primes: |t| { t.write(KEY, RSA_2048); t.edit_der(KEY, |fields| fields[4..].fill(integer(&[0]))); }
-        => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
+    rsa_exponent_of_34_bits: |t| t.write(KEY, RSA_LARGE_EXPONENT) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed key: UnexpectedError", "init refuses"];
+    rsa_even_modulus: |t| even_modulus(t, KEY) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed key: UnexpectedError", "init refuses"];
+    rsa_primes_next_to_each_other: |t| t.write(KEY, RSA_CLOSE_PRIMES) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: RSA with two primes so close to each other that anybody can find them", "init refuses"];
+    rsa_without_primes: |t| { t.write(KEY, RSA_2048); t.edit_der(KEY, |fields| fields[4..].fill(integer(&[0]))); } => ["apiserver: file.invalid: `pki/apiserver.key`: malformed key: UnexpectedError", "init refuses"];
     rsa_of_other_primes: |t| {
         t.write(KEY, RSA_2048);
         let other = open(RSA_CLOSE_PRIMES);
         t.edit_der(KEY, |fields| fields[1] = other[1].clone());
-    } => Refuses("apiserver.key`: "), Healthy, Heals("apiserver");
-    rsa_8192: |t| { t.write(KEY, RSA_8192); sign(t); } => Keeps, Healthy, Heals("apiserver");
-    rsa_4096: |t| { t.write(KEY, RSA_4096); sign(t); } => Keeps, Healthy, Heals("apiserver");
-    rsa_in_pkcs1: |t| { t.write(KEY, RSA_2048); sign(t); } => Keeps, Healthy, Heals("apiserver");
-    rsa_in_pkcs8: |t| { t.write(KEY, RSA_3072); convert(t, KEY, &["pkey"]); sign(t); } => Keeps, Healthy, Heals("apiserver");
-    pkcs8: |t| convert(t, KEY, &["pkey"]) => Keeps, Healthy, Heals("apiserver");
-    no_public_half: |t| convert(t, KEY, &["ec", "-no_public"]) => Keeps, Healthy, Heals("apiserver");
-    explicit_curve_parameters: |t| convert(t, KEY, &["ec", "-param_enc", "explicit"]) => Refuses("apiserver.key`: unsupported key"), Healthy, Heals("apiserver");
-    ec_parameters_before_it: |t| t.edit(KEY, |text| format!("{PARAMETERS}{text}")) => Keeps, Healthy, Heals("apiserver");
-    a_bag_of_attributes_before_it: |t| t.edit(KEY, |text| format!("{BAG}{text}")) => Keeps, Healthy, Heals("apiserver");
-    out_of_pkcs12: |t| from_pkcs12(t, KEY) => Keeps, Healthy, Heals("apiserver");
-    openssls_text_before_it: |t| convert(t, KEY, &["pkey", "-text"]) => Keeps, Healthy, Heals("apiserver");
-    text_that_is_not_utf_8_before_it: |t| t.edit_bytes(KEY, |bytes| [b"Z\xfcrich \xff\xfe\n", bytes].concat()) => Keeps, Healthy, Heals("apiserver");
-    its_certificate_behind_it: |t| t.append("pki/apiserver.crt", KEY) => Keeps, Healthy, Heals("apiserver");
-    its_certificate_before_it: |t| t.edit(KEY, |text| t.text("pki/apiserver.crt") + &text) => Keeps, Healthy, Heals("apiserver");
-    crlf: |t| t.edit(KEY, |text| text.replace('\n', "\r\n")) => Keeps, Healthy, Heals("apiserver");
-    no_final_newline: |t| t.edit(KEY, |text| text.trim_end().to_owned()) => Keeps, Healthy, Heals("apiserver");
-    a_mebibyte_of_text_before_it: |t| t.edit(KEY, |text| format!("{}{text}", "a line\n".repeat(((1 << 20) - text.len()) / 7))) => Keeps, Healthy, Heals("apiserver");
+    } => ["apiserver: file.invalid: `pki/apiserver.key`: malformed key: UnexpectedError", "init refuses"];
+    rsa_8192: |t| { t.write(KEY, RSA_8192); sign(t); } => ["apiserver: certificate.differs", "apiserver: certificate.differs"];
+    rsa_4096: |t| { t.write(KEY, RSA_4096); sign(t); } => ["apiserver: certificate.differs", "apiserver: certificate.differs"];
+    rsa_in_pkcs1: |t| { t.write(KEY, RSA_2048); sign(t); } => ["apiserver: certificate.differs", "apiserver: certificate.differs"];
+    rsa_in_pkcs8: |t| { t.write(KEY, RSA_3072); convert(t, KEY, &["pkey"]); sign(t); } => ["apiserver: certificate.differs", "apiserver: certificate.differs"];
+    pkcs8: |t| convert(t, KEY, &["pkey"]) => [];
+    no_public_half: |t| convert(t, KEY, &["ec", "-no_public"]) => [];
+    explicit_curve_parameters: |t| convert(t, KEY, &["ec", "-param_enc", "explicit"]) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve", "init refuses"];
+    ec_parameters_before_it: |t| t.edit(KEY, |text| format!("{PARAMETERS}{text}")) => [];
+    a_bag_of_attributes_before_it: |t| t.edit(KEY, |text| format!("{BAG}{text}")) => [];
+    out_of_pkcs12: |t| from_pkcs12(t, KEY) => [];
+    openssls_text_before_it: |t| convert(t, KEY, &["pkey", "-text"]) => [];
+    text_that_is_not_utf_8_before_it: |t| t.edit_bytes(KEY, |bytes| [b"Z\xfcrich \xff\xfe\n", bytes].concat()) => [];
+    its_certificate_behind_it: |t| t.append("pki/apiserver.crt", KEY) => [];
+    its_certificate_before_it: |t| t.edit(KEY, |text| t.text("pki/apiserver.crt") + &text) => [];
+    crlf: |t| t.edit(KEY, |text| text.replace('\n', "\r\n")) => [];
+    no_final_newline: |t| t.edit(KEY, |text| text.trim_end().to_owned()) => [];
+    a_mebibyte_of_text_before_it: |t| t.edit(KEY, |text| format!("{}{text}", "a line\n".repeat(((1 << 20) - text.len()) / 7))) => [];
 
     // A CA's: nothing is signed.
-    ca_no_bytes: |t| t.write(CA_KEY, "")
-        => Refuses("ca.key`: the file is empty"), Attention("ca", "the file is empty"), Renew::Stops("ca", "ca.key`: the file is empty");
-    ca_cut_in_the_middle: |t| t.edit(CA_KEY, |text| text[..text.len() / 2].to_owned()) => Refuses("ca.key`: "), Healthy, Renew::Stops("ca", "ca.key`: ");
-    ca_of_another_ca: |t| t.copy("pki/etcd/ca.key", CA_KEY)
-        => Refuses("CA `ca`: its key does not belong to it"), Healthy, Renew::Stops("ca", "CA `ca`: its key does not belong to it");
-    ca_of_one_of_its_leaves: |t| t.copy(KEY, CA_KEY)
-        => Refuses("CA `ca`: its key does not belong to it"), Healthy, Renew::Stops("ca", "CA `ca`: its key does not belong to it");
-    ca_encrypted: |t| convert(t, CA_KEY, &["pkey", "-aes256", "-passout", "pass:secret"])
-        => Refuses("ca.key`: the key is encrypted"), Healthy, Renew::Stops("ca", "ca.key`: the key is encrypted");
-    ca_encrypted_traditional: |t| convert(t, CA_KEY, &["ec", "-aes256", "-passout", "pass:secret"])
-        => Refuses("ca.key`: the key is encrypted"), Healthy, Renew::Stops("ca", "ca.key`: the key is encrypted");
-    ca_two_in_one_file: |t| t.append("pki/etcd/ca.key", CA_KEY)
-        => Refuses("ca.key`: there are 2 private keys in it"), Healthy, Renew::Stops("ca", "ca.key`: there are 2 private keys in it");
-    ca_its_public_half: |t| convert(t, CA_KEY, &["pkey", "-pubout"])
-        => Refuses("ca.key`: there is no key in it, only `PUBLIC KEY`"), Healthy, Renew::Stops("ca", "ca.key`: there is no key in it");
-    ca_its_certificate: |t| t.copy("pki/ca.crt", CA_KEY)
-        => Refuses("ca.key`: there is no key in it, only `CERTIFICATE`"), Healthy, Renew::Stops("ca", "ca.key`: there is no key in it");
-    ca_an_empty_line_before_the_end: |t| hollow(t, CA_KEY, "\n-----END") => Refuses("ca.key`: "), Healthy, Renew::Stops("ca", "ca.key`: ");
-    ca_pkcs11_uri: |t| t.write(CA_KEY, "pkcs11:token=hsm;object=ca\n")
-        => Refuses("ca.key`: there is no PEM block"), Healthy, Renew::Stops("ca", "ca.key`: there is no PEM block");
-    ca_key_of_a_tpm: |t| relabel(t, CA_KEY, "TSS2 PRIVATE KEY")
-        => Refuses("ca.key`: there is no key in it, only `TSS2 PRIVATE KEY`"), Healthy, Renew::Stops("ca", "ca.key`: there is no key in it");
-    ca_der: |t| convert(t, CA_KEY, &["ec", "-outform", "der"]) => Refuses("ca.key`: "), Healthy, Renew::Stops("ca", "ca.key`: ");
-    ca_of_one_hundred_mebibytes: |t| std::fs::File::create(t.path(CA_KEY)).unwrap().set_len(100 << 20).unwrap()
-        => Refuses("ca.key`: it has 104857600 bytes"), Healthy, Renew::Stops("ca", "104857600 bytes");
-    ca_ed25519: |t| generate(t, CA_KEY, &["genpkey", "-algorithm", "ED25519"])
-        => Refuses("ca.key`: unsupported key"), Healthy, Renew::Stops("ca", "ca.key`: unsupported key");
-    ca_ed25519_with_its_certificate: |t| { generate(t, CA_KEY, &["genpkey", "-algorithm", "ED25519"]); t.resign_ca("ca", CA, &[]); }
-        => Refuses("ca.key`: unsupported key"), Attention("ca", "it did not sign any of the certificates"), Renew::Stops("ca", "ca.key`: unsupported key");
-    ca_even_modulus: |t| even_modulus(t, CA_KEY) => Refuses("ca.key`: "), Healthy, Renew::Stops("ca", "ca.key`: ");
-    ca_primes_next_to_each_other: |t| { t.write(CA_KEY, RSA_CLOSE_PRIMES); t.resign_ca("ca", CA, &[]); }
-        => Refuses("ca.key`: unsupported key: RSA with two primes"), Attention("ca", "it did not sign any of the certificates"), Renew::Stops("ca", "ca.key`: unsupported key: RSA with two primes");
-    ca_exponent_3: |t| { generate(t, CA_KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_pubexp:3"]); t.resign_ca("ca", CA, &[]); }
-        => Refuses("CA `ca`: it did not sign any of the certificates"), Attention("ca", "it did not sign any of the certificates"), Heals("admin.conf");
-    ca_rsa_1024: |t| { generate(t, CA_KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"]); t.resign_ca("ca", CA, &[]); }
-        => Refuses("ca.key`: unsupported key"), Attention("ca", "its own signature does not verify"), Renew::Stops("ca", "ca.key`: unsupported key");
-    ca_pkcs8: |t| convert(t, CA_KEY, &["pkey"]) => Keeps, Healthy, Heals("apiserver");
-    ca_ec_parameters_before_it: |t| t.edit(CA_KEY, |text| format!("{PARAMETERS}{text}")) => Keeps, Healthy, Heals("apiserver");
-    ca_a_bag_of_attributes_before_it: |t| t.edit(CA_KEY, |text| format!("{BAG}{text}")) => Keeps, Healthy, Heals("apiserver");
-    ca_text_that_is_not_utf_8_before_it: |t| t.edit_bytes(CA_KEY, |bytes| [b"Z\xfcrich \xff\xfe\n", bytes].concat()) => Keeps, Healthy, Heals("apiserver");
-    ca_its_certificate_behind_it: |t| t.append("pki/ca.crt", CA_KEY) => Keeps, Healthy, Heals("apiserver");
-    ca_on_p384: |t| { generate(t, CA_KEY, &curve("secp384r1")); t.resign_ca("ca", CA, &[]); }
-        => Refuses("CA `ca`: it did not sign any of the certificates"), Attention("ca", "it did not sign any of the certificates"), Heals("admin.conf");
-    ca_on_p521: |t| { generate(t, CA_KEY, &curve("secp521r1")); t.resign_ca("ca", CA, &[]); }
-        => Refuses("CA `ca`: it did not sign any of the certificates"), Attention("ca", "it did not sign any of the certificates"), Heals("admin.conf");
-    ca_on_p224: |t| { generate(t, CA_KEY, &curve("secp224r1")); t.resign_ca("ca", CA, &[]); }
-        => Refuses("ca.key`: unsupported key"), Attention("ca", "its own signature does not verify"), Renew::Stops("ca", "ca.key`: unsupported key");
-    ca_rsa_in_pkcs1: |t| { t.write(CA_KEY, RSA_2048); t.resign_ca("ca", CA, &[]); }
-        => Refuses("CA `ca`: it did not sign any of the certificates"), Attention("ca", "it did not sign any of the certificates"), Heals("admin.conf");
-    ca_rsa_in_pkcs8: |t| { t.write(CA_KEY, RSA_3072); convert(t, CA_KEY, &["pkey"]); t.resign_ca("ca", CA, &[]); }
-        => Refuses("CA `ca`: it did not sign any of the certificates"), Attention("ca", "it did not sign any of the certificates"), Heals("admin.conf");
-    ca_rsa_8192: |t| { t.write(CA_KEY, RSA_8192); t.resign_ca("ca", CA, &[]); }
-        => Refuses("CA `ca`: it did not sign any of the certificates"), Attention("ca", "it did not sign any of the certificates"), Heals("admin.conf");
+    ca_no_bytes: |t| t.write(CA_KEY, "") => ["ca: file.invalid: `pki/ca.key`: the file is empty", "init refuses", "renew all fails for all of ca"];
+    ca_cut_in_the_middle: |t| t.edit(CA_KEY, |text| text[..text.len() / 2].to_owned()) => ["ca: file.invalid: `pki/ca.key`: malformed PEM: 1 blocks begin, 0 end", "init refuses", "renew all fails for all of ca"];
+    ca_of_another_ca: |t| t.copy("pki/etcd/ca.key", CA_KEY) => ["ca: ca.key-mismatch", "init refuses", "renew all fails for all of ca"];
+    ca_of_one_of_its_leaves: |t| t.copy(KEY, CA_KEY) => ["ca: ca.key-mismatch", "init refuses", "renew all fails for all of ca"];
+    ca_encrypted: |t| convert(t, CA_KEY, &["pkey", "-aes256", "-passout", "pass:secret"]) => ["ca: file.invalid: `pki/ca.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear", "init refuses", "renew all fails for all of ca"];
+    ca_encrypted_traditional: |t| convert(t, CA_KEY, &["ec", "-aes256", "-passout", "pass:secret"]) => ["ca: file.invalid: `pki/ca.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear", "init refuses", "renew all fails for all of ca"];
+    ca_two_in_one_file: |t| t.append("pki/etcd/ca.key", CA_KEY) => ["ca: file.invalid: `pki/ca.key`: there are 2 private keys in it, want one", "init refuses", "renew all fails for all of ca"];
+    ca_its_public_half: |t| convert(t, CA_KEY, &["pkey", "-pubout"]) => ["ca: file.invalid: `pki/ca.key`: there is no key in it, only `PUBLIC KEY`", "init refuses", "renew all fails for all of ca"];
+    ca_its_certificate: |t| t.copy("pki/ca.crt", CA_KEY) => ["ca: file.invalid: `pki/ca.key`: there is no key in it, only `CERTIFICATE`", "init refuses", "renew all fails for all of ca"];
+    ca_an_empty_line_before_the_end: |t| hollow(t, CA_KEY, "\n-----END") => ["ca: file.invalid: `pki/ca.key`: malformed PEM: a block has an empty line within, or a header that is none", "init refuses", "renew all fails for all of ca"];
+    ca_pkcs11_uri: |t| t.write(CA_KEY, "pkcs11:token=hsm;object=ca\n") => ["ca: file.invalid: `pki/ca.key`: there is no PEM block in it", "init refuses", "renew all fails for all of ca"];
+    ca_key_of_a_tpm: |t| relabel(t, CA_KEY, "TSS2 PRIVATE KEY") => ["ca: file.invalid: `pki/ca.key`: there is no key in it, only `TSS2 PRIVATE KEY`", "init refuses", "renew all fails for all of ca"];
+    ca_der: |t| convert(t, CA_KEY, &["ec", "-outform", "der"]) => ["ca: file.invalid: `pki/ca.key`: there is no PEM block in it", "init refuses", "renew all fails for all of ca"];
+    ca_of_one_hundred_mebibytes: |t| t.write_zeroes(CA_KEY, 100 << 20) => ["ca: file.unreadable: reading `pki/ca.key`: it has 104857600 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for all of ca"];
+    ca_ed25519: |t| generate(t, CA_KEY, &["genpkey", "-algorithm", "ED25519"]) => ["ca: file.invalid: `pki/ca.key`: unsupported key: a key of algorithm 1.3.101.112, neither RSA nor ECDSA", "init refuses", "renew all fails for all of ca"];
+    ca_ed25519_with_its_certificate: |t| { generate(t, CA_KEY, &["genpkey", "-algorithm", "ED25519"]); t.resign_ca("ca", CA, &[]); } => ["ca: file.invalid: `pki/ca.key`: unsupported key: a key of algorithm 1.3.101.112, neither RSA nor ECDSA", "ca: ca.replaced", "init refuses", "renew all fails for all of ca"];
+    ca_even_modulus: |t| even_modulus(t, CA_KEY) => ["ca: file.invalid: `pki/ca.key`: malformed key: UnexpectedError", "init refuses", "renew all fails for all of ca"];
+    ca_primes_next_to_each_other: |t| { t.write(CA_KEY, RSA_CLOSE_PRIMES); t.resign_ca("ca", CA, &[]); } => ["ca: file.invalid: `pki/ca.key`: unsupported key: RSA with two primes so close to each other that anybody can find them", "ca: ca.replaced", "init refuses", "renew all fails for all of ca"];
+    ca_exponent_3: |t| { generate(t, CA_KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_pubexp:3"]); t.resign_ca("ca", CA, &[]); } => ["ca: ca.replaced", "init refuses"];
+    ca_rsa_1024: |t| { generate(t, CA_KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"]); t.resign_ca("ca", CA, &[]); } => ["ca: file.invalid: `pki/ca.key`: unsupported key: RSA with less than 2048 bits", "ca: ca.damaged", "init refuses", "renew all fails for all of ca"];
+    ca_pkcs8: |t| convert(t, CA_KEY, &["pkey"]) => [];
+    ca_ec_parameters_before_it: |t| t.edit(CA_KEY, |text| format!("{PARAMETERS}{text}")) => [];
+    ca_a_bag_of_attributes_before_it: |t| t.edit(CA_KEY, |text| format!("{BAG}{text}")) => [];
+    ca_text_that_is_not_utf_8_before_it: |t| t.edit_bytes(CA_KEY, |bytes| [b"Z\xfcrich \xff\xfe\n", bytes].concat()) => [];
+    ca_its_certificate_behind_it: |t| t.append("pki/ca.crt", CA_KEY) => [];
+    ca_on_p384: |t| { generate(t, CA_KEY, &curve("secp384r1")); t.resign_ca("ca", CA, &[]); } => ["ca: ca.replaced", "init refuses"];
+    ca_on_p521: |t| { generate(t, CA_KEY, &curve("secp521r1")); t.resign_ca("ca", CA, &[]); } => ["ca: ca.replaced", "init refuses"];
+    ca_on_p224: |t| { generate(t, CA_KEY, &curve("secp224r1")); t.resign_ca("ca", CA, &[]); } => ["ca: file.invalid: `pki/ca.key`: unsupported key: an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve", "ca: ca.damaged", "init refuses", "renew all fails for all of ca"];
+    ca_rsa_in_pkcs1: |t| { t.write(CA_KEY, RSA_2048); t.resign_ca("ca", CA, &[]); } => ["ca: ca.replaced", "init refuses"];
+    ca_rsa_in_pkcs8: |t| { t.write(CA_KEY, RSA_3072); convert(t, CA_KEY, &["pkey"]); t.resign_ca("ca", CA, &[]); } => ["ca: ca.replaced", "init refuses"];
+    ca_rsa_8192: |t| { t.write(CA_KEY, RSA_8192); t.resign_ca("ca", CA, &[]); } => ["ca: ca.replaced", "init refuses"];
 
     // The service accounts': no renewal touches it.
-    sa_no_bytes: |t| t.write(SA_KEY, "") => Refuses("sa.key`: the file is empty"), Says("sa.key`: the file is empty"), BesidesSaying("sa", "the file is empty");
-    sa_cut_in_the_middle: |t| t.edit(SA_KEY, |text| text[..text.len() / 2].to_owned()) => Refuses("sa.key`: "), Healthy, Besides;
-    sa_missing_beside_its_public_half: |t| t.remove(SA_KEY)
-        => Refuses("`sa`: sa.pub is there and sa.key is not"), Says("sa.pub is there and sa.key is not"), BesidesSaying("sa", "sa.key is not");
-    sa_of_another: |t| t.copy(KEY, SA_KEY) => Refuses("`sa`: sa.pub does not hold the public key of sa.key"), Healthy, Besides;
-    sa_encrypted: |t| convert(t, SA_KEY, &["pkey", "-aes256", "-passout", "pass:secret"]) => Refuses("sa.key`: the key is encrypted"), Healthy, Besides;
-    sa_two_in_one_file: |t| t.append(KEY, SA_KEY) => Refuses("sa.key`: there are 2 private keys in it"), Healthy, Besides;
-    sa_its_public_half: |t| t.copy(SA_PUB, SA_KEY) => Refuses("sa.key`: there is no key in it, only `PUBLIC KEY`"), Healthy, Besides;
-    sa_ed25519: |t| generate(t, SA_KEY, &["genpkey", "-algorithm", "ED25519"]) => Refuses("sa.key`: unsupported key"), Healthy, Besides;
-    sa_an_empty_line_before_the_end: |t| hollow(t, SA_KEY, "\n-----END") => Refuses("sa.key`: "), Healthy, Besides;
-    sa_pkcs11_uri: |t| t.write(SA_KEY, "pkcs11:token=hsm;object=sa\n") => Refuses("sa.key`: there is no PEM block"), Healthy, Besides;
-    sa_key_of_a_tpm: |t| relabel(t, SA_KEY, "TSS2 PRIVATE KEY") => Refuses("sa.key`: there is no key in it, only `TSS2 PRIVATE KEY`"), Healthy, Besides;
-    sa_pkcs8: |t| convert(t, SA_KEY, &["pkey"]) => Keeps, Healthy, Besides;
-    sa_ec_parameters_before_it: |t| t.edit(SA_KEY, |text| format!("{PARAMETERS}{text}")) => Keeps, Healthy, Besides;
-    sa_a_bag_of_attributes_before_it: |t| t.edit(SA_KEY, |text| format!("{BAG}{text}")) => Keeps, Healthy, Besides;
-    sa_rsa_in_pkcs1: |t| { t.write(SA_KEY, RSA_2048); publish(t); } => Keeps, Healthy, Besides;
-    sa_rsa_in_pkcs8: |t| { t.write(SA_KEY, RSA_2048); convert(t, SA_KEY, &["pkey"]); publish(t); } => Keeps, Healthy, Besides;
-    sa_on_p384: |t| { generate(t, SA_KEY, &curve("secp384r1")); publish(t); } => Keeps, Healthy, Besides;
-    sa_pub_no_bytes: |t| t.write(SA_PUB, "") => Refuses("sa.pub`: the file is empty"), Says("sa.pub`: "), BesidesSaying("sa", "sa.pub`: ");
-    sa_pub_cut_in_the_middle: |t| t.edit(SA_PUB, |text| text[..text.len() / 2].to_owned()) => Refuses("sa.pub`: "), Says("sa.pub`: "), BesidesSaying("sa", "sa.pub`: ");
-    sa_pub_of_another: |t| { t.openssl(&["pkey", "-in", CA_KEY, "-pubout", "-out", SA_PUB], ""); }
-        => Refuses("`sa`: sa.pub does not hold the public key of sa.key"), Healthy, Besides;
+    sa_no_bytes: |t| t.write(SA_KEY, "") => ["sa: file.invalid: `pki/sa.key`: the file is empty", "init refuses"];
+    sa_cut_in_the_middle: |t| t.edit(SA_KEY, |text| text[..text.len() / 2].to_owned()) => ["sa: file.invalid: `pki/sa.key`: malformed PEM: 1 blocks begin, 0 end", "init refuses"];
+    sa_missing_beside_its_public_half: |t| t.remove(SA_KEY) => ["sa: service-account.key-missing", "init refuses"];
+    sa_of_another: |t| t.copy(KEY, SA_KEY) => ["sa: service-account.mismatch", "init refuses"];
+    sa_encrypted: |t| convert(t, SA_KEY, &["pkey", "-aes256", "-passout", "pass:secret"]) => ["sa: file.invalid: `pki/sa.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear", "init refuses"];
+    sa_two_in_one_file: |t| t.append(KEY, SA_KEY) => ["sa: file.invalid: `pki/sa.key`: there are 2 private keys in it, want one", "init refuses"];
+    sa_its_public_half: |t| t.copy(SA_PUB, SA_KEY) => ["sa: file.invalid: `pki/sa.key`: there is no key in it, only `PUBLIC KEY`", "init refuses"];
+    sa_ed25519: |t| generate(t, SA_KEY, &["genpkey", "-algorithm", "ED25519"]) => ["sa: file.invalid: `pki/sa.key`: unsupported key: a key of algorithm 1.3.101.112, neither RSA nor ECDSA", "init refuses"];
+    sa_an_empty_line_before_the_end: |t| hollow(t, SA_KEY, "\n-----END") => ["sa: file.invalid: `pki/sa.key`: malformed PEM: a block has an empty line within, or a header that is none", "init refuses"];
+    sa_pkcs11_uri: |t| t.write(SA_KEY, "pkcs11:token=hsm;object=sa\n") => ["sa: file.invalid: `pki/sa.key`: there is no PEM block in it", "init refuses"];
+    sa_key_of_a_tpm: |t| relabel(t, SA_KEY, "TSS2 PRIVATE KEY") => ["sa: file.invalid: `pki/sa.key`: there is no key in it, only `TSS2 PRIVATE KEY`", "init refuses"];
+    sa_pkcs8: |t| convert(t, SA_KEY, &["pkey"]) => [];
+    sa_ec_parameters_before_it: |t| t.edit(SA_KEY, |text| format!("{PARAMETERS}{text}")) => [];
+    sa_a_bag_of_attributes_before_it: |t| t.edit(SA_KEY, |text| format!("{BAG}{text}")) => [];
+    sa_rsa_in_pkcs1: |t| { t.write(SA_KEY, RSA_2048); publish(t); } => [];
+    sa_rsa_in_pkcs8: |t| { t.write(SA_KEY, RSA_2048); convert(t, SA_KEY, &["pkey"]); publish(t); } => [];
+    sa_on_p384: |t| { generate(t, SA_KEY, &curve("secp384r1")); publish(t); } => [];
+    sa_pub_no_bytes: |t| t.write(SA_PUB, "") => ["sa: file.invalid: `pki/sa.pub`: the file is empty", "init refuses"];
+    sa_pub_cut_in_the_middle: |t| t.edit(SA_PUB, |text| text[..text.len() / 2].to_owned()) => ["sa: file.invalid: `pki/sa.pub`: malformed PEM: 1 blocks begin, 0 end", "init refuses"];
+    sa_pub_of_another: |t| { t.openssl(&["pkey", "-in", CA_KEY, "-pubout", "-out", SA_PUB]); } => ["sa: service-account.mismatch", "init refuses"];
     sa_pub_of_another_kind: |t| {
         t.write("rsa.key", RSA_2048);
-        t.openssl(&["pkey", "-in", "rsa.key", "-pubout", "-out", SA_PUB], "");
+        t.openssl(&["pkey", "-in", "rsa.key", "-pubout", "-out", SA_PUB]);
         t.remove("rsa.key");
-    } => Refuses("`sa`: sa.pub does not hold the public key of sa.key"), Healthy, Besides;
-    sa_pub_is_the_private_one: |t| t.copy(SA_KEY, SA_PUB) => Refuses("sa.pub`: there is no key in it"), Says("sa.pub`: "), BesidesSaying("sa", "sa.pub`: ");
+    } => ["sa: service-account.mismatch", "init refuses"];
+    sa_pub_is_the_private_one: |t| t.copy(SA_KEY, SA_PUB) => ["sa: file.invalid: `pki/sa.pub`: there is no key in it, only `EC PRIVATE KEY`", "init refuses"];
     /// The API server reads neither of these two as kubeadm's loader does.
-    sa_pub_in_pkcs1: |t| { t.write(SA_KEY, RSA_2048); t.openssl(&["rsa", "-in", SA_KEY, "-RSAPublicKey_out", "-out", SA_PUB], ""); }
-        => Refuses("sa.pub`: there is no key in it, only `RSA PUBLIC KEY`"), Says("sa.pub`: "), BesidesSaying("sa", "sa.pub`: ");
-    sa_pub_is_a_certificate: |t| t.write(SA_PUB, t.certify(SA_KEY, "/CN=sa", "", &["-signkey", SA_KEY]))
-        => Refuses("sa.pub`: there is no key in it, only `CERTIFICATE`"), Says("sa.pub`: "), BesidesSaying("sa", "sa.pub`: ");
-    sa_pub_der: |t| { t.openssl(&["pkey", "-in", SA_KEY, "-pubout", "-outform", "der", "-out", SA_PUB], ""); } => Refuses("sa.pub`: "), Says("sa.pub`: "), BesidesSaying("sa", "sa.pub`: ");
-    sa_pub_is_no_der: |t| t.write(SA_PUB, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n") => Refuses("sa"), Healthy, Besides;
-    sa_pub_of_two_keys_the_own_one_first: |t| { t.openssl(&["pkey", "-in", CA_KEY, "-pubout", "-out", "other.pub"], ""); t.append("other.pub", SA_PUB); t.remove("other.pub"); }
-        => Keeps, Healthy, Besides;
+    sa_pub_in_pkcs1: |t| { t.write(SA_KEY, RSA_2048); t.openssl(&["rsa", "-in", SA_KEY, "-RSAPublicKey_out", "-out", SA_PUB]); } => ["sa: file.invalid: `pki/sa.pub`: there is no key in it, only `RSA PUBLIC KEY`", "init refuses"];
+    sa_pub_is_a_certificate: |t| t.write(SA_PUB, t.self_signed(SA_KEY, "/CN=sa", "", &[])) => ["sa: file.invalid: `pki/sa.pub`: there is no key in it, only `CERTIFICATE`", "init refuses"];
+    sa_pub_der: |t| { t.openssl(&["pkey", "-in", SA_KEY, "-pubout", "-outform", "der", "-out", SA_PUB]); } => ["sa: file.invalid: `pki/sa.pub`: there is no PEM block in it", "init refuses"];
+    sa_pub_is_no_der: |t| t.write(SA_PUB, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n") => ["sa: service-account.mismatch", "init refuses"];
+    sa_pub_of_two_keys_the_own_one_first: |t| { t.openssl(&["pkey", "-in", CA_KEY, "-pubout", "-out", "other.pub"]); t.append("other.pub", SA_PUB); t.remove("other.pub"); } => [];
     sa_pub_of_two_keys_the_own_one_last: |t| {
         let own = t.text(SA_PUB);
-        t.openssl(&["pkey", "-in", CA_KEY, "-pubout", "-out", SA_PUB], "");
+        t.openssl(&["pkey", "-in", CA_KEY, "-pubout", "-out", SA_PUB]);
         t.edit(SA_PUB, |other| other + &own);
-    } => Keeps, Healthy, Besides;
+    } => [];
     sa_pub_of_two_other_keys: |t| for key in [CA_KEY, KEY] {
-        let other = t.openssl(&["pkey", "-in", key, "-pubout"], "").stdout;
+        let other = t.openssl(&["pkey", "-in", key, "-pubout"]).stdout;
         t.edit(SA_PUB, |text| if key == CA_KEY { other } else { text + &other });
-    } => Refuses("`sa`: sa.pub does not hold the public key of sa.key"), Healthy, Besides;
-    sa_pub_with_text_around_it: |t| t.edit(SA_PUB, |text| format!("# of 2019\r\n{}# end", text.replace('\n', "\r\n"))) => Keeps, Healthy, Besides;
-    sa_pub_of_one_hundred_mebibytes: |t| std::fs::File::create(t.path(SA_PUB)).unwrap().set_len(100 << 20).unwrap()
-        => Refuses("sa.pub`: it has 104857600 bytes"), Says("sa.pub`: "), BesidesSaying("sa", "sa.pub`: ");
+    } => ["sa: service-account.mismatch", "init refuses"];
+    sa_pub_with_text_around_it: |t| t.edit(SA_PUB, |text| format!("# of 2019\r\n{}# end", text.replace('\n', "\r\n"))) => [];
+    sa_pub_of_one_hundred_mebibytes: |t| t.write_zeroes(SA_PUB, 100 << 20) => ["sa: file.unreadable: reading `pki/sa.pub`: it has 104857600 bytes, more than the 1048576 that are accepted", "init refuses"];
 
     // One inside a kubeconfig.
-    kubeconfig_pkcs8: |t| in_kubeconfig(t, |t| convert(t, "x.key", &["pkey"])) => Keeps, Healthy, Heals("admin.conf");
-    kubeconfig_ec_parameters_before_it: |t| in_kubeconfig(t, |t| t.edit("x.key", |text| format!("{PARAMETERS}{text}"))) => Keeps, Healthy, Heals("admin.conf");
-    kubeconfig_a_bag_of_attributes_before_it: |t| in_kubeconfig(t, |t| t.edit("x.key", |text| format!("{BAG}{text}"))) => Keeps, Healthy, Heals("admin.conf");
-    kubeconfig_crlf: |t| in_kubeconfig(t, |t| t.edit("x.key", |text| text.replace('\n', "\r\n"))) => Keeps, Healthy, Heals("admin.conf");
-    kubeconfig_encrypted: |t| in_kubeconfig(t, |t| convert(t, "x.key", &["pkey", "-aes256", "-passout", "pass:secret"]))
-        => Refuses("admin.conf`: client-key-data: the key is encrypted"), Healthy, LeavesOut("admin.conf", "client-key-data: the key is encrypted");
-    kubeconfig_two_in_one_field: |t| in_kubeconfig(t, |t| t.append(KEY, "x.key"))
-        => Refuses("client-key-data: there are 2 private keys in it"), Healthy, LeavesOut("admin.conf", "there are 2 private keys in it");
-    kubeconfig_its_public_half: |t| in_kubeconfig(t, |t| convert(t, "x.key", &["pkey", "-pubout"]))
-        => Refuses("client-key-data: there is no key in it, only `PUBLIC KEY`"), Healthy, LeavesOut("admin.conf", "there is no key in it");
-    kubeconfig_an_empty_line_before_the_end: |t| in_kubeconfig(t, |t| hollow(t, "x.key", "\n-----END"))
-        => Refuses("admin.conf`: client-key-data: "), Healthy, LeavesOut("admin.conf", "client-key-data: ");
-    kubeconfig_ed25519: |t| in_kubeconfig(t, |t| generate(t, "x.key", &["genpkey", "-algorithm", "ED25519"]))
-        => Refuses("client-key-data: unsupported key"), Healthy, LeavesOut("admin.conf", "unsupported key");
+    kubeconfig_pkcs8: |t| in_kubeconfig(t, |t| convert(t, "x.key", &["pkey"])) => [];
+    kubeconfig_ec_parameters_before_it: |t| in_kubeconfig(t, |t| t.edit("x.key", |text| format!("{PARAMETERS}{text}"))) => [];
+    kubeconfig_a_bag_of_attributes_before_it: |t| in_kubeconfig(t, |t| t.edit("x.key", |text| format!("{BAG}{text}"))) => [];
+    kubeconfig_crlf: |t| in_kubeconfig(t, |t| t.edit("x.key", |text| text.replace('\n', "\r\n"))) => [];
+    kubeconfig_encrypted: |t| in_kubeconfig(t, |t| convert(t, "x.key", &["pkey", "-aes256", "-passout", "pass:secret"])) => ["admin.conf: file.invalid: `admin.conf`: client-key-data: the key is encrypted with a passphrase; Kubernetes components need it in the clear", "init refuses", "renew all fails for admin.conf"];
+    kubeconfig_two_in_one_field: |t| in_kubeconfig(t, |t| t.append(KEY, "x.key")) => ["admin.conf: file.invalid: `admin.conf`: client-key-data: there are 2 private keys in it, want one", "init refuses", "renew all fails for admin.conf"];
+    kubeconfig_its_public_half: |t| in_kubeconfig(t, |t| convert(t, "x.key", &["pkey", "-pubout"])) => ["admin.conf: file.invalid: `admin.conf`: client-key-data: there is no key in it, only `PUBLIC KEY`", "init refuses", "renew all fails for admin.conf"];
+    kubeconfig_an_empty_line_before_the_end: |t| in_kubeconfig(t, |t| hollow(t, "x.key", "\n-----END")) => ["admin.conf: file.invalid: `admin.conf`: client-key-data: malformed PEM: a block has an empty line within, or a header that is none", "init refuses", "renew all fails for admin.conf"];
+    kubeconfig_ed25519: |t| in_kubeconfig(t, |t| generate(t, "x.key", &["genpkey", "-algorithm", "ED25519"])) => ["admin.conf: file.invalid: `admin.conf`: client-key-data: unsupported key: a key of algorithm 1.3.101.112, neither RSA nor ECDSA", "init refuses", "renew all fails for admin.conf"];
     kubeconfig_of_an_rsa_certificate: |t| {
         t.write("x.key", RSA_2048);
-        let crt = t.certify("x.key", "/O=kubeadm:cluster-admins/CN=kubernetes-admin", "extendedKeyUsage=clientAuth\n", &["-days", "300", "-CA", "pki/ca.crt", "-CAkey", CA_KEY]);
+        let crt = t.signed_by("pki/ca", "x.key", "/O=kubeadm:cluster-admins/CN=kubernetes-admin", "extendedKeyUsage=clientAuth\n", &[]);
         t.embed("admin.conf", "client-certificate-data", crt);
         t.embed("admin.conf", "client-key-data", RSA_2048);
         t.remove("x.key");
-    } => Keeps, Healthy, Heals("admin.conf");
+    } => ["admin.conf: certificate.differs", "admin.conf: certificate.differs"];
 }
 
 #[test]
-fn a_missing_sa_pub_is_made_from_sa_key() {
-    if peer("openssl").is_none() {
-        return;
-    }
-    let specimen = Specimen::new();
-    let (public, key) = (specimen.read("pki/sa.pub"), specimen.read("pki/sa.key"));
-    specimen.remove("pki/sa.pub");
-    specimen.pki(&["init"]).ok();
-    assert!((specimen.read("pki/sa.pub"), specimen.read("pki/sa.key")) == (public, key));
-    assert_eq!(specimen.mode("pki/sa.pub"), 0o600);
+fn missing_sa_pub_is_made_from_sa_key() {
+    let tree = TestTree::new();
+    let public = tree.read("pki/sa.pub");
+    tree.remove("pki/sa.pub");
+    tree.pki(&["init"]).exits(0).changed_files(&["pki/sa.pub"]);
+    assert!(tree.read("pki/sa.pub") == public);
+    assert_eq!(tree.mode("pki/sa.pub"), 0o600);
 }
 
 #[test]
-fn a_key_that_is_kept_is_one_that_can_be_kept() {
-    for (spoil, reason) in [
+fn reuse_key_refuses_a_key_that_cannot_be_kept() {
+    for (damage, reason) in [
         (
-            (|t| t.copy("pki/etcd/server.key", KEY)) as fn(&Specimen),
+            (|t| t.copy("pki/etcd/server.key", KEY)) as fn(&TestTree),
             "its key does not belong to it",
         ),
         (|t| t.write(KEY, ""), "its key cannot be read"),
-        // Everybody could read it: keeping it would keep the leak.
+        // Everybody can read it: keeping it would keep the leak.
         (|t| t.append(KEY, "pki/apiserver.crt"), "private key"),
     ] {
-        let specimen = Specimen::new();
-        spoil(&specimen);
-        let before = specimen.snapshot();
-        let run = specimen.pki(&["renew", "apiserver", "--reuse-key"]);
-        assert_eq!(run.code, Some(3), "{run}");
-        assert!(run.stderr.contains(reason), "{reason}: {run}");
-        specimen.assert_unchanged(&before, &run);
+        let tree = TestTree::new();
+        damage(&tree);
+        tree.pki(&["renew", "apiserver", "--reuse-key"])
+            .exits(3)
+            .says(reason)
+            .changed_nothing();
     }
 }
 
 /// kubeadm overwrites such a pair unseen.
 #[test]
-fn a_renewal_says_what_was_wrong_with_what_it_replaces() {
-    type Spoil = fn(&Specimen);
-    let cases: [(Spoil, &str); 5] = [
+fn renewal_says_what_was_wrong_with_what_it_replaces() {
+    type Damage = fn(&TestTree);
+    let cases: [(Damage, &str); 5] = [
         (
             |t| t.copy("pki/etcd/server.key", KEY),
             "does not belong to it",
@@ -431,56 +351,15 @@ fn a_renewal_says_what_was_wrong_with_what_it_replaces() {
         (|t| t.remove(KEY), "its key is not"),
         (
             |t| {
-                let key = |text: &str| {
-                    text.lines()
-                        .find(|line| line.contains("client-key-data"))
-                        .unwrap()
-                        .to_owned()
-                };
-                let other = key(&t.text("scheduler.conf"));
-                t.edit("admin.conf", |text| text.replace(&key(&text), &other));
+                let other = t.embedded("scheduler.conf", "client-key-data");
+                t.embed("admin.conf", "client-key-data", other);
             },
             "does not belong to it",
         ),
     ];
-    let silent: Vec<_> = cases
-        .into_iter()
-        .filter_map(|(spoil, reason)| {
-            let specimen = Specimen::new();
-            spoil(&specimen);
-            let run = specimen.pki(&["renew", "all"]).ok();
-            let said = (run.stdout.clone() + &run.stderr).contains(reason);
-            (!said).then(|| format!("nothing of {reason:?} in {run}"))
-        })
-        .collect();
-    assert!(
-        silent.is_empty(),
-        "{} of 5 are silent, such as: {}",
-        silent.len(),
-        silent[0]
-    );
-}
-
-/// A key that others can read is never kept without a word, whatever the command.
-#[test]
-fn every_loose_key_is_named() {
-    for key in [
-        "pki/ca.key",
-        "pki/etcd/ca.key",
-        "pki/sa.key",
-        KEY,
-        "admin.conf",
-    ] {
-        for mode in [0o640, 0o644, 0o666] {
-            let specimen = Specimen::new();
-            specimen.chmod(key, mode);
-            let run = specimen.pki(&["init"]);
-            let file = key.rsplit('/').next().unwrap();
-            let named = run.stdout.contains(file) && run.stdout.contains(&format!("{mode:04o}"));
-            assert!(
-                named,
-                "{key} has mode {mode:04o}, and `init` says nothing: {run}"
-            );
-        }
+    for (damage, reason) in cases {
+        let tree = TestTree::new();
+        damage(&tree);
+        tree.pki(&["renew", "all"]).exits(0).says(reason);
     }
 }

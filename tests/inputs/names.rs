@@ -5,13 +5,13 @@
 mod tables;
 
 use pki::util::escape::quote;
-
-use super::config::{NAMED, accepted, cluster, init, refused};
-use super::table::{Bench, Ends, Row, errors, rows, words};
 use tables::{
     ENDPOINTS, FLAGS, NAMES, NO_ADVERTISE_ADDRESSES, NO_CLUSTER_NAMES, NO_DOMAINS, NO_ENDPOINTS,
     NO_HOSTS, NO_NAMES, NO_NODES,
 };
+
+use super::config::{NAMED, accepted, cluster, init, refused};
+use super::table::{Bench, Ends, Row, errors, rows, words};
 
 /// Returns a row's name, and the same as a scalar of YAML.
 fn name(json: &str) -> (String, String) {

@@ -142,7 +142,7 @@ impl TestTree {
     }
 
     /// Flips the last bit of a certificate's signature; it is the first one of its file.
-    pub(crate) fn spoil_signature(&self, name: &str) {
+    pub(crate) fn damage_signature(&self, name: &str) {
         let text = self.text(name);
         let (_, behind) = text.split_once("END CERTIFICATE-----\n").unwrap();
         let mut certificate = open(&text);

@@ -30,12 +30,12 @@ pub(crate) use forge::{
     integer, is_tagged, octets, open, text,
 };
 pub(crate) use openssl::{CA, Facts, KEY_USAGE, Openssl, SAN, USAGES, utc_time};
-pub(crate) use output::sane;
+pub(crate) use output::{safe, sane};
 pub(crate) use peers::{Server, free_port, peer, peers, record_skip, say, skip, wait_until_locked};
 pub(crate) use run::{Run, pki, run, run_with_input};
 pub(crate) use script::Script;
 pub(crate) use shared::{renewed_tree, shared_tree};
-pub(crate) use snapshot::{Snapshot, What, differences, snapshot};
+pub(crate) use snapshot::{What, differences, snapshot};
 pub(crate) use tree::{
     EXTERNAL_ETCD, FLAGS, NOW, TestTree, config_of, copy, days, fixtures, made_at,
 };

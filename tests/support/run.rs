@@ -73,30 +73,10 @@ impl Run {
         self
     }
 
-    /// Standard error contains each of these.
-    #[track_caller]
-    pub(crate) fn says_all(mut self, texts: &[impl AsRef<str>]) -> Run {
-        for text in texts {
-            self = self.says(text.as_ref());
-        }
-        self
-    }
-
     /// Standard error is exactly these lines.
     #[track_caller]
     pub(crate) fn says_only(self, lines: &[&str]) -> Run {
         assert_eq!(self.stderr.lines().collect::<Vec<_>>(), lines, "{self}");
-        self
-    }
-
-    /// A line of standard error contains all of these.
-    #[track_caller]
-    pub(crate) fn says_in_one_line(self, parts: &[&str]) -> Run {
-        let mut lines = self.stderr.lines();
-        assert!(
-            lines.any(|line| parts.iter().all(|part| line.contains(part))),
-            "a line of standard error should contain {parts:?}: {self}"
-        );
         self
     }
 
@@ -117,19 +97,6 @@ impl Run {
             self.stdout.contains(text),
             "standard output should contain {text:?}; {elsewhere}: {self}"
         );
-        self
-    }
-
-    /// Each of these is a line of standard output.
-    #[track_caller]
-    pub(crate) fn prints_lines(self, lines: &[impl AsRef<str>]) -> Run {
-        for wanted in lines {
-            assert!(
-                self.stdout.lines().any(|line| line == wanted.as_ref()),
-                "standard output should have the line {:?}: {self}",
-                wanted.as_ref()
-            );
-        }
         self
     }
 
