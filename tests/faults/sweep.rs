@@ -318,7 +318,8 @@ impl Sweep<'_> {
 /// Returns whether a run has done its work, and could not prune generations or merge the ledger after it.
 fn failed_in_housekeeping(ended: &Ended) -> bool {
     let hit = ended.hit.as_deref().unwrap_or_default();
-    let is_state = hit.contains("/.pki/ledger") || hit.contains("/.pki/generations");
+    let is_state =
+        hit.contains("/.pki/ledger") || hit.contains("/.pki/generations") || hit.ends_with("/.pki");
     is_state && ended.exit == Some(0) && ended.stderr.contains("warning: ")
 }
 
