@@ -28,7 +28,7 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root() || peers(["the rights of root"]).is_some()
 }
 
-/// Our binary where everybody can run it, and how to run it as nobody.
+/// Our binary where every user can run it, and how to run it as the user nobody.
 struct Unprivileged {
     setpriv: PathBuf,
     folder: TempDir,

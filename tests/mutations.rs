@@ -10,7 +10,7 @@
 //! Every mutant of every kind of file runs, in this process: see [`case`] and [`configurations`]; of a second file of a kind
 //! there may be fewer. What a renewal plans is
 //! judged for all of them; it is carried out wherever the plan differs from the one for the original, wherever the damage is
-//! outside the long values of a kubeconfig, and for one mutant in sixteen besides. The binary itself gets a spread of them:
+//! outside the long values of a kubeconfig, and for one other mutant in sixteen. The binary itself gets a spread of them:
 //! see [`sample`]. With `PKI_MUTANTS=all` in the environment there is every mutant, every renewal is carried out, and the spread is one in 97.
 
 mod case;

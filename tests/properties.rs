@@ -1,4 +1,4 @@
-//! What holds for every configuration, kubeconfig, name, duration and tree, on examples that nobody chose.
+//! What holds for every configuration, kubeconfig, name, duration and tree, on random examples.
 //!
 //! Where it is a question of what a text means, Python says it too, from other people's libraries and from the grammars of
 //! Kubernetes and Go: one process is given thousands of texts at once.

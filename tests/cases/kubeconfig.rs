@@ -181,7 +181,7 @@ fn the_binding_of_the_administrators_group_is_in_the_manifest() {
     assert_eq!(binding["subjects"].as_array().unwrap().len(), 1);
     assert_eq!(binding["subjects"][0]["kind"], "Group");
     assert_eq!(binding["subjects"][0]["name"], "kubeadm:cluster-admins");
-    // Whoever applies it needs the one identity that no binding stands behind.
+    // To apply it, the one identity is needed that has its rights without a binding.
     let tree = TestTree::empty();
     tree.init(&[])
         .exits(0)
@@ -223,10 +223,10 @@ fn a_kubeconfig_whose_current_context_leads_nowhere_is_refused() {
     }
 }
 
-/// kubeadm: TestCreateKubeConfigFileIfNotExists / same cluster -> kept; stricter: its client certificate counts, `an_expired_client_certificate_is_refused_which_kubeadm_never_looks_at`
+/// kubeadm: TestCreateKubeConfigFileIfNotExists / same cluster -> kept; stricter: its client certificate counts, `expired_client_certificate_is_refused`
 /// kubeadm: TestValidateKubeConfig / valid -> ok; same
 #[test]
-fn a_kubeconfig_of_the_same_cluster_is_kept_without_a_word() {
+fn kubeconfig_of_the_same_cluster_is_kept_silently() {
     let run = kept(&TestTree::new());
     assert_eq!(run.stderr, "", "{run}");
 }
@@ -371,7 +371,7 @@ fn a_kubeconfig_that_names_the_file_of_another_ca_is_refused() {
 
 /// kubeadm: TestCreateKubeConfigFileIfNotExists / same cluster
 #[test]
-fn an_expired_client_certificate_is_refused_which_kubeadm_never_looks_at() {
+fn expired_client_certificate_is_refused() {
     let tree = TestTree::new();
     let later = NOW + time::Duration::days(366);
     tree.pki_at(later, &[&["renew"], &PAIRS[..]].concat())
@@ -651,7 +651,7 @@ fn a_current_context_has_to_lead_to_a_user() {
         )
         .is_ok()
     );
-    // client-go takes the last of two entries of one name; nobody can tell which one is meant.
+    // client-go takes the last of two entries of one name; it is not clear which one is meant.
     let two = json!([{"name": "kubernetes", "user": {}}, {"name": "kubernetes", "user": {}}]);
     assert!(parse("kubernetes", context("kubernetes", "kubernetes"), two).is_err());
 }

@@ -161,7 +161,7 @@ fn a_certificate_without_its_key_counts_as_there() {
     let tree = TestTree::empty();
     let made = TestTree::new();
     tree.write("pki/ca.crt", made.read("pki/ca.crt"));
-    // Not made anew: that would replace a CA that is in use elsewhere.
+    // No new CA is made: that would replace a CA that is in use elsewhere.
     let before = tree.read("pki/ca.crt");
     tree.init(&[])
         .exits(5)

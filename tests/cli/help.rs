@@ -145,7 +145,7 @@ fn a_flag_stands_under_the_heading_it_belongs_to() {
 }
 
 #[test]
-fn what_is_for_tests_is_not_shown() {
+fn help_does_not_show_the_now_flag() {
     for (command, help) in helps() {
         assert!(!help.stdout.contains("--now"), "{command}");
     }
@@ -226,7 +226,7 @@ fn every_shell_gets_completions() {
 }
 
 #[test]
-fn all_stands_alone() {
+fn all_cannot_be_combined_with_names() {
     for names in [["all", "apiserver"], ["apiserver", "all"], ["all", "all"]] {
         check_usage(&[&["renew"], &names[..]].concat(), "`all` stands alone")
             .says("Usage: pki renew ");

@@ -245,7 +245,7 @@ fn quiet_shows_the_most_urgent_last() {
 }
 
 #[test]
-fn quiet_says_nothing_when_nothing_needs_attention() {
+fn quiet_prints_nothing_when_nothing_needs_attention() {
     let tree = dated();
     for format in ["text", "json", "yaml"] {
         let run = tree
@@ -271,7 +271,7 @@ fn quiet_says_nothing_when_nothing_needs_attention() {
 
 /// Whatever there is to complain of, standard output stays something that a program can read.
 #[test]
-fn data_and_talk_do_not_mix() {
+fn data_goes_to_standard_output_and_messages_to_standard_error() {
     let tree = dated();
     tree.write("admin.conf", "");
     std::fs::remove_dir_all(tree.path(".pki")).unwrap();

@@ -91,7 +91,7 @@ fn a_closed_pipe_changes_no_exit_code() {
     }
 }
 
-/// `pki renew all | head -1`: what was done is on nobody's screen.
+/// `pki renew all | head -1`: the report is on no screen.
 #[test]
 fn a_renewal_into_a_broken_pipe_says_on_standard_error_that_it_is_done() {
     let tree = TestTree::new();
@@ -109,7 +109,7 @@ fn a_renewal_into_a_broken_pipe_says_on_standard_error_that_it_is_done() {
 
 /// Rust opens /dev/null in place of a closed stream, so nothing is lost but the words.
 #[test]
-fn closed_streams_do_no_harm() {
+fn closed_streams_change_nothing() {
     for redirection in [">&-", "2>&-", "<&-", ">&- 2>&-", ">&- 2>&- <&-"] {
         let tree = TestTree::new();
         let run = redirected(&tree, &["renew", "all"], redirection)

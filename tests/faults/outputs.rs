@@ -1,4 +1,4 @@
-//! Nobody to tell: standard output or error is closed or full after the commit.
+//! Standard output or error is closed or full after the commit.
 
 use std::{
     fs::OpenOptions,

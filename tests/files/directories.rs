@@ -161,7 +161,7 @@ fn a_refused_init_leaves_not_even_a_directory() {
 }
 
 #[test]
-fn who_may_not_write_gets_a_clean_error_and_writes_nothing() {
+fn run_without_write_permission_fails_cleanly() {
     let Some(program) = unprivileged() else {
         return;
     };
@@ -207,7 +207,7 @@ fn who_may_not_write_gets_a_clean_error_and_writes_nothing() {
 
 /// A tree of one's own needs no root.
 #[test]
-fn who_may_write_needs_not_be_root() {
+fn owner_of_a_tree_need_not_be_root() {
     let Some(program) = unprivileged() else {
         return;
     };

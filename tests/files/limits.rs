@@ -241,7 +241,7 @@ fn a_fifo_in_the_place_of_any_file_hangs_no_command() {
                 tree.remove(name);
             }
             run(std::process::Command::new("mkfifo").arg(&path)).ok();
-            // Where it is in nobody's way, the command does its work; else it is refused, and named.
+            // Where it does not matter, the command does its work; else it is refused, and named.
             let run = tree.pki(command);
             match run.code {
                 Some(0) => {}

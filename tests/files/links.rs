@@ -366,7 +366,7 @@ fn a_state_that_is_no_state_is_refused() {
     }
 }
 
-/// Whatever lies there, a run ends, writes nothing through it, and renews everything or nothing.
+/// A run ends, writes nothing through it, and renews everything or nothing.
 #[test]
 fn a_state_that_is_no_file_or_folder_does_no_harm() {
     let huge: Replace = |tree, name| {

@@ -163,7 +163,7 @@ fn modes_of_new_files_do_not_depend_on_the_umask() {
 
 /// What is kept for a rollback holds the old keys.
 #[test]
-fn the_old_files_are_kept_where_nobody_else_can_read_them() {
+fn replaced_files_are_kept_in_a_private_directory() {
     let tree = TestTree::new();
     let old = tree.read("pki/apiserver.key");
     tree.chmod("pki/apiserver.key", 0o644);

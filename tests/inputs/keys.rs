@@ -153,7 +153,7 @@ judged! {
     cut_in_the_middle: |t| t.edit(KEY, |text| text[..text.len() / 2].to_owned()) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: 1 blocks begin, 0 end", "init refuses"];
     begin_without_end: |t| t.edit(KEY, |text| text.replace("-----END EC PRIVATE KEY-----\n", "")) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: 1 blocks begin, 0 end", "init refuses"];
     two_begins: |t| t.edit(KEY, |text| format!("-----BEGIN EC PRIVATE KEY-----\n{text}")) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block is not base64: Invalid symbol 45, offset 0", "init refuses"];
-    /// Nobody reads further than the first key.
+    /// No program reads further than the first key.
     one_that_is_cut_short_behind_it: |t| t.edit(KEY, |text| text.clone() + &text[..text.len() / 2]) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: 2 blocks begin, 1 end", "init refuses"];
     garbage_in_the_base64: |t| t.edit(KEY, |text| text.replacen("\nM", "\n*", 1)) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block is not base64: Invalid symbol 42, offset 0", "init refuses"];
     /// What stands before an empty line could be taken for headers, and be quoted.

@@ -1,8 +1,22 @@
 //! Tables of configurations and flags that are refused or accepted.
 
-use std::{fmt::Write as _, fs, path::PathBuf};
+use std::{
+    cell::RefCell,
+    fmt::Write as _,
+    fs,
+    io::{self, Write},
+    path::PathBuf,
+    rc::Rc,
+};
 
-use crate::support::{TestTree, pki, run_with_input, safe};
+use anstream::StripStream;
+use clap::Parser;
+use pki::{
+    cli::Cli,
+    cmd::{self, Console, Exit},
+};
+
+use crate::support::{NOW, Run, TestTree, pki, run_with_input, safe};
 
 /// One row: a command line, what is given to it, and what has to come of it.
 pub(super) struct Row {
@@ -55,13 +69,7 @@ impl Bench {
             fs::write(self.path("cluster.yaml"), bytes).unwrap();
         }
         let before = self.folder.snapshot();
-        let mut command = pki();
-        command
-            .current_dir(self.folder.root())
-            .args(&row.arguments)
-            .arg("--rootfs")
-            .arg(self.folder.root());
-        let run = safe(run_with_input(&mut command, &row.input));
+        let run = safe(self.run(row));
         let changes = before.changes(&self.folder.snapshot());
         let wanted: String = row.says.iter().map(|line| format!("{line}\n")).collect();
         let (code, stdout) = match &row.ends {
@@ -91,11 +99,79 @@ impl Bench {
         }
     }
 
+    /// Runs a row in this process, unless it reads standard input, which only a process has of its own.
+    fn run(&self, row: &Row) -> Run {
+        let root = self.folder.root().to_str().unwrap();
+        if row.arguments.iter().any(|word| word == "-") {
+            let mut command = pki();
+            command.current_dir(root).args(&row.arguments);
+            return run_with_input(command.args(["--rootfs", root]), &row.input);
+        }
+        let mut is_path = false;
+        let words = row.arguments.iter().map(|word| {
+            let is_relative = std::mem::replace(&mut is_path, word == "--config");
+            match is_relative {
+                true => self.path(word).to_str().unwrap().to_owned(),
+                false => word.clone(),
+            }
+        });
+        let words: Vec<_> = words
+            .chain(["--rootfs".to_owned(), root.to_owned()])
+            .collect();
+        let cli = Cli::try_parse_from(["pki".to_owned()].iter().chain(&words));
+        let cli = cli.unwrap_or_else(|error| panic!("{words:?}: {error}"));
+        let [output, messages] = [Sink::default(), Sink::default()];
+        let console = Console::to(NOW, Box::new(output.clone()), Box::new(messages.clone()));
+        let exit = cmd::run(cli, &console).unwrap_or_else(|error| console.report(&error));
+        // As if the command had been typed in the directory.
+        let text = |sink: &Sink| {
+            sink.text()
+                .replace(&format!("{root}/cluster.yaml"), "cluster.yaml")
+        };
+        Run {
+            command: format!("pki {}", words.join(" ")),
+            code: match exit {
+                Exit::Done => Some(0),
+                Exit::Invalid => Some(3),
+                _ => Some(-1),
+            },
+            stdout: text(&output),
+            stderr: text(&messages),
+            changes: None,
+        }
+    }
+
     /// Fails if any row did not keep a promise, or if rows were lost.
     #[track_caller]
     pub(super) fn assert_kept(self, rows: usize) {
         assert!(self.failures.is_empty(), "\n{}", self.failures);
         assert!(self.rows >= rows, "only {} rows were tried", self.rows);
+    }
+}
+
+/// What is written to a stream, without styles, as on a pipe.
+#[derive(Clone)]
+struct Sink(Rc<RefCell<StripStream<Vec<u8>>>>);
+
+impl Default for Sink {
+    fn default() -> Sink {
+        Sink(Rc::new(RefCell::new(StripStream::new(Vec::new()))))
+    }
+}
+
+impl Sink {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.borrow().as_inner().clone()).unwrap()
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

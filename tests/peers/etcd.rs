@@ -1,4 +1,4 @@
-//! etcd, which reads its pair anew for every connection: two members over TLS, and renewal under a living one.
+//! etcd, which reads its key pair for each connection: two members over TLS, and renewals under a running one.
 
 use std::{
     path::Path,

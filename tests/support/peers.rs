@@ -81,7 +81,7 @@ pub(crate) fn say(text: &str) {
 
 /// Returns a loopback port that is free, and that no other test of this process gets.
 ///
-/// Below the range that the kernel takes for outgoing connections, so that none of those takes it meanwhile.
+/// Below the range that the kernel takes for outgoing connections, so that no connection takes it meanwhile.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const COUNT: u16 = 12_000;

@@ -20,7 +20,7 @@ const LISTS: [&str; 2] = ["certificates", "certificateAuthorities"];
 
 /// kubeadm: TestRunCmdCertsExpiration / columns, from file and server, with and without a missing certificate
 #[test]
-fn text_is_that_of_kubeadm_byte_by_byte() {
+fn text_equals_kubeadms_byte_by_byte() {
     for fixture in TREES {
         let expected = printed_by_kubeadm(fixture, "text");
         for run in with_and_without_config(fixture, made_at("kubeadm-1.36"), "text") {
@@ -42,7 +42,7 @@ fn text_is_that_of_kubeadm_byte_by_byte() {
 /// kubeadm: TestExpirationInfo
 /// kubeadm: TestRunCmdCertsExpiration / json, from file and server, with and without a missing certificate
 #[test]
-fn json_is_that_of_kubeadm_key_by_key() {
+fn json_equals_kubeadms_key_by_key() {
     for fixture in TREES {
         let text = printed_by_kubeadm(fixture, "json");
         let expected: Value = serde_json::from_str(&text).unwrap();
@@ -83,7 +83,7 @@ fn json_is_indented_as_kubeadm_indents_it() {
 }
 
 #[test]
-fn yaml_is_that_of_kubeadm_key_by_key() {
+fn yaml_equals_kubeadms_key_by_key() {
     for fixture in TREES {
         let expected: Value = parse_yaml(&printed_by_kubeadm(fixture, "yaml"));
         for clock in clocks(&expected) {
@@ -163,7 +163,7 @@ fn printed_by_kubeadm(fixture: &str, format: &str) -> String {
     fs::read_to_string(fixtures().join(fixture).join(file)).unwrap()
 }
 
-/// Returns the times at which kubeadm looked: it asks the clock for each row anew.
+/// Returns the times at which kubeadm looked: it asks the clock again for each row.
 fn clocks(expected: &Value) -> BTreeSet<OffsetDateTime> {
     let clocks: BTreeSet<_> = LISTS
         .iter()

@@ -91,7 +91,7 @@ fn renew_skips_what_an_external_ca_signs_and_the_check_marks_it() {
 }
 
 #[test]
-fn what_is_due_and_only_an_external_ca_can_renew_shows_in_the_exit_code() {
+fn due_row_of_an_external_ca_changes_the_exit_code() {
     let tree = TestTree::new();
     tree.remove("pki/front-proxy-ca.key");
     for (later, code) in [(340, 4), (370, 5)] {
@@ -103,7 +103,7 @@ fn what_is_due_and_only_an_external_ca_can_renew_shows_in_the_exit_code() {
 
 /// A broken leaf of an external CA is no reason to send anybody to `renew`, which cannot make it.
 #[test]
-fn nobody_is_sent_to_renew_for_what_it_cannot_sign() {
+fn init_does_not_send_to_renew_what_an_external_ca_signs() {
     for (ca, base, leaf, _) in FAMILIES {
         for spoil in ["empty", "foreign", "keyless"] {
             let tree = TestTree::new();
@@ -127,7 +127,7 @@ fn nobody_is_sent_to_renew_for_what_it_cannot_sign() {
 }
 
 #[test]
-fn a_key_that_waits_for_its_certificate_is_left_alone() {
+fn key_without_certificate_of_an_external_ca_is_left_alone() {
     let tree = TestTree::new();
     tree.remove_all(&["pki/ca.key", "pki/apiserver.crt"]);
     tree.init(&[])

@@ -1,4 +1,4 @@
-//! What is read off a tree that nobody has a configuration for, held against the configuration that kubeadm made it from.
+//! The configuration that is inferred from a tree, compared with the one that kubeadm made the tree from.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ fn fields(tree: &TestTree, arguments: &[&str]) -> BTreeMap<String, (Vec<String>,
 }
 
 #[test]
-fn a_tree_tells_what_kubeadm_made_it_from() {
+fn configuration_is_inferred_from_a_tree() {
     for fixture in ["stacked", "ha", "external-etcd", "external-ca"] {
         let fixture = format!("kubeadm-1.36/{fixture}");
         let tree = TestTree::fixture(&fixture);
@@ -65,7 +65,7 @@ fn a_tree_tells_what_kubeadm_made_it_from() {
 }
 
 #[test]
-fn each_value_says_where_it_comes_from() {
+fn inferred_values_are_shown_with_their_file() {
     let tree = TestTree::fixture("kubeadm-1.36/ha");
     let run = tree
         .pki_at(made_at("kubeadm-1.36"), &["config", "show"])

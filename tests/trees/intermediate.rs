@@ -29,7 +29,7 @@ fn count(pem: impl AsRef<[u8]>) -> usize {
 }
 
 #[test]
-fn an_intermediate_signs_a_whole_tree_and_everybody_trusts_its_chain() {
+fn intermediate_ca_signs_a_whole_tree() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
@@ -79,7 +79,7 @@ fn an_intermediate_signs_a_whole_tree_and_everybody_trusts_its_chain() {
 
 /// Somebody who trusts only the root needs the intermediate from the server.
 #[test]
-fn intermediates_behind_a_leaf_stay_while_they_lead_to_its_ca() {
+fn renewal_keeps_intermediates_of_a_leaf_that_lead_to_its_ca() {
     let Intermediate { root, ca, tree } = Intermediate::new(|ca, root| format!("{ca}{root}"));
     tree.init(&[]).exits(0);
     let leaf = tree.text("pki/apiserver.crt");
@@ -100,7 +100,7 @@ fn intermediates_behind_a_leaf_stay_while_they_lead_to_its_ca() {
 }
 
 #[test]
-fn the_signer_stands_first_in_its_file_or_nothing_is_signed() {
+fn init_refuses_a_ca_file_whose_signer_is_not_first() {
     let Intermediate { tree, .. } = Intermediate::new(|ca, root| format!("{root}{ca}"));
     tree.init(&[])
         .exits(3)

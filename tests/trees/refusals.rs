@@ -76,7 +76,7 @@ fn a_ca_key_that_belongs_to_another_ca_is_refused() {
 
 /// kubeadm: TestWriteCertificateAuthorityFilesIfNotExist / (4) no CA
 #[test]
-fn a_certificate_that_is_no_ca_is_refused_as_one() {
+fn leaf_in_place_of_a_ca_is_refused() {
     let tree = TestTree::fixture(EXTERNAL_ETCD);
     // With its own key: nothing but the missing CA flag is wrong.
     tree.copy("pki/apiserver.crt", "pki/ca.crt");
@@ -98,7 +98,7 @@ fn a_ca_that_is_torn_stops_what_it_would_sign() {
 }
 
 #[test]
-fn a_ca_that_signs_nothing_that_is_asked_for_does_not_matter() {
+fn broken_ca_that_signs_no_selected_row_does_not_matter() {
     let tree = TestTree::fixture(EXTERNAL_ETCD);
     tree.copy("pki/ca.key", "pki/front-proxy-ca.key");
     tree.pki(&["renew", "apiserver"]).exits(0);
@@ -109,7 +109,7 @@ fn a_ca_that_signs_nothing_that_is_asked_for_does_not_matter() {
 }
 
 #[test]
-fn a_torn_certificate_does_not_stop_the_others() {
+fn truncated_certificate_does_not_stop_the_others() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
@@ -135,7 +135,7 @@ fn a_torn_certificate_does_not_stop_the_others() {
 }
 
 #[test]
-fn a_torn_certificate_is_made_anew_where_the_configuration_says_what_it_was() {
+fn truncated_certificate_is_reissued_from_the_configuration() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
