@@ -109,7 +109,7 @@ fn due_renews_what_is_due_and_nothing_else() {
     let tree = TestTree::new();
     tree.pki(&["renew", "--due", "30d"])
         .exits(0)
-        .prints("nothing is due; nothing was written")
+        .prints("nothing to renew; nothing was written")
         .changed_nothing();
     tree.write("pki/apiserver.crt", "");
     tree.pki(&["renew", "--due", "30d"])
@@ -315,10 +315,7 @@ fn odd_clocks_make_no_panic_and_no_nonsense() {
 fn check_of_a_directory_that_is_not_there_says_so_and_exits_with_5() {
     let tree = TestTree::empty();
     let question = "is that where the tree is?";
-    tree.pki(&["check-expiration"])
-        .exits(5)
-        .says(question)
-        .prints("!MISSING! apiserver");
+    tree.pki(&["check-expiration"]).exits(5).says(question);
     std::fs::create_dir_all(tree.path("pki")).unwrap();
     tree.pki(&["check-expiration"])
         .exits(5)

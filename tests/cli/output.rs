@@ -95,7 +95,8 @@ fn init_says_what_it_made_and_then_that_all_is_there() {
     exit code 0
     -- stdout
     certificates in [ROOT]/etc/kubernetes/pki, kubeconfigs in [ROOT]/etc/kubernetes
-    all 16 are there and usable; nothing was written
+
+    16 kept; nothing was written
     -- stderr
     ");
 }
@@ -117,10 +118,39 @@ fn a_refusal_names_everything_at_once() {
     ");
     let refused = tree.pki(&["renew", "all", "--now", BORN]);
     assert_snapshot!(without_hints(&tree, &refused), @r"
-    exit code 3
+    exit code 5
     -- stdout
+    certificates in [ROOT]/etc/kubernetes/pki, kubeconfigs in [ROOT]/etc/kubernetes
+      NAME                      OLD EXPIRY (UTC)  EXPIRES (UTC)
+    ~ apiserver                 2027-01-01 00:00  2027-01-01 00:00
+    ~ apiserver-kubelet-client  2027-01-01 00:00  2027-01-01 00:00
+    ~ front-proxy-client        2027-01-01 00:00  2027-01-01 00:00
+    ! etcd-server
+    ! etcd-peer
+    ! etcd-healthcheck-client
+    ! apiserver-etcd-client
+    ~ admin.conf                2027-01-01 00:00  2027-01-01 00:00
+    ~ super-admin.conf          2027-01-01 00:00  2027-01-01 00:00
+    ~ kubelet.conf              2027-01-01 00:00  2027-01-01 00:00
+    ~ controller-manager.conf   2027-01-01 00:00  2027-01-01 00:00
+    ~ scheduler.conf            2027-01-01 00:00  2027-01-01 00:00
+    key of each: new ECDSA-P256
+
+    skipped:
+        etcd-server, etcd-peer, etcd-healthcheck-client, apiserver-etcd-client: `[ROOT]/etc/kubernetes/pki/etcd/ca.key`: the file is empty; put the file back from a backup
+
+    Restart these, one at a time (all other components reload their files):
+        crictl stopp $(crictl pods -q --namespace kube-system --name kube-controller-manager)
+        crictl stopp $(crictl pods -q --namespace kube-system --name kube-scheduler)
+        systemctl restart kubelet
+
+    Replace the copies of admin.conf and super-admin.conf, such as ~/.kube/config.
+
+    8 renewed, 4 skipped; the old files are kept as generation 20260101T000000Z-renew
     -- stderr
-    error: `[ROOT]/etc/kubernetes/pki/etcd/ca.key`: the file is empty
+    warning: `apiserver`: its key does not belong to it (the public keys differ); this renewal repairs it
+    warning: `front-proxy-client`: its certificate is there and its key is not; this renewal repairs it
+    warning: CA `etcd-ca`: `[ROOT]/etc/kubernetes/pki/etcd/ca.key`: the file is empty; put the file back from a backup
     ");
 }
 
@@ -135,7 +165,7 @@ fn a_renewal_says_what_changed_and_what_is_to_be_restarted() {
         "2026-12-15T00:00:00Z",
     ]);
     assert_snapshot!(shown(&tree, &run), @r"
-    exit code 4
+    exit code 0
     -- stdout
     certificates in [ROOT]/etc/kubernetes/pki, kubeconfigs in [ROOT]/etc/kubernetes
       NAME            OLD EXPIRY (UTC)  EXPIRES (UTC)
@@ -148,7 +178,6 @@ fn a_renewal_says_what_changed_and_what_is_to_be_restarted() {
 
     2 renewed; the old files are kept as generation 20261215T000000Z-renew
     -- stderr
-    warning: expires on 2027-01-01: admin.conf, apiserver-etcd-client, apiserver-kubelet-client, controller-manager.conf, etcd-healthcheck-client, etcd-peer, etcd-server, front-proxy-client, kubelet.conf, super-admin.conf; `pki renew --due 30d` renews what is due
     ");
 }
 
@@ -182,8 +211,8 @@ fn a_check_shows_one_row_for_everything() {
     etcd-ca                 Dec 30, 2035 00:00 UTC   9y              no
     front-proxy-ca          Dec 30, 2035 00:00 UTC   9y              no
     -- stderr
-    warning: expires on 2027-01-01: admin.conf, apiserver-etcd-client, apiserver-kubelet-client, controller-manager.conf, etcd-healthcheck-client, etcd-peer, etcd-server, kubelet.conf, scheduler.conf, super-admin.conf; `pki renew --due 30d` renews what is due
-    warning: missing: front-proxy-client; `pki init` makes what is missing
+    warning: `front-proxy-client`: missing; run `pki init --rootfs [ROOT]`
+    warning: `apiserver-kubelet-client`, `etcd-server`, `etcd-peer`, `etcd-healthcheck-client`, `apiserver-etcd-client`, `admin.conf`, `super-admin.conf`, `kubelet.conf`, `controller-manager.conf`, `scheduler.conf`: expires on 2027-01-01; run `pki renew --due 30d --rootfs [ROOT]`
     ");
 }
 
@@ -307,8 +336,8 @@ fn renewing_what_is_not_there_is_not_called_nothing_due() {
     let run = tree
         .pki(&["renew", "all"])
         .exits(5)
-        .skips("apiserver", "there is none")
-        .does_not_say("nothing is due");
+        .says("neither certificates nor kubeconfigs were found")
+        .prints("nothing to renew; nothing was written");
     assert!(tree.snapshot().is_empty(), "{run}");
 }
 

@@ -121,7 +121,7 @@ fn closed_streams_change_nothing() {
             &["renew", "all", "--now", "2040-01-01T00:00:00Z"],
             redirection,
         )
-        .exits(3);
+        .exits(5);
     }
 }
 
@@ -134,7 +134,7 @@ fn a_full_standard_error_changes_nothing() {
         &["renew", "all", "--now", "2040-01-01T00:00:00Z"],
         "2>/dev/full",
     )
-    .exits(3);
+    .exits(5);
     let usage = redirected(&tree, &["renew"], "2>/dev/full").exits(2);
     assert_whole(&tree, &usage);
 }

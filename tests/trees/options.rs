@@ -70,7 +70,7 @@ fn due_renews_what_expires_within_the_time_and_nothing_else() {
 
     tree.pki_at(now, &["renew", "--due", "10d"])
         .exits(4)
-        .prints("nothing is due; nothing was written")
+        .prints("nothing to renew; nothing was written")
         .changed_nothing();
 
     let run = tree.pki_at(now, &["renew", "--due", "30d"]).exits(0);
@@ -88,7 +88,7 @@ fn due_renews_what_expires_within_the_time_and_nothing_else() {
 
     tree.pki_at(now, &["renew", "--due", "30d"])
         .exits(0)
-        .prints("nothing is due; nothing was written")
+        .prints("nothing to renew; nothing was written")
         .changed_nothing();
 }
 

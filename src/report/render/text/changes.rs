@@ -207,7 +207,7 @@ impl Changes {
             (true, _, Some(generation)) => {
                 format!("the files of generation {generation} are in place already")
             }
-            (true, "renew", None) => "nothing is due".to_owned(),
+            (true, "renew", None) => "nothing to renew".to_owned(),
             (true, ..) => "nothing to do".to_owned(),
         };
         let written = match (
@@ -466,7 +466,7 @@ mod tests {
         };
         assert_eq!(
             last(report("renew", Vec::new())),
-            "nothing is due; nothing was written"
+            "nothing to renew; nothing was written"
         );
         assert_eq!(
             last(report("renew", vec![skipped("apiserver")])),
