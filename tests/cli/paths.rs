@@ -28,7 +28,7 @@ refused! {
     directory_below_a_file: ["init", "--cert-dir", "/etc/passwd/pki"] => "/etc/passwd";
     file_for_certificates: ["init", "--cert-dir", "/etc/passwd"] => "/etc/passwd";
     file_for_kubeconfigs: ["init", "--cert-dir", "x", "--kubeconfig-dir", "/etc/passwd"] => "/etc/passwd";
-    path_with_dots: ["init", "--cert-dir", "x/../../y"] => "--cert-dir: ";
+    path_with_dots: ["init", "--cert-dir", "x/../../y"] => "no such file";
     missing_configuration: ["init", "--config", "nowhere.yaml"] => "`nowhere.yaml`: no such file";
     configuration_in_a_missing_directory: ["init", "--config", "no/where.yaml"] => "`no/where.yaml`: no such file";
     configuration_below_a_file: ["init", "--config", "/etc/passwd/x"] => "/etc/passwd/x";
@@ -49,7 +49,7 @@ refused! {
     root_whose_name_has_control_characters: ["init", "--rootfs", "/etc/passwd/\u{1b}[31m\u{202e}red\n"] => "/etc/passwd";
     directory_whose_name_has_control_characters: ["init", "--cert-dir", "\u{1b}[31m\u{202e}red\n"] => "--cert-dir: ";
     rollback_of_an_empty_directory: ["rollback", "--rootfs", "nowhere"] => "no generation is kept";
-    renewal_of_an_empty_directory: ["renew", "apiserver", "--rootfs", "nowhere"] => "cannot renew `apiserver`: there is none";
+    renewal_of_an_empty_directory: ["renew", "apiserver", "--rootfs", "nowhere"] => "cannot renew `apiserver`: it is missing";
 }
 
 #[test]

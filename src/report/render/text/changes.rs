@@ -387,7 +387,7 @@ mod tests {
 
         A group changes: its rights must come from RBAC, see `pki template rbac`.
 
-        etcd/peer.key: mode 0644 -> 0600, others could read it
+        etcd/peer.key: mode 0644 -> 0600
 
         Restart these, one at a time (all other components reload their files):
             systemctl restart kubelet
@@ -421,7 +421,7 @@ mod tests {
 
         A group changes: its rights must come from RBAC, see `pki template rbac`.
 
-        etcd/peer.key: mode 0644 -> 0600, others could read it
+        etcd/peer.key: mode 0644 -> 0600
 
         dry run: 2 to renew, 2 skipped; nothing was written
         ");
