@@ -103,7 +103,7 @@ pub(super) fn not_yet_valid(not_before: OffsetDateTime) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
     // Every component is one that a UTC time has.
     let time = not_before.format(format).unwrap_or_default();
-    format!("it is not valid before {time}; is the clock right?")
+    format!("it is not valid before {time}")
 }
 
 /// Returns a finding for each certificate that expires within the thresholds and has not expired.

@@ -382,10 +382,9 @@ fn ca_certificates_without_keys_cannot_sign_what_is_missing() {
     tree.remove_rows(&SIGNED);
     tree.remove_all(&["pki/ca.key", "pki/front-proxy-ca.key", "pki/etcd/ca.key"]);
     let run = tree.pki(&["init"]).exits(5).changed_nothing();
-    for name in SIGNED {
-        let missing = format!("    {name}: it is missing, and its CA ");
-        assert!(run.stdout.contains(&missing), "{name}: {run}");
-    }
+    SIGNED.iter().fold(run, |run, name| {
+        run.skips(name, "it is missing, and its CA ")
+    });
 }
 
 /// kubeadm: TestCreatePKIAssetsWithSparseCerts / FrontProxyCA with certs -> ok; same

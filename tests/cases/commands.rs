@@ -142,7 +142,7 @@ fn the_directory_and_address_of_the_configuration_are_used() {
     let config = tree.beside("kubeadm.yaml", configuration("/custom/certificates"));
     tree.pki(&["init", "--config", &config]).exits(0);
     assert!(tree.root().join("custom/certificates/ca.crt").is_file());
-    let scheduler = std::fs::read_to_string(tree.root().join("custom/scheduler.conf")).unwrap();
+    let scheduler = tree.text("scheduler.conf");
     assert!(scheduler.contains("server: https://192.0.2.77:6443\n"));
     assert!(!tree.exists("pki/ca.crt"));
 }

@@ -100,7 +100,7 @@ fn algorithm_and_period_are_compared_as_well() {
         .exits(0);
     for said in [
         ": its algorithm is `ECDSA-P256`, the configuration says `ECDSA-P384`; run `pki renew apiserver ",
-        ": its validity is `8760h0m0s`, the configuration says `2160h0m0s`; run `pki renew apiserver ",
+        ": its validity is `8760h`, the configuration says `2160h`; run `pki renew apiserver ",
     ] {
         let is_said =
             |line: &str| line.starts_with("warning: `apiserver`, ") && line.contains(said);

@@ -33,7 +33,7 @@ fn init_makes_what_it_can_and_says_what_an_external_ca_has_to_make() {
         assert_eq!(run.marked('+').len(), 16 - 1 - signed.len(), "{run}");
         for name in signed {
             let wanted = format!(
-                "it is missing, and its CA `{ca}` is external: have that CA sign a certificate for `CN="
+                "it is missing, and its CA `{ca}` is external; have that CA sign a certificate for `CN="
             );
             let end = match name.ends_with(".conf") {
                 true => ", and make the kubeconfig with it",
@@ -97,7 +97,7 @@ fn due_row_of_an_external_ca_changes_the_exit_code() {
     for (later, code) in [(340, 4), (370, 5)] {
         tree.pki_at(NOW + days(later), &["renew", "all"])
             .exits(code)
-            .says("front-proxy-client; the CA is external");
+            .says("have the external CA `front-proxy-ca` sign it");
     }
 }
 

@@ -95,7 +95,7 @@ fn renewal_keeps_intermediates_of_a_leaf_that_lead_to_its_ca() {
     tree
         .pki(&["renew", "apiserver"])
         .exits(0)
-        .says("`apiserver`: the CA signs it directly; what lies behind it in its file (1 more) is dropped");
+        .says("`apiserver`: the CA signs it directly, so the other certificates in its file (1) are dropped");
     assert_eq!(count(tree.text("pki/apiserver.crt")), 1);
 }
 
@@ -106,7 +106,7 @@ fn init_refuses_a_ca_file_whose_signer_is_not_first() {
         .exits(3)
         .says_only(&[
             "error: CA `ca`: its key does not belong to it (the public keys differ)",
-            "hint: the key is that of another certificate in the same file: put that one first, as the one that signs",
+            "hint: the key is that of another certificate in the same file: put that one first, since the first one signs",
         ])
         .changed_nothing();
 }

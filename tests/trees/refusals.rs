@@ -49,8 +49,10 @@ fn nothing_is_renewed_before_a_ca_is_valid() {
         &tree,
         now,
         &["apiserver", "admin.conf", "front-proxy-client"],
-        "it is not valid before 2026-11-22 00:15 UTC",
+        "CA `",
     );
+    tree.pki_at(now, &["renew", "all"])
+        .says("it is not valid before 2026-11-22 00:15 UTC");
 }
 
 #[test]
@@ -94,7 +96,8 @@ fn a_ca_that_is_torn_stops_what_it_would_sign() {
     let tree = TestTree::fixture(EXTERNAL_ETCD);
     let text = tree.text("pki/ca.crt");
     tree.write("pki/ca.crt", &text[..text.len() / 2]);
-    leaves_out(&tree, NOW, &["apiserver", "admin.conf"], "pki/ca.crt");
+    let reason = format!("`{}`: malformed PEM", tree.path("pki/ca.crt").display());
+    leaves_out(&tree, NOW, &["apiserver", "admin.conf"], &reason);
 }
 
 #[test]
