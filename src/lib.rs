@@ -31,7 +31,8 @@
 //!
 //! 1. The catalog is constant. What depends on the cluster is a rule there, resolved by a pure function in `check::expected`.
 //! 2. The time is read once, in `main`, and passed down. Order is catalog order; no map's order reaches output or disk.
-//! 3. `x509`, `check` and `plan` touch no files. Only `x509::key` names AWS-LC and only `x509` names x509-cert. What `execute` makes is judged by webpki, which shares no code with it.
+//! 3. `x509`, `check` and `plan` touch no files. Only `x509` uses AWS-LC and x509-cert. What `execute` makes is judged by webpki, which shares no code with it; what
+//!    is there is judged by the rules of Go's `crypto/x509`.
 //! 4. Everything is checked in memory before the first byte is written, and every write goes through one
 //!    [`store::transaction::Transaction`].
 //! 5. A file is judged by its open descriptor, not by its path; directories are held open while they are written in.

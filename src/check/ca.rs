@@ -10,6 +10,7 @@ use crate::tree::inventory::{FileState, Inventory, KeyFile, RowFiles};
 use crate::x509::ca::{IssuerError, check_ca};
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::CaBundle;
+use crate::x509::verify::has_supported_signature;
 
 /// A CA with what was found.
 pub(super) struct JudgedCa<'a> {
@@ -155,7 +156,6 @@ fn id_of(error: &IssuerError) -> FindingId {
         | IssuerError::BadIssuerSignature(_)
         | IssuerError::OtherCertificate(..) => FindingId::CaDamaged,
         IssuerError::UnprovenSignature(_) => FindingId::CaUnproven,
-        IssuerError::WeakSignature => FindingId::CaWeakSignature,
         IssuerError::UnknownCritical(_) => FindingId::CaUnknownCriticalExtension,
     }
 }
@@ -232,6 +232,10 @@ fn warnings(context: &Context<'_>, row: &'static Row, bundle: &CaBundle) -> Vec<
             FindingId::CaWithoutKeyUsage,
             "it has no keyUsage".to_owned(),
         );
+    }
+    if !has_supported_signature(certificate) {
+        let text = "it is signed with an algorithm that is not accepted on other certificates, such as SHA-1";
+        warn(FindingId::CaWeakSignature, text.to_owned());
     }
     if !certificate.has_valid_serial() {
         let text = "its serial number is zero or longer than 20 octets";

@@ -12,7 +12,6 @@ use crate::tree::inventory::{FileState, KeyFile};
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::key::PrivateKey;
-use crate::x509::sign::LeafTemplate;
 use crate::x509::verify::{VerifyError, is_signed_by, verify};
 
 /// Judges a leaf with its key.
@@ -102,28 +101,12 @@ pub(super) fn chain_error(
         let text = "it has the key of its CA, want a leaf with a key of its own";
         return found(FindingId::CertificateIsTheCa, text.to_owned());
     }
-    let signer = || anchors.iter().find(|anchor| is_signed_by(leaf, anchor));
     for usage in row.usages() {
-        let Err(error) = verify(chain, anchors, *usage, at) else {
-            continue;
-        };
-        let unknown = LeafTemplate::of(leaf).unknown_critical();
-        if let Some(oid) = unknown.filter(|_| signer().is_some()) {
-            let text = format!("it has a critical extension that Go does not know, {oid}");
-            return found(FindingId::CertificateUnknownCriticalExtension, text);
+        match verify(chain, anchors, *usage, at) {
+            // The CA has a finding of its own.
+            Ok(()) | Err(VerifyError::Anchor(_)) => {}
+            Err(error) => return found(id_of(&error), error.to_string()),
         }
-        // Go takes a leaf with a CA flag, of version 1, or with an odd serial number; webpki does not.
-        let is_lenient = matches!(error, VerifyError::LeafIsCa | VerifyError::Other(_));
-        let is_signed_for = |signer: &&Certificate| {
-            signer.allows(*usage) && leaf.allows(*usage) && leaf.issuer() == signer.subject()
-        };
-        if !(is_lenient && signer().is_some_and(is_signed_for)) {
-            return found(id_of(&error), error.to_string());
-        }
-    }
-    if !chain.intermediates.is_empty() && signer().is_none() && !is_path_allowed(chain, anchors) {
-        let text = "an intermediate in its file may not sign it: want keyCertSign, and a path no longer than the CA allows";
-        return found(FindingId::CertificateIntermediate, text.to_owned());
     }
     None
 }
@@ -140,30 +123,21 @@ fn id_of(error: &VerifyError) -> FindingId {
     match error {
         VerifyError::Expired(_) => FindingId::CertificateExpired,
         VerifyError::NotYetValid(_) => FindingId::CertificateNotYetValid,
-        VerifyError::Intermediate => FindingId::CertificateIntermediate,
+        VerifyError::Go(_) => FindingId::CertificateRefusedByGo,
+        VerifyError::Intermediate | VerifyError::NotCa | VerifyError::PathLength => {
+            FindingId::CertificateIntermediate
+        }
+        VerifyError::UnknownCritical(_) => FindingId::CertificateUnknownCriticalExtension,
         VerifyError::UnknownIssuer => FindingId::CertificateOtherIssuer,
         VerifyError::BadSignature => FindingId::CertificateDamaged,
         VerifyError::Usage(_) => FindingId::CertificateUsageMissing,
         VerifyError::IssuerUsage(_) => FindingId::CertificateCaUsageMissing,
         VerifyError::WeakSignature => FindingId::CertificateWeakSignature,
         VerifyError::NameConstraints => FindingId::CertificateNameConstraints,
-        VerifyError::LeafIsCa | VerifyError::Other(_) => FindingId::CertificateUnusable,
+        VerifyError::Anchor(_) | VerifyError::LeafIsCa | VerifyError::Other(_) => {
+            FindingId::CertificateUnusable
+        }
     }
-}
-
-/// Judges what webpki leaves out and Go does not: the key usage of intermediates, and the path length of what is trusted.
-fn is_path_allowed(chain: &Chain, anchors: &[&Certificate]) -> bool {
-    let between: Vec<_> = chain
-        .intermediates
-        .iter()
-        .filter(|ca| !anchors.contains(ca) && ca.has_ca_flag())
-        .collect();
-    let is_too_far = |anchor: &&Certificate| {
-        anchor
-            .path_length()
-            .is_some_and(|length| between.len() > usize::from(length))
-    };
-    between.iter().all(|ca| ca.is_ca()) && !anchors.iter().all(is_too_far)
 }
 
 fn differences(
@@ -259,6 +233,5 @@ pub(super) fn is_same_ca(one: &Certificate, other: &Certificate) -> bool {
 
 /// Returns whether a key is the one of a certificate.
 pub(crate) fn belongs(key: &PrivateKey, certificate: &Certificate) -> bool {
-    key.public_key()
-        .is_ok_and(|public| public == certificate.public_key())
+    key.public_key() == certificate.public_key()
 }

@@ -31,15 +31,12 @@ pub(super) fn check(
             FindingId::ServiceAccountKeyMissing,
             "sa.pub is there and sa.key is not",
         ),
-        (FileState::Valid(public), FileState::Valid(key)) => {
-            let own = key.read().map(|key| key.public_key());
-            match own {
-                Some(Ok(own)) if !public.contains(&own) => found(
-                    FindingId::ServiceAccountMismatch,
-                    "sa.pub does not hold the public key of sa.key",
-                ),
-                _ => Vec::new(),
-            }
-        }
+        (FileState::Valid(public), FileState::Valid(key)) => match key.read() {
+            Some(key) if !public.contains(key.public_key()) => found(
+                FindingId::ServiceAccountMismatch,
+                "sa.pub does not hold the public key of sa.key",
+            ),
+            _ => Vec::new(),
+        },
     }
 }

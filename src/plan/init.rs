@@ -6,7 +6,7 @@
 
 use time::OffsetDateTime;
 
-use super::{Action, KeySource, Leaf, Make, Plan, PlanError, Reason, Step};
+use super::{Action, KeySource, Leaf, Make, Plan, PlanError, Reason, SigningCa, Step};
 use crate::catalog::{APISERVER, CATALOG, Place, Profile, Row, Sharing};
 use crate::check::finding::{FindingId, Findings, Remedy};
 use crate::check::{expected, host, title, validity};
@@ -289,7 +289,10 @@ impl Planner<'_> {
         }
         match expected::contents(row, self.request.cluster)? {
             Ok(contents) => Some(Leaf {
-                signer,
+                signer: match self.inventory.ca(signer) {
+                    CaState::Missing => SigningCa::New(signer),
+                    _ => SigningCa::Existing(signer),
+                },
                 contents,
                 intermediates: Vec::new(),
                 key: KeySource::New(self.algorithm()),

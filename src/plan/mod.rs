@@ -131,8 +131,8 @@ pub enum Make {
 /// A leaf certificate to be signed.
 #[derive(Clone, Debug)]
 pub struct Leaf {
-    /// The CA's row.
-    pub signer: &'static Row,
+    /// The CA that signs it.
+    pub signer: SigningCa,
     /// Subject, usages, names.
     pub contents: LeafTemplate,
     /// The certificates that follow it in its file.
@@ -141,6 +141,15 @@ pub struct Leaf {
     pub key: KeySource,
     /// Validity.
     pub validity: Validity,
+}
+
+/// The CA that signs a leaf. A row's old and new CA exist side by side while it is rotated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SigningCa {
+    /// The one in the tree.
+    Existing(&'static Row),
+    /// The one that the same plan makes.
+    New(&'static Row),
 }
 
 /// Where the key of a leaf comes from.
@@ -391,7 +400,21 @@ fn is_about_a_leaf(id: FindingId) -> bool {
     )
 }
 
+impl SigningCa {
+    /// Returns the CA's row.
+    pub fn row(self) -> &'static Row {
+        match self {
+            SigningCa::Existing(row) | SigningCa::New(row) => row,
+        }
+    }
+}
+
 impl KeySource {
+    /// Returns whether the key is generated.
+    pub fn is_new(self) -> bool {
+        matches!(self, KeySource::New(_))
+    }
+
     /// Returns the key's algorithm.
     pub fn algorithm(self) -> Algorithm {
         match self {

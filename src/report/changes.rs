@@ -428,7 +428,7 @@ impl NewContents {
         if let Some(leaf) = make.leaf() {
             contents.is_of_node = row.names_node();
             contents.subject = Some(leaf.contents.subject_text());
-            contents.ca = Some(leaf.signer.name);
+            contents.ca = Some(leaf.signer.row().name);
             contents.usages = leaf.contents.usage_names();
             contents.sans = leaf.contents.san_texts();
         }

@@ -13,6 +13,8 @@ pub enum Algorithm {
     Rsa4096,
     /// RSA, modulus of 8192 bits: not one of kubeadm's choices, but a user-made CA may have it.
     Rsa8192,
+    /// RSA with a modulus of another size; a new key is never given it.
+    OtherRsa(u32),
     /// ECDSA on NIST P-256.
     EcdsaP256,
     /// ECDSA on NIST P-384.
@@ -38,13 +40,36 @@ impl Algorithm {
             .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
     }
 
-    /// Returns kubeadm's name of this algorithm.
+    /// Returns RSA with a modulus of this many bits.
+    pub fn rsa(bits: u32) -> Algorithm {
+        match bits {
+            2048 => Algorithm::Rsa2048,
+            3072 => Algorithm::Rsa3072,
+            4096 => Algorithm::Rsa4096,
+            8192 => Algorithm::Rsa8192,
+            bits => Algorithm::OtherRsa(bits),
+        }
+    }
+
+    /// Returns the algorithm of a new key that replaces one of this algorithm: RSA of an unusual size is rounded up.
+    pub fn for_new_key(self) -> Algorithm {
+        match self {
+            Algorithm::OtherRsa(..2048) => Algorithm::Rsa2048,
+            Algorithm::OtherRsa(..3072) => Algorithm::Rsa3072,
+            Algorithm::OtherRsa(..4096) => Algorithm::Rsa4096,
+            Algorithm::OtherRsa(_) => Algorithm::Rsa8192,
+            known => known,
+        }
+    }
+
+    /// Returns kubeadm's name of this algorithm, without the size where it is unusual.
     pub fn name(self) -> &'static str {
         match self {
             Algorithm::Rsa2048 => "RSA-2048",
             Algorithm::Rsa3072 => "RSA-3072",
             Algorithm::Rsa4096 => "RSA-4096",
             Algorithm::Rsa8192 => "RSA-8192",
+            Algorithm::OtherRsa(_) => "RSA",
             Algorithm::EcdsaP256 => "ECDSA-P256",
             Algorithm::EcdsaP384 => "ECDSA-P384",
             Algorithm::EcdsaP521 => "ECDSA-P521",
@@ -55,13 +80,20 @@ impl Algorithm {
     pub fn is_rsa(self) -> bool {
         matches!(
             self,
-            Algorithm::Rsa2048 | Algorithm::Rsa3072 | Algorithm::Rsa4096 | Algorithm::Rsa8192
+            Algorithm::Rsa2048
+                | Algorithm::Rsa3072
+                | Algorithm::Rsa4096
+                | Algorithm::Rsa8192
+                | Algorithm::OtherRsa(_)
         )
     }
 }
 
 impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        match self {
+            Algorithm::OtherRsa(bits) => write!(f, "RSA-{bits}"),
+            algorithm => f.write_str(algorithm.name()),
+        }
     }
 }

@@ -1,10 +1,9 @@
-//! Whether a CA may issue: judges the certificates of its file, with or without its key. Nothing here signs; see `issue`.
+//! Whether a CA may issue: judges the certificates of its file. Needs no key and signs nothing; see `sign`.
 
 use std::collections::HashSet;
 use std::fmt;
 
 use time::OffsetDateTime;
-use x509_cert::ext::Extension;
 
 use super::certificate::Certificate;
 use super::chain::CaBundle;
@@ -24,15 +23,13 @@ pub enum IssuerError {
     KeyMismatch,
     /// A self-signed CA certificate whose signature does not verify.
     BadSelfSignature,
-    /// The signature is not that of the issuer behind it; the issuer's name.
+    /// The signature does not verify with its issuer, which is in the same file; the issuer's name.
     BadIssuerSignature(String),
-    /// Nothing shows whose signature it is: it names no key, and its issuer is not behind it; the issuer's name.
+    /// The signature cannot be verified: the issuer is not in the file, and the certificate does not name its key; the issuer's name.
     UnprovenSignature(String),
-    /// Something is wrong with another certificate of its file: its position, from 1, and the reason.
+    /// Another certificate of the file is damaged: its position, from 1, and the reason.
     OtherCertificate(usize, Box<IssuerError>),
-    /// A signature algorithm that nothing accepts any more, such as SHA-1.
-    WeakSignature,
-    /// A critical extension that is not known here; its identifier.
+    /// A critical extension that Go does not handle; its identifier.
     UnknownCritical(String),
 }
 
@@ -45,18 +42,14 @@ pub fn check_ca(bundle: &CaBundle, now: OffsetDateTime) -> Result<(), IssuerErro
     if !certificate.is_ca() {
         return Err(IssuerError::NotCa);
     }
-    if let Some(extension) = certificate
-        .extensions()
-        .iter()
-        .find(|extension| is_unknown_critical(extension))
-    {
-        return Err(IssuerError::UnknownCritical(extension.extn_id.to_string()));
-    }
-    if !has_supported_signature(certificate) {
-        return Err(IssuerError::WeakSignature);
+    if let Some(oid) = certificate.unknown_critical() {
+        return Err(IssuerError::UnknownCritical(oid.to_string()));
     }
     let certificates = bundle.certificates();
-    check_signature(&certificates, 0)?;
+    // Go does not verify the signature on a trusted CA, so one with SHA-1 is in use and cannot be told from a damaged one.
+    if has_supported_signature(certificate) {
+        check_signature(&certificates, 0)?;
+    }
     check_others(&certificates)?;
     if certificate.not_after() < now {
         return Err(IssuerError::Expired(certificate.not_after()));
@@ -67,12 +60,12 @@ pub fn check_ca(bundle: &CaBundle, now: OffsetDateTime) -> Result<(), IssuerErro
     Ok(())
 }
 
-/// How many certificates behind the first one, and how many possible issuers of each, are looked at: a file of a mebibyte holds
-/// thousands, and whatever is in it is judged within a second.
-const MOST_OTHERS: usize = 16;
-const MOST_ISSUERS: usize = 4;
+/// How many further certificates of a file, and how many possible issuers of each, are looked at: a file of a mebibyte holds
+/// thousands.
+const MAX_OTHERS: usize = 16;
+const MAX_ISSUERS: usize = 4;
 
-/// Checks what lies behind the first certificate of a file: it is trusted as well, and goes into the kubeconfigs.
+/// Checks the further certificates of a file: they are trusted as well, and are copied into the kubeconfigs.
 fn check_others(chain: &[&Certificate]) -> Result<(), IssuerError> {
     let Some(first) = chain.first() else {
         return Ok(());
@@ -81,9 +74,9 @@ fn check_others(chain: &[&Certificate]) -> Result<(), IssuerError> {
     let others = chain.iter().enumerate();
     let others =
         others.filter(|(_, other)| seen.insert(other.der()) && has_supported_signature(other));
-    for (index, other) in others.take(MOST_OTHERS) {
+    for (index, other) in others.take(MAX_OTHERS) {
         match check_signature(chain, index) {
-            // It may be one below a CA elsewhere, but the issuer of the first one should be known for what it is.
+            // It may have been issued by a CA that is not in the file, unless it is the issuer of the first one.
             Err(IssuerError::UnprovenSignature(_)) if !is_signed_by(first, other) => {}
             checked => {
                 checked
@@ -94,11 +87,10 @@ fn check_others(chain: &[&Certificate]) -> Result<(), IssuerError> {
     Ok(())
 }
 
-/// Checks the signature on `chain`'s certificate at `index` as far as that is possible with the others: one that only a CA
-/// elsewhere can judge passes.
+/// Verifies the signature on the certificate at `index` of a file with the others; it passes if its issuer is not among them.
 ///
-/// The first one signs, so of that, and of the one that signed it, a name alone is a claim. Besides there may be any CA, also one
-/// that another CA of the same name, with another key, has signed.
+/// For the signer of the file and its issuer an equal name is enough to be taken for the issuer. Other CAs may have been issued
+/// by a CA of that name with another key.
 fn check_signature(chain: &[&Certificate], index: usize) -> Result<(), IssuerError> {
     let Some(certificate) = chain.get(index) else {
         return Ok(());
@@ -127,7 +119,7 @@ fn check_signature(chain: &[&Certificate], index: usize) -> Result<(), IssuerErr
     issuers.sort_by_key(|other| !is_named(other));
     let is_signed = issuers
         .iter()
-        .take(MOST_ISSUERS)
+        .take(MAX_ISSUERS)
         .any(|other| other.subject() == issuer && is_signed_by(certificate, other));
     if is_signed {
         return Ok(());
@@ -137,8 +129,8 @@ fn check_signature(chain: &[&Certificate], index: usize) -> Result<(), IssuerErr
     if names_itself || claims_itself {
         return Err(IssuerError::BadSelfSignature);
     }
-    // Of so many the true one may be one that was not tried.
-    if issuers.len() > MOST_ISSUERS {
+    // The issuer may be one of those that were not tried.
+    if issuers.len() > MAX_ISSUERS {
         return Ok(());
     }
     if !issuers.is_empty() {
@@ -151,38 +143,17 @@ fn check_signature(chain: &[&Certificate], index: usize) -> Result<(), IssuerErr
     }
 }
 
-/// RFC 5280 section 4.2: a verifier refuses a certificate with a critical extension that it does not know.
-pub(super) fn is_unknown_critical(extension: &Extension) -> bool {
-    /// What Go's `crypto/x509` handles: names, key identifiers, usages and constraints.
-    const KNOWN: [&str; 10] = [
-        "2.5.29.14",
-        "2.5.29.15",
-        "2.5.29.17",
-        "2.5.29.18",
-        "2.5.29.19",
-        "2.5.29.30",
-        "2.5.29.31",
-        "2.5.29.32",
-        "2.5.29.35",
-        "2.5.29.37",
-    ];
-    extension.critical && !KNOWN.contains(&extension.extn_id.to_string().as_str())
-}
-
 impl fmt::Display for IssuerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             IssuerError::NotCa => f.write_str(
-                "it is not a CA certificate: want basicConstraints with CA:TRUE, and keyUsage with keyCertSign",
+                "it is not a CA certificate: want basicConstraints with CA:TRUE, and keyUsage, if any, with keyCertSign",
             ),
             IssuerError::Expired(at) => write!(f, "it expired on {}; nothing it signs would be accepted", at.date()),
             IssuerError::NotYetValid(at) => write!(f, "it is not valid before {} (is the clock right?)", at.date()),
             IssuerError::KeyMismatch => f.write_str("its key does not belong to it (the public keys differ)"),
-            IssuerError::WeakSignature => {
-                f.write_str("it is signed with an algorithm that is not accepted any more, such as SHA-1")
-            }
             IssuerError::UnknownCritical(oid) => {
-                write!(f, "it has a critical extension that is not known here, {oid}; most verifiers refuse it")
+                write!(f, "it has a critical extension that Go does not handle, {oid}; no Kubernetes component accepts it")
             }
             IssuerError::BadSelfSignature => f.write_str("its own signature does not verify: the file is damaged"),
             IssuerError::OtherCertificate(position, error) => {
@@ -190,12 +161,12 @@ impl fmt::Display for IssuerError {
             }
             IssuerError::BadIssuerSignature(issuer) => write!(
                 f,
-                "its signature is not that of its issuer, `{}`, whose certificate is behind it",
+                "its signature does not verify with its issuer `{}`, which is in the same file",
                 tame(issuer)
             ),
             IssuerError::UnprovenSignature(issuer) => write!(
                 f,
-                "nothing shows that it is undamaged: its issuer, `{}`, is not behind it in its file, and it has no authority key identifier",
+                "its signature cannot be verified: its issuer `{}` is not in the file, and it has no authority key identifier",
                 tame(issuer)
             ),
         }

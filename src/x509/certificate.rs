@@ -1,11 +1,11 @@
-//! Certificates as they are found: PEM files in, facts out. Nothing here signs or judges; see `issue` and `verify`.
+//! Certificates: PEM files in, facts out. Nothing here signs or judges; see `sign` and `verify`.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 
 use memchr::memmem;
 use time::OffsetDateTime;
+use x509_cert::certificate::{CertificateInner, TbsCertificateInner};
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::{Decode, Encode};
@@ -17,8 +17,9 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::name::Name;
 
-use super::key::{PublicKey, sha256, unix_lines};
-use super::pem::{blocks, label};
+use super::go::{self, GoError};
+use super::key::{PublicKey, sha256};
+use super::pem::{self, PemError};
 use super::san::San;
 use super::validity::Validity;
 use crate::util::escape::tame;
@@ -28,11 +29,15 @@ const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 pub(super) const ANY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 
-/// An X.509 version 3 certificate (RFC 5280).
+/// An X.509 certificate (RFC 5280).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     der: Vec<u8>,
-    parsed: x509_cert::Certificate,
+    parsed: CertificateInner<AnySerialNumber>,
+    facts: go::Facts,
+    /// Why Go's `crypto/x509` does not read it, if it does not.
+    go_error: Option<GoError>,
+    public_key: PublicKey,
 }
 
 /// Why a certificate file could not be read.
@@ -42,43 +47,74 @@ pub enum CertificateError {
     Empty,
     /// The file is DER, not PEM.
     Der,
-    /// The PEM text is malformed; the reason.
-    Pem(String),
+    /// The PEM text is malformed.
+    Pem(PemError),
+    /// A certificate has PEM headers, so Kubernetes passes over it: its position in the file, from 1.
+    Headers(usize),
     /// There is no `CERTIFICATE` block; the labels that were found.
     NoCertificate(Vec<String>),
     /// There is a private key in the file.
     PrivateKey,
-    /// A certificate is malformed: its position in the file, from 1, and the library's reason.
+    /// Neither Go's `crypto/x509` nor the library reads a certificate: its position in the file, from 1, and Go's reason.
+    Go(usize, GoError),
+    /// The library does not read a certificate that Go reads: its position in the file, from 1, and the library's reason.
     Malformed(usize, String),
+}
+
+/// Reads serial numbers of any length, as Go does; RFC 5280 section 4.1.2.2 allows 20 octets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct AnySerialNumber;
+
+impl x509_cert::certificate::Profile for AnySerialNumber {
+    fn check_serial_number(
+        _serial: &x509_cert::serial_number::SerialNumber<Self>,
+    ) -> x509_cert::der::Result<()> {
+        Ok(())
+    }
 }
 
 impl Certificate {
     /// Takes one DER certificate.
     pub fn from_der(der: Vec<u8>) -> Result<Certificate, CertificateError> {
-        let parsed = x509_cert::Certificate::from_der(&der)
-            .map_err(|error| CertificateError::Malformed(1, error.to_string()))?;
-        let certificate = Certificate { der, parsed };
-        check_extensions(certificate.extensions())
-            .map_err(|error| CertificateError::Malformed(1, error.to_string()))?;
-        // RFC 5280 section 4.1.1.2; Go refuses it as well.
-        if certificate.parsed.signature_algorithm()
-            != certificate.parsed.tbs_certificate().signature()
-        {
-            let reason =
-                "its signature algorithm is one inside of what is signed and another outside";
-            return Err(CertificateError::Malformed(1, reason.to_owned()));
-        }
-        let mut seen = HashSet::new();
-        // RFC 5280 section 4.2: none of them twice; Go refuses it.
-        if let Some(twice) = certificate
-            .extensions()
-            .iter()
-            .find(|extension| !seen.insert(extension.extn_id))
-        {
-            let reason = format!("it has the extension {} twice", twice.extn_id);
-            return Err(CertificateError::Malformed(1, reason));
-        }
-        Ok(certificate)
+        Certificate::at(1, der)
+    }
+
+    /// Takes one DER certificate, the one at this position of its file.
+    fn at(position: usize, der: Vec<u8>) -> Result<Certificate, CertificateError> {
+        let (facts, go_error) = match go::parse(&der) {
+            Ok(facts) => (Some(facts), None),
+            Err(error) => (None, Some(error)),
+        };
+        let malformed = |error: x509_cert::der::Error| match &go_error {
+            Some(error) => CertificateError::Go(position, error.clone()),
+            None => CertificateError::Malformed(position, error.to_string()),
+        };
+        let parsed = CertificateInner::from_der(&der).map_err(malformed)?;
+        let facts = match (facts, &go_error) {
+            (Some(facts), _) => facts,
+            // Readers differ on which of two counts.
+            (
+                None,
+                Some(error @ (GoError::DuplicateExtension(_) | GoError::SignatureAlgorithms)),
+            ) => return Err(CertificateError::Go(position, error.clone())),
+            (None, _) => facts_of(&parsed).map_err(malformed)?,
+        };
+        let tbs: &TbsCertificateInner<_> = parsed.tbs_certificate();
+        check_extensions(tbs.extensions().map_or(&[], Vec::as_slice)).map_err(malformed)?;
+        let spki = tbs.subject_public_key_info().to_der().map_err(malformed)?;
+        Ok(Certificate {
+            public_key: PublicKey::from_spki(spki),
+            der,
+            parsed,
+            facts,
+            go_error,
+        })
+    }
+
+    /// Returns why Go's `crypto/x509` does not read the certificate although the library does; no Kubernetes component
+    /// accepts it.
+    pub fn go_error(&self) -> Option<&GoError> {
+        self.go_error.as_ref()
     }
 
     /// Reads the certificates of a PEM file that everybody may read, in their order; at least one.
@@ -101,42 +137,27 @@ impl Certificate {
         if text.first() == Some(&0x30) {
             return Err(CertificateError::Der);
         }
-        let blocks = blocks(text).map_err(CertificateError::Pem)?;
-        let labels = blocks.iter().map(|block| label(block.tag())).collect();
-        let mut chain = Vec::new();
-        for block in blocks
-            .into_iter()
-            .filter(|block| block.tag() == "CERTIFICATE")
-        {
-            let position = chain.len() + 1;
+        let blocks = pem::blocks(text).map_err(CertificateError::Pem)?;
+        let mut certificates = Vec::new();
+        for block in blocks.iter().filter(|block| block.label == "CERTIFICATE") {
+            let position = certificates.len() + 1;
             // Go's certificate pools pass over such a block.
-            if block.headers().iter().next().is_some() {
-                let reason =
-                    format!("certificate {position} has headers, so Kubernetes passes over it");
-                return Err(CertificateError::Pem(reason));
+            if block.has_headers {
+                return Err(CertificateError::Headers(position));
             }
-            chain.push(Certificate::from_der(block.into_contents()).map_err(
-                |error| match error {
-                    CertificateError::Malformed(_, reason) => {
-                        CertificateError::Malformed(position, reason)
-                    }
-                    other => other,
-                },
-            )?);
+            certificates.push(Certificate::at(position, block.contents.to_vec())?);
         }
-        if chain.is_empty() {
-            Err(CertificateError::NoCertificate(labels))
-        } else {
-            Ok(chain)
+        match certificates.is_empty() {
+            true => Err(CertificateError::NoCertificate(
+                blocks.iter().map(pem::Block::shown_label).collect(),
+            )),
+            false => Ok(certificates),
         }
     }
 
     /// Returns the certificate as a `CERTIFICATE` PEM block.
     pub fn to_pem(&self) -> String {
-        pem::encode_config(
-            &pem::Pem::new("CERTIFICATE", self.der.clone()),
-            unix_lines(),
-        )
+        pem::encode("CERTIFICATE", &self.der).to_string()
     }
 
     /// Returns the DER encoding.
@@ -154,6 +175,11 @@ impl Certificate {
         self.parsed.tbs_certificate().subject()
     }
 
+    /// Returns the subject as it is encoded.
+    pub(super) fn raw_subject(&self) -> &[u8] {
+        &self.facts.subject
+    }
+
     /// Returns the issuer, all RDNs as they are encoded.
     pub fn issuer(&self) -> &Name {
         self.parsed.tbs_certificate().issuer()
@@ -161,7 +187,7 @@ impl Certificate {
 
     /// Returns whether issuer and subject are the same name.
     pub fn is_self_issued(&self) -> bool {
-        self.subject() == self.issuer()
+        self.facts.subject == self.facts.issuer
     }
 
     /// Returns the first common name of the subject, if it has one that is text.
@@ -175,26 +201,16 @@ impl Certificate {
 
     /// Returns the serial number in colon-separated hexadecimal.
     pub fn serial(&self) -> String {
-        self.parsed.tbs_certificate().serial_number().to_string()
+        let octets = self.parsed.tbs_certificate().serial_number().as_bytes();
+        let octets: Vec<_> = octets.iter().map(|octet| format!("{octet:02X}")).collect();
+        octets.join(":")
     }
 
-    /// Returns whether the serial number is positive and has at most 20 octets (RFC 5280 section 4.1.2.2).
+    /// Returns whether the serial number is positive and has at most 20 octets, as RFC 5280 section 4.1.2.2 wants it. Go reads
+    /// longer ones and zero.
     pub fn has_valid_serial(&self) -> bool {
         let octets = self.parsed.tbs_certificate().serial_number().as_bytes();
-        let is_negative = octets.first().is_some_and(|first| first & 0x80 != 0);
-        let is_zero = octets.iter().all(|octet| *octet == 0);
-        octets.len() <= 20 && !is_negative && !is_zero
-    }
-
-    /// Returns whether the serial number is negative; Go refuses to parse it.
-    pub fn has_negative_serial(&self) -> bool {
-        let octets = self.parsed.tbs_certificate().serial_number().as_bytes();
-        octets.first().is_some_and(|first| first & 0x80 != 0)
-    }
-
-    /// Returns whether it is an X.509 version 1 certificate, which has no extensions.
-    pub fn is_version_1(&self) -> bool {
-        self.parsed.tbs_certificate().version() == x509_cert::Version::V1
+        octets.len() <= 20 && octets.iter().any(|octet| *octet != 0)
     }
 
     /// Returns the first second at which the certificate is valid.
@@ -216,53 +232,60 @@ impl Certificate {
     }
 
     /// Returns the subject's public key.
-    pub fn public_key(&self) -> PublicKey {
-        // The structure was decoded from DER a moment ago, so it encodes again; an empty key matches nothing.
-        PublicKey::from_spki(
-            self.parsed
-                .tbs_certificate()
-                .subject_public_key_info()
-                .to_der()
-                .unwrap_or_default(),
-        )
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public_key
     }
 
-    /// Returns whether basicConstraints, critical or not, say that this is a CA, and keyUsage, if there is one, lets it sign
-    /// certificates. CAs that were made by hand often have no keyUsage, and every component takes them.
+    /// Returns whether this is a CA certificate that may sign others: basicConstraints say so, and keyUsage, if there is one,
+    /// has keyCertSign. As in Go, basicConstraints need not be critical.
     pub fn is_ca(&self) -> bool {
-        let may_sign = self
-            .extension::<KeyUsage>()
-            .is_none_or(|(_, usage)| usage.key_cert_sign());
-        self.has_ca_flag() && may_sign
-    }
-
-    /// Returns whether basicConstraints are marked critical.
-    pub fn has_critical_basic_constraints(&self) -> bool {
-        self.extension::<BasicConstraints>()
-            .is_some_and(|(critical, _)| critical)
-    }
-
-    /// Returns whether there is a keyUsage extension.
-    pub fn has_key_usage(&self) -> bool {
-        self.key_usage().is_some()
+        self.has_ca_flag() && go::may_sign(self)
     }
 
     /// Returns whether basicConstraints say that this is a CA, critical or not.
     pub fn has_ca_flag(&self) -> bool {
-        self.extension::<BasicConstraints>()
-            .is_some_and(|(_, basic)| basic.ca)
+        let constraints = self.facts.extensions.basic_constraints;
+        constraints.is_some_and(|constraints| constraints.is_ca)
     }
 
-    /// Returns the key usage bits, if the extension is there.
-    pub(super) fn key_usage(&self) -> Option<KeyUsage> {
-        self.extension().map(|(_, usage)| usage)
+    /// Returns whether basicConstraints are there and marked critical, as RFC 5280 section 4.2.1.9 wants it of a CA.
+    pub fn has_critical_basic_constraints(&self) -> bool {
+        let is_basic_constraints =
+            |extension: &&Extension| extension.extn_id == BasicConstraints::OID;
+        let found = self.extensions().iter().find(is_basic_constraints);
+        found.is_some_and(|extension| extension.critical)
+    }
+
+    /// Returns the first critical extension that Go does not handle; Go refuses to use such a certificate.
+    pub fn unknown_critical(&self) -> Option<ObjectIdentifier> {
+        self.facts.extensions.unhandled_critical
+    }
+
+    /// Returns the key usage bits, digitalSignature the lowest; none without the extension.
+    pub(super) fn key_usage(&self) -> u16 {
+        self.facts.extensions.key_usage
+    }
+
+    /// Returns whether there is a keyUsage extension.
+    pub fn has_key_usage(&self) -> bool {
+        self.extensions()
+            .iter()
+            .any(|extension| extension.extn_id == KeyUsage::OID)
+    }
+
+    /// Returns whether it is an X.509 version 1 certificate, which has no extensions.
+    pub fn is_version_1(&self) -> bool {
+        self.facts.version == 1
+    }
+
+    /// Returns what Go reads in the certificate, or would read if it took it.
+    pub(super) fn facts(&self) -> &go::Facts {
+        &self.facts
     }
 
     /// Returns the extended key usages in their order, by object identifier.
-    pub fn usage_oids(&self) -> Vec<ObjectIdentifier> {
-        self.extension::<ExtendedKeyUsage>()
-            .map(|(_, usages)| usages.0)
-            .unwrap_or_default()
+    pub fn usage_oids(&self) -> &[ObjectIdentifier] {
+        &self.facts.extensions.extended_key_usage
     }
 
     /// Returns whether the extended key usage, if there is one, lets the certificate be used for this.
@@ -293,27 +316,20 @@ impl Certificate {
         self.general_names().iter().filter_map(to_san).collect()
     }
 
-    /// Returns whether every IP address among the subject alternative names has four or sixteen octets; Go refuses others.
-    pub fn has_valid_names(&self) -> bool {
-        self.general_names().iter().all(is_well_formed)
-    }
-
     /// Returns how many intermediates may stand between this CA and a leaf, if that is limited.
-    pub fn path_length(&self) -> Option<u8> {
-        let (_, basic) = self.extension::<BasicConstraints>()?;
-        basic.path_len_constraint
+    pub fn path_length(&self) -> Option<u64> {
+        let constraints = self.facts.extensions.basic_constraints?;
+        constraints.path_length
     }
 
     /// Returns the subject key identifier.
     pub fn subject_key_id(&self) -> Option<Vec<u8>> {
-        self.extension::<SubjectKeyIdentifier>()
-            .map(|(_, id)| id.0.as_bytes().to_vec())
+        self.facts.extensions.subject_key_id.clone()
     }
 
     /// Returns the key identifier of the issuer.
     pub fn authority_key_id(&self) -> Option<Vec<u8>> {
-        let (_, id) = self.extension::<AuthorityKeyIdentifier>()?;
-        id.key_identifier.map(|id| id.as_bytes().to_vec())
+        self.facts.extensions.authority_key_id.clone()
     }
 
     /// Returns whether the authority key identifier names the issuer, by key or by name and serial number.
@@ -356,21 +372,64 @@ pub(super) fn find_extension<T: Known>(extensions: &[Extension]) -> Option<(bool
     ))
 }
 
-/// Decodes every extension that is read here, so that a malformed one is an error and not an absent one.
-pub(super) fn check_extensions(extensions: &[Extension]) -> x509_cert::der::Result<()> {
+/// Decodes the extensions that are read with the library, so that a malformed one is an error and not a missing one.
+fn check_extensions(extensions: &[Extension]) -> x509_cert::der::Result<()> {
     for extension in extensions {
         let value = extension.extn_value.as_bytes();
         match extension.extn_id {
-            BasicConstraints::OID => BasicConstraints::from_der(value).map(drop)?,
-            KeyUsage::OID => KeyUsage::from_der(value).map(drop)?,
-            ExtendedKeyUsage::OID => ExtendedKeyUsage::from_der(value).map(drop)?,
             SubjectAltName::OID => SubjectAltName::from_der(value).map(drop)?,
-            SubjectKeyIdentifier::OID => SubjectKeyIdentifier::from_der(value).map(drop)?,
             AuthorityKeyIdentifier::OID => AuthorityKeyIdentifier::from_der(value).map(drop)?,
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Returns what Go would read in a certificate that it does not take.
+fn facts_of(certificate: &CertificateInner<AnySerialNumber>) -> x509_cert::der::Result<go::Facts> {
+    let tbs = certificate.tbs_certificate();
+    let list = tbs.extensions().map_or(&[][..], Vec::as_slice);
+    let mut extensions = go::Extensions::default();
+    for extension in list {
+        let value = extension.extn_value.as_bytes();
+        match extension.extn_id {
+            BasicConstraints::OID => {
+                let constraints = BasicConstraints::from_der(value)?;
+                extensions.basic_constraints = Some(go::BasicConstraints {
+                    is_ca: constraints.ca,
+                    path_length: constraints.path_len_constraint.map(u64::from),
+                });
+            }
+            KeyUsage::OID => extensions.key_usage = KeyUsage::from_der(value)?.0.bits(),
+            ExtendedKeyUsage::OID => {
+                extensions.extended_key_usage = ExtendedKeyUsage::from_der(value)?.0;
+            }
+            SubjectKeyIdentifier::OID => {
+                let id = SubjectKeyIdentifier::from_der(value)?.0;
+                extensions.subject_key_id = Some(id.as_bytes().to_vec());
+            }
+            AuthorityKeyIdentifier::OID => {
+                let id = AuthorityKeyIdentifier::from_der(value)?.key_identifier;
+                extensions.authority_key_id = id.map(|id| id.as_bytes().to_vec());
+            }
+            _ => {}
+        }
+    }
+    Ok(go::Facts {
+        version: tbs.version() as u8 + 1,
+        issuer: tbs.issuer().to_der()?,
+        subject: tbs.subject().to_der()?,
+        signature_algorithm: go::signature_algorithm(&certificate.signature_algorithm().to_der()?),
+        extensions,
+    })
+}
+
+/// Returns whether an alternative name is one that Go reads.
+pub(super) fn is_well_formed(name: &GeneralName) -> bool {
+    match name {
+        GeneralName::IpAddress(octets) => ip_address(octets.as_bytes()).is_some(),
+        _ => true,
+    }
 }
 
 const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
@@ -393,7 +452,11 @@ impl fmt::Display for CertificateError {
             CertificateError::Der => {
                 f.write_str("the file is DER, want PEM (`openssl x509 -inform der` converts it)")
             }
-            CertificateError::Pem(reason) => write!(f, "malformed PEM: {reason}"),
+            CertificateError::Pem(error) => write!(f, "malformed PEM: {error}"),
+            CertificateError::Headers(position) => write!(
+                f,
+                "certificate {position} has PEM headers, so Kubernetes passes over it"
+            ),
             CertificateError::NoCertificate(labels) if labels.is_empty() => {
                 f.write_str("there is no PEM block in it")
             }
@@ -406,6 +469,9 @@ impl fmt::Display for CertificateError {
             }
             CertificateError::PrivateKey => {
                 f.write_str("there is a private key in this world-readable file")
+            }
+            CertificateError::Go(position, error) => {
+                write!(f, "certificate {position} is malformed: {error}")
             }
             CertificateError::Malformed(position, reason) => {
                 write!(f, "certificate {position} is malformed: {reason}")
@@ -438,14 +504,6 @@ fn to_offset(time: x509_cert::time::Time) -> OffsetDateTime {
         .ok()
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-/// Returns whether an alternative name is one that Go can parse.
-pub(super) fn is_well_formed(name: &GeneralName) -> bool {
-    match name {
-        GeneralName::IpAddress(octets) => ip_address(octets.as_bytes()).is_some(),
-        _ => true,
-    }
 }
 
 pub(super) fn to_san(name: &GeneralName) -> Option<San> {

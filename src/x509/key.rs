@@ -1,6 +1,7 @@
 //! Private keys: generated, read from PEM, written as kubeadm writes them, used to sign.
 //!
-//! Key material stays inside [`PrivateKey`] and in buffers that are wiped when dropped; `Debug` shows none of it.
+//! Key material stays inside [`PrivateKey`] and in buffers that are wiped when dropped; `Debug` shows none of it. Only this
+//! module and `public_key` use AWS-LC.
 
 use std::fmt;
 
@@ -11,21 +12,14 @@ use aws_lc_rs::signature::{
     EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use pkcs8::PrivateKeyInfoRef;
-use pkcs8::der::asn1::ObjectIdentifier;
-use pkcs8::der::{Decode, Encode};
-use pkcs8::spki::SubjectPublicKeyInfoRef;
+use pkcs8::der::Decode;
 use zeroize::Zeroizing;
 
 use super::algorithm::Algorithm;
-use super::pem::{blocks, label};
-
-pub(super) const RSA_ENCRYPTION: ObjectIdentifier =
-    ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
-const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
-const SECP521R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
-pub(super) const EC_PUBLIC_KEY: ObjectIdentifier =
-    ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+use super::der::{bit_length, encode as encode_der, tag};
+use super::pem::{self, Block, PemError};
+pub use super::public_key::PublicKey;
+use super::public_key::oid;
 
 /// The label of PKCS#8; those of the other formats end with it.
 const PRIVATE_KEY: &str = "PRIVATE KEY";
@@ -34,17 +28,12 @@ const PRIVATE_KEY: &str = "PRIVATE KEY";
 pub struct PrivateKey {
     algorithm: Algorithm,
     material: Material,
+    public: PublicKey,
 }
 
 enum Material {
     Rsa(RsaKeyPair),
     Ecdsa(EcdsaKeyPair),
-}
-
-/// A public key as DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicKey {
-    spki: Vec<u8>,
 }
 
 /// Why a private or public key could not be read or used.
@@ -54,12 +43,10 @@ pub enum KeyError {
     Empty,
     /// The key needs a passphrase.
     Encrypted,
-    /// The PEM text is malformed; the reason.
-    Pem(String),
+    /// The PEM text is malformed.
+    Pem(PemError),
     /// There is no key in the file; the PEM labels that were found.
     NoKey(Vec<String>),
-    /// There are several keys in the file.
-    SeveralKeys(usize),
     /// The key is of a kind that Kubernetes components or `pki` do not use.
     Unsupported(String),
     /// The key's encoding or numbers are wrong; the library's reason.
@@ -69,57 +56,69 @@ pub enum KeyError {
 }
 
 impl PrivateKey {
-    /// Generates a key. RSA-2048 takes about a tenth of a second, the larger ones seconds, ECDSA microseconds.
+    /// Generates a key; an RSA size that is not one of ours is rounded up to the next. RSA-2048 takes about a tenth of a second,
+    /// the larger ones seconds, ECDSA microseconds.
     pub fn generate(algorithm: Algorithm) -> Result<PrivateKey, KeyError> {
+        let algorithm = algorithm.for_new_key();
         let rsa = |size| RsaKeyPair::generate(size).map(Material::Rsa);
         let ecdsa = |curve| EcdsaKeyPair::generate(curve).map(Material::Ecdsa);
         let material = match algorithm {
             Algorithm::Rsa2048 => rsa(KeySize::Rsa2048),
             Algorithm::Rsa3072 => rsa(KeySize::Rsa3072),
             Algorithm::Rsa4096 => rsa(KeySize::Rsa4096),
-            Algorithm::Rsa8192 => rsa(KeySize::Rsa8192),
+            Algorithm::Rsa8192 | Algorithm::OtherRsa(_) => rsa(KeySize::Rsa8192),
             Algorithm::EcdsaP256 => ecdsa(&ECDSA_P256_SHA256_ASN1_SIGNING),
             Algorithm::EcdsaP384 => ecdsa(&ECDSA_P384_SHA384_ASN1_SIGNING),
             Algorithm::EcdsaP521 => ecdsa(&ECDSA_P521_SHA512_ASN1_SIGNING),
         };
-        Ok(PrivateKey {
-            algorithm,
-            material: material.map_err(|_| KeyError::Library)?,
-        })
+        PrivateKey::new(algorithm, material.map_err(|_| KeyError::Library)?)
     }
 
-    /// Reads the one private key of a PEM file: PKCS#1, SEC1 or PKCS#8, as kubeadm does.
-    ///
-    /// Blocks of other kinds (`EC PARAMETERS`, certificates) are passed over. Unlike kubeadm, which takes the first of
-    /// several keys, a file with more than one is refused: nobody can tell which one is meant.
+    /// Reads the first private key of a PEM file: PKCS#1, SEC1 or PKCS#8. Blocks of other kinds are passed over (`EC
+    /// PARAMETERS`, certificates), and so are further keys, as in Kubernetes and in Go's `crypto/tls`.
     pub fn from_pem(text: &[u8]) -> Result<PrivateKey, KeyError> {
         if text.is_empty() {
             return Err(KeyError::Empty);
         }
-        let blocks = blocks(text).map_err(KeyError::Pem)?;
-        // Counted before any is read: thousands of them would take their time.
-        let is_key =
-            |block: &&pem::Pem| block.tag() == PRIVATE_KEY || block.tag().ends_with(" PRIVATE KEY");
-        let count = blocks.iter().filter(is_key).count();
-        if count > 1 {
-            return Err(KeyError::SeveralKeys(count));
-        }
-        let mut labels = Vec::new();
-        for block in blocks {
-            let tag = block.tag().to_owned();
-            // RFC 1421 headers on a key mean OpenSSL's traditional encryption.
-            let encrypted =
-                tag == "ENCRYPTED PRIVATE KEY" || block.headers().get("DEK-Info").is_some();
-            let der = Zeroizing::new(block.into_contents());
-            match tag.as_str() {
-                _ if encrypted => return Err(KeyError::Encrypted),
-                "RSA PRIVATE KEY" => return PrivateKey::from_rsa(RsaKeyPair::from_der(&der), &der),
-                "EC PRIVATE KEY" => return PrivateKey::from_sec1(&der),
-                PRIVATE_KEY => return PrivateKey::from_pkcs8(&der),
-                _ => labels.push(label(&tag)),
+        let blocks = pem::blocks(text).map_err(KeyError::Pem)?;
+        for block in &blocks {
+            if let Some(key) = PrivateKey::from_block(block)? {
+                return Ok(key);
             }
         }
-        Err(KeyError::NoKey(labels))
+        Err(KeyError::NoKey(
+            blocks.iter().map(Block::shown_label).collect(),
+        ))
+    }
+
+    /// Reads the key of a PEM block; none if the block holds something else.
+    pub(super) fn from_block(block: &Block) -> Result<Option<PrivateKey>, KeyError> {
+        let der = block.contents.as_slice();
+        match block.label.as_str() {
+            "ENCRYPTED PRIVATE KEY" => Err(KeyError::Encrypted),
+            "RSA PRIVATE KEY" | "EC PRIVATE KEY" | PRIVATE_KEY if block.is_encrypted => {
+                Err(KeyError::Encrypted)
+            }
+            "RSA PRIVATE KEY" => PrivateKey::from_rsa(RsaKeyPair::from_der(der), der),
+            "EC PRIVATE KEY" => PrivateKey::from_sec1(der),
+            PRIVATE_KEY => PrivateKey::from_pkcs8(der),
+            _ => return Ok(None),
+        }
+        .map(Some)
+    }
+
+    fn new(algorithm: Algorithm, material: Material) -> Result<PrivateKey, KeyError> {
+        let public: PublicKeyX509Der<'_> = match &material {
+            Material::Rsa(key) => key.public_key().as_der(),
+            Material::Ecdsa(key) => key.public_key().as_der(),
+        }
+        .map_err(|_| KeyError::Library)?;
+        let public = PublicKey::from_spki(public.as_ref().to_vec());
+        Ok(PrivateKey {
+            algorithm,
+            material,
+            public,
+        })
     }
 
     fn from_rsa(
@@ -136,13 +135,9 @@ impl PrivateKey {
                 "RSA with two primes so close to each other that anybody can find them".to_owned(),
             ));
         }
-        let bits = key.public_modulus_len() * 8;
-        let algorithm = rsa_algorithm(bits)
-            .ok_or_else(|| KeyError::Unsupported(format!("RSA with {bits} bits")))?;
-        Ok(PrivateKey {
-            algorithm,
-            material: Material::Rsa(key),
-        })
+        let modulus = key.public_key().modulus();
+        let bits = bit_length(modulus.big_endian_without_leading_zero());
+        PrivateKey::new(Algorithm::rsa(bits), Material::Rsa(key))
     }
 
     fn from_sec1(der: &[u8]) -> Result<PrivateKey, KeyError> {
@@ -157,10 +152,7 @@ impl PrivateKey {
                 continue;
             }
             if let Ok(key) = EcdsaKeyPair::from_private_key_der(curve, der) {
-                return Ok(PrivateKey {
-                    algorithm,
-                    material: Material::Ecdsa(key),
-                });
+                return PrivateKey::new(algorithm, Material::Ecdsa(key));
             }
         }
         Err(KeyError::Unsupported(
@@ -171,13 +163,14 @@ impl PrivateKey {
     fn from_pkcs8(der: &[u8]) -> Result<PrivateKey, KeyError> {
         let info = PrivateKeyInfoRef::try_from(der)
             .map_err(|error| KeyError::Malformed(error.to_string()))?;
-        match info.algorithm.oid {
-            RSA_ENCRYPTION => {
+        match info.algorithm.oid.as_bytes() {
+            oid::RSA_ENCRYPTION => {
                 PrivateKey::from_rsa(RsaKeyPair::from_pkcs8(der), info.private_key.as_bytes())
             }
-            EC_PUBLIC_KEY => PrivateKey::from_sec1(der),
-            other => Err(KeyError::Unsupported(format!(
-                "a key of algorithm {other}, neither RSA nor ECDSA"
+            oid::EC_PUBLIC_KEY => PrivateKey::from_sec1(der),
+            _ => Err(KeyError::Unsupported(format!(
+                "a key of algorithm {}, neither RSA nor ECDSA",
+                info.algorithm.oid
             ))),
         }
     }
@@ -188,15 +181,8 @@ impl PrivateKey {
     }
 
     /// Returns the public half.
-    pub fn public_key(&self) -> Result<PublicKey, KeyError> {
-        let der: PublicKeyX509Der<'_> = match &self.material {
-            Material::Rsa(key) => key.public_key().as_der(),
-            Material::Ecdsa(key) => key.public_key().as_der(),
-        }
-        .map_err(|_| KeyError::Library)?;
-        Ok(PublicKey {
-            spki: der.as_ref().to_vec(),
-        })
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public
     }
 
     /// Returns the key as PEM, as kubeadm writes it: `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC1 with the curve inside).
@@ -206,12 +192,12 @@ impl PrivateKey {
                 let pkcs8: Pkcs8V1Der<'_> = key.as_der().map_err(|_| KeyError::Library)?;
                 let info =
                     PrivateKeyInfoRef::try_from(pkcs8.as_ref()).map_err(|_| KeyError::Library)?;
-                Ok(encode_pem("RSA PRIVATE KEY", info.private_key.as_bytes()))
+                Ok(pem::encode("RSA PRIVATE KEY", info.private_key.as_bytes()))
             }
             Material::Ecdsa(key) => {
                 let sec1: EcPrivateKeyRfc5915Der<'_> =
                     key.private_key().as_der().map_err(|_| KeyError::Library)?;
-                Ok(encode_pem("EC PRIVATE KEY", sec1.as_ref()))
+                Ok(pem::encode("EC PRIVATE KEY", sec1.as_ref()))
             }
         }
     }
@@ -256,13 +242,11 @@ fn has_close_primes(der: &[u8]) -> bool {
 /// Returns whether a key's encoding holds the identifier of its curve.
 fn names_curve(der: &[u8], algorithm: Algorithm) -> bool {
     let curve = match algorithm {
-        Algorithm::EcdsaP256 => SECP256R1,
-        Algorithm::EcdsaP384 => SECP384R1,
-        _ => SECP521R1,
+        Algorithm::EcdsaP256 => oid::SECP256R1,
+        Algorithm::EcdsaP384 => oid::SECP384R1,
+        _ => oid::SECP521R1,
     };
-    let Ok(encoded) = curve.to_der() else {
-        return false;
-    };
+    let encoded = encode_der(tag::OBJECT_IDENTIFIER, &[curve]);
     der.windows(encoded.len()).any(|window| window == encoded)
 }
 
@@ -272,97 +256,14 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-impl PublicKey {
-    /// Takes DER SubjectPublicKeyInfo as it stands.
-    pub(crate) fn from_spki(spki: Vec<u8>) -> PublicKey {
-        PublicKey { spki }
-    }
-
-    /// Reads every `PUBLIC KEY` block of a PEM file; at least one.
-    ///
-    /// Several are legitimate: `--service-account-key-file` accepts any number while a key is being replaced.
-    pub fn from_pem(text: &[u8]) -> Result<Vec<PublicKey>, KeyError> {
-        if text.is_empty() {
-            return Err(KeyError::Empty);
-        }
-        let blocks = blocks(text).map_err(KeyError::Pem)?;
-        let labels = blocks.iter().map(|block| label(block.tag())).collect();
-        let keys: Vec<_> = blocks
-            .into_iter()
-            .filter(|block| block.tag() == "PUBLIC KEY")
-            .map(|block| PublicKey {
-                spki: block.into_contents(),
-            })
-            .collect();
-        if keys.is_empty() {
-            Err(KeyError::NoKey(labels))
-        } else {
-            Ok(keys)
-        }
-    }
-
-    /// Returns the key as a `PUBLIC KEY` PEM block.
-    pub fn to_pem(&self) -> String {
-        pem::encode_config(
-            &pem::Pem::new("PUBLIC KEY", self.spki.clone()),
-            unix_lines(),
-        )
-    }
-
-    /// Returns the key's algorithm and size, if it is one that `pki` can make.
-    pub fn algorithm(&self) -> Option<Algorithm> {
-        let info = SubjectPublicKeyInfoRef::try_from(self.spki.as_slice()).ok()?;
-        match info.algorithm.oid {
-            RSA_ENCRYPTION => {
-                let key = aws_lc_rs::rsa::PublicKey::from_der(info.subject_public_key.raw_bytes())
-                    .ok()?;
-                rsa_algorithm(key.modulus_len() * 8)
-            }
-            EC_PUBLIC_KEY => match info.algorithm.parameters_oid().ok()? {
-                SECP256R1 => Some(Algorithm::EcdsaP256),
-                SECP384R1 => Some(Algorithm::EcdsaP384),
-                SECP521R1 => Some(Algorithm::EcdsaP521),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// Returns whether it is an RSA key with a public exponent below 65537, which have a history of attacks (FIPS 186-5 section 5.1).
-    pub fn has_small_exponent(&self) -> bool {
-        let Ok(info) = SubjectPublicKeyInfoRef::try_from(self.spki.as_slice()) else {
-            return false;
-        };
-        info.algorithm.oid == RSA_ENCRYPTION
-            && pkcs1::RsaPublicKeyRef::from_der(info.subject_public_key.raw_bytes())
-                .is_ok_and(|key| key.public_exponent.as_bytes().len() < 3)
-    }
-
-    /// Returns the key identifier: the first 20 bytes of the SHA-256 of the key bits (RFC 7093 section 2, method 1; Go since 1.25).
-    pub fn key_id(&self) -> Result<Vec<u8>, KeyError> {
-        let info = SubjectPublicKeyInfoRef::try_from(self.spki.as_slice())
-            .map_err(|error| KeyError::Malformed(error.to_string()))?;
-        Ok(sha256(info.subject_public_key.raw_bytes())
-            .into_iter()
-            .take(20)
-            .collect())
-    }
-
-    /// Returns the DER SubjectPublicKeyInfo.
-    pub fn spki(&self) -> &[u8] {
-        &self.spki
-    }
-}
-
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             KeyError::Empty => f.write_str("the file is empty"),
             KeyError::Encrypted => f.write_str("the key is encrypted with a passphrase; Kubernetes components need it in the clear"),
-            KeyError::Pem(reason) => write!(f, "malformed PEM: {reason}"),
+            KeyError::Pem(error) => write!(f, "malformed PEM: {error}"),
             KeyError::NoKey(labels) if labels.is_empty() => f.write_str("there is no PEM block in it"),
             KeyError::NoKey(labels) => write!(f, "there is no key in it, only `{}`", labels.join("`, `")),
-            KeyError::SeveralKeys(count) => write!(f, "there are {count} private keys in it, want one"),
             KeyError::Unsupported(what) => write!(f, "unsupported key: {what}"),
             KeyError::Malformed(reason) => write!(f, "malformed key: {reason}"),
             KeyError::Library => f.write_str("the cryptography library failed"),
@@ -371,28 +272,6 @@ impl fmt::Display for KeyError {
 }
 
 impl std::error::Error for KeyError {}
-
-fn rsa_algorithm(bits: usize) -> Option<Algorithm> {
-    match bits {
-        2048 => Some(Algorithm::Rsa2048),
-        3072 => Some(Algorithm::Rsa3072),
-        4096 => Some(Algorithm::Rsa4096),
-        8192 => Some(Algorithm::Rsa8192),
-        _ => None,
-    }
-}
-
-/// Encodes with 64 columns and LF, as Go's `encoding/pem` does, and wipes the copy it makes.
-fn encode_pem(label: &str, der: &[u8]) -> Zeroizing<String> {
-    let block = pem::Pem::new(label, der);
-    let text = Zeroizing::new(pem::encode_config(&block, unix_lines()));
-    drop(Zeroizing::new(block.into_contents()));
-    text
-}
-
-pub(super) fn unix_lines() -> pem::EncodeConfig {
-    pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF)
-}
 
 /// Returns the SHA-256 of some bytes.
 pub(crate) fn sha256(bytes: &[u8]) -> Vec<u8> {

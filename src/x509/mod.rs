@@ -1,17 +1,25 @@
 //! Keys, certificates and chains: no files, no clock, no printing.
 //!
-//! `algorithm` and `san` are the vocabulary, `key` holds private keys, `certificate` reads, `chain` holds the certificates of a file, `sign` signs,
-//! `ca` judges a CA and `verify` a chain; `request` reads what others ask for, and holds it against a row. Only `key` names AWS-LC, only `verify` names webpki.
+//! `algorithm`, `san`, `usage` and `validity` are the vocabulary; `key` and `public_key` hold keys; `certificate` reads one
+//! certificate, `chain` those of a file; `go` has the rules of Go's `crypto/x509`; `template`, `signer` and `sign` make
+//! certificates; `ca` judges a CA and `verify` a chain; `request` reads certification requests. Only `key`, `public_key` and
+//! `go::public_key` use AWS-LC, only `verify` uses webpki.
 
 pub mod algorithm;
 pub mod ca;
 pub mod certificate;
 pub mod chain;
+mod der;
+mod go;
 pub mod key;
 mod pem;
+mod public_key;
 pub mod request;
 pub mod san;
 pub mod sign;
+mod signature;
+pub mod signer;
+mod template;
 pub mod usage;
 pub mod validity;
 pub mod verify;

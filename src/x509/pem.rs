@@ -1,84 +1,176 @@
-//! PEM blocks (RFC 7468) of files that may hold a private key.
+//! PEM blocks as Go's `encoding/pem` reads and writes them; text around the blocks is passed over.
 //!
-//! What is wrong with one is said in words of our own. The library's messages quote the file: of a key whose BEGIN line
-//! lacks a dash, or which has an empty line within, they would show the key.
+//! Go also passes over a damaged block. Here a file with one is refused: a bundle that lost a CA must not look complete.
+//! No message quotes the file, because a damaged block may be a private key.
 
-use memchr::{memchr2, memmem};
-use pem::{Pem, PemError};
+use std::fmt;
 
-/// Reads every block of a file; text around them is passed over, as Go's `encoding/pem` does.
-pub(super) fn blocks(text: &[u8]) -> Result<Vec<Pem>, String> {
-    // Go finds a block only where its line begins with it.
-    let is_within = |at: usize| at > 0 && text.get(at - 1) != Some(&b'\n');
-    if starts(text).any(is_within) {
-        return Err("something stands before BEGIN in its line".to_owned());
-    }
-    if memmem::find_iter(text, END).any(is_within) {
-        return Err("something stands before END in its line".to_owned());
-    }
-    // The library takes these for blanks between lines, and nothing else does.
-    let first = starts(text).next().unwrap_or(text.len());
-    if memchr2(0x0b, 0x0c, text.get(first..).unwrap_or_default()).is_some() {
-        return Err("it has a vertical tab or a form feed".to_owned());
-    }
-    let blocks = pem::parse_many(text).map_err(|error| reason(&error))?;
-    // The library passes over a block that has no end; a file cut short must not look like a shorter one.
-    let begun = starts(text).count();
-    if begun != blocks.len() {
-        return Err(format!("{begun} blocks begin, {} end", blocks.len()));
-    }
-    // Nor does it see one whose BEGIN line is damaged.
-    let ended = memmem::find_iter(text, END).count();
-    if ended != begun {
-        return Err(format!("{begun} blocks begin, {ended} end"));
-    }
-    let last_line = text.rsplit(|byte| *byte == b'\n').next();
-    if last_line.is_some_and(|line| !line.is_empty() && BEGIN.starts_with(line)) {
-        return Err("it is cut off where another block begins".to_owned());
-    }
-    Ok(blocks)
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+use base64::prelude::BASE64_STANDARD;
+use zeroize::Zeroizing;
+
+/// A PEM block; its contents are wiped when dropped.
+pub(super) struct Block {
+    pub(super) label: String,
+    pub(super) has_headers: bool,
+    /// Whether a header says that the contents are encrypted (OpenSSL's traditional format).
+    pub(super) is_encrypted: bool,
+    pub(super) contents: Zeroizing<Vec<u8>>,
 }
 
-/// Returns where blocks begin.
-fn starts(text: &[u8]) -> impl Iterator<Item = usize> {
-    memmem::find_iter(text, BEGIN)
+/// Why a file's PEM blocks cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PemError {
+    /// A BEGIN line does not end with five dashes.
+    BeginLine,
+    /// A block has no END line.
+    Unended,
+    /// An END line has no block before it.
+    Unbegun,
+    /// The END line of a block has another label than its BEGIN line; the labels, if they can be shown.
+    Labels(String, String),
+    /// A block's contents are not base64.
+    Base64,
 }
 
-/// Returns the label of a block, if it is one that can be shown.
-pub(super) fn label(label: &str) -> String {
-    if is_label(label) {
-        label.to_owned()
-    } else {
-        "no proper label".to_owned()
+impl Block {
+    /// Returns the label for a message, if it is one that can be shown.
+    pub(super) fn shown_label(&self) -> String {
+        shown(&self.label)
     }
+}
+
+/// Reads every block of a file.
+pub(super) fn blocks(text: &[u8]) -> Result<Vec<Block>, PemError> {
+    let mut blocks = Vec::new();
+    let mut open: Option<OpenBlock> = None;
+    for line in text.split(|byte| *byte == b'\n').map(trim_end) {
+        if let Some(rest) = line.strip_prefix(BEGIN) {
+            let label = rest.strip_suffix(DASHES).ok_or(PemError::BeginLine)?;
+            if open.is_some() {
+                return Err(PemError::Unended);
+            }
+            open = Some(OpenBlock::new(label));
+        } else if let Some(rest) = line.strip_prefix(END) {
+            let block = open.take().ok_or(PemError::Unbegun)?;
+            blocks.push(block.end(rest)?);
+        } else if let Some(block) = &mut open {
+            block.add(line);
+        }
+    }
+    let last = text.rsplit(|byte| *byte == b'\n').next();
+    let is_cut_off = last.is_some_and(|line| !line.is_empty() && BEGIN.starts_with(line));
+    match open.is_some() || is_cut_off {
+        true => Err(PemError::Unended),
+        false => Ok(blocks),
+    }
+}
+
+/// Returns a block as text, with 64 columns and LF.
+pub(super) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
+    let base64 = Zeroizing::new(BASE64_STANDARD.encode(der));
+    let capacity = base64.len() + base64.len() / 64 + 2 * label.len() + 64;
+    let mut text = Zeroizing::new(String::with_capacity(capacity));
+    text.extend(["-----BEGIN ", label, "-----\n"]);
+    let mut rest = base64.as_str();
+    while !rest.is_empty() {
+        let (line, next) = rest.split_at(rest.len().min(64));
+        text.extend([line, "\n"]);
+        rest = next;
+    }
+    text.extend(["-----END ", label, "-----\n"]);
+    text
 }
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
+const DASHES: &[u8] = b"-----";
 
-fn reason(error: &PemError) -> String {
-    match error {
-        PemError::MismatchedTags(begin, end) if is_label(begin) && is_label(end) => {
-            format!("a block begins as `{begin}` and ends as `{end}`")
+/// As Go's `base64.StdEncoding`: padded, and unused bits need not be zero.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
+
+struct OpenBlock {
+    label: Vec<u8>,
+    has_headers: bool,
+    is_encrypted: bool,
+    base64: Zeroizing<Vec<u8>>,
+}
+
+impl OpenBlock {
+    fn new(label: &[u8]) -> OpenBlock {
+        OpenBlock {
+            label: label.to_vec(),
+            has_headers: false,
+            is_encrypted: false,
+            base64: Zeroizing::new(Vec::new()),
         }
-        PemError::MismatchedTags(..) => "a block's BEGIN and END lines do not match".to_owned(),
-        PemError::InvalidHeader(_) => {
-            "a block has an empty line within, or a header that is none".to_owned()
+    }
+
+    fn add(&mut self, line: &[u8]) {
+        if self.base64.is_empty() && line.contains(&b':') {
+            self.has_headers = true;
+            let key = line.split(|byte| *byte == b':').next().unwrap_or_default();
+            self.is_encrypted |= key.trim_ascii() == b"DEK-Info";
+            return;
         }
-        PemError::InvalidData(error) => {
-            let error = error.to_string();
-            format!("a block is not base64: {}", error.trim_end_matches('.'))
+        let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
+        self.base64
+            .extend(line.iter().filter(|byte| !is_blank(byte)));
+    }
+
+    fn end(self, rest: &[u8]) -> Result<Block, PemError> {
+        let label = String::from_utf8_lossy(&self.label).into_owned();
+        if rest.strip_suffix(DASHES) != Some(&self.label) {
+            let other = rest.strip_suffix(DASHES).unwrap_or_default();
+            let other = String::from_utf8_lossy(other);
+            return Err(PemError::Labels(shown(&label), shown(&other)));
         }
-        other => other.to_string(),
+        let contents = BASE64.decode(&*self.base64).map_err(|_| PemError::Base64)?;
+        Ok(Block {
+            label,
+            has_headers: self.has_headers,
+            is_encrypted: self.is_encrypted,
+            contents: Zeroizing::new(contents),
+        })
     }
 }
 
-/// No base64 line looks like this: labels are in capitals, and short.
-fn is_label(text: &str) -> bool {
+fn trim_end(line: &[u8]) -> &[u8] {
+    let mut line = line.strip_suffix(b"\r").unwrap_or(line);
+    while let Some((b' ' | b'\t', rest)) = line.split_last() {
+        line = rest;
+    }
+    line
+}
+
+/// Returns a label for a message. Labels are in capitals and short, which no base64 line is.
+fn shown(label: &str) -> String {
     let is_label_character =
         |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, ' ' | '.' | '#');
-    text.len() <= 40 && text.chars().all(is_label_character)
+    let is_label = (1..=40).contains(&label.len()) && label.chars().all(is_label_character);
+    if is_label { label } else { "unknown label" }.to_owned()
 }
+
+impl fmt::Display for PemError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PemError::BeginLine => f.write_str("a BEGIN line does not end with `-----`"),
+            PemError::Unended => f.write_str("a block has no END line: the file is cut off"),
+            PemError::Unbegun => f.write_str("an END line has no BEGIN line before it"),
+            PemError::Labels(begin, end) => {
+                write!(f, "a block begins as `{begin}` and ends as `{end}`")
+            }
+            PemError::Base64 => f.write_str("a block is not base64"),
+        }
+    }
+}
+
+impl std::error::Error for PemError {}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -87,64 +179,123 @@ mod tests {
 
     const KEY: &str = "-----BEGIN PRIVATE KEY-----\nc2Vj\ncmV0\n-----END PRIVATE KEY-----\n";
 
+    #[track_caller]
+    fn check(text: &[u8], error: PemError) {
+        assert_eq!(blocks(text).err(), Some(error), "{}", text.escape_ascii());
+    }
+
     #[test]
-    fn a_message_shows_labels_and_nothing_else_of_the_file() {
-        for (from, to, reason) in [
+    fn messages_show_labels_and_nothing_else_of_the_file() {
+        let labels = |end: &str| PemError::Labels("PRIVATE KEY".to_owned(), end.to_owned());
+        let unknown = || labels("unknown label");
+        for (from, to, error) in [
             (
                 "BEGIN PRIVATE KEY-----",
                 "BEGIN PRIVATE KEY----",
-                "a block's BEGIN and END lines do not match",
+                PemError::BeginLine,
             ),
             (
                 "END PRIVATE KEY-----",
                 "END PRIVATE\u{1b}[31m KEY-----",
-                "a block's BEGIN and END lines do not match",
+                unknown(),
             ),
             (
                 "END PRIVATE KEY-----",
                 "END EC PRIVATE KEY-----",
-                "a block begins as `PRIVATE KEY` and ends as `EC PRIVATE KEY`",
+                labels("EC PRIVATE KEY"),
             ),
-            (
-                "c2Vj\n",
-                "c2Vj\n\n",
-                "a block has an empty line within, or a header that is none",
-            ),
-            (
-                "END PRIVATE KEY-----",
-                "END PRIVATE KEY----",
-                "a block's BEGIN and END lines do not match",
-            ),
-            ("c2Vj", "c2V", "a block is not base64: Invalid padding"),
+            ("END PRIVATE KEY-----", "END PRIVATE KEY----", unknown()),
+            ("c2Vj", "c2V", PemError::Base64),
+            ("c2Vj", "c2\u{b}Vj", PemError::Base64),
         ] {
             let text = [&KEY.replacen(from, to, 1), KEY].concat();
             assert_ne!(text, [KEY, KEY].concat());
-            assert_eq!(blocks(text.as_bytes()).unwrap_err(), reason);
+            check(text.as_bytes(), error);
         }
-        assert_eq!(label("X509 CRL"), "X509 CRL");
+        assert_eq!(shown("X509 CRL"), "X509 CRL");
         assert_eq!(
-            label("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwgg"),
-            "no proper label"
+            shown("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwgg"),
+            "unknown label"
         );
-        assert_eq!(label("A\nB"), "no proper label");
+        assert_eq!(shown("A\nB"), "unknown label");
     }
 
     #[test]
-    fn a_file_cut_short_is_no_shorter_file() {
+    fn a_truncated_file_is_refused() {
         let text = [KEY, KEY].concat();
         assert_eq!(blocks(text.as_bytes()).unwrap().len(), 2);
         let cut = text.get(..text.len() - 2).unwrap();
-        assert_eq!(blocks(cut.as_bytes()).unwrap_err(), "2 blocks begin, 1 end");
+        check(
+            cut.as_bytes(),
+            PemError::Labels("PRIVATE KEY".into(), "unknown label".into()),
+        );
         for length in 1..BEGIN.len() {
             let cut = [KEY.as_bytes(), BEGIN.get(..length).unwrap()].concat();
-            let reason = "it is cut off where another block begins";
-            assert_eq!(blocks(&cut).unwrap_err(), reason);
+            check(&cut, PemError::Unended);
         }
-        let damaged = text.replacen("-----BEGIN", "-----BEGiN", 1);
-        let reason = blocks(damaged.as_bytes()).unwrap_err();
-        assert_eq!(reason, "1 blocks begin, 2 end");
-        let damaged = KEY.replacen("-----BEGIN", "----BEGIN", 1);
-        let reason = blocks(damaged.as_bytes()).unwrap_err();
-        assert_eq!(reason, "0 blocks begin, 1 end");
+        check(
+            text.replacen("-----BEGIN", "-----BEGiN", 1).as_bytes(),
+            PemError::Unbegun,
+        );
+        check(
+            text.replacen("-----END", "-----EnD", 1).as_bytes(),
+            PemError::Unended,
+        );
+        check(
+            KEY.replacen("-----BEGIN", "----BEGIN", 1).as_bytes(),
+            PemError::Unbegun,
+        );
+    }
+
+    /// The rules of `Decode` in Go's `encoding/pem`.
+    #[test]
+    fn what_go_reads_is_read() {
+        for text in [
+            KEY.replace('\n', "\r\n"),
+            KEY.replace('\n', " \t\r\n"),
+            KEY.replace("c2Vj\ncmV0", "c2VjcmV0"),
+            KEY.replace("c2Vj\ncmV0", "\n  c2Vj\t\n\ncm V0\n"),
+            KEY.trim_end().to_owned(),
+            format!("text, also -----BEGIN PRIVATE KEY----- within a line\n{KEY}-----\nmore\n"),
+        ] {
+            let found = blocks(text.as_bytes()).unwrap();
+            assert_eq!(found.len(), 1, "{text:?}");
+            assert_eq!(
+                found.first().unwrap().contents.as_slice(),
+                b"secret",
+                "{text:?}"
+            );
+        }
+        let bits = KEY.replace("c2Vj\ncmV0", "c2VjcmV=");
+        assert_eq!(
+            blocks(bits.as_bytes()).unwrap().len(),
+            1,
+            "unused bits that are not zero"
+        );
+        let headers = KEY.replace("c2Vj", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES\n\nc2Vj");
+        let headers = blocks(headers.as_bytes()).unwrap();
+        assert!(headers.first().unwrap().is_encrypted && headers.first().unwrap().has_headers);
+    }
+
+    #[test]
+    fn blocks_are_written_with_64_columns() {
+        let text = encode("CERTIFICATE", &[b'a'; 50]);
+        assert_eq!(
+            text.as_str(),
+            "-----BEGIN CERTIFICATE-----\nYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh\nYWE=\n-----END CERTIFICATE-----\n"
+        );
+        assert_eq!(
+            blocks(text.as_bytes())
+                .unwrap()
+                .first()
+                .unwrap()
+                .contents
+                .len(),
+            50
+        );
+        assert_eq!(
+            encode("X", b"").as_str(),
+            "-----BEGIN X-----\n-----END X-----\n"
+        );
     }
 }

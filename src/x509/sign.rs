@@ -1,71 +1,39 @@
-//! Signs certificates. Every field is set here; nothing is left to a library's default.
+//! Makes certificates: a self-signed CA, and leaves. Every field is set here; nothing is left to a library's default.
 //!
-//! x509-cert builds the structure and AWS-LC signs it. rcgen is not used for it: its `DistinguishedName` is a map with one
-//! value per attribute type, so a subject or issuer with two organizations cannot be reissued without loss.
+//! rcgen is not used: its `DistinguishedName` is a map with one value per attribute type, so a subject or issuer with two
+//! organizations cannot be reissued without loss.
 
 use std::fmt;
-use std::net::IpAddr;
-use std::time::Duration;
 
-use signature::{Keypair, Signer};
 use time::OffsetDateTime;
-use x509_cert::builder::profile::BuilderProfile;
-use x509_cert::builder::{Builder, CertificateBuilder};
-use x509_cert::der::asn1::{
-    Any, BitString, Ia5String, Null, ObjectIdentifier, OctetString, PrintableString, Utf8StringRef,
-};
+use x509_cert::der::Encode;
+use x509_cert::der::asn1::OctetString;
 use x509_cert::der::flagset::FlagSet;
 use x509_cert::der::oid::AssociatedOid;
-use x509_cert::der::{Decode, Document, Encode};
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages,
     SubjectAltName, SubjectKeyIdentifier,
 };
-use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
-use x509_cert::serial_number::SerialNumber;
-use x509_cert::spki::{
-    self, AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier, EncodePublicKey,
-    SignatureBitStringEncoding, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef,
-};
-use x509_cert::time::Time;
-use x509_cert::{TbsCertificate, attr::AttributeTypeAndValue, builder};
 
 use super::algorithm::Algorithm;
-use super::ca::{IssuerError, check_ca, is_unknown_critical};
-use super::certificate::{
-    ANY_USAGE, Certificate, general_name_text, is_well_formed, to_san, usage_oid, usage_text,
-};
+use super::ca::{IssuerError, check_ca};
+use super::certificate::Certificate;
 use super::chain::CaBundle;
-use super::key::{KeyError, PrivateKey, PublicKey, random};
+use super::der::{encode, tag};
+use super::key::{KeyError, random};
+use super::public_key::PublicKey;
 use super::san::San;
-use super::usage::Usage;
+use super::signer::Signer;
+pub use super::template::LeafTemplate;
+use super::template::{general_name, name};
 use super::validity::Validity;
 
-pub(super) const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
-pub(super) const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
-const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
-const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
-const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
-const ECDSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
-
-/// What a leaf certificate says, apart from its key, dates, serial number and issuer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeafTemplate {
-    subject: Name,
-    usages: Vec<ObjectIdentifier>,
-    names: Vec<GeneralName>,
-    /// Key usages beyond those that follow from the key's algorithm.
-    further_key_usages: FlagSet<KeyUsages>,
-    /// Extensions that this module does not set itself, carried over as they are.
-    further_extensions: Vec<Extension>,
-}
-
-/// A CA certificate with the key that signs for it.
+/// A CA certificate with what signs for it. It is judged once, when it is made.
+#[derive(Clone, Copy)]
 pub struct Issuer<'a> {
     certificate: &'a Certificate,
-    key: &'a PrivateKey,
+    signer: &'a dyn Signer,
 }
 
 /// Why a certificate could not be made.
@@ -77,209 +45,69 @@ pub enum IssueError {
     Encoding(String),
 }
 
-impl LeafTemplate {
-    /// Makes the contents of a catalog row's certificate: `O` before `CN`, as kubeadm orders them.
-    pub fn new(
-        common_name: &str,
-        organization: Option<&str>,
-        usages: &[Usage],
-        sans: &[San],
-    ) -> Result<LeafTemplate, IssueError> {
-        Ok(LeafTemplate {
-            subject: name(common_name, organization)?,
-            usages: usages.iter().copied().map(usage_oid).collect(),
-            names: sans.iter().map(general_name).collect::<Result<_, _>>()?,
-            further_key_usages: FlagSet::default(),
-            further_extensions: Vec::new(),
-        })
-    }
-
-    /// Takes the contents of an existing certificate without loss: all RDNs, all alternative names that Go can parse, all usages
-    /// of a leaf, and every extension that does not depend on the key or the issuer.
-    pub fn of(certificate: &Certificate) -> LeafTemplate {
-        let set_here = [
-            KeyUsage::OID,
-            ExtendedKeyUsage::OID,
-            BasicConstraints::OID,
-            SubjectKeyIdentifier::OID,
-            AuthorityKeyIdentifier::OID,
-            SubjectAltName::OID,
-        ];
-        let key_usages = certificate
-            .key_usage()
-            .map(|usage| usage.0)
-            .unwrap_or_default();
-        LeafTemplate {
-            subject: certificate.subject().clone(),
-            usages: certificate.usage_oids(),
-            names: certificate
-                .general_names()
-                .into_iter()
-                .filter(is_well_formed)
-                .collect(),
-            // A leaf signs no certificates.
-            further_key_usages: key_usages
-                - (KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment)
-                - (KeyUsages::KeyCertSign | KeyUsages::CRLSign),
-            further_extensions: certificate
-                .extensions()
-                .iter()
-                .filter(|extension| !set_here.contains(&extension.extn_id))
-                .cloned()
-                .collect(),
-        }
-    }
-
-    /// Returns the subject as text, most specific attribute first.
-    pub fn subject_text(&self) -> String {
-        self.subject.to_string()
-    }
-
-    /// Returns the subject's common names, in their order.
-    pub fn common_names(&self) -> Vec<String> {
-        attribute_texts(&self.subject, COMMON_NAME)
-    }
-
-    /// Returns the subject's organizations, in their order.
-    pub fn organizations(&self) -> Vec<String> {
-        attribute_texts(&self.subject, ORGANIZATION)
-    }
-
-    /// Returns whether the subjects are the same but for common names and organizations.
-    pub fn differs_only_in_names(&self, other: &LeafTemplate) -> bool {
-        let is_other = |attribute: &&AttributeTypeAndValue| {
-            ![COMMON_NAME, ORGANIZATION].contains(&attribute.oid)
-        };
-        self.subject
-            .iter()
-            .filter(is_other)
-            .eq(other.subject.iter().filter(is_other))
-    }
-
-    /// Returns the names of the extended key usages, in their order.
-    pub fn usage_names(&self) -> Vec<String> {
-        self.usages.iter().map(usage_text).collect()
-    }
-
-    /// Returns the subject alternative names as text, in their order.
-    pub fn san_texts(&self) -> Vec<String> {
-        self.names.iter().map(general_name_text).collect()
-    }
-
-    /// Returns the DNS names and IP addresses among the subject alternative names.
-    pub fn sans(&self) -> Vec<San> {
-        self.names.iter().filter_map(to_san).collect()
-    }
-
-    /// Returns an extension that is critical and that nothing here, nor in most verifiers, can judge.
-    pub fn unknown_critical(&self) -> Option<String> {
-        self.further_extensions
-            .iter()
-            .find(|extension| is_unknown_critical(extension))
-            .map(|extension| extension.extn_id.to_string())
-    }
-
-    /// Returns these contents without critical extensions that Go does not know, and the identifiers of those.
-    pub fn without_unknown_critical(mut self) -> (LeafTemplate, Vec<String>) {
-        let (dropped, kept) = self
-            .further_extensions
-            .into_iter()
-            .partition::<Vec<_>, _>(is_unknown_critical);
-        self.further_extensions = kept;
-        let dropped = dropped
-            .iter()
-            .map(|extension| extension.extn_id.to_string())
-            .collect();
-        (self, dropped)
-    }
-
-    /// Returns these contents with the usages that they lack, and the names of those.
-    pub fn with_usages(mut self, usages: &[Usage]) -> (LeafTemplate, Vec<String>) {
-        let mut added = Vec::new();
-        for usage in usages {
-            let oid = usage_oid(*usage);
-            if !self.usages.contains(&oid) && !self.usages.contains(&ANY_USAGE) {
-                self.usages.push(oid);
-                added.push(usage.name().to_owned());
-            }
-        }
-        (self, added)
-    }
-
-    /// Returns these contents with subject, usages and alternative names as `declared`; the rest stays.
-    pub fn declared_as(self, declared: LeafTemplate) -> LeafTemplate {
-        LeafTemplate {
-            subject: declared.subject,
-            usages: declared.usages,
-            names: declared.names,
-            ..self
-        }
-    }
-
-    fn extensions(
-        &self,
-        key: &PublicKey,
-        algorithm: Algorithm,
-        issuer: &Issuer<'_>,
-    ) -> Result<Vec<Extension>, IssueError> {
-        let mut extensions = vec![extension(
-            true,
-            &KeyUsage(leaf_key_usages(algorithm) | self.further_key_usages),
-        )?];
-        if !self.usages.is_empty() {
-            extensions.push(extension(false, &ExtendedKeyUsage(self.usages.clone()))?);
-        }
-        extensions.push(extension(
-            true,
-            &BasicConstraints {
-                ca: false,
-                path_len_constraint: None,
-            },
-        )?);
-        extensions.push(extension(false, &subject_key_id(key)?)?);
-        extensions.push(extension(false, &issuer.authority_key_id()?)?);
-        if !self.names.is_empty() {
-            extensions.push(extension(false, &SubjectAltName(self.names.clone()))?);
-        }
-        extensions.extend(self.further_extensions.iter().cloned());
-        Ok(extensions)
-    }
-}
-
 impl<'a> Issuer<'a> {
     /// Makes an issuer of a CA's signer and its key, if it may issue at `now`.
     pub fn new(
         bundle: &'a CaBundle,
-        key: &'a PrivateKey,
+        signer: &'a dyn Signer,
         now: OffsetDateTime,
     ) -> Result<Issuer<'a>, IssuerError> {
         check_ca(bundle, now)?;
         let certificate = &bundle.signer;
-        match key.public_key() {
-            Ok(public) if public == certificate.public_key() => Ok(Issuer { certificate, key }),
-            _ => Err(IssuerError::KeyMismatch),
+        match signer.public_key() == certificate.public_key() {
+            true => Ok(Issuer {
+                certificate,
+                signer,
+            }),
+            false => Err(IssuerError::KeyMismatch),
         }
     }
 
     /// Signs a leaf certificate for `key`.
     pub fn issue(
         &self,
-        contents: &LeafTemplate,
+        template: &LeafTemplate,
         key: &PublicKey,
         algorithm: Algorithm,
         validity: Validity,
     ) -> Result<Certificate, IssueError> {
-        let profile = Exact {
-            subject: contents.subject.clone(),
-            issuer: self.certificate.subject().clone(),
-            extensions: contents.extensions(key, algorithm, self)?,
+        let fields = Fields {
+            issuer: self.certificate.raw_subject().to_vec(),
+            subject: template.subject.to_der()?,
+            key,
+            validity,
+            extensions: self.leaf_extensions(template, key, algorithm)?,
         };
-        sign(profile, key, validity, self.key)
+        sign(fields, self.signer)
     }
 
     /// Returns the CA's certificate.
     pub fn certificate(&self) -> &'a Certificate {
         self.certificate
+    }
+
+    fn leaf_extensions(
+        &self,
+        template: &LeafTemplate,
+        key: &PublicKey,
+        algorithm: Algorithm,
+    ) -> Result<Vec<Extension>, IssueError> {
+        let key_usages = leaf_key_usages(algorithm) | template.further_key_usages;
+        let mut extensions = vec![extension(true, &KeyUsage(key_usages))?];
+        if !template.usages.is_empty() {
+            extensions.push(extension(
+                false,
+                &ExtendedKeyUsage(template.usages.clone()),
+            )?);
+        }
+        extensions.push(basic_constraints(false)?);
+        extensions.push(extension(false, &subject_key_id(key)?)?);
+        extensions.push(extension(false, &self.authority_key_id()?)?);
+        if !template.names.is_empty() {
+            extensions.push(extension(false, &SubjectAltName(template.names.clone()))?);
+        }
+        extensions.extend(template.further_extensions.iter().cloned());
+        Ok(extensions)
     }
 
     fn authority_key_id(&self) -> Result<AuthorityKeyIdentifier, IssueError> {
@@ -295,53 +123,115 @@ impl<'a> Issuer<'a> {
     }
 }
 
-/// Makes a self-signed CA certificate: its one SAN is its common name, as kubeadm's have it.
+/// Makes a self-signed CA certificate. Its one SAN is its common name, as in kubeadm's CAs.
 pub fn self_signed_ca(
     common_name: &str,
-    key: &PrivateKey,
+    signer: &dyn Signer,
     validity: Validity,
 ) -> Result<Certificate, IssueError> {
-    let public = key.public_key()?;
-    let usages = leaf_key_usages(key.algorithm()) | KeyUsages::KeyCertSign | KeyUsages::CRLSign;
-    let subject = name(common_name, None)?;
-    let profile = Exact {
+    let key = signer.public_key();
+    let usages = leaf_key_usages(signer.algorithm()) | KeyUsages::KeyCertSign | KeyUsages::CRLSign;
+    let names = vec![general_name(&San::Dns(common_name.to_owned()))?];
+    let subject = name(common_name, None)?.to_der()?;
+    let fields = Fields {
         issuer: subject.clone(),
         subject,
+        key,
+        validity,
         extensions: vec![
             extension(true, &KeyUsage(usages))?,
-            extension(
-                true,
-                &BasicConstraints {
-                    ca: true,
-                    path_len_constraint: None,
-                },
-            )?,
-            extension(false, &subject_key_id(&public)?)?,
-            extension(
-                false,
-                &SubjectAltName(vec![general_name(&San::Dns(common_name.to_owned()))?]),
-            )?,
+            basic_constraints(true)?,
+            extension(false, &subject_key_id(key)?)?,
+            extension(false, &SubjectAltName(names))?,
         ],
     };
-    sign(profile, &public, validity, key)
+    sign(fields, signer)
 }
 
-fn sign(
-    profile: Exact,
-    key: &PublicKey,
+/// The fields of a TBSCertificate (RFC 5280 section 4.1) that are not random; the names are DER.
+struct Fields<'a> {
+    issuer: Vec<u8>,
+    subject: Vec<u8>,
+    key: &'a PublicKey,
     validity: Validity,
-    signer: &PrivateKey,
-) -> Result<Certificate, IssueError> {
-    let validity = x509_cert::time::Validity::new(
-        x509_time(validity.not_before)?,
-        x509_time(validity.not_after)?,
+    extensions: Vec<Extension>,
+}
+
+fn sign(fields: Fields<'_>, signer: &dyn Signer) -> Result<Certificate, IssueError> {
+    /// [0] EXPLICIT INTEGER 2.
+    const VERSION_3: &[u8] = b"\xa0\x03\x02\x01\x02";
+    let algorithm = signature_algorithm(signer.algorithm());
+    let validity = encode(
+        tag::SEQUENCE,
+        &[
+            &encoded_time(fields.validity.not_before)?,
+            &encoded_time(fields.validity.not_after)?,
+        ],
     );
-    let spki = SubjectPublicKeyInfoOwned::from_der(key.spki())?;
-    let certificate = CertificateBuilder::new(profile, serial_number()?, validity, spki)
-        .and_then(|builder| builder.build::<_, Signature>(&CertificateSigner(signer)))
-        .map_err(|error| IssueError::Encoding(error.to_string()))?;
-    Certificate::from_der(certificate.to_der()?)
-        .map_err(|error| IssueError::Encoding(error.to_string()))
+    let extensions = fields.extensions.to_der()?;
+    let tbs = encode(
+        tag::SEQUENCE,
+        &[
+            VERSION_3,
+            &encode(tag::INTEGER, &[&serial_number()?]),
+            algorithm,
+            &fields.issuer,
+            &validity,
+            &fields.subject,
+            fields.key.spki(),
+            &encode(tag::constructed(3), &[&extensions]),
+        ],
+    );
+    let signature = encode(tag::BIT_STRING, &[&[0], &signer.sign(&tbs)?]);
+    let der = encode(tag::SEQUENCE, &[&tbs, algorithm, &signature]);
+    Certificate::from_der(der).map_err(|error| IssueError::Encoding(error.to_string()))
+}
+
+/// Returns the DER AlgorithmIdentifier of a key's signatures.
+fn signature_algorithm(algorithm: Algorithm) -> &'static [u8] {
+    match algorithm {
+        // ecdsa-with-SHA256, -SHA384, -SHA512; RFC 5758 section 3.2: no parameters.
+        Algorithm::EcdsaP256 => b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02",
+        Algorithm::EcdsaP384 => b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03",
+        Algorithm::EcdsaP521 => b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x04",
+        // sha256WithRSAEncryption; RFC 4055 section 5: the parameters are NULL, not absent.
+        Algorithm::Rsa2048
+        | Algorithm::Rsa3072
+        | Algorithm::Rsa4096
+        | Algorithm::Rsa8192
+        | Algorithm::OtherRsa(_) => b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00",
+    }
+}
+
+/// UTCTime through 2049, then GeneralizedTime (RFC 5280 section 4.1.2.5).
+fn encoded_time(time: OffsetDateTime) -> Result<Vec<u8>, IssueError> {
+    let time = time.to_offset(time::UtcOffset::UTC);
+    let (tag, year) = match time.year() {
+        year @ 1950..2050 => (tag::UTC_TIME, format!("{:02}", year % 100)),
+        year @ 2050..=9999 => (tag::GENERALIZED_TIME, year.to_string()),
+        year => {
+            let what = format!("the year {year} cannot be in a certificate");
+            return Err(IssueError::Encoding(what));
+        }
+    };
+    let text = format!(
+        "{year}{:02}{:02}{:02}{:02}{:02}Z",
+        u8::from(time.month()),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    );
+    Ok(encode(tag, &[text.as_bytes()]))
+}
+
+/// 20 octets, the most that RFC 5280 section 4.1.2.2 allows: positive, never short, 158 random bits.
+fn serial_number() -> Result<[u8; 20], IssueError> {
+    let mut octets: [u8; 20] = random()?;
+    if let Some(first) = octets.first_mut() {
+        *first = (*first & 0x3f) | 0x40;
+    }
+    Ok(octets)
 }
 
 /// RFC 8813 section 3: an ECDSA key cannot encipher keys, so only RSA leaves carry keyEncipherment.
@@ -351,6 +241,14 @@ fn leaf_key_usages(algorithm: Algorithm) -> FlagSet<KeyUsages> {
     } else {
         KeyUsages::DigitalSignature.into()
     }
+}
+
+fn basic_constraints(ca: bool) -> Result<Extension, IssueError> {
+    let constraints = BasicConstraints {
+        ca,
+        path_len_constraint: None,
+    };
+    extension(true, &constraints)
 }
 
 fn extension<T: Encode + AssociatedOid>(
@@ -366,155 +264,6 @@ fn extension<T: Encode + AssociatedOid>(
 
 fn subject_key_id(key: &PublicKey) -> Result<SubjectKeyIdentifier, IssueError> {
     Ok(SubjectKeyIdentifier(OctetString::new(key.key_id()?)?))
-}
-
-fn name(common_name: &str, organization: Option<&str>) -> Result<Name, IssueError> {
-    let attributes = organization
-        .map(|value| (ORGANIZATION, value))
-        .into_iter()
-        .chain([(COMMON_NAME, common_name)]);
-    let mut rdns = RdnSequence::default();
-    for (oid, value) in attributes {
-        let mut rdn = RelativeDistinguishedName::default();
-        rdn.insert(AttributeTypeAndValue {
-            oid,
-            value: directory_string(value)?,
-        })?;
-        rdns.push(rdn);
-    }
-    Ok(Name::from_der(&rdns.to_der()?)?)
-}
-
-/// Returns the values of one kind of attribute, as text; one that is no text is shown as it is encoded.
-fn attribute_texts(name: &Name, oid: ObjectIdentifier) -> Vec<String> {
-    let text = |attribute: &AttributeTypeAndValue| {
-        let decoded = attribute.value.to_der().ok();
-        let decoded = decoded.and_then(|der| DirectoryString::from_der(&der).ok());
-        decoded.map_or_else(|| attribute.to_string(), |text| text.value().into_owned())
-    };
-    name.iter()
-        .filter(|attribute| attribute.oid == oid)
-        .map(text)
-        .collect()
-}
-
-/// PrintableString where the characters allow it, else UTF8String, as Go's `encoding/asn1` chooses.
-fn directory_string(value: &str) -> Result<Any, IssueError> {
-    match PrintableString::new(value) {
-        Ok(printable) => Ok(Any::encode_from(&printable)?),
-        Err(_) => Ok(Any::encode_from(&Utf8StringRef::new(value)?)?),
-    }
-}
-
-fn general_name(san: &San) -> Result<GeneralName, IssueError> {
-    Ok(match san {
-        San::Dns(name) => GeneralName::DnsName(Ia5String::new(name)?),
-        San::Ip(IpAddr::V4(address)) => GeneralName::IpAddress(OctetString::new(address.octets())?),
-        San::Ip(IpAddr::V6(address)) => GeneralName::IpAddress(OctetString::new(address.octets())?),
-    })
-}
-
-/// 20 octets, the most that RFC 5280 section 4.1.2.2 allows: positive, never short, 158 random bits.
-fn serial_number() -> Result<SerialNumber, IssueError> {
-    let mut octets: [u8; 20] = random()?;
-    if let Some(first) = octets.first_mut() {
-        *first = (*first & 0x3f) | 0x40;
-    }
-    Ok(SerialNumber::new(&octets)?)
-}
-
-/// The builder makes it UTCTime through 2049 (RFC 5280 section 4.1.2.5).
-fn x509_time(time: OffsetDateTime) -> Result<Time, IssueError> {
-    let seconds = u64::try_from(time.unix_timestamp())
-        .map_err(|_| IssueError::Encoding(format!("{time} is before 1970")))?;
-    let time =
-        x509_cert::der::asn1::GeneralizedTime::from_unix_duration(Duration::from_secs(seconds))?;
-    Ok(Time::GeneralTime(time))
-}
-
-/// A builder profile that adds nothing of its own.
-struct Exact {
-    subject: Name,
-    issuer: Name,
-    extensions: Vec<Extension>,
-}
-
-impl BuilderProfile for Exact {
-    fn get_issuer(&self, _subject: &Name) -> Name {
-        self.issuer.clone()
-    }
-
-    fn get_subject(&self) -> Name {
-        self.subject.clone()
-    }
-
-    fn build_extensions(
-        &self,
-        _key: SubjectPublicKeyInfoRef<'_>,
-        _issuer_key: SubjectPublicKeyInfoRef<'_>,
-        _tbs: &TbsCertificate,
-    ) -> builder::Result<Vec<Extension>> {
-        Ok(self.extensions.clone())
-    }
-}
-
-/// [`PrivateKey`] behind the traits that the builder asks for.
-struct CertificateSigner<'a>(&'a PrivateKey);
-
-#[derive(Clone)]
-struct VerifyingKey(Option<PublicKey>);
-
-struct Signature(Vec<u8>);
-
-impl Keypair for CertificateSigner<'_> {
-    type VerifyingKey = VerifyingKey;
-
-    fn verifying_key(&self) -> VerifyingKey {
-        VerifyingKey(self.0.public_key().ok())
-    }
-}
-
-impl EncodePublicKey for VerifyingKey {
-    fn to_public_key_der(&self) -> spki::Result<Document> {
-        let key = self.0.as_ref().ok_or(spki::Error::KeyMalformed)?;
-        Ok(Document::try_from(key.spki())?)
-    }
-}
-
-impl DynSignatureAlgorithmIdentifier for CertificateSigner<'_> {
-    fn signature_algorithm_identifier(&self) -> spki::Result<AlgorithmIdentifierOwned> {
-        let ecdsa = |oid| AlgorithmIdentifierOwned {
-            oid,
-            parameters: None,
-        };
-        Ok(match self.0.algorithm() {
-            Algorithm::EcdsaP256 => ecdsa(ECDSA_WITH_SHA256),
-            Algorithm::EcdsaP384 => ecdsa(ECDSA_WITH_SHA384),
-            Algorithm::EcdsaP521 => ecdsa(ECDSA_WITH_SHA512),
-            // RFC 4055 section 5: the parameters are NULL, not absent.
-            Algorithm::Rsa2048 | Algorithm::Rsa3072 | Algorithm::Rsa4096 | Algorithm::Rsa8192 => {
-                AlgorithmIdentifierOwned {
-                    oid: SHA256_WITH_RSA,
-                    parameters: Some(Any::encode_from(&Null)?),
-                }
-            }
-        })
-    }
-}
-
-impl Signer<Signature> for CertificateSigner<'_> {
-    fn try_sign(&self, message: &[u8]) -> Result<Signature, signature::Error> {
-        self.0
-            .sign(message)
-            .map(Signature)
-            .map_err(|_| signature::Error::new())
-    }
-}
-
-impl SignatureBitStringEncoding for Signature {
-    fn to_bitstring(&self) -> x509_cert::der::Result<BitString> {
-        BitString::from_bytes(&self.0)
-    }
 }
 
 impl From<KeyError> for IssueError {

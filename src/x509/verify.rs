@@ -1,18 +1,20 @@
-//! Judges a chain with webpki, an implementation that shares nothing with the one that issues.
+//! Verifies chains: existing ones by Go's rules (see `go`), new ones with webpki.
 
 use std::fmt;
 use std::time::Duration;
 
-use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use rustls_pki_types::{CertificateDer, UnixTime};
 use time::OffsetDateTime;
-use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
-use x509_cert::der::asn1::BitStringRef;
-use x509_cert::der::{Decode, Encode, Reader, SliceReader};
-use x509_cert::spki::SubjectPublicKeyInfoRef;
+use webpki::{
+    EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, KeyUsage,
+    RequiredEkuNotFoundContext, anchor_from_trusted_cert,
+};
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, usage_oid};
 use super::chain::Chain;
-use crate::x509::usage::Usage;
+use super::go::{self, GoError};
+use super::signature::Signed;
+use super::usage::Usage;
 
 /// Why a certificate does not verify.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,89 +37,96 @@ pub enum VerifyError {
     WeakSignature,
     /// The CA may not sign for one of its names.
     NameConstraints,
+    /// Go's `crypto/x509` does not read a certificate of the chain.
+    Go(GoError),
+    /// The trusted CA itself must not sign it, whatever the leaf.
+    Anchor(Box<VerifyError>),
+    /// A CA in its path must not sign certificates.
+    NotCa,
+    /// A CA in its path allows fewer intermediates.
+    PathLength,
+    /// A critical extension that Go does not handle; its identifier.
+    UnknownCritical(String),
     /// The leaf is a CA certificate.
     LeafIsCa,
     /// Anything else; the library's name of it.
     Other(String),
 }
 
-/// Verifies that `chain` leads to one of `anchors` and may be used for `usage` at `now`.
+/// Verifies that `chain` leads to one of `anchors` and may be used for `usage` at `now`, as Go's `crypto/x509` does.
 ///
-/// The anchors are trusted as they are: the caller checks their validity and flags.
+/// The anchors are trusted as they are: the caller checks their validity.
 pub fn verify(
     chain: &Chain,
     anchors: &[&Certificate],
     usage: Usage,
     now: OffsetDateTime,
 ) -> Result<(), VerifyError> {
-    let other = |error: webpki::Error| VerifyError::Other(error.to_string());
-    // webpki takes an anchor for what it is used for; Go does not (`crypto/x509`, `isValid`).
-    if !anchors.iter().any(|anchor| anchor.allows(usage)) {
-        return Err(VerifyError::IssuerUsage(usage));
+    go::verify(chain, anchors, usage, now)
+}
+
+/// Verifies a leaf that was made here, for all of these usages, with webpki, which is stricter than Go and shares nothing with
+/// the code that issues.
+pub fn verify_issued(
+    leaf: &Certificate,
+    issuer: &Certificate,
+    usages: &[Usage],
+    now: OffsetDateTime,
+) -> Result<(), VerifyError> {
+    // webpki does not look at the usages of an anchor; Go does (`checkChainForKeyUsage`).
+    if let Some(usage) = usages.iter().find(|usage| !issuer.allows(**usage)) {
+        return Err(VerifyError::IssuerUsage(*usage));
     }
-    let leaf = &chain.leaf;
-    if leaf.has_ca_flag() {
-        return Err(VerifyError::LeafIsCa);
-    }
-    let anchor_ders: Vec<_> = anchors
-        .iter()
-        .map(|anchor| CertificateDer::from(anchor.der()))
-        .collect();
-    let anchors: Vec<_> = anchor_ders
-        .iter()
-        .map(anchor_from_trusted_cert)
-        .collect::<Result<_, _>>()
-        .map_err(other)?;
-    let intermediates: Vec<_> = chain
-        .intermediates
-        .iter()
-        .map(|certificate| CertificateDer::from(certificate.der()))
-        .collect();
-    let leaf_der = CertificateDer::from(leaf.der());
-    let key_usage = match usage {
-        Usage::ServerAuth => KeyUsage::server_auth(),
-        Usage::ClientAuth => KeyUsage::client_auth(),
+    let other = |error: webpki::Error| match error {
+        webpki::Error::NameConstraintViolation => VerifyError::NameConstraints,
+        error => VerifyError::Other(error.to_string()),
     };
-    EndEntityCert::try_from(&leaf_der)
+    let issuer = CertificateDer::from(issuer.der());
+    let anchor = anchor_from_trusted_cert(&issuer).map_err(other)?;
+    EndEntityCert::try_from(&CertificateDer::from(leaf.der()))
         .map_err(other)?
         .verify_for_usage(
             webpki::ALL_VERIFICATION_ALGS,
-            &anchors,
-            &intermediates,
+            &[anchor],
+            &[],
             unix_time(now),
-            key_usage,
+            AllUsages(usages),
             None,
             None,
         )
         .map(|_| ())
-        .map_err(|error| match error {
-            webpki::Error::CertExpired { .. } if leaf.not_after() < now => {
-                VerifyError::Expired(leaf.not_after())
-            }
-            webpki::Error::CertNotValidYet { .. } if leaf.not_before() > now => {
-                VerifyError::NotYetValid(leaf.not_before())
-            }
-            webpki::Error::CertExpired { .. } | webpki::Error::CertNotValidYet { .. } => {
-                VerifyError::Intermediate
-            }
-            webpki::Error::UnknownIssuer => VerifyError::UnknownIssuer,
-            webpki::Error::InvalidSignatureForPublicKey => VerifyError::BadSignature,
-            webpki::Error::RequiredEkuNotFoundContext(_) => VerifyError::Usage(usage),
-            webpki::Error::CaUsedAsEndEntity => VerifyError::LeafIsCa,
-            webpki::Error::NameConstraintViolation => VerifyError::NameConstraints,
-            webpki::Error::UnsupportedSignatureAlgorithmContext(_) => VerifyError::WeakSignature,
-            // A CA of the same name with another kind of key.
-            webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-                VerifyError::UnknownIssuer
-            }
-            error => VerifyError::Other(error.to_string()),
-        })
+        .map_err(other)
+}
+
+/// Wants all of these usages at once, so that a signature is verified once.
+struct AllUsages<'a>(&'a [Usage]);
+
+impl ExtendedKeyUsageValidator for AllUsages<'_> {
+    fn validate(&self, ids: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        let is_missing = |usage: &&Usage| {
+            let oid = usage_oid(**usage);
+            !ids.contains(&KeyPurposeId::new(oid.as_bytes()))
+        };
+        match self.0.iter().find(is_missing) {
+            Some(usage) => Err(webpki::Error::RequiredEkuNotFoundContext(
+                RequiredEkuNotFoundContext {
+                    required: match usage {
+                        Usage::ServerAuth => KeyUsage::server_auth(),
+                        Usage::ClientAuth => KeyUsage::client_auth(),
+                    },
+                    present: ids.iter().map(KeyPurposeId::to_decoded_oid).collect(),
+                },
+            )),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Returns whether `issuer`'s key made the signature on `certificate`.
 pub fn is_signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
     Signed::split(certificate.der())
-        .is_ok_and(|signed| signed.is_signed_with(issuer.public_key().spki()))
+        .is_some_and(|signed| signed.is_signed_with(issuer.public_key()))
 }
 
 /// Returns whether a certificate claims to be signed by one of these CAs, and none of them did: it has been changed since.
@@ -150,74 +159,9 @@ pub fn has_forged_issuer(certificate: &Certificate, issuers: &[&Certificate]) ->
             .any(|issuer| is_signed_by(certificate, issuer))
 }
 
-/// Returns whether the signature on a certificate is of a kind that is still accepted.
+/// Returns whether the signature on a certificate is of a kind that Go accepts.
 pub fn has_supported_signature(certificate: &Certificate) -> bool {
-    Signed::split(certificate.der()).is_ok_and(|signed| signed.is_accepted())
-}
-
-/// The parts of a signed structure (RFC 5280 section 4.1.1, RFC 2986 section 4.2), as they are encoded.
-///
-/// A decoded body must not be encoded again to check its signature: the library puts sets in order, and not everybody who
-/// signed one did.
-pub(super) struct Signed<'a> {
-    body: &'a [u8],
-    algorithm: &'a [u8],
-    signature: &'a [u8],
-}
-
-impl<'a> Signed<'a> {
-    /// Takes a DER structure apart.
-    pub(super) fn split(der: &'a [u8]) -> x509_cert::der::Result<Signed<'a>> {
-        let mut reader = SliceReader::new(der)?;
-        let signed = reader.sequence(|reader| {
-            let body = reader.tlv_bytes()?;
-            let algorithm = reader.tlv_bytes()?;
-            let signature = BitStringRef::decode(reader)?;
-            Ok::<_, x509_cert::der::Error>(Signed {
-                body,
-                algorithm,
-                // A signature that does not end with an octet is none.
-                signature: signature.as_bytes().unwrap_or_default(),
-            })
-        })?;
-        reader.finish()?;
-        Ok(signed)
-    }
-
-    /// Returns whether the signature algorithm is one that is still accepted.
-    pub(super) fn is_accepted(&self) -> bool {
-        self.candidates().next().is_some()
-    }
-
-    /// Returns whether the key in this DER SubjectPublicKeyInfo made the signature.
-    pub(super) fn is_signed_with(&self, spki: &[u8]) -> bool {
-        let Ok(spki) = SubjectPublicKeyInfoRef::from_der(spki) else {
-            return false;
-        };
-        let Ok(kind) = spki.algorithm.to_der() else {
-            return false;
-        };
-        let key = spki.subject_public_key.raw_bytes();
-        self.candidates()
-            .filter(|candidate| is_body_of(candidate.public_key_alg_id().as_ref(), &kind))
-            .any(|candidate| {
-                candidate
-                    .verify_signature(key, self.body, self.signature)
-                    .is_ok()
-            })
-    }
-
-    fn candidates(&self) -> impl Iterator<Item = &'static dyn SignatureVerificationAlgorithm> {
-        webpki::ALL_VERIFICATION_ALGS
-            .iter()
-            .copied()
-            .filter(|candidate| is_body_of(candidate.signature_alg_id().as_ref(), self.algorithm))
-    }
-}
-
-/// Returns whether `sequence` is a DER SEQUENCE with this body: webpki keeps algorithm identifiers without the header.
-fn is_body_of(body: &[u8], sequence: &[u8]) -> bool {
-    x509_cert::der::asn1::AnyRef::from_der(sequence).is_ok_and(|any| any.value() == body)
+    certificate.facts().signature_algorithm.is_some()
 }
 
 fn unix_time(time: OffsetDateTime) -> UnixTime {
@@ -251,6 +195,20 @@ impl fmt::Display for VerifyError {
             ),
             VerifyError::NameConstraints => {
                 f.write_str("its CA has name constraints that exclude one of its names")
+            }
+            VerifyError::Go(error) => error.fmt(f),
+            VerifyError::Anchor(error) => error.fmt(f),
+            VerifyError::NotCa => f.write_str(
+                "a CA in its path must not sign certificates: it lacks the CA flag or keyCertSign",
+            ),
+            VerifyError::PathLength => {
+                f.write_str("a CA in its path allows fewer intermediates (pathlen)")
+            }
+            VerifyError::UnknownCritical(oid) => {
+                write!(
+                    f,
+                    "it has a critical extension that Go does not handle, {oid}"
+                )
             }
             VerifyError::LeafIsCa => f.write_str("it is a CA certificate, want a leaf"),
             VerifyError::Other(reason) => write!(f, "it does not verify: {reason}"),

@@ -565,7 +565,7 @@ fn a_signed_certificate_verifies_with_its_ca_for_its_usage_and_at_its_time() {
 fn a_public_key_is_read_and_is_the_private_keys() {
     let tree = TestTree::new();
     let public = PublicKey::from_pem(&tree.read("pki/sa.pub")).unwrap();
-    assert_eq!(public, [key(&tree, "sa").public_key().unwrap()]);
+    assert_eq!(public, [key(&tree, "sa").public_key().clone()]);
 }
 
 /// kubeadm: TestValidateMethods / validatePrivatePublicKey, missing key -> error; same

@@ -5,6 +5,7 @@
 
 mod etcd;
 mod gnutls;
+mod go;
 mod kubectl;
 mod openssl;
 mod pkilint;

@@ -14,6 +14,7 @@
 
 mod authority;
 mod forge;
+pub(crate) mod go_vectors;
 mod openssl;
 mod output;
 mod peers;

@@ -7,7 +7,7 @@ use crate::check::finding::{FindingId, Remedy};
 use crate::check::leaf::belongs;
 use crate::check::{Change, expected, validity};
 use crate::config::fields::DEFAULT_CERTIFICATE_VALIDITY;
-use crate::plan::{KeySource, Leaf, cut_short, infer};
+use crate::plan::{KeySource, Leaf, SigningCa, cut_short, infer};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::key::PrivateKey;
@@ -61,7 +61,7 @@ impl Planner<'_> {
             self.warn_of_lost_rights(row, old, &contents);
         }
         let leaf = Leaf {
-            signer,
+            signer: SigningCa::Existing(signer),
             contents,
             intermediates,
             key,
@@ -153,7 +153,9 @@ impl Planner<'_> {
             let of_leaf = || current.leaf.and_then(|leaf| leaf.public_key().algorithm());
             let found = current.key.map(PrivateKey::algorithm).or_else(of_leaf);
             return Ok(KeySource::New(
-                declared.or(found).unwrap_or(Algorithm::Rsa2048),
+                declared
+                    .or(found)
+                    .map_or(Algorithm::Rsa2048, Algorithm::for_new_key),
             ));
         }
         let stop = |what: &str| {

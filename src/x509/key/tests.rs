@@ -30,8 +30,8 @@ fn a_key_reads_back_as_itself_with_its_algorithm() {
         let key = PrivateKey::generate(algorithm).unwrap();
         let again = PrivateKey::from_pem(key.to_pem().unwrap().as_bytes()).unwrap();
         assert_eq!(again.algorithm(), algorithm);
-        assert_eq!(again.public_key().unwrap(), key.public_key().unwrap());
-        assert_eq!(key.public_key().unwrap().algorithm(), Some(algorithm));
+        assert_eq!(again.public_key(), key.public_key());
+        assert_eq!(key.public_key().algorithm(), Some(algorithm));
     }
 }
 
@@ -53,7 +53,6 @@ fn keys_are_written_with_kubeadms_labels_and_line_length() {
         assert_eq!(widest, Some(64));
         assert!(
             key.public_key()
-                .unwrap()
                 .to_pem()
                 .starts_with("-----BEGIN PUBLIC KEY-----\n")
         );
@@ -66,7 +65,7 @@ fn pkcs8_is_read_and_so_is_a_key_behind_ec_parameters_with_crlf() {
     let read = PrivateKey::from_pem(key.serialize_pem().as_bytes()).unwrap();
     assert_eq!(read.algorithm(), Algorithm::EcdsaP384);
     assert_eq!(
-        read.public_key().unwrap().to_pem(),
+        read.public_key().to_pem(),
         key.public_key_pem().replace("\r\n", "\n")
     );
     let parameters =
@@ -85,13 +84,8 @@ fn what_is_no_usable_key_is_named() {
     let public = PrivateKey::generate(Algorithm::EcdsaP256)
         .unwrap()
         .public_key()
-        .unwrap()
         .to_pem();
     assert_eq!(error(&public), "there is no key in it, only `PUBLIC KEY`");
-    assert_eq!(
-        error(&format!("{}{}", p256().as_str(), p256().as_str())),
-        "there are 2 private keys in it, want one"
-    );
     let encrypted =
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     assert!(error(encrypted).starts_with("the key is encrypted"));
@@ -120,14 +114,56 @@ fn every_bit_of_a_public_key_file_counts_and_several_keys_may_be_in_it() {
         PrivateKey::generate(algorithm)
             .unwrap()
             .public_key()
-            .unwrap()
+            .clone()
     });
     let text: String = keys.iter().map(PublicKey::to_pem).collect();
     assert_eq!(PublicKey::from_pem(text.as_bytes()).unwrap(), keys);
     assert_eq!(PublicKey::from_pem(b"").unwrap_err(), KeyError::Empty);
+    let request = "-----BEGIN X-----\nAAAA\n-----END X-----\n";
     assert!(
-        matches!(PublicKey::from_pem(p256().as_bytes()), Err(KeyError::NoKey(labels)) if labels == ["EC PRIVATE KEY"])
+        matches!(PublicKey::from_pem(request.as_bytes()), Err(KeyError::NoKey(labels)) if labels == ["X"])
     );
+}
+
+/// `keyutil.ParsePublicKeysPEM` in Kubernetes: service-account keys may be given as certificates or private keys too.
+#[test]
+fn certificates_and_private_keys_stand_for_their_public_keys() {
+    let text = p256();
+    let key = PrivateKey::from_pem(text.as_bytes()).unwrap();
+    let ca = include_str!("../../../tests/fixtures/kubeadm-1.36/stacked/pki/ca.crt");
+    let certificate = crate::x509::chain::Chain::from_pem(ca.as_bytes())
+        .unwrap()
+        .leaf;
+    assert_eq!(
+        PublicKey::from_pem([ca, &text].concat().as_bytes()).unwrap(),
+        [certificate.public_key().clone(), key.public_key().clone()]
+    );
+}
+
+/// As in `tls.X509KeyPair` and `keyutil.ParsePrivateKeyPEM`.
+#[test]
+fn the_first_of_several_private_keys_counts() {
+    let (first, second) = (p256(), p256());
+    let text = [first.as_str(), second.as_str()].concat();
+    let read = PrivateKey::from_pem(text.as_bytes()).unwrap();
+    assert_eq!(read.to_pem().unwrap().as_str(), first.as_str());
+}
+
+#[test]
+fn new_keys_have_an_rsa_size_that_is_in_use() {
+    for (bits, new) in [
+        (1024, Algorithm::Rsa2048),
+        (2049, Algorithm::Rsa3072),
+        (3073, Algorithm::Rsa4096),
+        (5000, Algorithm::Rsa8192),
+        (16384, Algorithm::Rsa8192),
+    ] {
+        let algorithm = Algorithm::rsa(bits);
+        assert_eq!(algorithm, Algorithm::OtherRsa(bits));
+        assert_eq!(algorithm.to_string(), format!("RSA-{bits}"));
+        assert_eq!(algorithm.for_new_key(), new);
+    }
+    assert_eq!(Algorithm::rsa(4096), Algorithm::Rsa4096);
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(crate) static OWN: LazyLock<Own> = LazyLock::new(|| {
     let leaf = PrivateKey::generate(Algorithm::EcdsaP256).unwrap();
     Own {
         issuer: Issuer::new(bundle, key, NOW).unwrap(),
-        leaf: leaf.public_key().unwrap(),
+        leaf: leaf.public_key().clone(),
     }
 });
 
@@ -100,7 +100,7 @@ impl Facts {
             serial: certificate.serial(),
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),
-            key: certificate.public_key(),
+            key: certificate.public_key().clone(),
             key_ids: [certificate.subject_key_id(), certificate.authority_key_id()],
         }
     }

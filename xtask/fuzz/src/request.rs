@@ -3,10 +3,8 @@
 use std::io;
 use std::sync::LazyLock;
 
-use pki::catalog::CATALOG;
 use pki::x509::key::PublicKey;
-use pki::x509::request::{CertificateRequest, Groups, Policy, Verdict, judge};
-use pki::x509::san::San;
+use pki::x509::request::CertificateRequest;
 
 use crate::{Seed, assert_printable, files, fixtures, has_extension, odd};
 
@@ -62,45 +60,6 @@ pub(crate) fn check(data: &[u8]) {
     match &proof {
         Ok(()) => assert!(SIGNED.contains(&facts), "forged: {facts:?}"),
         Err(error) => assert_printable(error),
-    }
-
-    let sans = [San::Dns("kubernetes".to_owned())];
-    for row in CATALOG {
-        for groups in [Groups::OfRow, Groups::DangerMasters, Groups::DangerAny] {
-            let findings = judge(
-                &request,
-                &Policy {
-                    row,
-                    common_name: "system:node:cp-1",
-                    sans: &sans,
-                    groups,
-                },
-            );
-            for finding in &findings {
-                assert_printable(finding);
-                assert!(!finding.to_string().contains('\n'));
-            }
-            let refuses = |finding| matches!(finding, Verdict::Refused);
-            if findings.iter().any(|finding| refuses(finding.verdict())) {
-                continue;
-            }
-            assert!(proof.is_ok() && row.signer().is_some() && !facts.is_ca);
-            assert!(
-                facts
-                    .names
-                    .iter()
-                    .all(|name| name.eq_ignore_ascii_case("DNS:kubernetes"))
-            );
-            let granted: Vec<_> = row.usages().iter().map(|usage| usage.name()).collect();
-            assert!(
-                facts
-                    .usages
-                    .iter()
-                    .all(|usage| granted.contains(&usage.as_str()))
-            );
-            let masters = facts.subject.contains("system:masters");
-            assert!(!masters || groups != Groups::OfRow, "{facts:?}");
-        }
     }
 }
 

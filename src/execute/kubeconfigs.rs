@@ -1,0 +1,116 @@
+//! Makes kubeconfigs: new ones, and existing ones with another client certificate.
+
+use anyhow::{Context, Result, bail};
+use zeroize::Zeroizing;
+
+use super::{IssuedFile, IssuedRow, Maker, verify};
+use crate::catalog::Row;
+use crate::kubeconfig::{self, Kubeconfig};
+use crate::plan::Leaf;
+use crate::tree::inventory::{FileState, RowFiles};
+use crate::tree::layout::{self, Access};
+use crate::x509::certificate::Certificate;
+use crate::x509::chain::Chain;
+use crate::x509::key::PrivateKey;
+
+/// What a new kubeconfig says, apart from certificates and keys.
+pub(super) struct New<'a> {
+    pub(super) cluster: &'a str,
+    pub(super) server: &'a str,
+    pub(super) user: &'a str,
+}
+
+/// What changes in a renewed kubeconfig beside its client certificate.
+pub(super) struct Renewed<'a> {
+    pub(super) ca: Option<&'a [Certificate]>,
+    pub(super) server: Option<&'a str>,
+}
+
+impl Maker<'_> {
+    pub(super) fn new_kubeconfig(
+        &self,
+        row: &'static Row,
+        leaf: &Leaf,
+        new: &New<'_>,
+        key: Option<PrivateKey>,
+    ) -> Result<IssuedRow> {
+        let key = key.context("there is no key")?;
+        let chain = self.sign(row, leaf, &key)?;
+        let (bundle, _) = self.issuers.get(leaf.signer)?;
+        let kubeconfig = Kubeconfig::new(&kubeconfig::New {
+            cluster: new.cluster,
+            server: new.server,
+            ca: &bundle.to_pem(),
+            user: new.user,
+            certificate: &chain.to_pem(),
+            key: &key.to_pem()?,
+        });
+        self.kubeconfig(row, leaf, &kubeconfig, chain)
+    }
+
+    pub(super) fn renewed_kubeconfig(
+        &self,
+        row: &'static Row,
+        leaf: &Leaf,
+        renewed: &Renewed<'_>,
+        new_key: Option<PrivateKey>,
+    ) -> Result<IssuedRow> {
+        let mut kubeconfig = self.existing(row)?;
+        let key = self.old_or_new_key(row, leaf, &new_key)?;
+        let chain = self.sign(row, leaf, key)?;
+        let pem = new_key.as_ref().map(PrivateKey::to_pem).transpose()?;
+        kubeconfig.set_client(&chain.to_pem(), pem.as_ref().map(|pem| pem.as_str()));
+        if let Some(ca) = renewed.ca {
+            kubeconfig.set_ca(&ca.iter().map(Certificate::to_pem).collect::<String>());
+        }
+        if let Some(server) = renewed.server {
+            kubeconfig.set_server(server);
+        }
+        self.kubeconfig(row, leaf, &kubeconfig, chain)
+    }
+
+    /// Points an existing kubeconfig at another server.
+    pub(super) fn moved_kubeconfig(&self, row: &'static Row, server: &str) -> Result<IssuedRow> {
+        let mut kubeconfig = self.existing(row)?;
+        kubeconfig.set_server(server);
+        let file = kubeconfig_file(row, &kubeconfig)?;
+        verify::same_kubeconfig(&file.bytes, &kubeconfig)?;
+        Ok(IssuedRow {
+            row,
+            certificate: None,
+            files: vec![file],
+        })
+    }
+
+    fn existing(&self, row: &Row) -> Result<Kubeconfig> {
+        match self.inventory.row(row) {
+            RowFiles::Kubeconfig(FileState::Valid(old)) => Ok(old.kubeconfig.clone()),
+            _ => bail!("the kubeconfig is gone"),
+        }
+    }
+
+    fn kubeconfig(
+        &self,
+        row: &'static Row,
+        leaf: &Leaf,
+        kubeconfig: &Kubeconfig,
+        chain: Chain,
+    ) -> Result<IssuedRow> {
+        let file = kubeconfig_file(row, kubeconfig)?;
+        let (_, issuer) = self.issuers.get(leaf.signer)?;
+        verify::kubeconfig(&file.bytes, kubeconfig, &chain, issuer.certificate())?;
+        Ok(IssuedRow {
+            row,
+            certificate: Some(chain.leaf),
+            files: vec![file],
+        })
+    }
+}
+
+fn kubeconfig_file(row: &Row, kubeconfig: &Kubeconfig) -> Result<IssuedFile> {
+    Ok(IssuedFile {
+        file: layout::kubeconfig_file(row).context("it is not a kubeconfig")?,
+        bytes: Zeroizing::new(kubeconfig.to_yaml()?.as_bytes().to_vec()),
+        access: Access::Private,
+    })
+}

@@ -1,0 +1,111 @@
+//! Checks what was made, each file as if it had just been read from disk.
+
+use anyhow::{Context, Result, bail, ensure};
+use time::OffsetDateTime;
+
+use super::IssuedFile;
+use crate::catalog::Row;
+use crate::kubeconfig::{Credentials, Kubeconfig};
+use crate::plan::Leaf;
+use crate::tree::layout::Access;
+use crate::x509::certificate::Certificate;
+use crate::x509::chain::{CaBundle, Chain};
+use crate::x509::key::{PrivateKey, PublicKey};
+use crate::x509::verify::verify_issued;
+
+/// Checks a new leaf: chain and usages, alternative names, validity.
+pub(super) fn signed(
+    row: &Row,
+    leaf: &Leaf,
+    certificate: &Certificate,
+    issuer: &Certificate,
+    now: OffsetDateTime,
+) -> Result<()> {
+    verify_issued(certificate, issuer, row.usages(), now)?;
+    ensure!(
+        certificate.san_texts() == leaf.contents.san_texts(),
+        "the certificate has other names than planned"
+    );
+    ensure!(
+        certificate.not_after() == leaf.validity.not_after,
+        "the certificate has another validity than planned"
+    );
+    Ok(())
+}
+
+/// Checks the files of a CA.
+pub(super) fn ca(files: &[IssuedFile], bundle: &CaBundle, key: &PrivateKey) -> Result<()> {
+    let is_read_back = |bytes: &[u8]| Ok(CaBundle::from_pem(bytes)? == *bundle);
+    check_pair(files, is_read_back, bundle.signer.public_key(), Some(key))
+}
+
+/// Checks the files of a leaf; `key` is the new key, if there is one.
+pub(super) fn leaf(files: &[IssuedFile], chain: &Chain, key: Option<&PrivateKey>) -> Result<()> {
+    let is_read_back = |bytes: &[u8]| Ok(Chain::from_pem(bytes)? == *chain);
+    check_pair(files, is_read_back, chain.leaf.public_key(), key)
+}
+
+/// Checks the files of a service-account key pair.
+pub(super) fn service_account(files: &[IssuedFile], key: &PrivateKey) -> Result<()> {
+    let public = key.public_key();
+    for IssuedFile { file, bytes, .. } in files {
+        let is_read_back = match file.file_name().ends_with(".pub") {
+            true => PublicKey::from_pem(bytes)? == [public.clone()],
+            false => PrivateKey::from_pem(bytes)?.public_key() == public,
+        };
+        ensure!(is_read_back, "`{file}` reads back differently");
+    }
+    Ok(())
+}
+
+/// Checks that the bytes of a kubeconfig read back as it, and returns it.
+pub(super) fn same_kubeconfig(bytes: &[u8], kubeconfig: &Kubeconfig) -> Result<Kubeconfig> {
+    let again = Kubeconfig::parse(bytes).context("reading it back")?;
+    ensure!(again == *kubeconfig, "it reads back differently");
+    Ok(again)
+}
+
+/// Checks the bytes of a kubeconfig with a new client certificate.
+pub(super) fn kubeconfig(
+    bytes: &[u8],
+    kubeconfig: &Kubeconfig,
+    chain: &Chain,
+    issuer: &Certificate,
+) -> Result<()> {
+    let again = same_kubeconfig(bytes, kubeconfig)?;
+    let Credentials::Embedded { certificate, key } = again.credentials()? else {
+        bail!("it has no client certificate")
+    };
+    ensure!(
+        Chain::from_pem(&certificate)? == *chain,
+        "it holds another certificate"
+    );
+    ensure!(
+        PrivateKey::from_pem(&key)?.public_key() == chain.leaf.public_key(),
+        "its key does not belong to its certificate"
+    );
+    if let Some(trusted) = again.ca()? {
+        ensure!(trusted.contains(issuer), "it does not trust its own CA");
+    }
+    Ok(())
+}
+
+fn check_pair(
+    files: &[IssuedFile],
+    is_read_back: impl Fn(&[u8]) -> Result<bool>,
+    public: &PublicKey,
+    key: Option<&PrivateKey>,
+) -> Result<()> {
+    for file in files {
+        let is_read_back = match file.access {
+            Access::Public => is_read_back(&file.bytes)?,
+            Access::Private => PrivateKey::from_pem(&file.bytes)?.public_key() == public,
+        };
+        ensure!(is_read_back, "`{}` reads back differently", file.file);
+    }
+    ensure!(
+        files.len() == 1 + usize::from(key.is_some()),
+        "a file is missing"
+    );
+    Ok(())
+}

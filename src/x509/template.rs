@@ -1,0 +1,229 @@
+//! What a leaf certificate says, apart from its key, validity, serial number and issuer.
+
+use std::net::IpAddr;
+
+use x509_cert::attr::AttributeTypeAndValue;
+use x509_cert::der::asn1::{
+    Any, Ia5String, ObjectIdentifier, OctetString, PrintableString, Utf8StringRef,
+};
+use x509_cert::der::flagset::FlagSet;
+use x509_cert::der::oid::AssociatedOid;
+use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages,
+    SubjectAltName, SubjectKeyIdentifier,
+};
+use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
+
+use super::certificate::{
+    ANY_USAGE, Certificate, general_name_text, is_well_formed, to_san, usage_oid, usage_text,
+};
+use super::go;
+use super::san::San;
+use super::sign::IssueError;
+use super::usage::Usage;
+
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
+
+/// What a leaf certificate says, apart from its key, validity, serial number and issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeafTemplate {
+    pub(super) subject: Name,
+    pub(super) usages: Vec<ObjectIdentifier>,
+    pub(super) names: Vec<GeneralName>,
+    /// Key usages beyond those that follow from the key's algorithm.
+    pub(super) further_key_usages: FlagSet<KeyUsages>,
+    /// Extensions that `sign` does not set itself, copied as they are.
+    pub(super) further_extensions: Vec<Extension>,
+}
+
+impl LeafTemplate {
+    /// Makes the template of a catalog row's certificate: `O` before `CN`, as kubeadm orders them.
+    pub fn new(
+        common_name: &str,
+        organization: Option<&str>,
+        usages: &[Usage],
+        sans: &[San],
+    ) -> Result<LeafTemplate, IssueError> {
+        Ok(LeafTemplate {
+            subject: name(common_name, organization)?,
+            usages: usages.iter().copied().map(usage_oid).collect(),
+            names: sans.iter().map(general_name).collect::<Result<_, _>>()?,
+            further_key_usages: FlagSet::default(),
+            further_extensions: Vec::new(),
+        })
+    }
+
+    /// Takes the contents of an existing certificate without loss: all RDNs, all alternative names that Go reads, all usages of a
+    /// leaf, and every extension that does not depend on the key or the issuer.
+    pub fn of(certificate: &Certificate) -> LeafTemplate {
+        let set_here = [
+            KeyUsage::OID,
+            ExtendedKeyUsage::OID,
+            BasicConstraints::OID,
+            SubjectKeyIdentifier::OID,
+            AuthorityKeyIdentifier::OID,
+            SubjectAltName::OID,
+        ];
+        let key_usages = FlagSet::new_truncated(certificate.key_usage());
+        LeafTemplate {
+            subject: certificate.subject().clone(),
+            usages: certificate.usage_oids().to_vec(),
+            names: certificate
+                .general_names()
+                .into_iter()
+                .filter(is_well_formed)
+                .collect(),
+            // A leaf signs no certificates.
+            further_key_usages: key_usages
+                - (KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment)
+                - (KeyUsages::KeyCertSign | KeyUsages::CRLSign),
+            further_extensions: certificate
+                .extensions()
+                .iter()
+                .filter(|extension| !set_here.contains(&extension.extn_id))
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// Returns the subject as text, most specific attribute first.
+    pub fn subject_text(&self) -> String {
+        self.subject.to_string()
+    }
+
+    /// Returns the subject's common names, in their order.
+    pub fn common_names(&self) -> Vec<String> {
+        attribute_texts(&self.subject, COMMON_NAME)
+    }
+
+    /// Returns the subject's organizations, in their order.
+    pub fn organizations(&self) -> Vec<String> {
+        attribute_texts(&self.subject, ORGANIZATION)
+    }
+
+    /// Returns whether the subjects are the same except for common names and organizations.
+    pub fn differs_only_in_names(&self, other: &LeafTemplate) -> bool {
+        let is_other = |attribute: &&AttributeTypeAndValue| {
+            ![COMMON_NAME, ORGANIZATION].contains(&attribute.oid)
+        };
+        self.subject
+            .iter()
+            .filter(is_other)
+            .eq(other.subject.iter().filter(is_other))
+    }
+
+    /// Returns the names of the extended key usages, in their order.
+    pub fn usage_names(&self) -> Vec<String> {
+        self.usages.iter().map(usage_text).collect()
+    }
+
+    /// Returns the subject alternative names as text, in their order.
+    pub fn san_texts(&self) -> Vec<String> {
+        self.names.iter().map(general_name_text).collect()
+    }
+
+    /// Returns the DNS names and IP addresses among the subject alternative names.
+    pub fn sans(&self) -> Vec<San> {
+        self.names.iter().filter_map(to_san).collect()
+    }
+
+    /// Returns a critical extension that Go does not handle: Go would refuse a certificate with it.
+    pub fn unknown_critical(&self) -> Option<String> {
+        self.further_extensions
+            .iter()
+            .find(|extension| is_unknown_critical(extension))
+            .map(|extension| extension.extn_id.to_string())
+    }
+
+    /// Returns this template with subject, usages and alternative names of `declared`.
+    pub fn declared_as(self, declared: LeafTemplate) -> LeafTemplate {
+        LeafTemplate {
+            subject: declared.subject,
+            usages: declared.usages,
+            names: declared.names,
+            ..self
+        }
+    }
+
+    /// Returns this template without critical extensions that Go does not handle, and the identifiers of those.
+    pub fn without_unknown_critical(mut self) -> (LeafTemplate, Vec<String>) {
+        let (dropped, kept) = self
+            .further_extensions
+            .into_iter()
+            .partition::<Vec<_>, _>(is_unknown_critical);
+        self.further_extensions = kept;
+        let dropped = dropped
+            .iter()
+            .map(|extension| extension.extn_id.to_string())
+            .collect();
+        (self, dropped)
+    }
+
+    /// Returns this template with the usages that it lacks, and the names of those.
+    pub fn with_usages(mut self, usages: &[Usage]) -> (LeafTemplate, Vec<String>) {
+        let mut added = Vec::new();
+        for usage in usages {
+            let oid = usage_oid(*usage);
+            if !self.usages.contains(&oid) && !self.usages.contains(&ANY_USAGE) {
+                self.usages.push(oid);
+                added.push(usage.name().to_owned());
+            }
+        }
+        (self, added)
+    }
+}
+
+fn is_unknown_critical(extension: &Extension) -> bool {
+    extension.critical && !go::is_handled(&extension.extn_id)
+}
+
+/// Returns a subject with one common name and at most one organization.
+pub(super) fn name(common_name: &str, organization: Option<&str>) -> Result<Name, IssueError> {
+    let attributes = organization
+        .map(|value| (ORGANIZATION, value))
+        .into_iter()
+        .chain([(COMMON_NAME, common_name)]);
+    let mut rdns = RdnSequence::default();
+    for (oid, value) in attributes {
+        let mut rdn = RelativeDistinguishedName::default();
+        rdn.insert(AttributeTypeAndValue {
+            oid,
+            value: directory_string(value)?,
+        })?;
+        rdns.push(rdn);
+    }
+    Ok(Name::from_der(&rdns.to_der()?)?)
+}
+
+/// Returns the values of one kind of attribute, as text; one that is not text is shown as it is encoded.
+fn attribute_texts(name: &Name, oid: ObjectIdentifier) -> Vec<String> {
+    let text = |attribute: &AttributeTypeAndValue| {
+        let decoded = attribute.value.to_der().ok();
+        let decoded = decoded.and_then(|der| DirectoryString::from_der(&der).ok());
+        decoded.map_or_else(|| attribute.to_string(), |text| text.value().into_owned())
+    };
+    name.iter()
+        .filter(|attribute| attribute.oid == oid)
+        .map(text)
+        .collect()
+}
+
+/// PrintableString where the characters allow it, else UTF8String, as Go's `encoding/asn1` chooses.
+fn directory_string(value: &str) -> Result<Any, IssueError> {
+    match PrintableString::new(value) {
+        Ok(printable) => Ok(Any::encode_from(&printable)?),
+        Err(_) => Ok(Any::encode_from(&Utf8StringRef::new(value)?)?),
+    }
+}
+
+pub(super) fn general_name(san: &San) -> Result<GeneralName, IssueError> {
+    Ok(match san {
+        San::Dns(name) => GeneralName::DnsName(Ia5String::new(name)?),
+        San::Ip(IpAddr::V4(address)) => GeneralName::IpAddress(OctetString::new(address.octets())?),
+        San::Ip(IpAddr::V6(address)) => GeneralName::IpAddress(OctetString::new(address.octets())?),
+    })
+}
