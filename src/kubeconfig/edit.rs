@@ -52,7 +52,7 @@ struct UserFields {
 
 /// Returns the text with another value for a field; none if the field is missing or shared with others by an alias.
 ///
-/// The caller reads the result and falls back on writing the document anew where it does not say what it should.
+/// The caller reads the result and writes the whole document where the result does not read as expected.
 pub(super) fn replace(
     text: &str,
     field: Field,

@@ -300,7 +300,7 @@ impl Kubeconfig {
         self.set(Field::Server, server);
     }
 
-    /// Returns whether the file is written anew, without its comments, because its text could not be changed in place.
+    /// Returns whether the whole file is written from its fields, without comments, because its text could not be changed in place.
     pub fn loses_comments(&self) -> bool {
         self.text.is_none()
     }

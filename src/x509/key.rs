@@ -132,7 +132,7 @@ impl PrivateKey {
         })?;
         if has_close_primes(der) {
             return Err(KeyError::Unsupported(
-                "RSA with two primes so close to each other that anybody can find them".to_owned(),
+                "RSA with two primes that are so close that the key can be computed".to_owned(),
             ));
         }
         let modulus = key.public_key().modulus();

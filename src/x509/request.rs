@@ -195,7 +195,7 @@ impl CertificateRequest {
             .collect()
     }
 
-    /// Returns the names of the attributes besides the request for extensions, such as `challengePassword`.
+    /// Returns the names of the attributes other than the request for extensions, such as `challengePassword`.
     pub fn other_attributes(&self) -> Vec<String> {
         self.info
             .attributes
@@ -286,7 +286,7 @@ fn requested_extensions(info: &CertReqInfo) -> Result<Vec<Extension>, RequestErr
     Ok(extensions)
 }
 
-/// Signatures that anybody may have forged; nothing of the kind is verified here.
+/// Signature algorithms that are broken; such signatures are not verified.
 const WEAK_SIGNATURES: [(ObjectIdentifier, &str); 6] = [
     (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.2"), "MD2"),
     (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.4"), "MD5"),

@@ -12,7 +12,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// Returns the time nearest to `time` that lies within the validity.
+    /// Returns the time nearest to `time` that is within the validity.
     pub fn clamp(&self, time: OffsetDateTime) -> OffsetDateTime {
         time.min(self.not_after).max(self.not_before)
     }

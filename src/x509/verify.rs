@@ -180,7 +180,7 @@ impl fmt::Display for VerifyError {
                 at.date()
             ),
             VerifyError::Intermediate => {
-                f.write_str("a certificate behind it has expired, or is not valid yet")
+                f.write_str("an intermediate has expired or is not valid yet")
             }
             VerifyError::UnknownIssuer => f.write_str("it is not signed by its CA"),
             VerifyError::BadSignature => f.write_str(
