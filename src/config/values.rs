@@ -31,9 +31,10 @@ macro_rules! refused {
 pub(super) fn node_name(text: &str) -> Result<String, String> {
     let name = text.trim();
     // Kubernetes accepts an address as a name.
-    match name.parse::<Ipv4Addr>() {
-        Ok(_) => Ok(name.to_owned()),
-        Err(_) => subdomain(name).or_else(|reason| refused!(text, "is not a node name: {reason}")),
+    match (name.parse::<Ipv4Addr>(), subdomain(name)) {
+        (Ok(_), _) => Ok(name.to_owned()),
+        (Err(_), Ok(name)) => Ok(name),
+        (Err(_), Err(reason)) => refused!(text, "is not a node name: {reason}"),
     }
 }
 
@@ -49,13 +50,17 @@ pub(super) fn cluster_name(text: &str) -> Result<String, String> {
 
 pub(super) fn dns_domain(text: &str) -> Result<String, String> {
     // The service names are names below it.
-    subdomain_within(text, MAX_NAME - SERVICE_PREFIX.len())
-        .or_else(|reason| refused!(text, "is not a DNS domain: {reason}"))
+    match subdomain_within(text, MAX_NAME - SERVICE_PREFIX.len()) {
+        Ok(domain) => Ok(domain),
+        Err(reason) => refused!(text, "is not a DNS domain: {reason}"),
+    }
 }
 
 pub(super) fn ip_address(text: &str) -> Result<IpAddr, String> {
-    text.parse()
-        .or_else(|_| refused!(text, "is not an IP address"))
+    match text.parse() {
+        Ok(address) => Ok(address),
+        Err(_) => refused!(text, "is not an IP address"),
+    }
 }
 
 pub(super) fn port(text: &str) -> Result<u16, String> {

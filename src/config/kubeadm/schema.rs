@@ -20,7 +20,7 @@ pub(super) struct Known {
     until: u8,
 }
 
-/// What a field holds. Null is allowed everywhere, and means that the field is absent, except where noted.
+/// The type of a field. A null value means that the field is absent.
 #[derive(Clone, Copy)]
 pub(super) enum Shape {
     /// A string, which may also be written as a number or a boolean.
@@ -29,21 +29,21 @@ pub(super) enum Shape {
     Number,
     /// `true` or `false`.
     Boolean,
-    /// A list of strings.
+    /// A list of strings, which may contain null.
     Texts,
-    /// A list of strings without null.
-    Names,
+    /// A list of strings that certificates depend on; it may not contain null.
+    Values,
     /// A mapping with these fields.
     Object(&'static [Known]),
     /// A list of mappings with these fields.
     Objects(&'static [Known]),
     /// The arguments of a component: a list of names and values since `v1beta4`, before that a mapping.
     Arguments,
-    /// A mapping from feature gates to booleans, without null.
+    /// A mapping from feature gates to booleans, which may not be null.
     Gates,
 }
 
-use Shape::{Arguments, Boolean, Gates, Names, Number, Object, Objects, Text, Texts};
+use Shape::{Arguments, Boolean, Gates, Number, Object, Objects, Text, Texts, Values};
 
 const fn field(name: &'static str, shape: Shape) -> Known {
     Known {
@@ -150,12 +150,12 @@ const LOCAL_ETCD: &[Known] = &[
     text("dataDir"),
     field("extraArgs", Arguments),
     field("extraEnvs", Objects(ENVIRONMENT)).since(4),
-    field("serverCertSANs", Names),
-    field("peerCertSANs", Names),
+    field("serverCertSANs", Values),
+    field("peerCertSANs", Values),
 ];
 const EXTERNAL_ETCD: &[Known] = &[
-    field("endpoints", Names),
-    field("httpEndpoints", Names).since(4),
+    field("endpoints", Values),
+    field("httpEndpoints", Values).since(4),
     text("caFile"),
     text("certFile"),
     text("keyFile"),
@@ -165,7 +165,7 @@ const API_SERVER: &[Known] = &[
     field("extraArgs", Arguments),
     field("extraVolumes", Objects(VOLUME)),
     field("extraEnvs", Objects(ENVIRONMENT)).since(4),
-    field("certSANs", Names),
+    field("certSANs", Values),
     text("timeoutForControlPlane").until(3),
 ];
 /// The fields of the controller manager and of the scheduler.

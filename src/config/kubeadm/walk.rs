@@ -88,7 +88,7 @@ impl Walk<'_> {
                 let setting = text.map(|text| self.setting(text, node.line, &path));
                 self.declare(path, setting.into_iter().collect());
             }
-            (Shape::Texts | Shape::Names, Value::Sequence(items)) => {
+            (Shape::Texts | Shape::Values, Value::Sequence(items)) => {
                 self.texts(matches!(shape, Shape::Texts), items, path);
             }
             (Shape::Object(fields), Value::Mapping(entries)) => {
@@ -179,7 +179,7 @@ impl Walk<'_> {
             Shape::Text => "a string",
             Shape::Number => "a number",
             Shape::Boolean => "`true` or `false`",
-            Shape::Texts | Shape::Names => "a list of strings",
+            Shape::Texts | Shape::Values => "a list of strings",
             Shape::Object(_) | Shape::Gates => "a mapping",
             Shape::Objects(_) => "a list of mappings",
             Shape::Arguments if has_argument_maps => "a mapping from name to value",
