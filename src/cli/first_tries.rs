@@ -64,7 +64,7 @@ fn answer(error: &Error) -> Option<String> {
     let is_path = argument.starts_with(['/', '.', '~']);
     is_path.then(|| {
         format!(
-            "unexpected argument {}: give a tree as `--kubeconfig-dir DIR` or `--rootfs DIR`",
+            "unexpected argument {}: name the tree by `--kubeconfig-dir` or `--rootfs`",
             quote(argument)
         )
     })
