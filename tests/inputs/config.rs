@@ -422,9 +422,9 @@ etcd: {external: {endpoints: [http://e:2379]}} => CN=system:node:cp-1,
 etcd: {external: {endpoints: ['https://[2001:db8::1]:2379'], caFile: /ca.crt}} => CN=system:node:cp-1,
 certificateValidityPeriod: 30d => CN=system:node:cp-1,
 certificateValidityPeriod: 1h30m => CN=system:node:cp-1,
-encryptionAlgorithm: ecdsa-p256 => key: new ECDSA-P256
+encryptionAlgorithm: ecdsa-p256 => key of each: new ECDSA-P256
 certificateValidityPeriod: +1h => CN=system:node:cp-1,
-encryptionAlgorithm: ECDSA-P384 => key: new ECDSA-P384
+encryptionAlgorithm: ECDSA-P384 => key of each: new ECDSA-P384
 featureGates: {SelfHosting: false, IPv6DualStack: true, EtcdLearnerMode: FALSE} => CN=system:node:cp-1,
 apiServer: {extraArgs: [{name: v, value: '4'}], extraEnvs: [{name: TZ, value: UTC}]} => CN=system:node:cp-1,
 "#;
@@ -469,8 +469,8 @@ fn what_is_unusual_and_right_is_accepted() {
     }
     for (fields, warning) in rows(WARNS) {
         let prints = match fields.contains("{PublicKeysECDSA: false}") {
-            true => "key: new RSA-2048",
-            false if fields.contains("PublicKeysECDSA") => "key: new ECDSA-P256",
+            true => "key of each: new RSA-2048",
+            false if fields.contains("PublicKeysECDSA") => "key of each: new ECDSA-P256",
             false => NAMED,
         };
         let warning = format!("cluster.yaml:3: {warning}");

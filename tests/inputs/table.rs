@@ -124,9 +124,12 @@ impl Bench {
         let console = Console::to(NOW, Box::new(output.clone()), Box::new(messages.clone()));
         let exit = cmd::run(cli, &console).unwrap_or_else(|error| console.report(&error));
         // As if the command had been typed in the directory.
-        let text = |sink: &Sink| {
-            sink.text()
-                .replace(&format!("{root}/cluster.yaml"), "cluster.yaml")
+        let config = row.arguments.iter().skip_while(|word| *word != "--config");
+        let text = |sink: &Sink| match config.clone().nth(1) {
+            Some(config) => sink
+                .text()
+                .replace(self.path(config).to_str().unwrap(), config),
+            None => sink.text(),
         };
         Run {
             command: format!("pki {}", words.join(" ")),

@@ -10,7 +10,7 @@ use super::suggest;
 use super::versions::{Kind, Version};
 use crate::config::problem::{Origin, Problem, Setting};
 
-/// The values of a document's known fields.
+/// The values of a document's known fields on which certificates may depend.
 ///
 /// A component's argument has the path `extraArgs.NAME`, also if it is in a list. A mapping of fields has one empty
 /// value.
@@ -89,7 +89,7 @@ impl Walk<'_> {
                 self.declare(path, setting.into_iter().collect());
             }
             (Shape::Texts | Shape::Values, Value::Sequence(items)) => {
-                self.texts(matches!(shape, Shape::Texts), items, path);
+                self.texts(shape, items, path);
             }
             (Shape::Object(fields), Value::Mapping(entries)) => {
                 let presence = self.setting("", line, &path);
@@ -97,9 +97,12 @@ impl Walk<'_> {
                 self.fields(fields, entries, &path);
             }
             (Shape::Objects(fields), Value::Sequence(items)) => {
+                let known = self.declared.0.len();
                 for (index, item) in items.iter().enumerate() {
                     let path = format!("{path}[{index}]");
                     self.value(Shape::Object(fields), item, item.line, path);
+                    // No certificate depends on them, and there may be very many.
+                    self.declared.0.truncate(known);
                 }
             }
             (Shape::Arguments, Value::Sequence(items)) if !has_argument_maps => {
@@ -111,21 +114,19 @@ impl Walk<'_> {
                     self.value(Shape::Text, &entry.value, entry.line, path);
                 }
             }
-            (Shape::Gates, Value::Mapping(entries)) => {
-                self.gates(entries, &path);
-            }
+            (Shape::Gates, Value::Mapping(entries)) => self.gates(entries, &path),
             (shape, value) => self.mismatch(shape, value, line, path),
         }
     }
 
-    fn texts(&mut self, allows_null: bool, items: &[Node], path: String) {
+    fn texts(&mut self, shape: Shape, items: &[Node], path: String) {
         let mut texts = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let path = format!("{path}[{index}]");
-            match &item.value {
-                Value::Null if allows_null => {}
-                Value::Scalar(scalar) => texts.push(self.setting(&scalar.text, item.line, &path)),
-                other => self.mismatch(Shape::Text, other, item.line, path),
+            match (shape, &item.value) {
+                (Shape::Texts, Value::Null | Value::Scalar(_)) => {}
+                (_, Value::Scalar(text)) => texts.push(self.setting(&text.text, item.line, &path)),
+                (_, other) => self.mismatch(Shape::Text, other, item.line, path),
             }
         }
         self.declare(path, texts);
