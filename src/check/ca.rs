@@ -56,16 +56,17 @@ pub(super) fn check<'a>(context: &Context<'a>, row: &'static Row) -> JudgedCa<'a
                 .iter()
                 .all(|error| matches!(error.id, FindingId::CaExpired | FindingId::CaNotYetValid));
             findings.extend(errors);
-            findings.extend(key_errors(row, bundle, key));
             if is_sound {
                 chain_errors = leaf_errors(context, row, bundle);
-                match replaced(row, bundle, &chain_errors) {
-                    Some(replaced) => findings.push(replaced),
-                    None => {
-                        anchors = Some(bundle);
-                        findings.extend(warnings(context, row, bundle));
-                    }
-                }
+            }
+            let replaced = is_sound
+                .then(|| replaced(row, bundle, &chain_errors))
+                .flatten();
+            anchors = (is_sound && replaced.is_none()).then_some(bundle);
+            // A key of another CA is reason enough to sign nothing; that the leaves are of another one then has the same cause.
+            findings.extend(key_error(row, bundle, key).or(replaced));
+            if anchors.is_some() {
+                findings.extend(warnings(context, row, bundle));
             }
             if key.is_missing() {
                 let text = "its key is not on this host";
@@ -160,7 +161,7 @@ fn id_of(error: &IssuerError) -> FindingId {
     }
 }
 
-fn key_errors(row: &'static Row, bundle: &CaBundle, key: &FileState<KeyFile>) -> Option<Finding> {
+fn key_error(row: &'static Row, bundle: &CaBundle, key: &FileState<KeyFile>) -> Option<Finding> {
     let key = key.valid()?.read()?;
     if belongs(key, &bundle.signer) {
         return None;

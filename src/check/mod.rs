@@ -16,6 +16,8 @@ pub(crate) mod leaf;
 pub mod names;
 pub mod permissions;
 mod sa;
+#[cfg(test)]
+mod tests;
 mod trust;
 pub mod validity;
 
@@ -100,6 +102,11 @@ pub fn check(
     for row in rows {
         let files = inventory.row(row);
         let is_required = required.contains(&row);
+        findings.extend(
+            inventory
+                .hard_linked(row)
+                .map(|linked| file::check(row, linked)),
+        );
         match files {
             RowFiles::Ca { .. } => {
                 if files.is_missing() {

@@ -1,0 +1,321 @@
+//! The kinds of findings: `pki help findings` and tests are generated from [`TABLE`].
+
+use super::Severity;
+
+/// A row of [`TABLE`]: what is the same for all findings of a kind.
+#[derive(Clone, Copy, Debug)]
+pub struct FindingKind {
+    /// The kind.
+    pub id: FindingId,
+    /// Its stable name, as metrics and JSON spell it.
+    pub name: &'static str,
+    /// How serious such a finding usually is.
+    pub severity: Severity,
+    /// What it means, one sentence.
+    pub meaning: &'static str,
+    /// What to do where no command helps.
+    pub advice: &'static str,
+}
+
+/// Makes the enum and the table from one list.
+macro_rules! finding_kinds {
+    ($($id:ident $name:literal $severity:ident $meaning:literal $advice:literal;)*) => {
+        /// A kind of finding.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum FindingId {
+            $(#[doc = $meaning] $id,)*
+        }
+
+        impl FindingId {
+            /// Returns what is the same for all findings of this kind.
+            pub const fn kind(self) -> &'static FindingKind {
+                match self {
+                    $(FindingId::$id => &FindingKind {
+                        id: FindingId::$id,
+                        name: $name,
+                        severity: Severity::$severity,
+                        meaning: $meaning,
+                        advice: $advice,
+                    },)*
+                }
+            }
+        }
+
+        /// Every kind of finding, by subject.
+        pub static TABLE: &[&FindingKind] = &[$(FindingId::$id.kind(),)*];
+    };
+}
+
+finding_kinds! {
+    HostNothingFound "host.nothing-found" Error
+        "Neither certificates nor kubeconfigs of Kubernetes were found in the directories."
+        "check `--rootfs`, `--cert-dir` and `--kubeconfig-dir`";
+    HostKind "host.kind" Info
+        "The host is not a control plane node, so only the files that belong on it are checked."
+        "";
+
+    FilePermissionDenied "file.permission-denied" Error
+        "This user may not read the file."
+        "run as root";
+    FileUnreadable "file.unreadable" Error
+        "The path cannot be read as a regular file."
+        "check what is at that path, and move it away";
+    FileHardLinks "file.hard-links" Error
+        "The file has several names, so replacing one of them would leave the others behind."
+        "remove the other names first";
+    FileInvalid "file.invalid" Error
+        "The contents of the file cannot be used."
+        "put the file back from a backup";
+    FilePrivateKeyExposed "file.private-key-exposed" Error
+        "A private key is in a file that everybody may read, so it must not be used any more."
+        "renew the certificate with a new key";
+    FileOverlyPermissive "file.overly-permissive" Warning
+        "Users other than the owner can open a file that holds a private key."
+        "restrict its mode to 0600";
+
+    CaMissing "ca.missing" Error
+        "A CA is missing that this host needs."
+        "put it back from a backup or from another control plane node";
+    CaLost "ca.lost" Error
+        "A CA is missing, and certificates that it signed are still in use."
+        "put the CA back from a backup or from another control plane node";
+    CaCertificateMissing "ca.certificate-missing" Error
+        "The key of a CA is there, and its certificate is not."
+        "put the certificate back; a new CA would not match what the old one signed";
+    CaNotACa "ca.not-a-ca" Error
+        "The certificate in the place of a CA is not a CA certificate."
+        "put the file back from a backup";
+    CaExpired "ca.expired" Error
+        "A CA has expired, so nothing that it signed is accepted."
+        "replace the CA and everything that it signed";
+    CaNotYetValid "ca.not-yet-valid" Error
+        "A CA is not valid yet."
+        "check the clock";
+    CaDamaged "ca.damaged" Error
+        "A signature in the file of a CA does not verify."
+        "put the file back from a backup";
+    CaUnproven "ca.unproven" Error
+        "The issuer of an intermediate CA cannot be told: it is not in the file, and the certificate does not identify its key."
+        "put the file back from a backup, or have its issuer sign it again with an authority key identifier";
+    CaWeakSignature "ca.weak-signature" Error
+        "A CA is signed with an algorithm that is no longer accepted, such as SHA-1."
+        "replace the CA by one that Kubernetes components accept";
+    CaUnknownCriticalExtension "ca.unknown-critical-extension" Error
+        "A CA has a critical extension that Go does not know, so Kubernetes components refuse it."
+        "replace the CA by one that Kubernetes components accept";
+    CaRefusedByGo "ca.refused-by-go" Error
+        "Go cannot parse the certificate of a CA, so no Kubernetes component can load it."
+        "replace the CA by one that Kubernetes components accept";
+    CaKeyMismatch "ca.key-mismatch" Error
+        "The key of a CA does not belong to its certificate."
+        "put back the key that belongs to it, or remove the key if this CA is an external one";
+    CaReplaced "ca.replaced" Error
+        "The certificates in the tree were signed by another CA than the one in its place."
+        "put back the CA that signed them; if it was replaced on purpose, reissue everything that it signs";
+    CaExchanged "ca.exchanged" Error
+        "The files of another CA of the tree are in the place of a CA, which did not sign the certificates that need it."
+        "put the files of each CA into their own place";
+    CaNamedAsAnother "ca.named-as-another" Warning
+        "A CA has the common name of another CA of the tree."
+        "check that the files of two CAs were not exchanged";
+    CaShared "ca.shared" Warning
+        "One CA is used in several places, so a client of one component is accepted by the others."
+        "use a CA of its own for each of them in new clusters";
+    CaBasicConstraintsNotCritical "ca.basic-constraints-not-critical" Warning
+        "The basicConstraints of a CA are not marked critical, as RFC 5280 demands."
+        "mark them critical when the CA is replaced";
+    CaWithoutKeyUsage "ca.without-key-usage" Warning
+        "A CA has no keyUsage, which RFC 5280 demands."
+        "add keyCertSign and cRLSign when the CA is replaced";
+    CaLongSerial "ca.long-serial" Warning
+        "The serial number of a CA is zero or longer than the 20 octets that RFC 5280 allows."
+        "use a shorter serial number when the CA is replaced";
+    CaSmallExponent "ca.small-exponent" Warning
+        "The RSA key of a CA has a public exponent below 65537."
+        "use another key when the CA is replaced";
+    CaExternal "ca.external" Info
+        "The key of a CA is not on this host, so another place has to sign."
+        "";
+
+    CertificateMissing "certificate.missing" Error
+        "A certificate is missing that this host needs."
+        "put it back from a backup";
+    CertificateKeyOnly "certificate.key-only" Error
+        "The private key is there, and its certificate is not."
+        "have a certificate signed for that key";
+    CertificateKeyMissing "certificate.key-missing" Error
+        "The certificate is there, and its private key is not."
+        "put the key back";
+    CertificateKeyMismatch "certificate.key-mismatch" Error
+        "The private key does not belong to the certificate."
+        "put back the key that belongs to it";
+    CertificateExpired "certificate.expired" Error
+        "A certificate, or an intermediate that it needs, has expired."
+        "have it signed again";
+    CertificateNotYetValid "certificate.not-yet-valid" Error
+        "A certificate is not valid yet."
+        "check the clock";
+    CertificateExpiresSoon "certificate.expires-soon" Warning
+        "A certificate expires within the time given by --warn."
+        "have it signed again";
+    CertificateOtherIssuer "certificate.other-issuer" Error
+        "A certificate was not signed by the CA in its place."
+        "have it signed again";
+    CertificateDamaged "certificate.damaged" Error
+        "The signature of a certificate is wrong: it was changed, or another CA of the same name signed it."
+        "have it signed again";
+    CertificateWeakSignature "certificate.weak-signature" Error
+        "A certificate is signed with an algorithm that is no longer accepted, such as SHA-1."
+        "have it signed again";
+    CertificateIntermediate "certificate.intermediate" Error
+        "An intermediate certificate in the file of a leaf may not sign it."
+        "have it signed again";
+    CertificateUsageMissing "certificate.usage-missing" Error
+        "The extended key usage of a certificate lacks what it is used for."
+        "have it signed again with that usage";
+    CertificateCaUsageMissing "certificate.ca-usage-missing" Error
+        "The extended key usage of the CA lacks what its certificates are used for."
+        "replace the CA by one without extended key usage";
+    CertificateNameConstraints "certificate.name-constraints" Error
+        "The CA may not sign for one of the names in the certificate."
+        "have another CA sign it, or leave out that name";
+    CertificateIsTheCa "certificate.is-the-ca" Error
+        "The certificate or the key of a CA is in the place of a leaf."
+        "move the files away";
+    CertificateUnusable "certificate.unusable" Error
+        "A certificate does not verify for another reason."
+        "have it signed again";
+    CertificateRefusedByGo "certificate.refused-by-go" Error
+        "Go cannot parse a certificate, so no Kubernetes component can load it."
+        "have it signed again";
+    CertificateUnknownCriticalExtension "certificate.unknown-critical-extension" Error
+        "A certificate has a critical extension that Go does not know, so Kubernetes components refuse it."
+        "have it signed by hand without that extension";
+    CertificateNamesMissing "certificate.names-missing" Error
+        "A serving certificate lacks names that the configuration asks for."
+        "have it signed again with these names";
+    CertificateWithoutUsages "certificate.without-usages" Warning
+        "A certificate has no extended key usage, so it may be used for everything."
+        "a renewal adds the usual one";
+    CertificateWithCaFlag "certificate.with-ca-flag" Warning
+        "A leaf certificate says that it is a CA."
+        "a renewal removes the flag";
+    CertificateVersion "certificate.version" Warning
+        "A certificate is an X.509 version 1 certificate, which has no extensions."
+        "a renewal makes a version 3 certificate";
+    CertificateOddSerial "certificate.odd-serial" Warning
+        "The serial number of a certificate is zero or longer than the 20 octets that RFC 5280 allows."
+        "a renewal gives it another one";
+    CertificateExtra "certificate.extra" Warning
+        "The file holds another certificate that is not an intermediate; components ignore it."
+        "a renewal removes it";
+    CertificateOutlivesCa "certificate.outlives-ca" Warning
+        "A certificate is valid for longer than its CA; it is not accepted after the CA has expired."
+        "replace the CA in time";
+    CertificateDiffers "certificate.differs" Warning
+        "A certificate differs from the configuration, or from what kubeadm makes today."
+        "have it signed again as configured";
+
+    ServiceAccountMissing "service-account.missing" Error
+        "The key pair that signs service-account tokens is missing."
+        "put sa.key and sa.pub back, or copy them from another control plane node";
+    ServiceAccountKeyMissing "service-account.key-missing" Error
+        "sa.pub is there, and sa.key is not."
+        "put sa.key back; a new pair would invalidate every service-account token";
+    ServiceAccountPublicMissing "service-account.public-missing" Error
+        "sa.key is there, and sa.pub is not."
+        "make sa.pub from sa.key";
+    ServiceAccountMismatch "service-account.mismatch" Error
+        "sa.pub does not hold the public key of sa.key."
+        "remove the wrong one of the two; `init` makes sa.pub from sa.key";
+
+    KubeconfigMissing "kubeconfig.missing" Error
+        "A kubeconfig is missing that this host needs."
+        "put it back from a backup";
+    KubeconfigOptionalMissing "kubeconfig.optional-missing" Info
+        "super-admin.conf is not here; `kubeadm join` never writes it."
+        "";
+    KubeconfigWithoutCa "kubeconfig.without-ca" Error
+        "A kubeconfig names no CA, so its client accepts only servers that the host's own CAs signed."
+        "add the CA of the cluster";
+    KubeconfigInsecure "kubeconfig.insecure" Warning
+        "A kubeconfig does not verify the API server's certificate (insecure-skip-tls-verify)."
+        "add the CA of the cluster and remove insecure-skip-tls-verify";
+    KubeconfigInsecureWithCa "kubeconfig.insecure-with-ca" Error
+        "A kubeconfig has both a CA and insecure-skip-tls-verify, which client-go refuses."
+        "remove insecure-skip-tls-verify";
+    KubeconfigCaFileMissing "kubeconfig.ca-file-missing" Error
+        "The CA file that a kubeconfig names is missing."
+        "put the file back";
+    KubeconfigCaFileOther "kubeconfig.ca-file-other" Error
+        "A kubeconfig names the file of another CA."
+        "name the file of the cluster's CA";
+    KubeconfigCaFileNotRead "kubeconfig.ca-file-not-read" Info
+        "A kubeconfig names a CA file outside the directories of the tree, which was not read."
+        "";
+    KubeconfigOtherCa "kubeconfig.other-ca" Error
+        "A kubeconfig does not trust the CA of the API server's certificate."
+        "replace the CAs in it by those of ca.crt";
+    KubeconfigOwnCaNotFirst "kubeconfig.own-ca-not-first" Warning
+        "A kubeconfig trusts the tree's CA and names another one before it; kubeadm compares only the first one."
+        "put the tree's CA first";
+    KubeconfigOtherCluster "kubeconfig.other-cluster" Error
+        "A kubeconfig trusts another CA and points at a server that the API server's certificate does not name: it belongs to another cluster."
+        "move it away";
+    KubeconfigServerNotInSans "kubeconfig.server-not-in-sans" Error
+        "A kubeconfig points at a server that the API server's certificate does not name, so its client cannot connect."
+        "give `--config` with the address that the API server has";
+    KubeconfigServerInvalid "kubeconfig.server-invalid" Error
+        "A kubeconfig names no server."
+        "correct the server in it";
+    KubeconfigServerDiffers "kubeconfig.server-differs" Warning
+        "A kubeconfig points at another server than the configuration says; it still reaches the API server."
+        "correct the server in it or in the configuration";
+    KubeconfigClientCertificateMissing "kubeconfig.client-certificate-missing" Error
+        "The client certificate that a kubeconfig names is missing."
+        "put the file back";
+    KubeconfigClientCertificateNotRead "kubeconfig.client-certificate-not-read" Warning
+        "A kubeconfig names a client certificate outside the directories of the tree, which is not read."
+        "embed the certificate in the kubeconfig, or move it into the certificates directory";
+    KubeconfigWithoutClientCertificate "kubeconfig.without-client-certificate" Info
+        "The user of a kubeconfig has a token, a password or a plugin, in which nothing is known to expire."
+        "";
+    KubeletCertificateMissing "kubelet.certificate-missing" Error
+        "The client certificate that the kubelet renews by itself is missing."
+        "join the node again";
+}
+
+impl FindingId {
+    /// Returns the stable name of the kind.
+    pub fn name(self) -> &'static str {
+        self.kind().name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_name_their_subject() {
+        let mut names = BTreeSet::new();
+        for kind in TABLE {
+            assert!(names.insert(kind.name), "{}", kind.name);
+            assert!(kind.name.contains('.'), "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn every_kind_has_a_meaning_and_every_error_says_what_to_do() {
+        for kind in TABLE {
+            assert!(kind.meaning.ends_with('.'), "{}", kind.name);
+            assert!(
+                kind.severity != Severity::Error || !kind.advice.is_empty(),
+                "{}",
+                kind.name
+            );
+        }
+    }
+}
