@@ -238,8 +238,9 @@ fn warnings(context: &Context<'_>, row: &'static Row, bundle: &CaBundle) -> Vec<
         let text = "it is signed with an algorithm that is not accepted on other certificates, such as SHA-1";
         warn(FindingId::CaWeakSignature, text.to_owned());
     }
-    if !certificate.has_valid_serial() {
-        let text = "its serial number is zero or longer than 20 octets";
+    // Zero is what kubeadm's own CAs had.
+    if certificate.has_long_serial() {
+        let text = "its serial number is longer than 20 octets";
         warn(FindingId::CaLongSerial, text.to_owned());
     }
     if certificate.public_key().has_small_exponent() {

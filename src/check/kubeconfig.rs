@@ -64,17 +64,17 @@ fn server(context: &Context<'_>, row: &'static Row, file: &KubeconfigFile) -> Op
         return Some(with_desired(finding.about(row), desired));
     }
     let shown = escaped(url);
-    if url.starts_with("http://") {
+    if !names::is_https(url) {
         let text = format!("it points at `{shown}`, want an https URL");
         let finding = Finding::new(FindingId::KubeconfigServerInvalid, text);
         return Some(with_desired(finding.about(row), desired));
     }
     // A name that the configuration asks for and the certificate lacks is a finding about the certificate.
-    let is_declared =
-        cluster.is_some_and(|cluster| names::reaches(url, &names::of_apiserver(cluster)));
+    let is_declared = cluster
+        .is_some_and(|cluster| names::accepts(&file.kubeconfig, &names::of_apiserver(cluster)));
     let present = context.inventory.row(&APISERVER).certificate();
     let is_covered = match present {
-        Some(leaf) => is_declared || names::reaches(url, &leaf.sans()),
+        Some(leaf) => is_declared || names::accepts(&file.kubeconfig, &leaf.sans()),
         None => is_declared || cluster.is_none(),
     };
     if !is_covered {

@@ -183,7 +183,7 @@ fn warnings(row: &'static Row, chain: &Chain, anchors: Option<&CaBundle>) -> Vec
         let text = "it has no extended key usage";
         warn(FindingId::CertificateWithoutUsages, text.to_owned());
     }
-    if !leaf.has_valid_serial() {
+    if leaf.has_zero_serial() || leaf.has_long_serial() {
         let text = "its serial number is zero or longer than 20 octets";
         warn(FindingId::CertificateOddSerial, text.to_owned());
     }

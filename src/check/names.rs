@@ -7,6 +7,7 @@ use super::expected;
 use super::finding::{Finding, FindingId};
 use crate::catalog::{Row, SanRule};
 use crate::config::cluster::Cluster;
+use crate::kubeconfig::Kubeconfig;
 use crate::x509::certificate::Certificate;
 use crate::x509::san::San;
 
@@ -45,6 +46,27 @@ pub(super) fn of_apiserver(cluster: &Cluster) -> Vec<San> {
 pub fn reaches(url: &str, names: &[San]) -> bool {
     parse(url)
         .is_none_or(|(host, _)| is_loopback(&host) || names.iter().any(|name| covers(name, &host)))
+}
+
+/// Returns whether the client of a kubeconfig accepts a server with these names.
+pub fn accepts(kubeconfig: &Kubeconfig, names: &[San]) -> bool {
+    match kubeconfig.tls_server_name() {
+        _ if kubeconfig.skips_tls_verification() => true,
+        Some(name) => {
+            let wanted = match name.parse::<IpAddr>() {
+                Ok(address) => San::Ip(address.to_canonical()),
+                Err(_) => San::Dns(name.to_ascii_lowercase()),
+            };
+            names.iter().any(|name| covers(name, &wanted))
+        }
+        None => reaches(kubeconfig.server().unwrap_or_default(), names),
+    }
+}
+
+/// Returns whether client-go connects to a URL with TLS: it takes `https` where none is given and there is a CA.
+pub(super) fn is_https(url: &str) -> bool {
+    url.split_once("://")
+        .is_none_or(|(scheme, _)| scheme.eq_ignore_ascii_case("https"))
 }
 
 fn is_loopback(host: &San) -> bool {
@@ -119,6 +141,20 @@ mod tests {
             dns("*.lb.example"),
             San::Ip([192, 0, 2, 11].into()),
         ]
+    }
+
+    #[test]
+    fn a_server_needs_https() {
+        for url in [
+            "https://api.example",
+            "HTTPS://api.example",
+            "api.example:6443",
+        ] {
+            assert!(is_https(url), "{url}");
+        }
+        for url in ["http://api.example", "ftp://api.example", "://"] {
+            assert!(!is_https(url), "{url}");
+        }
     }
 
     #[test]

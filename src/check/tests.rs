@@ -203,6 +203,9 @@ fn the_names_of_the_api_server_are_held_against_each_kubeconfig() {
         Files::of("ha").field("admin.conf", "server", move |_| line.clone())
     };
     server("https://nowhere.example:6443").has(&["admin.conf: kubeconfig.server-not-in-sans"]);
+    server("https://nowhere.example:6443\n    tls-server-name: kubernetes").has(&[]);
+    server("https://192.168.10.21:6443\n    tls-server-name: nowhere.example")
+        .has(&["admin.conf: kubeconfig.server-not-in-sans"]);
     server("http://nowhere.example:6443").has(&["admin.conf: kubeconfig.server-invalid"]);
     server("https://kubernetes.default.svc:443").has(&[]);
 }

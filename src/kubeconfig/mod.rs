@@ -219,6 +219,12 @@ impl Kubeconfig {
         Some(path).filter(|path| !path.is_empty())
     }
 
+    /// Returns the name that the server's certificate must have, where it is not the one in the URL (`tls-server-name`).
+    pub fn tls_server_name(&self) -> Option<&str> {
+        let name = self.cluster()?.get("tls-server-name")?.as_str()?;
+        Some(name).filter(|name| !name.is_empty())
+    }
+
     /// Returns whether the current context's cluster is not verified (`insecure-skip-tls-verify`).
     pub fn skips_tls_verification(&self) -> bool {
         let skips = |cluster: &Value| cluster.get("insecure-skip-tls-verify")?.as_bool();

@@ -260,10 +260,7 @@ impl Plan {
             return false;
         };
         finding.id == FindingId::KubeconfigServerNotInSans
-            && file
-                .kubeconfig
-                .server()
-                .is_some_and(|server| names::reaches(server, &leaf.contents.sans()))
+            && names::accepts(&file.kubeconfig, &leaf.contents.sans())
     }
 
     /// Returns whether everything that a replaced CA should have signed is signed by it now.

@@ -206,11 +206,18 @@ impl Certificate {
         octets.join(":")
     }
 
-    /// Returns whether the serial number is positive and has at most 20 octets, as RFC 5280 section 4.1.2.2 wants it. Go reads
-    /// longer ones and zero.
-    pub fn has_valid_serial(&self) -> bool {
-        let octets = self.parsed.tbs_certificate().serial_number().as_bytes();
-        octets.len() <= 20 && octets.iter().any(|octet| *octet != 0)
+    /// Returns whether the serial number has more than the 20 octets that RFC 5280 section 4.1.2.2 allows. Go reads those.
+    pub fn has_long_serial(&self) -> bool {
+        self.serial_octets().len() > 20
+    }
+
+    /// Returns whether the serial number is zero, which RFC 5280 forbids and Go reads. kubeadm gave it to its CAs for years.
+    pub fn has_zero_serial(&self) -> bool {
+        self.serial_octets().iter().all(|octet| *octet == 0)
+    }
+
+    fn serial_octets(&self) -> &[u8] {
+        self.parsed.tbs_certificate().serial_number().as_bytes()
     }
 
     /// Returns the first second at which the certificate is valid.

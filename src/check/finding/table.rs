@@ -128,7 +128,7 @@ finding_kinds! {
         "A CA has no keyUsage, which RFC 5280 demands."
         "add keyCertSign and cRLSign when the CA is replaced";
     CaLongSerial "ca.long-serial" Warning
-        "The serial number of a CA is zero or longer than the 20 octets that RFC 5280 allows."
+        "The serial number of a CA is longer than the 20 octets that RFC 5280 allows."
         "use a shorter serial number when the CA is replaced";
     CaSmallExponent "ca.small-exponent" Warning
         "The RSA key of a CA has a public exponent below 65537."

@@ -130,11 +130,12 @@ impl<'a> Planner<'a> {
             return None;
         }
         let names = self.apiserver_names()?;
-        let url = file.kubeconfig.server().unwrap_or_default();
         let desired = cluster.server_url(server);
         let is_invalid = self.findings.has(row, FindingId::KubeconfigServerInvalid);
-        let is_reached = !is_invalid && names::reaches(url, &names);
-        (!is_reached && names::reaches(&desired, &names)).then_some(desired)
+        let is_reached = !is_invalid && names::accepts(&file.kubeconfig, &names);
+        // Another server would not help where another name is wanted than the server's.
+        let is_by_url = file.kubeconfig.tls_server_name().is_none();
+        (!is_reached && is_by_url && names::reaches(&desired, &names)).then_some(desired)
     }
 
     /// Returns the names that the API server's certificate will have.
@@ -159,8 +160,7 @@ impl<'a> Planner<'a> {
         for (row, files) in self.inventory.rows() {
             if self.plan.made_of(row).is_none()
                 && let RowFiles::Kubeconfig(FileState::Valid(file)) = files
-                && let Some(url) = file.kubeconfig.server()
-                && names::reaches(url, &old)
+                && names::accepts(&file.kubeconfig, &old)
                 && let Some(server) = self.moved_server(row, file)
             {
                 moved.push((row, server_change(file, &server), server));
