@@ -5,7 +5,7 @@ use crate::catalog::{Profile, Row};
 use crate::tree::inventory::{Fault, InvalidFile, InvalidReason};
 
 /// Returns the finding for a file of a row that cannot be read or used.
-pub(super) fn check(row: &'static Row, invalid: &InvalidFile) -> Finding {
+pub(crate) fn check(row: &'static Row, invalid: &InvalidFile) -> Finding {
     let id = match (invalid.fault(), &invalid.reason) {
         (Fault::PermissionDenied, _) => FindingId::FilePermissionDenied,
         (Fault::LeakedKey, _) => FindingId::FilePrivateKeyExposed,

@@ -7,7 +7,7 @@ mod ca;
 pub mod drift;
 pub mod expected;
 pub mod expiry;
-mod file;
+pub(crate) mod file;
 pub mod finding;
 mod go;
 pub mod host;

@@ -17,14 +17,14 @@ use crate::catalog::Row;
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs, WriteArgs};
 use crate::execute::{self, Issued, issue};
 use crate::fs::ownership::is_trusted;
-use crate::plan::{Make, Plan};
+use crate::plan::Plan;
 use crate::store::generations::Change;
 use crate::store::outcome::{Committed, Restricted, TransactionError, TreeState};
 use crate::store::transaction::Transaction;
 use crate::store::{preconditions, recovery};
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::journal::Direction;
-use crate::tree::layout::{self, Access, Root, TreePath};
+use crate::tree::layout::{Access, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
 use crate::x509::algorithm::Algorithm;
@@ -346,18 +346,7 @@ impl Run<'_> {
 fn written(plan: &Plan) -> Vec<(TreePath, Access)> {
     let mut written = Vec::new();
     for (row, make, _) in plan.made() {
-        written.extend(
-            layout::files(row)
-                .into_iter()
-                .filter(|(file, _)| match make {
-                    Make::Restore { files } => files.iter().any(|(restored, _)| restored == file),
-                    Make::Leaf(_) if make.new_key().is_none() => {
-                        Some(file) != layout::key_file(row).as_ref()
-                    }
-                    Make::ServiceAccountPublic => Some(file) != layout::key_file(row).as_ref(),
-                    _ => true,
-                }),
-        );
+        written.extend(make.files(row));
     }
     let state = plan.state.iter().map(|state| state.file.clone());
     written.extend(state.map(|file| (file, Access::Private)));

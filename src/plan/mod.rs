@@ -17,7 +17,7 @@ use crate::catalog::{APISERVER, Row};
 use crate::check::finding::{Finding, FindingId, Remedy};
 use crate::check::{Change, names, title};
 use crate::tree::inventory::{FileState, Inventory, RowFiles};
-use crate::tree::layout::{self, TreePath};
+use crate::tree::layout::{self, Access, TreePath};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::sign::LeafTemplate;
@@ -305,6 +305,19 @@ impl Make {
                 KeySource::Reuse(_) => None,
             },
         }
+    }
+
+    /// Returns the files of a row that are written when this is made of it.
+    pub fn files(&self, row: &Row) -> Vec<(TreePath, Access)> {
+        let key = layout::key_file(row);
+        let mut written = layout::files(row);
+        written.retain(|(file, _)| match self {
+            Make::Restore { files } => files.iter().any(|(restored, _)| restored == file),
+            Make::Leaf(_) if self.new_key().is_none() => Some(file) != key.as_ref(),
+            Make::ServiceAccountPublic => Some(file) != key.as_ref(),
+            _ => true,
+        });
+        written
     }
 
     fn set_new_key(&mut self, wanted: Algorithm) {

@@ -14,7 +14,7 @@ use self::current::Current;
 use super::{Action, Make, Plan, PlanError, Reason, Step};
 use crate::catalog::{CATALOG, Row};
 use crate::check::finding::{Finding, FindingId, Findings, Remedy};
-use crate::check::{Change, Context, Expected, expiry, host};
+use crate::check::{Change, Context, Expected, expiry, file, host};
 use crate::config::cluster::Cluster;
 use crate::tree::inventory::{CaState, FileState, Inventory, RowFiles};
 use crate::x509::chain::CaBundle;
@@ -136,7 +136,10 @@ impl<'a> Planner<'a> {
 
     fn add(&mut self, row: &'static Row) {
         let Some(signer) = row.signer() else { return };
-        let action = match self.action(row, signer) {
+        let action = self
+            .action(row, signer)
+            .and_then(|action| self.check_names(row, action));
+        let action = match action {
             Ok(action) => action,
             Err(skip) => match self.skip(row, skip) {
                 Some(action) => action,
@@ -196,6 +199,23 @@ impl<'a> Planner<'a> {
             RowFiles::Kubeconfig(_) | RowFiles::Ca { .. } | RowFiles::ServiceAccount { .. } => {
                 Err(Skip::found(self.findings.errors_of(row).cloned().collect()))
             }
+        }
+    }
+
+    /// Refuses to replace a file that has other names (hard links), under which the old contents would stay.
+    fn check_names(&self, row: &'static Row, action: Action) -> Result<Action, Skip> {
+        let Action::Make { make, .. } = &action else {
+            return Ok(action);
+        };
+        let linked: Vec<_> = make
+            .files(row)
+            .iter()
+            .filter_map(|(file, _)| self.inventory.hard_linked(file))
+            .map(|linked| file::check(row, linked))
+            .collect();
+        match linked.is_empty() {
+            true => Ok(action),
+            false => Err(Skip::found(linked)),
         }
     }
 
@@ -310,7 +330,9 @@ impl Skip {
 
     /// Findings stop the renewal of the row.
     fn found(findings: Vec<Finding>) -> Skip {
-        let messages: Vec<_> = findings.iter().map(super::message).collect();
+        let mut messages: Vec<_> = findings.iter().map(super::message).collect();
+        // Certificate and key of a row may have the same problem.
+        messages.dedup();
         let remedy = findings
             .first()
             .map(|finding| finding.remedy.clone())

@@ -239,8 +239,8 @@ fn read_old(location: &Location) -> Result<Option<OldFile>, FileError> {
 
 /// Returns the refusal to replace one name of a file that has others: they would keep the old content.
 pub(super) fn has_names(path: &str, links: u64) -> FileError {
-    let what = format!("the file has {links} names (hard links); remove the others first");
-    FileError::unexpected("replacing", path, what)
+    let what = format!("the file has {links} names (hard links)");
+    FileError::unexpected("replacing", path, what).with_hint("remove the other names first")
 }
 
 /// An existing file keeps owner and group, its mode as far as the kind of file allows, and its extended attributes.

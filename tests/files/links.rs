@@ -303,6 +303,26 @@ fn a_directory_below_it_that_is_a_link_is_followed_inside_the_tree_only() {
 }
 
 #[test]
+fn a_row_whose_file_has_two_names_is_refused_by_name_and_left_out_of_all() {
+    for (name, row) in [(CRT, "apiserver"), ("admin.conf", "admin.conf")] {
+        let tree = TestTree::new();
+        second_name(&tree, name);
+        let names = "the file has 2 names (hard links)";
+        tree.pki(&["renew", row])
+            .exits(3)
+            .says(names)
+            .says("remove the other names first")
+            .changed_nothing();
+        tree.pki(&["renew", "all", "--dry-run"])
+            .exits(5)
+            .says(names)
+            .changed_nothing();
+        // It can be used as it is.
+        tree.pki(&["check-expiration"]).exits(0);
+    }
+}
+
+#[test]
 fn the_inodes_of_directories_outlive_a_renewal() {
     let tree = TestTree::new();
     let inodes = || ["", "pki", "pki/etcd"].map(|name| tree.path(name).metadata().unwrap().ino());

@@ -168,10 +168,14 @@ impl<'a> Planner<'a> {
         }
         for (row, change, server) in moved {
             self.plan.steps.retain(|step| step.row != row);
-            self.plan.steps.push(super::Step {
-                row,
-                action: make(Make::MovedKubeconfig { server }, vec![change]),
-            });
+            let action = make(Make::MovedKubeconfig { server }, vec![change]);
+            let action = match self.check_names(row, action) {
+                Ok(action) => Some(action),
+                Err(skip) => self.skip(row, skip),
+            };
+            self.plan
+                .steps
+                .extend(action.map(|action| super::Step { row, action }));
         }
     }
 }

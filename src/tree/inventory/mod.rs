@@ -12,7 +12,7 @@ use self::reader::Reader;
 use crate::catalog::{CATALOG, Row};
 use crate::fs::file::{FileError, Reason};
 use crate::kubeconfig::{Kubeconfig, KubeconfigError};
-use crate::tree::layout::{self, TreePath};
+use crate::tree::layout::TreePath;
 use crate::tree::overlay::Tree;
 use crate::x509::certificate::{Certificate, CertificateError};
 use crate::x509::chain::{CaBundle, Chain};
@@ -256,13 +256,9 @@ impl Inventory {
             .map_or(&NO_FILES, |(_, files)| files)
     }
 
-    /// Returns a file of a row that has other names (hard links): replacing it would leave them with the old contents. Only
-    /// rows that are read with their keys are looked at.
-    pub fn hard_linked(&self, row: &Row) -> Option<&InvalidFile> {
-        let files = layout::files(row);
-        self.hard_linked
-            .iter()
-            .find(|linked| files.iter().any(|(file, _)| *file == linked.file))
+    /// Returns a file if it was read and has other names (hard links): replacing it would leave them with the old contents.
+    pub fn hard_linked(&self, file: &TreePath) -> Option<&InvalidFile> {
+        self.hard_linked.iter().find(|linked| linked.file == *file)
     }
 
     /// Returns what there is of a CA.
@@ -419,10 +415,9 @@ impl fmt::Display for InvalidReason {
             InvalidReason::PermissionDenied(error) | InvalidReason::Unreadable(error) => {
                 f.write_str(error)
             }
-            InvalidReason::HardLinks(links) => write!(
-                f,
-                "the file has {links} names (hard links); remove the others first"
-            ),
+            InvalidReason::HardLinks(links) => {
+                write!(f, "the file has {links} names (hard links)")
+            }
             InvalidReason::Certificate(error) => error.fmt(f),
             InvalidReason::PrivateKey(error) | InvalidReason::PublicKey(error) => error.fmt(f),
             InvalidReason::Kubeconfig(error) => error.fmt(f),

@@ -174,7 +174,7 @@ impl Reader<'_> {
             Ok(None) => return FileState::Missing,
             Err(error) => return FileState::Invalid(self.invalid(&file, error.into())),
         };
-        if self.depth == Depth::Keys && self.has_foreign_name(&file, &contents) {
+        if self.has_foreign_name(&file, &contents) {
             let reason = InvalidReason::HardLinks(contents.links);
             let linked = self.invalid(&file, reason);
             self.hard_linked.borrow_mut().push(linked);
@@ -187,8 +187,7 @@ impl Reader<'_> {
 
     /// A transaction that was interrupted has given the old file a second name, which the next one removes.
     fn has_foreign_name(&self, file: &TreePath, contents: &Contents) -> bool {
-        let own = 1 + u64::from(self.tree.has_backup(file));
-        contents.links > own
+        contents.links > 1 && contents.links > 1 + u64::from(self.tree.has_backup(file))
     }
 
     fn invalid(&self, file: &TreePath, reason: InvalidReason) -> InvalidFile {
