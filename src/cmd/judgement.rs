@@ -9,8 +9,8 @@ use crate::check::finding::{Findings, Outcome};
 use crate::check::host::HostKind;
 use crate::check::{Context, Expected, check};
 use crate::config::Cluster;
-use crate::plan::init;
 use crate::plan::remedy::{self, Situation};
+use crate::plan::{Plan, init};
 use crate::report::findings::{TreeArguments, lines};
 use crate::tree::inventory::Inventory;
 
@@ -80,16 +80,26 @@ impl<'a> Knowledge<'a> {
     }
 
     /// Judges what a command leaves, or would leave: the rows that it was asked for and their CAs, or the whole tree. Says what
-    /// needs attention, and returns the exit code.
+    /// needs attention, what prevented a part of the plan included, and returns the exit code.
     pub(super) fn closing_check(
         &self,
         inventory: &Inventory,
+        plan: &Plan,
         rows: Option<&[&'static Row]>,
         arguments: &TreeArguments,
         console: &Console,
     ) -> Exit {
         let mut found = check(inventory, self.expected, self.now);
         found.extend(expiry::soon(&self.context(inventory), DEFAULT_THRESHOLDS));
+        // The check reads no private key, the plan did.
+        for failure in plan.failures() {
+            let is_known = found
+                .iter()
+                .any(|known| (known.id, known.row) == (failure.id, failure.row));
+            if !is_known {
+                found.extend([failure.clone()]);
+            }
+        }
         let is_meant = |row: Option<&'static Row>| match (rows, row) {
             (Some(rows), Some(row)) => rows
                 .iter()

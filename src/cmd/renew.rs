@@ -171,7 +171,7 @@ impl End<'_> {
     fn exit(&self, plan: &Plan, after: &Inventory, console: &Console) -> Exit {
         let found = self
             .knowledge
-            .closing_check(after, self.rows, &self.arguments, console);
+            .closing_check(after, plan, self.rows, &self.arguments, console);
         match plan.has_failed() {
             true => Exit::Critical,
             false => found,

@@ -59,7 +59,13 @@ fn finish(
     let arguments = &tree_arguments(&args.tree, &ConfigArgs::default());
     // What comes back was made for the configuration of its time, so none is held against it.
     let verdict = |after: &Inventory| {
-        Knowledge::nothing(console.now).closing_check(after, None, arguments, console)
+        Knowledge::nothing(console.now).closing_check(
+            after,
+            &Plan::default(),
+            None,
+            arguments,
+            console,
+        )
     };
     match run.commit(plan)? {
         Outcome::Nothing(plan) => {

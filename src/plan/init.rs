@@ -275,6 +275,7 @@ impl Planner<'_> {
             reason: format!("{what}, and its CA `{}` is external", signer.name),
             remedy: Remedy::words(format!("have that CA sign a certificate{wish} and {place}")),
             failed: true,
+            findings: Vec::new(),
         }
     }
 

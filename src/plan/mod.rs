@@ -72,6 +72,8 @@ pub enum Action {
         remedy: Remedy,
         /// Whether it should have been done. Something that is not for `pki` to do has not failed.
         failed: bool,
+        /// The findings that prevent it, if findings do.
+        findings: Vec<Finding>,
     },
 }
 
@@ -218,6 +220,18 @@ impl Plan {
         self.steps
             .iter()
             .any(|step| matches!(step.action, Action::Skip { failed: true, .. }))
+    }
+
+    /// Returns the findings that prevent something that was asked for.
+    pub fn failures(&self) -> impl Iterator<Item = &Finding> {
+        self.steps.iter().flat_map(|step| match &step.action {
+            Action::Skip {
+                failed: true,
+                findings,
+                ..
+            } => findings.as_slice(),
+            _ => &[],
+        })
     }
 
     /// Returns whether there is nothing to write at all.

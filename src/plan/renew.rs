@@ -281,6 +281,7 @@ impl<'a> Planner<'a> {
                 reason: skip.reason,
                 remedy: skip.remedy,
                 failed: skip.failed,
+                findings: skip.findings,
             });
         }
         for finding in &skip.findings {

@@ -12,7 +12,7 @@ use std::{
 
 use crate::support::{
     Run, TestTree, What, differences,
-    rows::{SIGNED, files_of, never_renewed, signed_but},
+    rows::{OF_CA, SIGNED, files_of, never_renewed, signed_but},
     run, sane,
 };
 
@@ -191,10 +191,14 @@ fn no_ca_key_that_is_no_file_signs_anything() {
         for name in [CA_KEY, "pki/ca.crt"] {
             let tree = TestTree::new();
             replace(&tree, name);
-            tree.pki(&["renew", "all"])
+            tree.pki(&["renew", "apiserver"])
                 .exits(3)
                 .says(name)
                 .changed_nothing();
+            tree.pki(&["renew", "all"])
+                .exits(5)
+                .says(name)
+                .changed_rows(&signed_but(&OF_CA));
         }
     }
 }
@@ -320,6 +324,16 @@ fn a_row_whose_file_has_two_names_is_refused_by_name_and_left_out_of_all() {
         // It can be used as it is.
         tree.pki(&["check-expiration"]).exits(0);
     }
+}
+
+/// A check reads no private key, so the renewal has to say what it could not read.
+#[test]
+fn a_ca_key_that_is_no_file_is_named_on_standard_error() {
+    let tree = TestTree::new();
+    fifo(&tree, "pki/ca.key");
+    let run = tree.pki(&["renew", "all"]).exits(5);
+    let said = run.stderr.lines().filter(|line| line.contains("ca.key"));
+    assert_eq!(said.count(), 1, "{run}");
 }
 
 #[test]
