@@ -6,7 +6,7 @@ use time::Duration;
 
 use super::validity;
 use crate::util::duration;
-use crate::util::escape::escaped;
+use crate::util::escape::escape;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::sign::LeafTemplate;
@@ -191,7 +191,7 @@ pub(super) fn describe(change: &Change) -> String {
     let Change {
         field, from, to, ..
     } = change;
-    let (from, to) = (escaped(from), escaped(to));
+    let (from, to) = (escape(from), escape(to));
     match field {
         ChangedField::SansRemoved => {
             format!("it has names that the configuration does not ask for: `{from}`")

@@ -6,7 +6,7 @@ use super::{Context, file, host, leaf, missing, names, trust};
 use crate::catalog::{APISERVER, KUBELET_CONF, Profile, Row, Server};
 use crate::config::cluster::Cluster;
 use crate::tree::inventory::{ClientCertificate, FileState, KeyFile, KubeconfigFile};
-use crate::util::escape::escaped;
+use crate::util::escape::escape;
 
 pub(super) fn check(
     context: &Context<'_>,
@@ -63,7 +63,7 @@ fn server(context: &Context<'_>, row: &'static Row, file: &KubeconfigFile) -> Op
         let finding = Finding::new(FindingId::KubeconfigServerInvalid, "it names no server");
         return Some(with_desired(finding.about(row), desired));
     }
-    let shown = escaped(url);
+    let shown = escape(url);
     if !names::is_https(url) {
         let text = format!("it points at `{shown}`, want an https URL");
         let finding = Finding::new(FindingId::KubeconfigServerInvalid, text);
@@ -145,7 +145,7 @@ fn client(
             FindingId::KubeconfigClientCertificateMissing,
             format!(
                 "its client certificate should be in `{}`, which is missing",
-                escaped(path)
+                escape(path)
             ),
         ),
         ClientCertificate::OutsideTree {
@@ -155,14 +155,14 @@ fn client(
             FindingId::KubeconfigClientCertificateMissing,
             format!(
                 "its client certificate should be in `{}`, which is missing",
-                escaped(path)
+                escape(path)
             ),
         ),
         ClientCertificate::OutsideTree { path, .. } => found(
             FindingId::KubeconfigClientCertificateNotRead,
             format!(
                 "its client certificate is in `{}`, which is not read",
-                escaped(path)
+                escape(path)
             ),
         ),
         ClientCertificate::Unused => found(

@@ -6,7 +6,7 @@ use super::finding::{Finding, FindingId};
 use super::leaf::is_same_ca;
 use crate::catalog::{APISERVER, Row};
 use crate::tree::inventory::{Inventory, KubeconfigCa, KubeconfigFile};
-use crate::util::escape::escaped;
+use crate::util::escape::escape;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::CaBundle;
 use crate::x509::usage::Usage;
@@ -48,16 +48,13 @@ pub(super) fn check(
             ..
         } => found(
             FindingId::KubeconfigCaFileMissing,
-            &format!("it names `{}` as its CA, which is missing", escaped(path)),
+            &format!("it names `{}` as its CA, which is missing", escape(path)),
         ),
         KubeconfigCa::File {
             path, row: None, ..
         } => found(
             FindingId::KubeconfigCaFileNotRead,
-            &format!(
-                "it trusts the CA in `{}`, which was not read",
-                escaped(path)
-            ),
+            &format!("it trusts the CA in `{}`, which was not read", escape(path)),
         ),
         KubeconfigCa::File { .. } => None,
         KubeconfigCa::Embedded(embedded) => embedded_ca(row, embedded, inventory, anchors?, now),

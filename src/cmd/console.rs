@@ -22,7 +22,7 @@ use crate::execute::Progress;
 use crate::plan::Plan;
 use crate::report::render::{self, Look, Report};
 use crate::store::outcome::TreeState;
-use crate::util::escape::tame;
+use crate::util::escape::escape_line;
 
 /// Where a run writes to, and the one time that it has.
 pub struct Console {
@@ -222,7 +222,7 @@ const PRINTED: (usize, usize) = (500, 200);
 
 /// Returns one line that can neither steer a terminal nor fill the screen, whatever text of a file is in it.
 fn one_line(text: &str) -> String {
-    let line: Vec<char> = tame(text).chars().collect();
+    let line: Vec<char> = escape_line(text).chars().collect();
     let (first, last) = PRINTED;
     match (line.get(..first), line.len().checked_sub(last)) {
         (Some(beginning), Some(rest)) if rest > first => beginning

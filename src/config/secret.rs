@@ -16,10 +16,10 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 /// Returns `text` escaped and shortened.
-pub(super) fn printable(text: &str) -> String {
+pub(super) fn truncate(text: &str) -> String {
     match is_secret(text) {
         true => PLACEHOLDER.to_owned(),
-        false => escape::printable(text),
+        false => escape::truncate(text, escape::MAX_CHARACTERS),
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
             "token: x4Kf9QzR2mWv7TbN",
         ] {
             assert_eq!(quote(secret), PLACEHOLDER, "{secret}");
-            assert_eq!(printable(secret), PLACEHOLDER, "{secret}");
+            assert_eq!(truncate(secret), PLACEHOLDER, "{secret}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::fs::File;
 use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr};
 
 use super::acl::{ACCESS, Acl};
-use crate::util::escape::escaped;
+use crate::util::escape::escape;
 
 /// These say something about the old bytes, which the new ones must not claim: signatures of integrity (IMA, EVM), and
 /// capabilities.
@@ -50,7 +50,7 @@ impl Extended {
             // A label that the policy gives to new files by itself need not be set, and not everybody may set it.
             let is_set = value(file, name).is_some_and(|value| value == *wanted);
             if !is_set && fsetxattr(file, name.as_c_str(), wanted, XattrFlags::empty()).is_err() {
-                failed.push(escaped(&name.to_string_lossy()));
+                failed.push(escape(&name.to_string_lossy()));
             }
         }
         match &self.acl {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rustix::io::Errno;
 
-use crate::util::escape::escaped;
+use crate::util::escape::escape;
 
 /// A failed file operation: what was being done to which file, and why it failed.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl FileError {
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display().to_string();
-        write!(f, "{} `{}`: ", self.doing, escaped(&path))?;
+        write!(f, "{} `{}`: ", self.doing, escape(&path))?;
         match &self.reason {
             Reason::Io(error) => f.write_str(&describe(error)),
             Reason::Unexpected(what) => f.write_str(what),

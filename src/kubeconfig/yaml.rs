@@ -8,7 +8,7 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 use zeroize::Zeroizing;
 
 use super::KubeconfigError;
-use crate::util::escape::beginning;
+use crate::util::escape::truncate;
 
 /// Reads a document. Of a key that is given twice the last one counts, as in client-go.
 pub(super) fn read(text: &str) -> Result<Value, KubeconfigError> {
@@ -99,7 +99,7 @@ pub(super) fn may_be_key(text: &str) -> bool {
 fn shown(text: &str) -> String {
     match may_be_key(text) {
         true => format!("`…` ({} characters, not shown)", text.chars().count()),
-        false => format!("`{}`", beginning(text, 30)),
+        false => format!("`{}`", truncate(text, 30)),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::fs::directory::{Directory, NewAttributes, Opened};
 use crate::fs::file::FileError;
 use crate::tree::layout::Root;
 use crate::tree::places::Places;
-use crate::util::escape::escaped;
+use crate::util::escape::escape;
 
 /// The file that says who holds the lock.
 pub(super) const HOLDER: &str = ".pki-lock";
@@ -134,7 +134,7 @@ impl Busy {
             let _read = Read::take(file.into_file(), MAX_HOLDER).read_to_string(&mut holder);
         }
         Busy {
-            holder: escaped(holder.trim_end()),
+            holder: escape(holder.trim_end()),
         }
     }
 }

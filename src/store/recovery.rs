@@ -21,7 +21,7 @@ use crate::tree::journal::{
 use crate::tree::layout::{self, Layout, Root, TreePath};
 use crate::tree::places::{Location, Places};
 use crate::tree::source::{Source, Version};
-use crate::util::escape::escaped;
+use crate::util::escape::escape;
 
 /// A pending transaction that this run has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -288,7 +288,7 @@ fn check_owner(places: &Places, journal: &Journal) -> Result<(), FileError> {
     let certificates = places.layout().certificates.clone();
     if !places.owns(journal)? {
         let other = places.named_kubeconfigs(&journal.kubeconfigs);
-        let other = escaped(&other.display().to_string());
+        let other = escape(&other.display().to_string());
         return refuse(
             certificates,
             format!("it was made for the kubeconfig directory `{other}`"),

@@ -13,7 +13,7 @@ use crate::fs::directory::{Directory, Opened};
 use crate::fs::file::{FileError, LARGEST_FILE};
 use crate::fs::ownership::is_trusted;
 use crate::tree::layout::{self, TreePath};
-use crate::util::escape::escaped;
+use crate::util::escape::escape;
 use crate::x509::key::{self, hex};
 
 /// The journal of a transaction whose new files go into place.
@@ -142,13 +142,13 @@ impl Journal {
             .iter()
             .find(|file| !layout::is_known(&file.file))
         {
-            let name = escaped(&file.file.relative);
+            let name = escape(&file.file.relative);
             return Err(format!("it names `{name}`, which is not a file of a tree"));
         }
         match &journal.generation {
             Some(name) if !is_generation_name(name) => Err(format!(
                 "it names the generation `{}`, which is not a name that `pki` gives",
-                escaped(name)
+                escape(name)
             )),
             _ => Ok(journal),
         }

@@ -1,57 +1,52 @@
-//! Text of files and arguments, as messages show it: it can neither steer a terminal nor fill the screen.
+//! Makes text from files and arguments safe to print: it cannot control a terminal or fill the screen.
 
-/// How many characters of a value a message shows.
-const SHOWN_CHARACTERS: usize = 80;
+/// The number of characters of a value that a message shows.
+pub const MAX_CHARACTERS: usize = 80;
 
-/// Returns `text` in backticks, escaped and cut to a readable length.
+/// Returns `text` as a quoted value in a message: escaped, at most 80 characters long, in backticks.
 pub fn quote(text: &str) -> String {
-    format!("`{}`", printable(text))
+    format!("`{}`", truncate(text, MAX_CHARACTERS))
 }
 
-/// Returns `text` without characters that a terminal would act on or not show, and cut to a readable length.
-pub fn printable(text: &str) -> String {
-    beginning(text, SHOWN_CHARACTERS)
-}
-
-/// Returns the first characters of `text`, escaped, and a mark where there are more of them.
-pub fn beginning(text: &str, characters: usize) -> String {
-    let mut shown = String::new();
+/// Returns the first `length` characters of `text`, escaped. An ellipsis marks what was cut off.
+pub fn truncate(text: &str, length: usize) -> String {
+    let mut truncated = String::new();
     for (count, character) in text.chars().enumerate() {
-        if count == characters {
-            shown.push('…');
+        if count == length {
+            truncated.push('…');
             break;
         }
-        escape(character, &mut shown);
+        push_escaped(character, &mut truncated);
     }
-    shown
+    truncated
 }
 
-/// Returns `text` as [`printable`] does, however long it is.
-pub fn escaped(text: &str) -> String {
-    let mut shown = String::new();
+/// Returns all of `text`, with control characters, invisible characters and backslashes escaped.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::new();
     for character in text.chars() {
-        escape(character, &mut shown);
+        push_escaped(character, &mut escaped);
     }
-    shown
+    escaped
 }
 
-/// Returns `text` with nothing changed but what a terminal would act on or not show; what is escaped already stays as it is.
-pub fn tame(text: &str) -> String {
-    let mut shown = String::new();
-    for character in text.chars() {
+/// Returns a line that may contain escaped text: like [`escape`], but backslashes are kept, so nothing is escaped twice.
+pub fn escape_line(line: &str) -> String {
+    let mut escaped = String::new();
+    for character in line.chars() {
         match character {
-            '\\' => shown.push(character),
-            _ => escape(character, &mut shown),
+            '\\' => escaped.push(character),
+            _ => push_escaped(character, &mut escaped),
         }
     }
-    shown
+    escaped
 }
 
-fn escape(character: char, shown: &mut String) {
+fn push_escaped(character: char, escaped: &mut String) {
     match character {
-        // `escape_debug` would escape these two as well, for the sake of Rust literals.
-        '\'' | '"' => shown.push(character),
-        _ => shown.extend(character.escape_debug()),
+        // `escape_debug` escapes these two for Rust literals.
+        '\'' | '"' => escaped.push(character),
+        _ => escaped.extend(character.escape_debug()),
     }
 }
 
@@ -69,18 +64,18 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_cut() {
+    fn long_text_is_truncated() {
         let quoted = quote(&"a".repeat(300));
         assert_eq!(quoted, format!("`{}…`", "a".repeat(80)));
-        assert_eq!(beginning("abc", 3), "abc");
-        assert_eq!(beginning("abcd", 3), "abc…");
-        assert_eq!(escaped(&"\n".repeat(300)).len(), 600);
+        assert_eq!(truncate("abc", 3), "abc");
+        assert_eq!(truncate("abcd", 3), "abc…");
+        assert_eq!(escape(&"\n".repeat(300)).len(), 600);
     }
 
     #[test]
-    fn what_is_escaped_already_is_not_escaped_again() {
-        assert_eq!(tame(r"a\u{1b}b"), r"a\u{1b}b");
-        assert_eq!(tame("a\u{1b}b"), r"a\u{1b}b");
-        assert_eq!(escaped(r"a\b"), r"a\\b");
+    fn a_line_is_not_escaped_twice() {
+        assert_eq!(escape_line(r"a\u{1b}b"), r"a\u{1b}b");
+        assert_eq!(escape_line("a\u{1b}b"), r"a\u{1b}b");
+        assert_eq!(escape(r"a\b"), r"a\\b");
     }
 }

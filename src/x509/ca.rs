@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::certificate::Certificate;
 use super::chain::CaBundle;
 use super::verify::{has_supported_signature, is_signed_by};
-use crate::util::escape::tame;
+use crate::util::escape::escape_line;
 
 /// Why a CA must not issue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,12 +162,12 @@ impl fmt::Display for IssuerError {
             IssuerError::BadIssuerSignature(issuer) => write!(
                 f,
                 "its signature does not verify with its issuer `{}`, which is in the same file",
-                tame(issuer)
+                escape_line(issuer)
             ),
             IssuerError::UnprovenSignature(issuer) => write!(
                 f,
                 "its signature cannot be verified: its issuer `{}` is not in the file, and it has no authority key identifier",
-                tame(issuer)
+                escape_line(issuer)
             ),
         }
     }

@@ -22,7 +22,7 @@ use super::key::{PublicKey, sha256};
 use super::pem::{self, PemError};
 use super::san::San;
 use super::validity::Validity;
-use crate::util::escape::tame;
+use crate::util::escape::escape_line;
 use crate::x509::usage::Usage;
 
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
@@ -524,9 +524,9 @@ pub(super) fn to_san(name: &GeneralName) -> Option<San> {
 /// Returns a name as text. An IA5String may hold what steers a terminal.
 pub(super) fn general_name_text(name: &GeneralName) -> String {
     match name {
-        GeneralName::DnsName(name) => format!("DNS:{}", tame(name.as_str())),
-        GeneralName::Rfc822Name(address) => format!("email:{}", tame(address.as_str())),
-        GeneralName::UniformResourceIdentifier(uri) => format!("URI:{}", tame(uri.as_str())),
+        GeneralName::DnsName(name) => format!("DNS:{}", escape_line(name.as_str())),
+        GeneralName::Rfc822Name(address) => format!("email:{}", escape_line(address.as_str())),
+        GeneralName::UniformResourceIdentifier(uri) => format!("URI:{}", escape_line(uri.as_str())),
         GeneralName::DirectoryName(name) => format!("dirName:{name}"),
         GeneralName::RegisteredId(oid) => format!("RID:{oid}"),
         GeneralName::IpAddress(octets) => match ip_address(octets.as_bytes()) {

@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use crate::config::problem::{Origin, Problem};
-use crate::config::secret::printable;
+use crate::config::secret::truncate;
 
 /// The largest file that is read; a configuration of a thousand SANs has 40 KiB.
 pub(super) const MAX_BYTES: usize = 1 << 20;
@@ -168,8 +168,8 @@ pub(super) fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem
 /// Text after a colon in a key is left out: if the blank after `certificateKey:` is missing, it is the secret.
 pub(super) fn field_path(path: &str, key: &str) -> String {
     let key = match key.split_once(':') {
-        Some((name, rest)) if !rest.is_empty() => format!("{}:…", printable(name)),
-        _ => printable(key),
+        Some((name, rest)) if !rest.is_empty() => format!("{}:…", truncate(name)),
+        _ => truncate(key),
     };
     match path {
         "" => key,

@@ -10,7 +10,7 @@ use serde_saphyr::granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Tag};
 
 use super::document::{Entry, MAX_BYTES, MAX_LISTED, Node, Scalar, Source, Value, field_path};
 use crate::config::problem::Problem;
-use crate::config::secret::{printable, quote};
+use crate::config::secret::{quote, truncate};
 
 /// The most levels of nesting; kubeadm's own types have six.
 const MAX_DEPTH: usize = 64;
@@ -51,7 +51,7 @@ pub(super) fn parse(source: Source<'_>, text: &str, problems: &mut Vec<Problem>)
 
 fn invalid(reason: &str) -> String {
     // The parser escapes the characters that it names.
-    let reason = printable(reason).replace(r"\\", r"\");
+    let reason = truncate(reason).replace(r"\\", r"\");
     format!("is not valid YAML: {reason}")
 }
 

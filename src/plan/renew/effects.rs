@@ -6,7 +6,7 @@ use crate::check::finding::FindingId;
 use crate::check::{ChangedField, expected, names};
 use crate::plan::{Make, message};
 use crate::tree::inventory::{ClientCertificate, FileState, RowFiles};
-use crate::util::escape::escaped;
+use crate::util::escape::escape;
 use crate::x509::certificate::Certificate;
 use crate::x509::san::San;
 use crate::x509::sign::LeafTemplate;
@@ -56,8 +56,8 @@ impl Planner<'_> {
                 warnings.push(format!(
                     "`{}`: it will point at `{}` instead of `{}`, which the API server's certificate is not for",
                     row.name,
-                    escaped(&change.to),
-                    escaped(&change.from)
+                    escape(&change.to),
+                    escape(&change.from)
                 ));
             }
         }

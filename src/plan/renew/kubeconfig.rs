@@ -7,7 +7,7 @@ use crate::check::finding::{FindingId, Remedy};
 use crate::check::{Change, ChangedField, names};
 use crate::plan::{Action, Make};
 use crate::tree::inventory::{ClientCertificate, FileState, KubeconfigFile, RowFiles};
-use crate::util::escape::escaped;
+use crate::util::escape::escape;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::CaBundle;
 use crate::x509::san::San;
@@ -60,11 +60,11 @@ impl<'a> Planner<'a> {
             }
             ClientCertificate::InTree { path, .. } => other(format!(
                 "its client certificate is in a file of its own, `{}`",
-                escaped(path)
+                escape(path)
             )),
             ClientCertificate::OutsideTree { path, .. } => other(format!(
                 "its client certificate is outside the tree, in `{}`",
-                escaped(path)
+                escape(path)
             )),
             ClientCertificate::Unused => other("its user has no client certificate".to_owned()),
         }

@@ -14,7 +14,7 @@ use crate::fs::directory::{Directory, Kind, NewAttributes, sync_all};
 use crate::fs::file::FileError;
 use crate::tree::layout::{self, Root, TreePath};
 use crate::tree::places::Places;
-use crate::util::escape::escaped;
+use crate::util::escape::escape;
 
 /// A generation that is being removed has a name that begins so: whatever is left of it, it is not a generation any more.
 const REMOVED: &str = ".old-";
@@ -232,7 +232,7 @@ fn try_prune(places: &Places, keep: usize, pruned: &mut Pruned) -> Result<(), Fi
             Err(error) => error.to_string(),
         };
         let path = directory.path().join(&name).display().to_string();
-        let warning = format!("an old generation stays in `{}`: {stays}", escaped(&path));
+        let warning = format!("an old generation stays in `{}`: {stays}", escape(&path));
         pruned.warnings.push(warning);
     }
     directory.sync()
@@ -284,7 +284,7 @@ fn remove(generations: &Directory, name: &OsStr) -> Result<Option<String>, FileE
         }
     }
     if let Some(first) = foreign.first() {
-        let first = escaped(&first.to_string_lossy());
+        let first = escape(&first.to_string_lossy());
         return Ok(Some(match foreign.len() {
             1 => format!("`{first}` in it is not of `pki`"),
             count => format!("{count} entries in it are not of `pki`, among them `{first}`"),

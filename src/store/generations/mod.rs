@@ -15,7 +15,7 @@ use crate::tree::journal::is_generation_name;
 use crate::tree::layout::{self, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
-use crate::util::escape::escaped;
+use crate::util::escape::escape;
 
 pub use keep::Replaced;
 
@@ -245,7 +245,7 @@ impl Manifest {
                     .as_ref()
                     .is_none_or(|stored| *stored == layout::stored_name(file));
             if !is_own {
-                let name = escaped(&file.relative);
+                let name = escape(&file.relative);
                 return Err(format!("it names `{name}`, which is not a file of a tree"));
             }
         }
@@ -256,7 +256,7 @@ impl Manifest {
         match name {
             Some(name) if !is_generation_name(name) => Err(format!(
                 "it names `{}`, which is not a generation",
-                escaped(name)
+                escape(name)
             )),
             _ => Ok(()),
         }

@@ -6,7 +6,7 @@ use super::cells;
 use crate::report::changes::{Changes, FieldChange, RowAction, RowChange};
 use crate::report::render::{Look, Report};
 use crate::report::time::Time;
-use crate::util::escape::tame;
+use crate::util::escape::escape_line;
 use crate::util::table::{Cell, Spacing, table};
 
 impl Report for Changes {
@@ -87,7 +87,7 @@ impl Changes {
         }
         text.push_str("\nskipped:\n");
         for (reason, names) in groups {
-            _ = writeln!(text, "    {}: {}", names.join(", "), tame(reason));
+            _ = writeln!(text, "    {}: {}", names.join(", "), escape_line(reason));
         }
     }
 
@@ -102,9 +102,9 @@ impl Changes {
                 .and_then(|contents| contents.subject.as_deref());
             let server = contents.and_then(|contents| contents.server.as_deref());
             [
-                subject.map(|subject| (format!("subject: {}", tame(subject)), row.name)),
-                sans.map(|sans| (format!("SANs: {}", tame(&sans)), row.name)),
-                server.map(|server| (format!("server: {}", tame(server)), row.name)),
+                subject.map(|subject| (format!("subject: {}", escape_line(subject)), row.name)),
+                sans.map(|sans| (format!("SANs: {}", escape_line(&sans)), row.name)),
+                server.map(|server| (format!("server: {}", escape_line(server)), row.name)),
             ]
         });
         write_groups("\ncontents of the new files:\n", facts.flatten(), text);
@@ -250,7 +250,11 @@ fn short(time: Option<Time>) -> String {
 }
 
 fn difference(change: &FieldChange) -> String {
-    let (field, from, to) = (change.field, tame(&change.from), tame(&change.to));
+    let (field, from, to) = (
+        change.field,
+        escape_line(&change.from),
+        escape_line(&change.to),
+    );
     match (from.is_empty(), to.is_empty()) {
         _ if field == "SANs removed" => format!("{field}: {from}"),
         _ if field == "SANs added" => format!("{field}: {to}"),

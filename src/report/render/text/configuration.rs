@@ -3,7 +3,7 @@
 use super::cells;
 use crate::report::configuration::Configuration;
 use crate::report::render::{Look, Report};
-use crate::util::escape::escaped;
+use crate::util::escape::escape;
 use crate::util::table::{Spacing, table};
 
 impl Report for Configuration {
@@ -12,7 +12,7 @@ impl Report for Configuration {
         rows.extend(self.fields.iter().map(|field| {
             let value = match field.values.is_empty() {
                 true => "-".to_owned(),
-                false => escaped(&field.values.join(", ")),
+                false => escape(&field.values.join(", ")),
             };
             cells([field.path, &value, &field.source])
         }));

@@ -6,7 +6,7 @@ use super::cells;
 use crate::report::history::{History, KeptGeneration, Ledger};
 use crate::report::render::{Look, Report};
 use crate::report::time::Time;
-use crate::util::escape::tame;
+use crate::util::escape::escape_line;
 use crate::util::table::{Spacing, table, width};
 
 impl Report for History {
@@ -43,8 +43,8 @@ fn files(generation: &KeptGeneration, wide: bool) -> String {
     _ = writeln!(
         text,
         "{name}: the files that `pki {}` replaced on {} UTC",
-        tame(command),
-        tame(&short_time(time))
+        escape_line(command),
+        escape_line(&short_time(time))
     );
     let mut rows = vec![cells(["FILE", "SERIAL"])];
     rows.extend(files.iter().map(|file| {

@@ -8,7 +8,7 @@ mod recovery;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::util::escape::tame;
+use crate::util::escape::escape_line;
 use crate::util::table::Cell;
 
 /// What has expired, is missing or broken.
@@ -21,6 +21,6 @@ fn cells<const N: usize>(texts: [&str; N]) -> Vec<Cell> {
     // What a file of the state says must not steer a terminal.
     texts
         .into_iter()
-        .map(|text| Cell::from(tame(text).as_str()))
+        .map(|text| Cell::from(escape_line(text).as_str()))
         .collect()
 }
