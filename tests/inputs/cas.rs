@@ -11,10 +11,10 @@ use crate::support::{
 
 judged! {
     ca_no_bytes: |t| t.write("pki/ca.crt", "") => ["ca: file.invalid: `pki/ca.crt`: the file is empty", "init refuses", "renew all fails for all of ca"];
-    ca_cut_in_the_middle: |t| t.edit("pki/etcd/ca.crt", |text| text[..text.len() / 2].to_owned()) => ["etcd-ca: file.invalid: `pki/etcd/ca.crt`: malformed PEM: 1 blocks begin, 0 end", "init refuses", "renew all fails for all of etcd-ca"];
+    ca_cut_in_the_middle: |t| t.edit("pki/etcd/ca.crt", |text| text[..text.len() / 2].to_owned()) => ["etcd-ca: file.invalid: `pki/etcd/ca.crt`: malformed PEM: a block has no END line: the file is cut off", "init refuses", "renew all fails for all of etcd-ca"];
     ca_der: |t| { t.openssl(&["x509", "-in", "pki/ca.crt", "-outform", "der", "-out", "pki/ca.crt"]); } => ["ca: file.invalid: `pki/ca.crt`: the file is DER, want PEM (`openssl x509 -inform der` converts it)", "init refuses", "renew all fails for all of ca"];
     ca_with_its_private_key: |t| t.append("pki/ca.key", "pki/ca.crt") => ["ca: file.private-key-exposed", "init refuses", "renew all fails for all of ca"];
-    ca_after_a_byte_order_mark: |t| t.edit("pki/ca.crt", |text| format!("\u{feff}{text}")) => ["ca: file.invalid: `pki/ca.crt`: malformed PEM: something stands before BEGIN in its line", "init refuses", "renew all fails for all of ca"];
+    ca_after_a_byte_order_mark: |t| t.edit("pki/ca.crt", |text| format!("\u{feff}{text}")) => ["ca: file.invalid: `pki/ca.crt`: malformed PEM: an END line has no BEGIN line before it", "init refuses", "renew all fails for all of ca"];
     ca_of_one_hundred_mebibytes: |t| t.write_zeroes("pki/ca.crt", 100 << 20) => ["ca: file.unreadable: reading `pki/ca.crt`: it has 104857600 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for all of ca"];
     ca_with_text_around_it: |t| t.edit("pki/ca.crt", |text| format!("# the CA\r\n{}\r\n# of 2019", text.replace('\n', "\r\n"))) => [];
     ca_missing_beside_its_key: |t| t.remove("pki/etcd/ca.crt") => ["etcd-ca: ca.certificate-missing", "init refuses", "renew all fails for all of etcd-ca"];
@@ -26,11 +26,11 @@ judged! {
     ca_that_may_not_sign: |t| t.resign_ca("ca", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature\n", &[]) => ["ca: ca.not-a-ca", "init refuses", "renew all fails for all of ca"];
     ca_of_version_1: |t| t.resign_ca("ca", "", &[]) => ["ca: ca.not-a-ca", "init refuses", "renew all fails for all of ca"];
     ca_that_is_a_leaf: |t| for extension in ["crt", "key"] { t.copy(&format!("pki/etcd/server.{extension}"), &format!("pki/front-proxy-ca.{extension}")); } => ["front-proxy-ca: ca.not-a-ca", "init refuses", "renew all fails for front-proxy-client"];
-    ca_signed_with_sha1: |t| t.resign_ca("ca", CA, &["-md", "sha1"]) => ["ca: ca.weak-signature", "init refuses", "renew all fails for all of ca"];
+    ca_signed_with_sha1: |t| t.resign_ca("ca", CA, &["-md", "sha1"]) => ["ca: ca.weak-signature", "admin.conf: kubeconfig.own-ca-not-first", "super-admin.conf: kubeconfig.own-ca-not-first", "kubelet.conf: kubeconfig.own-ca-not-first", "controller-manager.conf: kubeconfig.own-ca-not-first", "scheduler.conf: kubeconfig.own-ca-not-first", "init refuses", "renew all fails for all of ca"];
     ca_signed_with_md5: |t| {
         t.openssl(&["genrsa", "-out", "pki/ca.key", "2048"]);
         t.resign_ca("ca", CA, &["-md", "md5"]);
-    } => ["ca: ca.weak-signature", "init refuses", "renew all fails for all of ca"];
+    } => ["ca: ca.replaced", "init refuses"];
     ca_signed_with_sha512: |t| t.resign_ca("ca", CA, &["-md", "sha512"]) => [];
     ca_with_a_damaged_signature: |t| t.damage_signature("pki/etcd/ca.crt") => ["etcd-ca: ca.damaged", "init refuses", "renew all fails for all of etcd-ca"];
     /// Go and OpenSSL accept no chain through such a CA.

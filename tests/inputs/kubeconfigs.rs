@@ -117,17 +117,17 @@ fn several_contexts(t: &TestTree) {
 judged! {
     // The file.
     no_bytes: |t| t.write(ADMIN, "") => ["admin.conf: file.invalid: `admin.conf`: the file is empty", "init refuses", "renew all fails for admin.conf"];
-    only_comments: |t| t.write(ADMIN, "# nothing\n---\n") => ["admin.conf: file.invalid: `admin.conf`: apiVersion: it is missing", "init refuses", "renew all fails for admin.conf"];
+    only_comments: |t| t.write(ADMIN, "# nothing\n---\n") => ["admin.conf: file.invalid: `admin.conf`: current-context: it is missing", "init refuses", "renew all fails for admin.conf"];
     not_yaml: |t| t.write(ADMIN, "{{{{") => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: unclosed bracket '{' at line 1, column 4", "init refuses", "renew all fails for admin.conf"];
-    not_utf8: |t| t.write(ADMIN, b"\xff\xfe\x00") => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: input is not valid UTF-8", "init refuses", "renew all fails for admin.conf"];
-    utf_16: |t| t.edit_bytes(ADMIN, |bytes| [b"\xff\xfe", &bytes.iter().flat_map(|&byte| [byte, 0]).collect::<Vec<_>>()[..]].concat()) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: input is not valid UTF-8", "init refuses", "renew all fails for admin.conf"];
+    not_utf8: |t| t.write(ADMIN, b"\xff\xfe\x00") => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: it is not UTF-8", "init refuses", "renew all fails for admin.conf"];
+    utf_16: |t| t.edit_bytes(ADMIN, |bytes| [b"\xff\xfe", &bytes.iter().flat_map(|&byte| [byte, 0]).collect::<Vec<_>>()[..]].concat()) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: it is not UTF-8", "init refuses", "renew all fails for admin.conf"];
     nul_bytes: |t| t.edit(ADMIN, |text| text.replacen('\n', "\n\0", 2)) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: unexpected character: `\\u{0}' at line 2, column 1", "init refuses", "renew all fails for admin.conf"];
     byte_order_mark: |t| t.edit(ADMIN, |text| format!("\u{feff}{text}")) => [];
     tabs: |t| t.edit(ADMIN, |text| text.replace("    ", "\t")) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: tabs disallowed within this context (block indentation) at line 4, column 2", "init refuses", "renew all fails for admin.conf"];
-    a_list: |t| t.write(ADMIN, "- a\n") => ["admin.conf: file.invalid: `admin.conf`: apiVersion: it is missing", "init refuses", "renew all fails for admin.conf"];
-    a_word: |t| t.write(ADMIN, "kubeconfig\n") => ["admin.conf: file.invalid: `admin.conf`: apiVersion: it is missing", "init refuses", "renew all fails for admin.conf"];
-    a_certificate: |t| t.copy("pki/apiserver.crt", ADMIN) => ["admin.conf: file.invalid: `admin.conf`: apiVersion: it is missing", "init refuses", "renew all fails for admin.conf"];
-    a_private_key: |t| t.copy("pki/apiserver.key", ADMIN) => ["admin.conf: file.invalid: `admin.conf`: apiVersion: it is missing", "init refuses", "renew all fails for admin.conf"];
+    a_list: |t| t.write(ADMIN, "- a\n") => ["admin.conf: file.invalid: `admin.conf`: current-context: it is missing", "init refuses", "renew all fails for admin.conf"];
+    a_word: |t| t.write(ADMIN, "kubeconfig\n") => ["admin.conf: file.invalid: `admin.conf`: current-context: it is missing", "init refuses", "renew all fails for admin.conf"];
+    a_certificate: |t| t.copy("pki/apiserver.crt", ADMIN) => ["admin.conf: file.invalid: `admin.conf`: current-context: it is missing", "init refuses", "renew all fails for admin.conf"];
+    a_private_key: |t| t.copy("pki/apiserver.key", ADMIN) => ["admin.conf: file.invalid: `admin.conf`: current-context: it is missing", "init refuses", "renew all fails for admin.conf"];
     a_page_of_html: |t| t.write(ADMIN, "<!DOCTYPE html>\n<title>401: Unauthorized</title>\n") => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: mapping values are not allowed in this context at line 2, column 11", "init refuses", "renew all fails for admin.conf"];
     nested_without_end: |t| t.write(ADMIN, format!("a: {}", "[".repeat(20_000))) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: recursion limit exceeded at line 1, column 259", "init refuses", "renew all fails for admin.conf"];
     nested_to_the_end: |t| t.edit(ADMIN, |text| format!("{text}deep: {}{}\n", "[".repeat(20_000), "]".repeat(20_000))) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: recursion limit exceeded at line 19, column 262", "init refuses", "renew all fails for admin.conf"];
@@ -139,8 +139,8 @@ judged! {
     } => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: it is nested too deeply, or repeats itself too often", "init refuses", "renew all fails for admin.conf"];
     an_alias_of_itself: |t| t.edit(ADMIN, |text| format!("a: &a [*a]\n{text}")) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: recursive references require weak recursion types at line 1, column 8", "init refuses", "renew all fails for admin.conf"];
     two_documents: |t| t.edit(ADMIN, |text| format!("{text}---\n{text}")) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: it has several documents, want one", "init refuses", "renew all fails for admin.conf"];
-    duplicate_key: |t| t.edit(ADMIN, |text| text + "kind: Config\n") => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: duplicate mapping key: kind", "init refuses", "renew all fails for admin.conf"];
-    duplicate_key_in_the_user: |t| replace(t, "    client-key-data:", "    client-key-data: ''\n    client-key-data:") => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: duplicate mapping key: client-key-data", "init refuses", "renew all fails for admin.conf"];
+    duplicate_key: |t| t.edit(ADMIN, |text| text + "kind: Config\n") => [];
+    duplicate_key_in_the_user: |t| replace(t, "    client-key-data:", "    client-key-data: ''\n    client-key-data:") => [];
     one_hundred_mebibytes: |t| t.write_zeroes(ADMIN, 100 << 20) => ["admin.conf: file.unreadable: reading `admin.conf`: it has 104857600 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for admin.conf"];
     a_mebibyte_of_comments: |t| t.edit(ADMIN, |text| format!("{}{text}", "# a line\n".repeat(((1 << 20) - text.len()) / 9))) => [];
     twenty_thousand_items: |t| t.edit(ADMIN, |text| text + "more:\n" + &"- a\n".repeat(20_000)) => [];
@@ -162,11 +162,11 @@ judged! {
     a_quote_left_open_before_its_key: |t| replace(t, "client-key-data: ", "client-key-data: \"") => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: invalid indentation in multiline quoted scalar at line 19, column 1", "init refuses", "renew all fails for admin.conf"];
     a_mark_behind_its_key: |t| t.edit(ADMIN, |text| text.trim_end().to_owned() + ": x\n") => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: mapping values are not allowed in this context at line 18, column 326", "init refuses", "renew all fails for admin.conf"];
     its_key_as_the_name_of_a_field: |t| replace(t, "client-key-data: ", "? ") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-key-data: it is missing beside client-certificate-data", "init refuses", "renew all fails for admin.conf"];
-    its_key_as_the_user: |t| { let key = field(t, ADMIN, KEY).replace("client-key-data: ", ""); replace(t, &field(t, ADMIN, "user: "), &format!("user: {key}")); } => ["admin.conf: file.invalid: `admin.conf`: contexts[0].context.user: there is no `LS0tLS1CRUdJTiBFQyBQUklWQVRFIE…` in users", "init refuses", "renew all fails for admin.conf"];
+    its_key_as_the_user: |t| { let key = field(t, ADMIN, KEY).replace("client-key-data: ", ""); replace(t, &field(t, ADMIN, "user: "), &format!("user: {key}")); } => ["admin.conf: file.invalid: `admin.conf`: contexts[0].context.user: there is no `…` (304 characters, not shown) in users", "init refuses", "renew all fails for admin.conf"];
 
     // Its fields.
     of_another_kind: |t| set(t, "kind", "kind: Secret") => ["admin.conf: file.invalid: `admin.conf`: kind: it is `Secret`, want `Config`", "init refuses", "renew all fails for admin.conf"];
-    of_no_kind: |t| set(t, "kind", "") => ["admin.conf: file.invalid: `admin.conf`: kind: it is missing", "init refuses", "renew all fails for admin.conf"];
+    of_no_kind: |t| set(t, "kind", "") => [];
     of_another_version: |t| set(t, "apiVersion", "apiVersion: v2") => ["admin.conf: file.invalid: `admin.conf`: apiVersion: it is `v2`, want `v1`", "init refuses", "renew all fails for admin.conf"];
     kind_with_control_characters: |t| set(t, "kind", "kind: \"\\e[31mSecret\\u202e\\x9b\\n\"") => ["admin.conf: file.invalid: `admin.conf`: kind: it is `\\u{1b}[31mSecret\\u{202e}\\u{9b}\\n`, want `Config`", "init refuses", "renew all fails for admin.conf"];
     current_context_missing: |t| set(t, "current-context", "") => ["admin.conf: file.invalid: `admin.conf`: current-context: it is missing", "init refuses", "renew all fails for admin.conf"];
@@ -175,7 +175,7 @@ judged! {
     current_context_a_number: |t| set(t, "current-context", "current-context: 7") => ["admin.conf: file.invalid: `admin.conf`: current-context: it is not a string", "init refuses", "renew all fails for admin.conf"];
     current_context_names_none: |t| set(t, "current-context", "current-context: other") => ["admin.conf: file.invalid: `admin.conf`: current-context: there is no `other` in contexts", "init refuses", "renew all fails for admin.conf"];
     current_context_with_control_characters: |t| set(t, "current-context", "current-context: \"\\e]0;title\\a\\u202e\"") => ["admin.conf: file.invalid: `admin.conf`: current-context: there is no `\\u{1b}]0;title\\u{7}\\u{202e}` in contexts", "init refuses", "renew all fails for admin.conf"];
-    current_context_of_ten_thousand_letters: |t| set(t, "current-context", &format!("current-context: {}", "x".repeat(10_000))) => ["admin.conf: file.invalid: `admin.conf`: current-context: there is no `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…` in contexts", "init refuses", "renew all fails for admin.conf"];
+    current_context_of_ten_thousand_letters: |t| set(t, "current-context", &format!("current-context: {}", "x".repeat(10_000))) => ["admin.conf: file.invalid: `admin.conf`: current-context: there is no `…` (10000 characters, not shown) in contexts", "init refuses", "renew all fails for admin.conf"];
     no_users: |t| t.edit(ADMIN, |text| text.split_once("users:").unwrap().0.to_owned() + "users: []\n") => ["admin.conf: file.invalid: `admin.conf`: contexts[0].context.user: there is no `kubernetes-admin` in users", "init refuses", "renew all fails for admin.conf"];
     users_null: |t| t.edit(ADMIN, |text| text.split_once("users:").unwrap().0.to_owned() + "users:\n") => ["admin.conf: file.invalid: `admin.conf`: users: it is not a list", "init refuses", "renew all fails for admin.conf"];
     users_in_a_map: |t| t.edit(ADMIN, |text| text.split_once("users:").unwrap().0.to_owned() + "users: {kubernetes-admin: {}}\n") => ["admin.conf: file.invalid: `admin.conf`: users: it is not a list", "init refuses", "renew all fails for admin.conf"];
@@ -202,9 +202,9 @@ judged! {
     verification_turned_off: |t| replace(t, "    server:", "    insecure-skip-tls-verify: true\n    server:") => ["admin.conf: kubeconfig.insecure-with-ca", "init refuses", "renew all fails for admin.conf"];
 
     // The user's certificate and key.
-    certificate_not_base64: |t| set(t, CERTIFICATE, "client-certificate-data: '*'") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-certificate-data: it is not base64: Invalid symbol 42, offset 0", "init refuses", "renew all fails for admin.conf"];
-    certificate_in_base64_for_addresses: |t| set(t, CERTIFICATE, "client-certificate-data: LS0tLS1CRUdJTi_-") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-certificate-data: it is not base64: Invalid symbol 95, offset 14", "init refuses", "renew all fails for admin.conf"];
-    certificate_without_padding: |t| t.edit(ADMIN, |text| text.replace('=', "")) => ["admin.conf: file.invalid: `admin.conf`: clusters[0].cluster.certificate-authority-data: it is not base64: Invalid padding", "init refuses", "renew all fails for admin.conf"];
+    certificate_not_base64: |t| set(t, CERTIFICATE, "client-certificate-data: '*'") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-certificate-data: it is not base64", "init refuses", "renew all fails for admin.conf"];
+    certificate_in_base64_for_addresses: |t| set(t, CERTIFICATE, "client-certificate-data: LS0tLS1CRUdJTi_-") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-certificate-data: it is not base64", "init refuses", "renew all fails for admin.conf"];
+    certificate_without_padding: |t| set(t, CERTIFICATE, "client-certificate-data: QQ") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-certificate-data: it is not base64", "init refuses", "renew all fails for admin.conf"];
     certificate_a_number: |t| set(t, CERTIFICATE, "client-certificate-data: 7") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-certificate-data: it is not a string", "init refuses", "renew all fails for admin.conf"];
     certificate_is_none: |t| t.embed(ADMIN, CERTIFICATE, "nothing") => ["admin.conf: file.invalid: `admin.conf`: client-certificate-data: there is no PEM block in it", "init refuses", "renew all fails for admin.conf"];
     certificate_is_der: |t| {
@@ -227,7 +227,7 @@ judged! {
         tbs.set_time(NotAfter, Tag::UtcTime, "200101000000Z");
     }) => ["admin.conf: certificate.expired", "init refuses"];
     certificate_expires_soon: |t| forge(t, |tbs| tbs.set_time(NotAfter, Tag::UtcTime, &utc_time(NOW + days(20)))) => ["admin.conf: certificate.differs"];
-    key_not_base64: |t| set(t, KEY, "client-key-data: '*'") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-key-data: it is not base64: Invalid symbol 42, offset 0", "init refuses", "renew all fails for admin.conf"];
+    key_not_base64: |t| set(t, KEY, "client-key-data: '*'") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-key-data: it is not base64", "init refuses", "renew all fails for admin.conf"];
     key_is_none: |t| t.embed(ADMIN, KEY, "nothing") => ["admin.conf: file.invalid: `admin.conf`: client-key-data: there is no PEM block in it", "init refuses", "renew all fails for admin.conf"];
     key_missing: |t| set(t, KEY, "") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-key-data: it is missing beside client-certificate-data", "init refuses", "renew all fails for admin.conf"];
     key_empty: |t| set(t, KEY, "client-key-data: ''") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-key-data: it is missing beside client-certificate-data", "init refuses", "renew all fails for admin.conf"];
@@ -277,7 +277,7 @@ judged! {
 
     // Whom it trusts.
     ca_is_none: |t| set(t, TRUST, "certificate-authority-data: bm90aGluZw==") => ["admin.conf: file.invalid: `admin.conf`: certificate-authority-data: there is no PEM block in it", "init refuses", "renew all fails for admin.conf"];
-    ca_not_base64: |t| set(t, TRUST, "certificate-authority-data: '*'") => ["admin.conf: file.invalid: `admin.conf`: clusters[0].cluster.certificate-authority-data: it is not base64: Invalid symbol 42, offset 0", "init refuses", "renew all fails for admin.conf"];
+    ca_not_base64: |t| set(t, TRUST, "certificate-authority-data: '*'") => ["admin.conf: file.invalid: `admin.conf`: clusters[0].cluster.certificate-authority-data: it is not base64", "init refuses", "renew all fails for admin.conf"];
     ca_missing: |t| set(t, TRUST, "") => ["admin.conf: kubeconfig.without-ca", "init refuses"];
     ca_file_without_a_name: |t| set(t, TRUST, "certificate-authority: ''") => ["admin.conf: kubeconfig.without-ca", "init refuses"];
     ca_not_asked_for: |t| set(t, TRUST, "insecure-skip-tls-verify: yes") => ["admin.conf: kubeconfig.insecure"];
@@ -329,7 +329,7 @@ judged! {
     server_that_is_no_address: |t| server(t, "'https://[::1'") => ["admin.conf: kubeconfig.server-differs"];
     server_of_a_port_beyond_all: |t| server(t, "https://api.example.net:66443") => ["admin.conf: kubeconfig.server-differs"];
     server_with_control_characters: |t| server(t, "\"https://\\e[31m\\u202e\\x9b\\n:6443\"") => ["admin.conf: kubeconfig.server-not-in-sans", "init refuses"];
-    server_of_ten_thousand_letters: |t| server(t, &format!("https://{}:6443", "x".repeat(10_000))) => ["admin.conf: kubeconfig.server-not-in-sans", "init refuses"];
+    server_of_ten_thousand_letters: |t| server(t, &format!("https://{}:6443", "x".repeat(10_000))) => ["admin.conf: file.invalid: `admin.conf`: clusters[0].cluster.server: it is neither a URL nor a host", "init refuses", "renew all fails for admin.conf"];
 }
 
 /// It may be a load balancer that no configuration names, or a path that somebody needs.

@@ -190,7 +190,7 @@ fn every_rule_has_gos_verdict() {
     intermediate: not a CA: a CA in its path must not sign certificates: it lacks the CA flag or keyCertSign
     intermediate: version 1: a CA in its path must not sign certificates: it lacks the CA flag or keyCertSign
     intermediate: no keyCertSign: a CA in its path must not sign certificates: it lacks the CA flag or keyCertSign
-    intermediate: expired: a certificate behind it has expired, or is not valid yet
+    intermediate: expired: an intermediate has expired or is not valid yet
     intermediate: path length of the CA is 0: a CA in its path allows fewer intermediates (pathlen)
     intermediate: path length of the CA is 1: accepted
     intermediate: usages do not nest: the extended key usage of its CA lacks serverAuth
