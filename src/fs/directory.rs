@@ -212,6 +212,14 @@ impl Directory {
         }))
     }
 
+    /// Returns the length of the regular file under a name, without opening it; `None` if there is none.
+    pub(crate) fn file_length(&self, name: impl AsRef<OsStr>) -> Result<Option<u64>, FileError> {
+        let status = self.status(name.as_ref())?;
+        let file = status
+            .filter(|status| FileType::from_raw_mode(status.st_mode) == FileType::RegularFile);
+        Ok(file.and_then(|status| u64::try_from(status.st_size).ok()))
+    }
+
     /// Returns when the names in this directory changed the last time, in seconds and nanoseconds.
     pub(crate) fn modified(&self) -> Result<(i64, i64), FileError> {
         let status =

@@ -98,6 +98,11 @@ impl Position {
         names.iter().map(|held| held.path().file_name()).collect()
     }
 
+    /// Returns whether a link was followed on the way here from a directory.
+    pub(crate) fn followed_links_since(&self, start: &Position) -> bool {
+        self.passed.len() > start.passed.len()
+    }
+
     /// Returns the path of this directory below the root of the walk.
     pub(crate) fn path_from_root(&self) -> PathBuf {
         let names = self.stack.iter().skip(1);

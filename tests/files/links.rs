@@ -12,7 +12,7 @@ use std::{
 
 use crate::support::{
     Run, TestTree, What, differences,
-    rows::{OF_CA, SIGNED, files_of, never_renewed, signed_but},
+    rows::{OF_CA, OF_ETCD_CA, SIGNED, files_of, never_renewed, signed_but},
     run, sane,
 };
 
@@ -297,13 +297,59 @@ fn a_directory_below_it_that_is_a_link_is_followed_inside_the_tree_only() {
     symlink("real", tree.path("pki/etcd")).unwrap();
     renewed(&tree);
 
-    for (name, elsewhere) in [("pki/etcd", "etcd-elsewhere"), (".pki", "state-elsewhere")] {
+    // An absolute link is resolved below `--rootfs`, where nothing is at that path.
+    for to in ["etcd-elsewhere", "/etcd-elsewhere", "/no/such/directory"] {
         let tree = TestTree::new();
-        let target = tree.root().join(elsewhere);
-        fs::rename(tree.path(name), &target).unwrap();
-        symlink(&target, tree.path(name)).unwrap();
-        tree.pki(&["renew", "all"]).exits(3).changed_nothing();
+        let target = tree.root().join("etc/etcd-elsewhere");
+        fs::rename(tree.path("pki/etcd"), &target).unwrap();
+        let link = match to {
+            "etcd-elsewhere" => Path::new("../../etcd-elsewhere"),
+            "/etcd-elsewhere" => &target,
+            to => Path::new(to),
+        };
+        symlink(link, tree.path("pki/etcd")).unwrap();
+        let outside = "which is outside the tree";
+        for command in [&["renew", "etcd-server"][..], &["init"]] {
+            tree.pki(command).exits(3).says(outside).changed_nothing();
+        }
+        let run = tree.pki(&["check-expiration"]).exits(5).says(outside);
+        assert!(!run.stderr.contains("missing"), "{run}");
+        let run = tree.pki(&["renew", "all"]).exits(5).says(outside);
+        assert!(!run.stderr.contains("missing"), "{run}");
+        run.changed_rows(&signed_but(&OF_ETCD_CA));
     }
+
+    let tree = TestTree::new();
+    let target = tree.root().join("state-elsewhere");
+    fs::rename(tree.path(".pki"), &target).unwrap();
+    symlink(&target, tree.path(".pki")).unwrap();
+    tree.pki(&["renew", "all"]).exits(3).changed_nothing();
+}
+
+/// Only what is below the directory of `--rootfs` is looked at, links included.
+#[test]
+fn a_file_that_a_kubeconfig_names_is_looked_for_below_the_root_directory() {
+    let tree = TestTree::new();
+    let named = "/elsewhere/client.pem";
+    let outside = tree.root().parent().unwrap().join("outside.pem");
+    let config = String::from_utf8(tree.read("kubelet.conf")).unwrap();
+    let lines = config.lines().map(|line| match line.trim_start() {
+        data if data.starts_with("client-certificate-data") => {
+            format!("    client-certificate: {named}")
+        }
+        data if data.starts_with("client-key-data") => format!("    client-key: {named}"),
+        _ => line.to_owned(),
+    });
+    tree.write("kubelet.conf", lines.collect::<Vec<_>>().join("\n"));
+    let elsewhere = tree.root().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    symlink(&outside, elsewhere.join("client.pem")).unwrap();
+    tree.pki(&["check-expiration"])
+        .exits(5)
+        .says(&format!("should be in `{named}`, which is missing"));
+    fs::remove_file(elsewhere.join("client.pem")).unwrap();
+    fs::write(elsewhere.join("client.pem"), "").unwrap();
+    tree.pki(&["check-expiration"]).exits(0);
 }
 
 #[test]

@@ -245,11 +245,31 @@ impl Places {
                 path,
                 "it is a file, want a directory",
             )),
+            // What a link leads to must not be taken for missing, and made.
+            Destination::Missing(position, names) if position.followed_links_since(&root) => {
+                let target = names.iter().collect();
+                self.check_inside_at(&position, target, &path)?;
+                Err(FileError::unexpected(
+                    "following the link",
+                    path,
+                    "a symbolic link that leads nowhere",
+                ))
+            }
             Destination::Missing(..) => Ok(None),
         }
     }
 
     fn check_inside(&self, position: &Position, path: &Path) -> Result<(), FileError> {
+        self.check_inside_at(position, PathBuf::new(), path)
+    }
+
+    /// Refuses a link at `path` that leads to something below a directory that is not in one of the tree's.
+    fn check_inside_at(
+        &self,
+        position: &Position,
+        below: PathBuf,
+        path: &Path,
+    ) -> Result<(), FileError> {
         for root in NAMED {
             if let Some(directory) = self.directory(root)?
                 && position.below(&directory).is_some()
@@ -257,9 +277,10 @@ impl Places {
                 return Ok(());
             }
         }
+        let target: PathBuf = position.directory()?.path().iter().chain(&below).collect();
         let what = format!(
             "a symbolic link leads from it to `{}`, which is outside the tree",
-            position.directory()?.path().display()
+            target.display()
         );
         Err(FileError::unexpected("following the link", path, what))
     }
@@ -314,6 +335,22 @@ impl Places {
         })?;
         self.check_written(&location)?;
         Ok(location)
+    }
+
+    /// Resolves a path that a kubeconfig names, below `--rootfs`. Nothing at its end is opened.
+    fn resolve_named(&self, named: &str) -> Result<Option<Destination>, FileError> {
+        let path = self.layout.named_path(named);
+        let below = match &self.layout.rootfs {
+            None => path.as_path(),
+            Some(rootfs) => match path.strip_prefix(rootfs) {
+                Ok(below) => below,
+                Err(_) => return Ok(None),
+            },
+        };
+        match self.start()? {
+            Destination::Directory(start) => start.resolve(below, Links::Any).map(Some),
+            Destination::File(..) | Destination::Missing(..) => Ok(None),
+        }
     }
 
     /// Returns which file of the tree a path is, if its directory is one of the tree's, however it is reached.

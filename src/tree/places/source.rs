@@ -2,6 +2,7 @@
 
 use super::Places;
 use crate::fs::file::{Attributes, Contents, FileError};
+use crate::fs::walk::Destination;
 use crate::tree::journal::{Direction, Journal};
 use crate::tree::layout::{Root, TreePath};
 use crate::tree::source::{Source, Version};
@@ -41,12 +42,19 @@ impl Source for Places {
     }
 
     fn is_empty(&self, file: &TreePath) -> bool {
-        let metadata = self.layout.path(file).metadata();
-        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
+        let location = self.locate_file(file).ok().flatten();
+        location.is_some_and(|location| {
+            let length = location.directory.file_length(&location.name);
+            matches!(length, Ok(Some(0)))
+        })
     }
 
     fn has_named(&self, named: &str) -> bool {
-        self.layout.named_path(named).symlink_metadata().is_ok()
+        // What cannot be looked at is there.
+        !matches!(
+            self.resolve_named(named),
+            Ok(None | Some(Destination::Missing(..)))
+        )
     }
 
     fn is_missing(&self) -> Result<bool, FileError> {
