@@ -120,6 +120,10 @@ pub fn soon(context: &Context<'_>, thresholds: Thresholds) -> Vec<Finding> {
         }
         let text = format!("expires on {}", end.date());
         let finding = Finding::new(FindingId::CertificateExpiresSoon, text).about(row);
+        let finding = match row.is_ca() {
+            true => finding.advice(FindingId::CaExpired.kind().advice),
+            false => finding,
+        };
         findings.push(match residual <= thresholds.critical {
             true => Finding {
                 severity: Severity::Error,

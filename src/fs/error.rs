@@ -64,6 +64,16 @@ impl FileError {
         }
     }
 
+    /// Returns the message without what to do about it.
+    pub(crate) fn without_advice(&self) -> String {
+        let path = self.path.display().to_string();
+        let reason = match &self.reason {
+            Reason::Io(error) => describe(error),
+            Reason::Unexpected(what) => what.clone(),
+        };
+        format!("{} `{}`: {reason}", self.doing, escape(&path))
+    }
+
     /// Returns whether this user may not do what was tried.
     pub fn is_permission_denied(&self) -> bool {
         matches!(&self.reason, Reason::Io(error) if error.kind() == io::ErrorKind::PermissionDenied)
@@ -82,26 +92,23 @@ impl FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.display().to_string();
-        write!(f, "{} `{}`: ", self.doing, escape(&path))?;
+        f.write_str(&self.without_advice())?;
         match &self.reason {
-            Reason::Io(error) => f.write_str(&describe(error)),
-            Reason::Unexpected(what) => f.write_str(what),
+            Reason::Io(error) if is_for_root(error) => f.write_str("; run as root"),
+            _ => Ok(()),
         }
     }
 }
 
 impl std::error::Error for FileError {}
 
+/// Returns whether root could do what the system refused.
+fn is_for_root(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::ACCESS) && !rustix::process::geteuid().is_root()
+}
+
 /// Returns the text of a system error in lower case and without its number.
 pub(crate) fn describe(error: &io::Error) -> String {
-    if Errno::from_io_error(error) == Some(Errno::ACCESS) {
-        return match rustix::process::geteuid().is_root() {
-            true => "permission denied",
-            false => "permission denied; run as root",
-        }
-        .to_owned();
-    }
     let text = error.to_string();
     let text = text
         .rfind(" (os error ")
@@ -123,10 +130,18 @@ mod tests {
             (Errno::NOSPC, "no space left on device"),
             (Errno::ROFS, "read-only file system"),
             (Errno::PERM, "operation not permitted"),
+            (Errno::ACCESS, "permission denied"),
         ] {
             assert_eq!(describe(&errno.into()), text);
         }
-        let denied = describe(&Errno::ACCESS.into());
-        assert!(denied.starts_with("permission denied"), "{denied}");
+    }
+
+    /// A finding about the file has this advice as its remedy.
+    #[test]
+    fn the_advice_can_be_left_out() {
+        let error = FileError::io("reading", "ca.key")(Errno::ACCESS);
+        let message = "reading `ca.key`: permission denied";
+        assert_eq!(error.without_advice(), message);
+        assert!(error.to_string().starts_with(message), "{error}");
     }
 }

@@ -74,9 +74,21 @@ impl Advisor<'_> {
             | FindingId::KubeconfigMissing
             | FindingId::ServiceAccountMissing
             | FindingId::ServiceAccountPublicMissing => self.creation(finding),
+            // Its CA signs nothing that lasts longer.
+            FindingId::CertificateExpired | FindingId::CertificateExpiresSoon
+                if self.ends_with_its_ca(finding.id, row) =>
+            {
+                Some(Remedy::words(FindingId::CaExpired.kind().advice))
+            }
             _ if row.signer().is_some() => self.reissue(finding, row),
             _ => None,
         }
+    }
+
+    /// Returns whether the CA of a leaf has expired, or expires soon as the leaf does.
+    fn ends_with_its_ca(&self, id: FindingId, row: &Row) -> bool {
+        let of_ca = |id| row.signer().is_some_and(|ca| self.findings.has(ca, id));
+        of_ca(FindingId::CaExpired) || (id == FindingId::CertificateExpiresSoon && of_ca(id))
     }
 
     fn renewal(&self, selection: Selection) -> Result<Plan, PlanError> {

@@ -150,7 +150,7 @@ impl fmt::Display for IssuerError {
                 "it is not a CA certificate: want basicConstraints with CA:TRUE, and keyUsage, if any, with keyCertSign",
             ),
             IssuerError::Expired(at) => write!(f, "it expired on {}; nothing it signs would be accepted", at.date()),
-            IssuerError::NotYetValid(at) => write!(f, "it is not valid before {} (is the clock right?)", at.date()),
+            IssuerError::NotYetValid(at) => write!(f, "it is not valid before {}", at.date()),
             IssuerError::KeyMismatch => f.write_str("its key does not belong to it (the public keys differ)"),
             IssuerError::UnknownCritical(oid) => {
                 write!(f, "it has a critical extension that Go does not handle, {oid}; no Kubernetes component accepts it")

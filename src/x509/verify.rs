@@ -174,11 +174,7 @@ impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             VerifyError::Expired(at) => write!(f, "it expired on {}", at.date()),
-            VerifyError::NotYetValid(at) => write!(
-                f,
-                "it is not valid before {} (is the clock right?)",
-                at.date()
-            ),
+            VerifyError::NotYetValid(at) => write!(f, "it is not valid before {}", at.date()),
             VerifyError::Intermediate => {
                 f.write_str("an intermediate has expired or is not valid yet")
             }

@@ -183,6 +183,11 @@ fn run_without_write_permission_fails_cleanly() {
             .on(&tree, arguments)
             .says("permission denied; run as root")
             .changed_nothing();
+        let advised = run
+            .stderr
+            .lines()
+            .map(|line| line.matches("run as root").count());
+        assert!(advised.max() <= Some(1), "{run}");
         assert!(matches!(run.code, Some(1 | 3 | 5)), "{run}");
         assert_eq!(
             run.stderr.matches("error: ").count(),

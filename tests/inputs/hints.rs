@@ -185,6 +185,10 @@ said! {
     check_of_a_lost_key: |t| t.remove("pki/apiserver.key"), ["check-expiration"] => [
         "warning: `apiserver`: its certificate is there and its key is not; run `pki renew apiserver --rootfs ROOT`",
     ];
+    check_of_what_expired_with_its_ca: |t| { expire(t, "pki/front-proxy-ca.crt", "front-proxy-ca"); expire(t, "pki/front-proxy-client.crt", "front-proxy-ca"); }, ["check-expiration"] => [
+        "warning: CA `front-proxy-ca`: it expired on 2020-01-01; nothing it signs would be accepted; replace the CA and everything that it signed",
+        "warning: `front-proxy-client`: it expired on 2020-01-01; replace the CA and everything that it signed",
+    ];
     check_of_a_lost_ca: |t| t.remove_rows(&["front-proxy-ca"]), ["check-expiration"] => [
         "warning: CA `front-proxy-ca`: it is missing, and these certificates need it: front-proxy-client; put the CA back from a backup or from another control plane node",
     ];

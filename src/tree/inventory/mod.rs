@@ -433,7 +433,7 @@ impl From<FileError> for InvalidReason {
     fn from(error: FileError) -> InvalidReason {
         match &error.reason {
             Reason::Io(_) if error.is_permission_denied() => {
-                InvalidReason::PermissionDenied(error.to_string())
+                InvalidReason::PermissionDenied(error.without_advice())
             }
             Reason::Io(_) | Reason::Unexpected(_) => InvalidReason::Unreadable(error.to_string()),
         }

@@ -88,7 +88,7 @@ fn every_rule_has_gos_verdict() {
     GeneralizedTime with a fraction: certificate 1 is malformed: malformed ASN.1 DER value for GeneralizedTime at DER byte 47
     February 30: certificate 1 is malformed: malformed ASN.1 DER value for UTCTime at DER byte 60
     expired: it expired on 2026-01-01
-    not yet valid: it is not valid before 2028-01-01 (is the clock right?)
+    not yet valid: it is not valid before 2028-01-01
     RSA without parameters: its public key has invalid parameters
     RSA, exponent 3: accepted
     RSA, exponent zero: its RSA exponent is even, less than 3 or more than 2147483647
