@@ -29,7 +29,6 @@ use self::host::HostKind;
 use crate::catalog::{CATALOG, Profile, Row};
 use crate::config::cluster::Cluster;
 use crate::tree::inventory::{Inventory, RowFiles};
-use crate::tree::layout;
 use crate::x509::certificate::Certificate;
 
 pub use self::drift::{Change, ChangedField};
@@ -103,13 +102,6 @@ pub fn check(
     for row in rows {
         let files = inventory.row(row);
         let is_required = required.contains(&row);
-        // A file that no command replaces may have other names.
-        if row.signer().is_some() {
-            let linked = layout::files(row)
-                .into_iter()
-                .find_map(|(file, _)| inventory.hard_linked(&file));
-            findings.extend(linked.map(|linked| file::check(row, linked)));
-        }
         match files {
             RowFiles::Ca { .. } => {
                 if files.is_missing() {
