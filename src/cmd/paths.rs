@@ -15,6 +15,9 @@ use crate::tree::layout::{DEFAULT_KUBECONFIGS, Layout};
 
 const KUBELET: &str = "/var/lib/kubelet/pki";
 
+/// How long a path may be: Linux's PATH_MAX without the zero byte at its end.
+const MAX_PATH: usize = 4095;
+
 /// Directories of the system, in which no tree can be. What is below them is another matter.
 const SYSTEM_DIRECTORIES: [&str; 17] = [
     "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/opt", "/proc", "/root", "/run",
@@ -33,8 +36,9 @@ impl TreePaths {
     pub(super) fn typed(args: &TreeArgs) -> Result<TreePaths> {
         let typed = |flag: &str, path: &Option<PathBuf>| {
             let path = path.as_ref().map(|path| {
-                without_parents(&absolute(path).with_context(|| format!("resolving `{flag}`"))?)
-                    .map_err(anyhow::Error::new)
+                let path = absolute(path).with_context(|| format!("resolving `{flag}`"))?;
+                check_length(flag, &path)?;
+                without_parents(&path).map_err(anyhow::Error::new)
             });
             path.transpose()
         };
@@ -160,6 +164,17 @@ impl TreePaths {
     }
 }
 
+/// Refuses a path that no other program could open: directories are made one in the other here, so the system would not.
+fn check_length(flag: &str, path: &Path) -> Result<()> {
+    let length = path.as_os_str().len();
+    if length <= MAX_PATH {
+        return Ok(());
+    }
+    let message =
+        format!("`{flag}`: the path is too long: {length} bytes, want at most {MAX_PATH}");
+    Err(Invalid::new(message).into())
+}
+
 /// Returns a typed path as one below `--rootfs`; it may have been reached by another way.
 fn below_rootfs(flag: &str, path: &Path, rootfs: &Path) -> Result<PathBuf> {
     if path.starts_with(rootfs) {
@@ -189,4 +204,21 @@ fn real(path: &Path) -> Result<PathBuf> {
             .path_from_root()
             .join(names.iter().collect::<PathBuf>()),
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_no_program_could_open_is_refused() {
+        let long = |length| PathBuf::from("/x".repeat(length / 2));
+        assert!(check_length("--rootfs", &long(4094)).is_ok());
+        let error = check_length("--rootfs", &long(6000)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`--rootfs`: the path is too long: 6000 bytes, want at most 4095"
+        );
+    }
 }
