@@ -8,8 +8,8 @@ use clap::error::ErrorKind;
 
 use super::failure::Invalid;
 use crate::cli::{Cli, TreeArgs};
-use crate::config::Settings;
 use crate::config::fields::DEFAULT_CERTIFICATES_DIR;
+use crate::config::{Settings, system_directory};
 use crate::fs::walk::{Destination, Links, Position, without_parents};
 use crate::tree::layout::{DEFAULT_KUBECONFIGS, Layout};
 
@@ -17,12 +17,6 @@ const KUBELET: &str = "/var/lib/kubelet/pki";
 
 /// How long a path may be: Linux's PATH_MAX without the zero byte at its end.
 const MAX_PATH: usize = 4095;
-
-/// Directories of the system, in which no tree can be. What is below them is another matter.
-const SYSTEM_DIRECTORIES: [&str; 17] = [
-    "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/opt", "/proc", "/root", "/run",
-    "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib",
-];
 
 /// The directories that were typed, absolute and without `..`.
 pub(super) struct TreePaths {
@@ -147,10 +141,7 @@ impl TreePaths {
             }
             None => certificates.to_path_buf(),
         };
-        if SYSTEM_DIRECTORIES
-            .iter()
-            .any(|system| Path::new(system) == below)
-        {
+        if system_directory(&below).is_some() {
             return Err(Invalid::new(format!(
                 "the certificate directory `{}` is a directory of the system",
                 below.display()
@@ -213,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_path_that_no_program_could_open_is_refused() {
-        let long = |length| PathBuf::from("/x".repeat(length / 2));
+        let long = |length: usize| PathBuf::from("/x".repeat(length / 2));
         assert!(check_length("--rootfs", &long(4094)).is_ok());
         let error = check_length("--rootfs", &long(6000)).unwrap_err();
         assert_eq!(

@@ -22,3 +22,4 @@ pub use names::parse_san;
 pub use problem::{Origin, Problem, Problems, Setting};
 pub use provenance::{Layer, Provenance};
 pub use settings::Settings;
+pub(crate) use values::system_directory;

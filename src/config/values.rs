@@ -3,7 +3,7 @@
 //! Rules about more than one value are in `resolve`, names and addresses in `names`.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -237,19 +237,21 @@ pub(super) fn validity(text: &str) -> Result<Period, String> {
 }
 
 /// System directories. They may not be the certificate directory themselves, but may contain it.
-const SYSTEM_DIRECTORIES: [&str; 16] = [
-    "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/opt", "/proc", "/root", "/run", "/srv",
-    "/sys", "/tmp", "/usr", "/var", "/var/lib",
+const SYSTEM_DIRECTORIES: [&str; 17] = [
+    "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/opt", "/proc", "/root", "/run",
+    "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib",
 ];
+
+/// Returns the directory of the system that a path names, if it names one.
+pub(crate) fn system_directory(path: &Path) -> Option<&'static str> {
+    SYSTEM_DIRECTORIES
+        .into_iter()
+        .find(|directory| Path::new(directory) == path)
+}
 
 pub(super) fn certificates_dir(text: &str) -> Result<PathBuf, String> {
     let path = absolute_path(text)?;
-    let names = |path: &Path| -> Vec<_> {
-        let components = path.components().filter(|part| *part != Component::CurDir);
-        components.map(|part| part.as_os_str().to_owned()).collect()
-    };
-    let is_same = |directory: &&&str| names(Path::new(directory)) == names(&path);
-    match SYSTEM_DIRECTORIES.iter().find(is_same) {
+    match system_directory(&path) {
         Some(directory) => Err(format!(
             "`{directory}` is a directory of the system; want one below it"
         )),
