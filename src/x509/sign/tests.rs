@@ -9,7 +9,7 @@ use time::macros::datetime;
 use super::*;
 use crate::x509::key::PrivateKey;
 use crate::x509::usage::Usage;
-use crate::x509::verify::{VerifyError, verify};
+use crate::x509::verify::{VerifyError, verify, verify_issued};
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 00:00:00 UTC);
 const YEAR: Validity = Validity {
@@ -343,5 +343,31 @@ fn a_chain_is_judged_by_issuer_signature_usage_and_dates() {
     assert_eq!(
         judge(&leaf, &other_name, Usage::ServerAuth, NOW),
         Err(VerifyError::UnknownIssuer)
+    );
+}
+
+/// A CA of a cluster has no extended key usage as a rule; webpki does not look at that of a trusted CA, and Go does.
+#[test]
+fn a_new_leaf_is_refused_if_the_usages_of_its_ca_exclude_its_own() {
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap().der().to_vec();
+    let ca = Ca {
+        certificate: Certificate::from_der(certificate).unwrap(),
+        key: PrivateKey::from_pem(key.serialize_pem().as_bytes()).unwrap(),
+    };
+    let usages = [Usage::ServerAuth, Usage::ClientAuth];
+    let both = LeafTemplate::new("etcd", None, &usages, &[]).unwrap();
+    let leaf = ca.issue(&both, Algorithm::EcdsaP256);
+    assert_eq!(
+        verify_issued(&leaf, &ca.certificate, &[Usage::ClientAuth], NOW),
+        Ok(())
+    );
+    assert_eq!(
+        verify_issued(&leaf, &ca.certificate, &usages, NOW),
+        Err(VerifyError::IssuerUsage(Usage::ServerAuth))
     );
 }

@@ -121,6 +121,22 @@ fn a_commit_whose_new_file_is_gone_is_not_finished() {
     assert_eq!(fs::read_to_string(certificate).unwrap(), "old");
 }
 
+/// Only the bytes that the journal names go into place, whatever stands under the name of the new file by now.
+#[test]
+fn a_commit_whose_new_file_was_exchanged_is_not_finished() {
+    let fixture = Fixture::new();
+    fixture.killed_after(1);
+    let certificate = fixture.layout.path(&files()[1].0);
+    fs::write(
+        certificate.with_file_name(staging_name("server.crt")),
+        "planted",
+    )
+    .unwrap();
+    let error = fixture.refusal();
+    assert!(matches!(error, TransactionError::Refused(_)), "{error}");
+    assert_eq!(fs::read_to_string(certificate).unwrap(), "old");
+}
+
 /// A backup was restored over a pending commit, or over a failed one.
 #[test]
 fn a_journal_that_does_not_fit_the_tree_changes_nothing() {
