@@ -17,6 +17,7 @@ pub mod names;
 pub mod permissions;
 mod sa;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests;
 mod trust;
 pub mod validity;

@@ -172,7 +172,7 @@ mod tests {
             ("pki check-expiration --json", "use `-o json`"),
             (
                 "pki check-expiration /etc/kubernetes",
-                "`--kubeconfig-dir DIR`",
+                "by `--kubeconfig-dir` or `--rootfs`",
             ),
             ("pki renew apiserver.crt", "use `pki renew apiserver`"),
             (

@@ -248,8 +248,10 @@ fn service_account_key_of_another_pair_stops_init_only() {
 #[test]
 fn invalid_kubeconfig_is_never_written_over() {
     let tree = TestTree::new();
-    tree.edit("admin.conf", |text| text + "kind: Config\n");
-    let finding = "admin.conf`: malformed YAML: duplicate mapping key: kind";
+    tree.edit("admin.conf", |text| {
+        text.replace("kind: Config", "kind: Secret")
+    });
+    let finding = "admin.conf`: kind: it is `Secret`, want `Config`";
     tree.pki(&["init"]).exits(3).says(finding).changed_nothing();
     tree.pki(&["check-expiration"])
         .exits(5)

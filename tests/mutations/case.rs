@@ -428,7 +428,11 @@ impl Case {
             let certificate = row.certificate.as_ref().ok_or("there is no certificate")?;
             self.is_signed(row.row, certificate.der())?;
             let made = renewal.made.iter().find(|(made, _)| *made == row.row);
-            let (_, original) = made.ok_or("it is made anew, and the original is not")?;
+            // The kubelet cannot renew a certificate that is damaged, so kubelet.conf gets one of its own.
+            if made.is_none() && *row.row == catalog::KUBELET_CONF {
+                continue;
+            }
+            let (_, original) = made.ok_or("it is issued, and the original is not")?;
             let new = said(certificate.der());
             if new != *original {
                 return Err(format!("`{}` {}", row.row.name, difference(original, &new)));

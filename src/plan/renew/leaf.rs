@@ -12,6 +12,7 @@ use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::key::PrivateKey;
 use crate::x509::sign::LeafTemplate;
+use crate::x509::verify;
 
 /// What to do where nothing tells what a certificate should contain.
 const GIVE_CONFIG: &str = "give `--config`, which says what names it should have: `kubectl -n kube-system get configmap kubeadm-config -o yaml` prints it, and `--config -` reads it from standard input";
@@ -75,9 +76,14 @@ impl Planner<'_> {
     /// unusable.
     fn contents(&mut self, row: &'static Row, current: &Current<'_>) -> Result<LeafTemplate, Skip> {
         // What was changed since its CA signed it may contain anything, and a CA in the place of a leaf says nothing of it.
-        let is_believed = ![FindingId::CertificateDamaged, FindingId::CertificateIsTheCa]
-            .iter()
-            .any(|id| self.findings.has(row, *id));
+        let is_the_ca = self.findings.has(row, FindingId::CertificateIsTheCa);
+        let is_damaged = |leaf: &Certificate| {
+            let bundle = row.signer().and_then(|ca| self.inventory.ca_bundle(ca));
+            bundle.is_some_and(|bundle| verify::is_damaged(leaf, &bundle.certificates()))
+        };
+        let is_believed = !is_the_ca
+            && !self.findings.has(row, FindingId::CertificateDamaged)
+            && !current.leaf.is_some_and(is_damaged);
         let of_old = current.leaf.filter(|_| is_believed).map(LeafTemplate::of);
         let declared = match self.request.declared {
             // The copied client certificate of an external etcd is what its owner made it.
