@@ -308,7 +308,7 @@ fn every_field_of_a_kubeconfig_survives_in_its_order() {
          contexts:\n- name: other\n  context: {{cluster: far, user: \"yes\", namespace: kube-system}}\n\
          - context: {{user: admin, cluster: near, extensions: [{{name: e, extension: {{last: \"2026-01-01\"}}}}]}}\n  name: \"007\"\n\
          clusters:\n- name: far\n  cluster: {{server: \"https://far.example\", insecure-skip-tls-verify: true, proxy-url: \"http://p\"}}\n\
-         - cluster: {{tls-server-name: api, server: \"{server}\", disable-compression: true, {ca}}}\n  name: near\n\
+         - cluster: {{tls-server-name: kubernetes, server: \"{server}\", disable-compression: true, {ca}}}\n  name: near\n\
          x-note: |\n  two\n  lines\n"
     );
     tree.write("admin.conf", &text);
