@@ -34,16 +34,13 @@ const FLAGS: [(&str, &str); 8] = [
     ),
     (
         "--upload-certs",
-        "copy what control-plane nodes share, see `pki help files`",
+        "copy the shared files, see `pki help files`",
     ),
     (
         "--certificate-key",
-        "copy what control-plane nodes share, see `pki help files`",
+        "copy the shared files, see `pki help files`",
     ),
-    (
-        "--kubeconfig",
-        "pki does not ask the API server; `--kubeconfig-dir` names a directory",
-    ),
+    ("--kubeconfig", "it is not used; see `--kubeconfig-dir`"),
     (
         "--csr-only",
         "pki cannot make certificate signing requests yet",
