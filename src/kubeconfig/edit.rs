@@ -73,9 +73,18 @@ pub(super) fn replace(
         Field::ClientKeyData => user?.client_key_data.as_ref(),
     };
     let range = range(place?)?;
+    // JSON is YAML too, and stays JSON only with its quotes.
+    let quote = ['"', '\'']
+        .into_iter()
+        .find(|quote| {
+            text.get(range.clone())
+                .is_some_and(|old| old.starts_with(*quote))
+        })
+        .map(String::from)
+        .unwrap_or_default();
     let (before, after) = (text.get(..range.start)?, text.get(range.end..)?);
-    let mut edited = Zeroizing::new(String::with_capacity(text.len() + value.len()));
-    edited.extend([before, value, after]);
+    let mut edited = Zeroizing::new(String::with_capacity(text.len() + value.len() + 2));
+    edited.extend([before, &quote, value, &quote, after]);
     Some(edited)
 }
 

@@ -21,13 +21,14 @@ enum Theirs {
 }
 
 /// Why a text is refused that Kubernetes would take: the whole list.
-const STRICTER: [&str; 6] = [
+const STRICTER: [&str; 7] = [
     "a zone",
     "an unspecified address",
     "a multicast address",
     "the broadcast address",
     "a label of more than 63 characters",
     "a number as the last label",
+    "a number in hexadecimal or with an L, as C reads addresses",
 ];
 
 /// Near-valid and valid addresses and names, and what is neither.
@@ -143,8 +144,18 @@ fn reason(text: &str) -> Option<&'static str> {
     if labels.iter().any(|label| label.len() > 63) {
         return Some("a label of more than 63 characters");
     }
-    let is_number = labels.last()?.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then_some("a number as the last label")
+    let last = labels.last()?.to_ascii_lowercase();
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_hexadecimal = last
+        .strip_prefix("0x")
+        .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let has_suffix = labels.len() == 4
+        && labels[..3].iter().all(|label| digits(label))
+        && last.strip_suffix('l').is_some_and(digits);
+    if is_hexadecimal || has_suffix {
+        return Some("a number in hexadecimal or with an L, as C reads addresses");
+    }
+    digits(&last).then_some("a number as the last label")
 }
 
 fn octets(address: IpAddr) -> String {
