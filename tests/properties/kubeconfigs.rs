@@ -68,7 +68,7 @@ const OTHERWISE_IN_YAML_1_1: [&str; 12] = [
     "190:20:30",
 ];
 
-/// Scalars that become text: numbers to Kubernetes, but hardly to whoever typed them, and no two readers agree on which.
+/// Numbers to Kubernetes on which readers disagree; a renewal leaves their text too.
 const TAKEN_FOR_TEXT: [&str; 4] = ["007", "0755", "08", "1_000"];
 
 /// Scalars that no JSON can hold, so that Kubernetes refuses the file too.
