@@ -1,7 +1,7 @@
 //! Names: those of serving certificates against the configuration, and the servers of kubeconfigs against the names of the API
 //! server's certificate.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::expected;
 use super::finding::{Finding, FindingId};
@@ -63,10 +63,36 @@ pub fn accepts(kubeconfig: &Kubeconfig, names: &[San]) -> bool {
     }
 }
 
-/// Returns whether client-go connects to a URL with TLS: it takes `https` where none is given and there is a CA.
+/// Returns whether client-go connects to a server with TLS: an `https` URL, or a host with or without a port, for which it takes
+/// `https` (client-go `rest/url_utils.go`, `DefaultServerURL`).
 pub(super) fn is_https(url: &str) -> bool {
-    url.split_once("://")
-        .is_none_or(|(scheme, _)| scheme.eq_ignore_ascii_case("https"))
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            let address = authority
+                .rsplit_once('@')
+                .map_or(authority, |(_, host)| host);
+            scheme.eq_ignore_ascii_case("https") && is_address(address)
+        }
+        None => is_address(url.strip_suffix('/').unwrap_or(url)),
+    }
+}
+
+/// Returns whether a text is a host with or without a port, as Go's `net/url` reads one.
+fn is_address(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !text.ends_with(']') => (host, port),
+        _ => (text, ""),
+    };
+    let is_plain = |host: &str| {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c) || !c.is_ascii();
+        !host.is_empty() && host.chars().all(is_allowed)
+    };
+    let bracketed = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let is_host = bracketed.map_or_else(|| is_plain(host), |host| host.parse::<Ipv6Addr>().is_ok());
+    is_host && (port.is_empty() || port.parse::<u16>().is_ok())
 }
 
 fn is_loopback(host: &San) -> bool {
@@ -148,11 +174,28 @@ mod tests {
         for url in [
             "https://api.example",
             "HTTPS://api.example",
+            "https://api.example:6443/k8s/clusters/c-1",
+            "https://user@api.example:8443",
+            "https://[2001:db8::1]:6443",
+            "https://[2001:db8::1]",
             "api.example:6443",
+            "192.0.2.11",
         ] {
             assert!(is_https(url), "{url}");
         }
-        for url in ["http://api.example", "ftp://api.example", "://"] {
+        for url in [
+            "http://api.example",
+            "ftp://api.example",
+            "://",
+            "https://",
+            "https;//10.0.0.1:6443",
+            "https:/.10.0.0.1:6443",
+            "https://10.0.0.1:&443",
+            "https://10.0.0.1:66443",
+            "https://api example",
+            "https://[::1",
+            "https//10.0.0.1",
+        ] {
             assert!(!is_https(url), "{url}");
         }
     }
