@@ -84,6 +84,11 @@ fn embedded_ca(
     Some(Finding::new(FindingId::KubeconfigOwnCaNotFirst, text).about(row))
 }
 
+/// Returns whether a CA signed another one under its own name.
+fn is_issuer_of(issuer: &Certificate, ca: &Certificate) -> bool {
+    issuer.subject() == ca.issuer() && is_signed_by(ca, issuer)
+}
+
 /// Returns whether a client with these CAs accepts the API server's certificate; where the tree's CA did not sign that, whether
 /// it trusts that CA.
 fn is_trusting(
@@ -115,7 +120,7 @@ fn is_trusting(
         }
         None => known.iter().any(|known| {
             own.iter()
-                .any(|ca| is_same_ca(known, ca) || is_signed_by(ca, known))
+                .any(|ca| is_same_ca(known, ca) || is_issuer_of(known, ca))
         }),
     }
 }
