@@ -26,6 +26,7 @@ use crate::util::duration;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::san::San;
+use crate::x509::verify;
 
 /// What a tree says of its cluster, and what of it is a guess.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,7 +90,15 @@ pub struct NodeName {
 
 /// Returns the node name that most certificates agree on: those of the kubelet and of etcd, and the names of the API server's.
 pub fn node_name(inventory: &Inventory) -> NodeName {
-    let common_name = |row| leaf(inventory, row).and_then(Certificate::common_name);
+    // What was changed since its CA signed it names nobody.
+    let is_intact = |row: &Row, certificate: &Certificate| {
+        let bundle = row.signer().and_then(|ca| inventory.ca_bundle(ca));
+        !bundle.is_some_and(|bundle| verify::is_damaged(certificate, &bundle.certificates()))
+    };
+    let common_name = |row: &'static Row| {
+        let certificate = leaf(inventory, row).filter(|leaf| is_intact(row, leaf))?;
+        certificate.common_name()
+    };
     let without_prefix = |name: String| name.strip_prefix(NODE_USER).map(str::to_owned);
     let kubelets_user = || {
         let user = kubeconfig(inventory, &KUBELET_CONF)?.user_name()?;
