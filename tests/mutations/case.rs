@@ -306,7 +306,9 @@ impl Case {
         if !step.is_some_and(|step| matches!(step.action, Action::Keep)) {
             return Err("the file would be replaced".to_owned());
         }
-        verdict.kept = true;
+        // A server that is not the configured one is kept, and said.
+        let differs = pki::check::finding::FindingId::KubeconfigServerDiffers;
+        verdict.kept = !self.findings(inventory).has(self.row, differs);
         // The kubelet's own file is not `init`'s to judge.
         if self.file.root != Root::Kubelet {
             verdict.kept_reencoded = !self.is_same(bytes)?;

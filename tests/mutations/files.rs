@@ -2,12 +2,18 @@
 
 use std::{collections::BTreeMap, process::Command};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine, alphabet,
+    engine::{GeneralPurpose, GeneralPurposeConfig},
+};
 use pki::{
     catalog::{self, Row},
     tree::layout,
 };
-use rustls_pki_types::pem::SectionKind;
+use rustls_pki_types::{
+    CertificateDer, TrustAnchor,
+    pem::{PemObject, SectionKind},
+};
 use serde_json::json;
 
 use super::{
@@ -149,23 +155,55 @@ fn check_kubeconfig(row: &'static Row, one_in: usize) {
     judged.assert_none_wrong();
 }
 
-/// Returns whether the fields of a kubeconfig that hold PEM hold the same as the original's to others.
+/// Base64 as `encoding/base64.StdEncoding` of Go reads it: the unused bits of the last character may be set.
+const GOS_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
+
+/// Returns whether the fields of a kubeconfig that hold PEM hold the same as the original's to others. Of a CA only its name and
+/// its key count: that is all that a client trusts.
 fn embeds_the_same(original: &str, mutant: &str) -> bool {
-    let values = |text: &str| -> Vec<Vec<u8>> {
+    let values = |text: &str| -> Vec<(bool, Vec<u8>)> {
         let values = text.lines().filter_map(|line| line.split_once("-data:"));
         values
-            .filter_map(|(_, value)| STANDARD.decode(value.trim()).ok())
+            .filter_map(|(field, value)| {
+                let is_ca = field.ends_with("certificate-authority");
+                Some((is_ca, GOS_BASE64.decode(value.trim()).ok()?))
+            })
             .collect()
     };
     let (original, mutant) = (values(original), values(mutant));
-    let is_same = |(original, mutant): (&Vec<u8>, &Vec<u8>)| {
-        let (one, other) = (sections(original), sections(mutant));
+    let is_same = |((is_ca, original), (_, mutant)): (&(bool, Vec<u8>), &(bool, Vec<u8>))| {
+        let (one, other) = (blocks(original), blocks(mutant));
         let is_key = one
             .as_ref()
             .is_some_and(|one| one[0].0 != SectionKind::Certificate);
-        one == other || is_key && other.is_some() && is_same_key(original, mutant)
+        one == other
+            || is_key && other.is_some() && is_same_key(original, mutant)
+            || *is_ca && anchors(original).is_some() && anchors(original) == anchors(mutant)
     };
     original.len() == mutant.len() && original.iter().zip(&mutant).all(is_same)
+}
+
+/// Returns the blocks of a PEM file. Go reads them whatever follows the last one.
+fn blocks(pem: &[u8]) -> Option<Vec<(SectionKind, Vec<u8>)>> {
+    let end = pem.iter().rposition(|byte| *byte == b'-')?;
+    sections(&pem[..=end])
+}
+
+/// Returns what webpki trusts of the certificates in a PEM file; none if it cannot read one.
+fn anchors(pem: &[u8]) -> Option<Vec<TrustAnchor<'static>>> {
+    let certificates = CertificateDer::pem_slice_iter(pem);
+    certificates
+        .map(|der| {
+            Some(
+                webpki::anchor_from_trusted_cert(&der.ok()?)
+                    .ok()?
+                    .to_owned(),
+            )
+        })
+        .collect()
 }
 
 #[test]

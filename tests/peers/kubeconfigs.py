@@ -71,8 +71,15 @@ def load(text, reader):
         raise Different(f"not read: {type(error).__name__}") from None
 
 
+# client-go ignores every other field of a document, and takes a missing version and kind for these.
+DEFAULTS = {"apiVersion": "v1", "kind": "Config"}
+FIELDS = [*DEFAULTS, "preferences", "clusters", "users", "contexts", "current-context", "extensions"]
+
+
 def normal(document):
-    """The same document with every server's scheme and host in lower case, and without the contents of PEM fields."""
+    """The document as client-go knows it, with every server's scheme and host in lower case and without the contents of PEM."""
+    document = {**DEFAULTS, **document}
+    document = {field: document[field] for field in FIELDS if field in document}
     for kind in MAY_CHANGE:
         for entry in document.get(kind + "s") or []:
             fields = entry.get(kind) or {}
