@@ -11,10 +11,11 @@ use pki::{
     tree::layout,
 };
 use rustls_pki_types::{
-    CertificateDer, TrustAnchor,
+    CertificateDer,
     pem::{PemObject, SectionKind},
 };
 use serde_json::json;
+use x509_cert::der::{Decode, Encode};
 
 use super::{
     case::{Case, Verdict, sections},
@@ -163,7 +164,7 @@ const GOS_BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Returns whether the fields of a kubeconfig that hold PEM hold the same as the original's to others. Of a CA only its name and
 /// its key count: that is all that a client trusts.
-fn embeds_the_same(original: &str, mutant: &str) -> bool {
+pub(super) fn embeds_the_same(original: &str, mutant: &str) -> bool {
     let values = |text: &str| -> Vec<(bool, Vec<u8>)> {
         let values = text.lines().filter_map(|line| line.split_once("-data:"));
         values
@@ -192,16 +193,16 @@ fn blocks(pem: &[u8]) -> Option<Vec<(SectionKind, Vec<u8>)>> {
     sections(&pem[..=end])
 }
 
-/// Returns what webpki trusts of the certificates in a PEM file; none if it cannot read one.
-fn anchors(pem: &[u8]) -> Option<Vec<TrustAnchor<'static>>> {
+/// Returns the names and public keys of the certificates in a PEM file; none if one cannot be read. Not webpki's: as Go, and
+/// unlike webpki, x509-cert takes a signature that is no whole number of octets, and nobody looks at a root's signature.
+fn anchors(pem: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
     let certificates = CertificateDer::pem_slice_iter(pem);
     certificates
         .map(|der| {
-            Some(
-                webpki::anchor_from_trusted_cert(&der.ok()?)
-                    .ok()?
-                    .to_owned(),
-            )
+            let certificate = x509_cert::Certificate::from_der(&der.ok()?).ok()?;
+            let tbs = certificate.tbs_certificate();
+            let key = tbs.subject_public_key_info().to_der().ok()?;
+            Some((tbs.subject().to_der().ok()?, key))
         })
         .collect()
 }

@@ -10,6 +10,7 @@ use super::{
     case::sections,
     configurations::{RICH, difference, host, read_again},
     everything,
+    files::embeds_the_same,
     mutant::Mutant,
     script,
 };
@@ -113,13 +114,21 @@ impl Sample {
         Ok(None)
     }
 
-    /// Returns whether another library reads the same from it; of what is no PEM, only bytes tell.
+    /// Returns whether another library reads the same from it. Of the text around PEM only bytes tell, and an upper-case letter in
+    /// a host name says the same.
     fn is_same(&self) -> bool {
-        match sections(&self.original).filter(|sections| !sections.is_empty()) {
-            Some(original) => sections(&self.bytes) == Some(original),
-            // Only an upper-case letter in a host name says the same.
-            None => self.bytes.eq_ignore_ascii_case(&self.original),
+        if !sections(&self.original).unwrap_or_default().is_empty() {
+            return sections(&self.bytes) == sections(&self.original);
         }
+        let texts = (str::from_utf8(&self.original), str::from_utf8(&self.bytes));
+        let (Ok(original), Ok(mutant)) = texts else {
+            return false;
+        };
+        let words = |text: &str| -> Vec<String> {
+            let lines = text.lines().filter(|line| !line.contains("-data:"));
+            lines.map(str::to_ascii_lowercase).collect()
+        };
+        words(original) == words(mutant) && embeds_the_same(original, mutant)
     }
 }
 
