@@ -41,7 +41,7 @@ pub enum Reload {
 
 /// What a component reads of a row.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader {
+pub struct FileReader {
     /// The row.
     pub row: &'static Row,
     /// The component.
@@ -105,7 +105,7 @@ pub fn has_copies(row: &Row) -> bool {
     readers(row).any(|reader| reader.component == Component::Kubectl)
 }
 
-fn readers(row: &Row) -> impl Iterator<Item = &'static Reader> {
+fn readers(row: &Row) -> impl Iterator<Item = &'static FileReader> {
     READERS.iter().filter(move |reader| reader.row == row)
 }
 
@@ -115,8 +115,8 @@ const fn reader(
     options: &'static [&'static str],
     files: &'static [&'static str],
     reload: Reload,
-) -> Reader {
-    Reader {
+) -> FileReader {
+    FileReader {
         row,
         component,
         options,
@@ -126,7 +126,7 @@ const fn reader(
 }
 
 /// Every reader, by component.
-pub static READERS: &[Reader] = &[
+pub static READERS: &[FileReader] = &[
     reader(
         Apiserver,
         &CA,

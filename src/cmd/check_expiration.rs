@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use super::judgement::Knowledge;
-use super::session::{Reading, Session};
-use super::target::{Detection, Source, Target, tree_arguments};
+use super::session::{Session, TreeSnapshot};
+use super::target::{ConfigSource, Detection, Target, tree_arguments};
 use super::{Console, Exit};
 use crate::check::expiry::{self, Expiry, Thresholds};
 use crate::check::finding::Outcome;
@@ -19,14 +19,14 @@ use crate::tree::permissions::{ExcessAccess, PermissionIssue, overly_permissive}
 
 pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
     let session = Session::open(&args.tree, &args.config, &ClusterArgs::default(), console)?;
-    let Reading {
+    let TreeSnapshot {
         tree, inventory, ..
     } = session.read(&|_| Depth::Certificates)?;
     let target = &session.target;
     let source = target.source();
     let cluster = match source {
-        Source::File | Source::Recorded => Some(cluster(target, &inventory)?),
-        Source::Nothing => None,
+        ConfigSource::File | ConfigSource::Recorded => Some(cluster(target, &inventory)?),
+        ConfigSource::Nothing => None,
     };
     let expected = cluster.as_ref().map(|(cluster, is_node_known)| Expected {
         cluster,
@@ -52,7 +52,7 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
             for warning in &target.warnings {
                 console.warn(&warning.to_string());
             }
-            if source == Source::Nothing {
+            if source == ConfigSource::Nothing {
                 console.note(&format!("no configuration is recorded for `{}`: the rows are inferred from what is there", target.layout.certificates.display()));
             }
         }
@@ -104,7 +104,7 @@ fn judge(
         expected,
         init: resolved
             .as_ref()
-            .map(|resolved| (&resolved.cluster, target.source() != Source::Nothing)),
+            .map(|resolved| (&resolved.cluster, target.source() != ConfigSource::Nothing)),
         due: Some(thresholds.longest()),
         now: console.now,
     };

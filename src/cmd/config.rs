@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::session::Session;
-use super::target::{Detection, Source};
+use super::target::{ConfigSource, Detection};
 use super::{Console, Exit};
 use crate::cli::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs, OutputFormat};
 use crate::config::cluster::Etcd;
@@ -23,9 +23,9 @@ pub(super) fn run(args: &ConfigCommandArgs, console: &Console) -> Result<Exit> {
 
 fn show(args: &ConfigShowArgs, console: &Console) -> Result<Exit> {
     let session = Session::open(&args.tree, &args.config, &args.cluster, console)?;
-    let reading = session.read(&|_| Depth::Certificates)?;
+    let snapshot = session.read(&|_| Depth::Certificates)?;
     let target = &session.target;
-    let layers = target.layers(&reading.inventory);
+    let layers = target.layers(&snapshot.inventory);
     // Said even if the values are refused: a misspelt field may be the cause.
     for warning in &target.warnings {
         console.warn(&warning.to_string());
@@ -34,7 +34,7 @@ fn show(args: &ConfigShowArgs, console: &Console) -> Result<Exit> {
     for warning in &resolved.warnings {
         console.warn(&warning.to_string());
     }
-    if target.source() == Source::Nothing {
+    if target.source() == ConfigSource::Nothing {
         for guess in layers.guesses.iter().chain(&layers.contradictions) {
             console.warn(guess);
         }

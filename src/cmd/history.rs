@@ -8,7 +8,7 @@ use super::session::Session;
 use super::{Console, Exit};
 use crate::cli::{HistoryArgs, OutputFormat};
 use crate::kubeconfig::{Credentials, Kubeconfig};
-use crate::report::history::{History, KeptGeneration, Replaced};
+use crate::report::history::{History, KeptGeneration, ReplacedFile};
 use crate::report::recovery::Purge;
 use crate::store::generations::{self, Generation, GenerationFile, Generations};
 use crate::store::transaction::Transaction;
@@ -83,13 +83,13 @@ fn purge(session: &Session<'_>, output: OutputFormat, console: &Console) -> Resu
 }
 
 /// A file that cannot be read any more is listed all the same, without a serial number.
-fn replaced(places: &Places, generation: &Generation, file: &GenerationFile) -> Replaced {
+fn replaced(places: &Places, generation: &Generation, file: &GenerationFile) -> ReplacedFile {
     let contents = generations::read(places, generation, file).ok().flatten();
     let chain = contents.and_then(|old| match file.file.file_name().ends_with(".crt") {
         true => Chain::from_pem(&old.bytes).ok(),
         false => client_certificate(&old.bytes),
     });
-    Replaced {
+    ReplacedFile {
         file: file.file.to_string(),
         existed: file.existed(),
         serial: chain.map(|chain| chain.leaf.serial()),

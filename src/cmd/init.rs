@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::failure::Unplannable;
 use super::judgement::Knowledge;
-use super::session::{Outcome, Session};
-use super::target::{Detection, Source, tree_arguments};
+use super::session::{CommitOutcome, Session};
+use super::target::{ConfigSource, Detection, tree_arguments};
 use super::{Console, Exit, report_changes};
 use crate::check::Expected;
 use crate::cli::{ClusterArgs, InitArgs};
@@ -20,19 +20,19 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
     let mut run = session.begin("init", &args.write, &|_| Depth::Keys)?;
     run.target.require_record(console)?;
     let target = &run.target;
-    let layers = target.layers(&run.reading.inventory);
+    let layers = target.layers(&run.snapshot.inventory);
     // Said even if the values are refused: a misspelt field may be the cause.
     for warning in &target.warnings {
         console.warn(&warning.to_string());
     }
     let resolved = layers.resolve(Detection::Allowed)?;
     let source = target.source();
-    if source == Source::File || args.cluster != ClusterArgs::default() {
+    if source == ConfigSource::File || args.cluster != ClusterArgs::default() {
         for warning in &resolved.warnings {
             console.warn(&warning.to_string());
         }
     }
-    if source == Source::Nothing && layers.infers_anything() {
+    if source == ConfigSource::Nothing && layers.infers_anything() {
         console.note("no configuration is recorded or given: it is read from the tree, see `pki config show`");
         for guess in layers.guesses.iter().chain(&layers.contradictions) {
             console.warn(guess);
@@ -46,9 +46,9 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
         // A guess must not be taken for what was declared.
         .then_some(text)
         .filter(|_| layers.guesses.is_empty());
-    let request = init::Request {
+    let request = init::InitRequest {
         cluster: &resolved.cluster,
-        is_declared: source != Source::Nothing,
+        is_declared: source != ConfigSource::Nothing,
         new_ca: args.new_ca,
         join: args.join,
     };
@@ -58,7 +58,7 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
         init: Some((&resolved.cluster, request.is_declared)),
         ..Knowledge::nothing(console.now)
     };
-    let inventory = &run.reading.inventory;
+    let inventory = &run.snapshot.inventory;
     let findings = knowledge.judge(inventory);
     let mut plan =
         init::plan(&request, inventory, &findings, console.now).map_err(|error| Unplannable {
@@ -73,17 +73,17 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
     console.warn_of(&plan);
     let layout = target.layout.clone();
     match run.commit(plan)? {
-        Outcome::Nothing(plan) => {
+        CommitOutcome::Nothing(plan) => {
             let changes = Changes::nothing("init", &plan, args.write.dry_run, &layout, &arguments);
             report_changes(&changes, &args.write, console)?;
             Ok(exit(&plan))
         }
-        Outcome::DryRun(dry) => {
+        CommitOutcome::DryRun(dry) => {
             let changes = Changes::planned("init", &dry.plan, &dry.restricted, &layout, &arguments);
             report_changes(&changes, &args.write, console)?;
             Ok(exit(&dry.plan))
         }
-        Outcome::Done(done) => {
+        CommitOutcome::Done(done) => {
             let changes = Changes::done("init", &done.plan, &done.committed, &layout, &arguments);
             report_changes(&changes, &args.write, console)?;
             Ok(exit(&done.plan))

@@ -64,9 +64,9 @@ impl<'a> Knowledge<'a> {
         let init = self
             .init
             .filter(|_| is_control_plane)
-            .map(|(cluster, is_declared)| init::Request {
+            .map(|(cluster, is_declared)| init::InitRequest {
                 is_declared,
-                ..init::Request::from(cluster)
+                ..init::InitRequest::from(cluster)
             });
         let situation = Situation {
             inventory,

@@ -6,7 +6,7 @@ use super::session::Session;
 use super::{Console, Exit};
 use crate::cli::{LedgerArgs, OutputFormat};
 use crate::report::history::Ledger;
-use crate::store::ledger::{self, Entry};
+use crate::store::ledger::{self, LedgerEntry};
 
 /// How many entries are held in memory: a ledger only ever grows.
 const AT_ONCE: usize = 4096;
@@ -15,7 +15,7 @@ pub(super) fn run(args: &LedgerArgs, console: &Console) -> Result<Exit> {
     let session = Session::open_tree(&args.tree, console)?;
     let (tree, places) = session.open_state()?;
     let mut entries = ledger::entries(&places, &tree)?;
-    let mut next = || -> Result<Vec<Entry>> {
+    let mut next = || -> Result<Vec<LedgerEntry>> {
         Ok(entries
             .by_ref()
             .take(AT_ONCE)

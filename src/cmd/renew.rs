@@ -6,15 +6,15 @@ use clap::error::ErrorKind;
 
 use super::failure::Unplannable;
 use super::judgement::Knowledge;
-use super::session::{Outcome, Run, Session};
-use super::target::{Detection, Source, tree_arguments};
+use super::session::{CommitOutcome, Run, Session};
+use super::target::{ConfigSource, Detection, tree_arguments};
 use super::{Console, Exit, read_again, report_changes};
 use crate::catalog::{self, Row};
 use crate::check::Expected;
 use crate::cli::{ALL, Cli, ClusterArgs, RenewArgs};
 use crate::config::Cluster;
 use crate::plan::Plan;
-use crate::plan::renew::{self, Request, Selection};
+use crate::plan::renew::{self, RenewRequest, Selection};
 use crate::report::changes::Changes;
 use crate::report::findings::TreeArguments;
 use crate::report::time::typed;
@@ -34,12 +34,12 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
     let mut run = session.begin(&command(args), &args.write, &depth)?;
     run.target.require_record(console)?;
     let declared = declared(&run, args.write.quiet, console)?;
-    let request = Request {
+    let request = RenewRequest {
         selection: selection.clone(),
         declared: declared.as_ref(),
         reuse_key: args.reuse_key,
     };
-    let inventory = &run.reading.inventory;
+    let inventory = &run.snapshot.inventory;
     let resolved = run
         .target
         .layers(inventory)
@@ -66,7 +66,7 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
             error,
             arguments: end.arguments.clone(),
         })?;
-    let is_recorded = run.target.source() == Source::File && !plan.makes_nothing();
+    let is_recorded = run.target.source() == ConfigSource::File && !plan.makes_nothing();
     if let Some(cluster) = declared.as_ref().filter(|_| is_recorded) {
         plan.record(cluster.to_record());
     }
@@ -84,7 +84,7 @@ struct End<'a> {
 /// Returns the declared configuration; none if each certificate is reissued with what the old one says.
 fn declared(run: &Run<'_>, quiet: bool, console: &Console) -> Result<Option<Cluster>> {
     let source = run.target.source();
-    if source == Source::Nothing {
+    if source == ConfigSource::Nothing {
         console.note_unless(quiet, "no configuration is recorded or given: each certificate keeps the names and usages of the old one");
         return Ok(None);
     }
@@ -92,9 +92,9 @@ fn declared(run: &Run<'_>, quiet: bool, console: &Console) -> Result<Option<Clus
     for warning in &run.target.warnings {
         console.warn(&warning.to_string());
     }
-    let layers = run.target.layers(&run.reading.inventory);
+    let layers = run.target.layers(&run.snapshot.inventory);
     let resolved = layers.resolve(Detection::Forbidden)?;
-    if source == Source::File {
+    if source == ConfigSource::File {
         for warning in &resolved.warnings {
             console.warn(&warning.to_string());
         }
@@ -112,17 +112,17 @@ fn finish(
     let arguments = &end.arguments;
     let layout = run.target.layout.clone();
     match run.commit(plan)? {
-        Outcome::Nothing(plan) => {
+        CommitOutcome::Nothing(plan) => {
             let changes = Changes::nothing("renew", &plan, args.write.dry_run, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
             Ok(end.exit(&plan, &read_again(&layout)?, console))
         }
-        Outcome::DryRun(dry) => {
+        CommitOutcome::DryRun(dry) => {
             let changes = Changes::planned("renew", &dry.plan, &dry.restricted, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
             Ok(end.exit(&dry.plan, &dry.after, console))
         }
-        Outcome::Done(done) => {
+        CommitOutcome::Done(done) => {
             let changes = Changes::done("renew", &done.plan, &done.committed, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
             Ok(end.exit(&done.plan, &read_again(&layout)?, console))

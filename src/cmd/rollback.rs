@@ -5,15 +5,15 @@ use zeroize::Zeroizing;
 
 use super::failure::{Invalid, Unplannable};
 use super::judgement::Knowledge;
-use super::session::{Outcome, Reading, Run, Session};
+use super::session::{CommitOutcome, Run, Session, TreeSnapshot};
 use super::target::tree_arguments;
 use super::{Console, Exit, read_again, report_changes};
 use crate::cli::{ConfigArgs, RollbackArgs};
 use crate::plan::Plan;
-use crate::plan::rollback::{self, Request};
+use crate::plan::rollback::{self, RollbackRequest};
 use crate::report::changes::Changes;
-use crate::store::generations::cursor::{self, Step};
-use crate::store::generations::{self, Change, Generation, Generations};
+use crate::store::generations::cursor::{self, RollbackStep};
+use crate::store::generations::{self, Generation, Generations, TransactionKind};
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::layout::{self, TreePath};
 use crate::tree::overlay::Tree;
@@ -30,14 +30,14 @@ pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Exit> {
         console.warn(&format!("{error:#}"));
     }
     // Chosen once the lock is held and recovery is done: another run may have added one.
-    let Reading { places, tree, .. } = &run.reading;
+    let TreeSnapshot { places, tree, .. } = &run.snapshot;
     let generations = Generations::read(places, tree)?;
     for error in &generations.unreadable {
         console.warn(&error.to_string());
     }
     let step = choose(args, &generations.all)?;
     let (name, change) = (step.before.name.clone(), step.change.clone());
-    let plan = plan(args, &run.reading, &generations.all, step.before, console)?;
+    let plan = plan(args, &run.snapshot, &generations.all, step.before, console)?;
     console.warn_of(&plan);
     let command = match args.redo {
         true => "rollback --redo".to_owned(),
@@ -51,7 +51,7 @@ fn finish(
     run: Run<'_>,
     plan: Plan,
     name: &str,
-    change: &Change,
+    change: &TransactionKind,
     args: &RollbackArgs,
     console: &Console,
 ) -> Result<Exit> {
@@ -68,20 +68,20 @@ fn finish(
         )
     };
     match run.commit(plan)? {
-        Outcome::Nothing(plan) => {
+        CommitOutcome::Nothing(plan) => {
             let changes =
                 Changes::nothing("rollback", &plan, args.write.dry_run, &layout, arguments);
             report_changes(&changes.restoring(name, &[]), &args.write, console)?;
             Ok(Exit::Done)
         }
-        Outcome::DryRun(dry) => {
+        CommitOutcome::DryRun(dry) => {
             let changes =
                 Changes::planned("rollback", &dry.plan, &dry.restricted, &layout, arguments);
             report_changes(&changes.restoring(name, &[]), &args.write, console)?;
             Ok(verdict(&dry.after))
         }
-        Outcome::Done(done) => {
-            let has_steps = *change != (Change::Rollback { to: None });
+        CommitOutcome::Done(done) => {
+            let has_steps = *change != (TransactionKind::Rollback { to: None });
             let next: &[&str] = match done.committed.generation.is_some() && has_steps {
                 true => &["pki rollback", "pki rollback --redo"],
                 false => &[],
@@ -95,7 +95,7 @@ fn finish(
 }
 
 /// Returns the step that is asked for.
-fn choose<'a>(args: &RollbackArgs, generations: &'a [Generation]) -> Result<Step<'a>> {
+fn choose<'a>(args: &RollbackArgs, generations: &'a [Generation]) -> Result<RollbackStep<'a>> {
     if let Some(name) = &args.generation {
         let named = generations
             .iter()
@@ -124,16 +124,16 @@ fn choose<'a>(args: &RollbackArgs, generations: &'a [Generation]) -> Result<Step
 /// Plans to put back the files as they were before a generation.
 fn plan(
     args: &RollbackArgs,
-    reading: &Reading,
+    snapshot: &TreeSnapshot,
     generations: &[Generation],
     before: &Generation,
     console: &Console,
 ) -> Result<Plan> {
-    let Reading {
+    let TreeSnapshot {
         tree,
         inventory,
         places,
-    } = reading;
+    } = snapshot;
     let later: Vec<_> = generations
         .iter()
         .filter(|generation| generation.sequence >= before.sequence)
@@ -148,7 +148,7 @@ fn plan(
     let restored = Tree::over(places)?.with_files(&borrowed);
     let restored = Inventory::read(&restored, |_| Depth::Keys);
     let findings = Knowledge::nothing(console.now).judge(&restored);
-    let request = Request {
+    let request = RollbackRequest {
         files: &borrowed,
         restored: &restored,
         findings: &findings,

@@ -30,7 +30,7 @@ use crate::tree::places::Places;
 use crate::x509::algorithm::Algorithm;
 
 /// How often a tree is read again while another run changes it.
-const MAX_READINGS: usize = 10;
+const MAX_READ_ATTEMPTS: usize = 10;
 
 /// A tree with what is declared about it.
 pub(super) struct Session<'a> {
@@ -39,7 +39,7 @@ pub(super) struct Session<'a> {
 }
 
 /// What a tree holds.
-pub(super) struct Reading {
+pub(super) struct TreeSnapshot {
     pub(super) tree: Tree,
     pub(super) inventory: Inventory,
     pub(super) places: Rc<Places>,
@@ -53,12 +53,12 @@ pub(super) struct Run<'a> {
     /// None in a dry run.
     transaction: Option<Transaction>,
     interrupts: Interrupts,
-    pub(super) reading: Reading,
+    pub(super) snapshot: TreeSnapshot,
     pub(super) target: Target,
 }
 
 /// What became of a plan.
-pub(super) enum Outcome {
+pub(super) enum CommitOutcome {
     /// There was nothing to write.
     Nothing(Plan),
     /// It would be carried out.
@@ -106,22 +106,22 @@ impl<'a> Session<'a> {
 
     /// Reads the tree for a command that does not write. It takes no lock: while another run writes, it reads again until the
     /// tree did not change meanwhile.
-    pub(super) fn read(&self, depth: &dyn Fn(&Row) -> Depth) -> Result<Reading> {
+    pub(super) fn read(&self, depth: &dyn Fn(&Row) -> Depth) -> Result<TreeSnapshot> {
         if let Some(error) = &self.target.record_error {
             self.console.warn(&format!("{error:#}"));
         }
-        let mut readings = 0;
+        let mut attempts = 0;
         loop {
             let places = Rc::new(Places::new(&self.target.layout));
             let tree = Tree::over(&places)?;
-            if readings == 0 {
+            if attempts == 0 {
                 self.warn_of_state(&places);
             }
             let before = tree.stamp();
             let inventory = Inventory::read(&tree, depth);
-            readings += 1;
-            if readings == MAX_READINGS || tree.stamp() == before {
-                return Ok(Reading {
+            attempts += 1;
+            if attempts == MAX_READ_ATTEMPTS || tree.stamp() == before {
+                return Ok(TreeSnapshot {
                     tree,
                     inventory,
                     places,
@@ -195,7 +195,7 @@ impl<'a> Session<'a> {
             keep: write.keep,
             transaction,
             interrupts,
-            reading: Reading {
+            snapshot: TreeSnapshot {
                 tree,
                 inventory,
                 places,
@@ -243,7 +243,7 @@ fn refused(error: crate::fs::file::FileError) -> TransactionError {
 
 impl Run<'_> {
     /// Makes this the run of a rollback, which is called by that name in journal and history.
-    pub(super) fn roll_back(&mut self, command: String, change: Change) {
+    pub(super) fn roll_back(&mut self, command: String, change: TransactionKind) {
         if let Some(transaction) = &mut self.transaction {
             transaction.set_command(&command);
             transaction.record_rollback(change);
@@ -252,12 +252,12 @@ impl Run<'_> {
     }
 
     /// Carries a plan out, all or nothing; or, in a dry run, checks that it could be.
-    pub(super) fn commit(mut self, plan: Plan) -> Result<Outcome> {
+    pub(super) fn commit(mut self, plan: Plan) -> Result<CommitOutcome> {
         let written = written(&plan);
-        let places = Rc::clone(&self.reading.places);
+        let places = Rc::clone(&self.snapshot.places);
         if written.is_empty() {
             self.warn_of_directories();
-            return Ok(Outcome::Nothing(plan));
+            return Ok(CommitOutcome::Nothing(plan));
         }
         let files: Vec<_> = written.iter().map(|(file, _)| file.clone()).collect();
         preconditions::check(&places, &files).map_err(refused)?;
@@ -277,12 +277,12 @@ impl Run<'_> {
         for warning in &committed.warnings {
             self.console.warn(warning);
         }
-        Ok(Outcome::Done(Box::new(Done { plan, committed })))
+        Ok(CommitOutcome::Done(Box::new(Done { plan, committed })))
     }
 
     /// Carries a plan out in memory, with keys that take no time, to see what the tree would be.
-    fn rehearse(self, plan: Plan, written: &[(TreePath, Access)]) -> Result<Outcome> {
-        let places = &self.reading.places;
+    fn rehearse(self, plan: Plan, written: &[(TreePath, Access)]) -> Result<CommitOutcome> {
+        let places = &self.snapshot.places;
         let restricted = preconditions::restricted(places, written).map_err(refused)?;
         let issued = self.issue(&plan.with_new_keys_of(Algorithm::EcdsaP256))?;
         let files: Vec<_> = issued
@@ -293,7 +293,7 @@ impl Run<'_> {
             .collect();
         let tree = Tree::over(places)?.with_files(&files);
         let after = Inventory::read(&tree, |_| Depth::Certificates);
-        Ok(Outcome::DryRun(Box::new(DryRun {
+        Ok(CommitOutcome::DryRun(Box::new(DryRun {
             plan,
             restricted,
             after,
@@ -301,14 +301,14 @@ impl Run<'_> {
     }
 
     fn warn_of_directories(&self) {
-        for warning in self.reading.places.warnings() {
+        for warning in self.snapshot.places.warnings() {
             self.console.warn(&warning);
         }
     }
 
     fn issue(&self, plan: &Plan) -> Result<Issued> {
         let bar = Bar::new(self.interrupts.clone());
-        let issued = issue(plan, &self.reading.inventory, self.console.now, &bar);
+        let issued = issue(plan, &self.snapshot.inventory, self.console.now, &bar);
         bar.finish();
         issued.map_err(|error| match self.interrupts.signal() {
             Some(signal) if error.is::<execute::Interrupted>() => {
@@ -325,7 +325,7 @@ impl Run<'_> {
         mut issued: Issued,
     ) -> Result<Committed> {
         let ledger =
-            issued.ledger_entries(&self.reading.inventory, &self.command, self.console.now);
+            issued.ledger_entries(&self.snapshot.inventory, &self.command, self.console.now);
         for file in issued.rows.iter_mut().flat_map(|row| &mut row.files) {
             let bytes = std::mem::take(&mut file.bytes);
             transaction.write(file.file.clone(), bytes, file.access);

@@ -39,7 +39,7 @@ pub(super) struct Target {
 
 /// Where the declared configuration comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum ConfigSource {
     /// `--config`, perhaps with flags.
     File,
     /// What an earlier run recorded, perhaps with flags.
@@ -95,11 +95,11 @@ impl Target {
     }
 
     /// Returns where the declared configuration comes from.
-    pub(super) fn source(&self) -> Source {
+    pub(super) fn source(&self) -> ConfigSource {
         match (&self.file, &self.recorded) {
-            (Some(_), _) => Source::File,
-            (None, Some(_)) => Source::Recorded,
-            (None, None) => Source::Nothing,
+            (Some(_), _) => ConfigSource::File,
+            (None, Some(_)) => ConfigSource::Recorded,
+            (None, None) => ConfigSource::Nothing,
         }
     }
 
@@ -255,7 +255,7 @@ fn default_route_addresses() -> Vec<IpAddr> {
     v4().into_iter().chain(v6()).collect()
 }
 
-fn read_config(path: &Path) -> Result<config::Reading> {
+fn read_config(path: &Path) -> Result<config::ConfigFile> {
     if path == Path::new("-") {
         let mut stdin = std::io::stdin().lock();
         if stdin.is_terminal() {

@@ -17,7 +17,7 @@ mod values;
 mod yaml;
 
 pub use cluster::{Cluster, Endpoint, Etcd, ExternalEtcd, Host, Resolved};
-pub use kubeadm::{Reading, read};
+pub use kubeadm::{ConfigFile, read};
 pub use names::parse_san;
 pub use problem::{Origin, Problem, Problems, Setting};
 pub use provenance::{Layer, Provenance};

@@ -14,14 +14,14 @@ use crate::x509::chain::Chain;
 use crate::x509::key::PrivateKey;
 
 /// What a new kubeconfig says, apart from certificates and keys.
-pub(super) struct New<'a> {
+pub(super) struct NewKubeconfig<'a> {
     pub(super) cluster: &'a str,
     pub(super) server: &'a str,
     pub(super) user: &'a str,
 }
 
 /// What changes in a renewed kubeconfig beside its client certificate.
-pub(super) struct Renewed<'a> {
+pub(super) struct RenewedKubeconfig<'a> {
     pub(super) ca: Option<&'a [Certificate]>,
     pub(super) server: Option<&'a str>,
 }
@@ -31,13 +31,13 @@ impl Maker<'_> {
         &self,
         row: &'static Row,
         leaf: &Leaf,
-        new: &New<'_>,
+        new: &NewKubeconfig<'_>,
         key: Option<PrivateKey>,
     ) -> Result<IssuedRow> {
         let key = key.context("there is no key")?;
         let chain = self.sign(row, leaf, &key)?;
         let (bundle, _) = self.issuers.get(leaf.signer)?;
-        let kubeconfig = Kubeconfig::new(&kubeconfig::New {
+        let kubeconfig = Kubeconfig::new(&kubeconfig::KubeconfigContents {
             cluster: new.cluster,
             server: new.server,
             ca: &bundle.to_pem(),
@@ -52,7 +52,7 @@ impl Maker<'_> {
         &self,
         row: &'static Row,
         leaf: &Leaf,
-        renewed: &Renewed<'_>,
+        renewed: &RenewedKubeconfig<'_>,
         new_key: Option<PrivateKey>,
     ) -> Result<IssuedRow> {
         let mut kubeconfig = self.existing(row)?;

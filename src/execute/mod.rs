@@ -57,10 +57,10 @@ impl Issued {
         before: &Inventory,
         command: &str,
         now: OffsetDateTime,
-    ) -> Vec<ledger::Entry> {
+    ) -> Vec<ledger::LedgerEntry> {
         let entry = |issued: &IssuedRow| {
             let certificate = issued.certificate.as_ref()?;
-            Some(ledger::Entry {
+            Some(ledger::LedgerEntry {
                 time: time_text(now),
                 command: command.to_owned(),
                 name: issued.row.name.to_owned(),
@@ -171,7 +171,7 @@ impl Maker<'_> {
                 server,
                 user,
             } => {
-                let new = kubeconfigs::New {
+                let new = kubeconfigs::NewKubeconfig {
                     cluster,
                     server,
                     user,
@@ -179,7 +179,7 @@ impl Maker<'_> {
                 self.new_kubeconfig(row, leaf, &new, key)
             }
             Make::RenewedKubeconfig { leaf, ca, server } => {
-                let renewed = kubeconfigs::Renewed {
+                let renewed = kubeconfigs::RenewedKubeconfig {
                     ca: ca.as_deref(),
                     server: server.as_deref(),
                 };

@@ -16,7 +16,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::attributes::Extended;
-use super::error::{FileError, Reason};
+use super::error::{FileError, FileErrorReason};
 use super::file::{self, Attributes, OpenFile};
 
 /// An open directory.
@@ -47,7 +47,7 @@ pub(crate) enum Opened {
 
 /// What a name stands for, without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FileKind {
     Directory,
     File,
     Link,
@@ -147,7 +147,7 @@ impl Directory {
             // What a link gives with these flags, too.
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 let what = match self.kind(name)? {
-                    Some(Kind::Link) => "it is a symbolic link, want a directory",
+                    Some(FileKind::Link) => "it is a symbolic link, want a directory",
                     _ => "it is a file, want a directory",
                 };
                 Err(FileError::unexpected(doing, path, what))
@@ -187,14 +187,14 @@ impl Directory {
     }
 
     /// Returns what is under a name; `None` if nothing is.
-    pub(crate) fn kind(&self, name: impl AsRef<OsStr>) -> Result<Option<Kind>, FileError> {
+    pub(crate) fn kind(&self, name: impl AsRef<OsStr>) -> Result<Option<FileKind>, FileError> {
         let status = self.status(name.as_ref())?;
         Ok(
             status.map(|status| match FileType::from_raw_mode(status.st_mode) {
-                FileType::Directory => Kind::Directory,
-                FileType::RegularFile => Kind::File,
-                FileType::Symlink => Kind::Link,
-                _ => Kind::Other,
+                FileType::Directory => FileKind::Directory,
+                FileType::RegularFile => FileKind::File,
+                FileType::Symlink => FileKind::Link,
+                _ => FileKind::Other,
             }),
         )
     }
@@ -432,7 +432,7 @@ impl Directory {
         move |error| FileError {
             doing,
             path,
-            reason: Reason::Io(error.into()),
+            reason: FileErrorReason::Io(error.into()),
             hint: None,
         }
     }

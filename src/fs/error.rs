@@ -16,14 +16,14 @@ pub struct FileError {
     /// The file.
     pub path: PathBuf,
     /// Why it failed.
-    pub reason: Reason,
+    pub reason: FileErrorReason,
     /// What to do about it.
     pub hint: Option<String>,
 }
 
 /// Why a file operation failed.
 #[derive(Debug)]
-pub enum Reason {
+pub enum FileErrorReason {
     /// The system refused.
     Io(io::Error),
     /// The file is not what is expected there.
@@ -39,7 +39,7 @@ impl FileError {
         move |error| FileError {
             doing,
             path,
-            reason: Reason::Io(error.into()),
+            reason: FileErrorReason::Io(error.into()),
             hint: None,
         }
     }
@@ -52,7 +52,7 @@ impl FileError {
         FileError {
             doing,
             path: path.into(),
-            reason: Reason::Unexpected(what.into()),
+            reason: FileErrorReason::Unexpected(what.into()),
             hint: None,
         }
     }
@@ -68,25 +68,25 @@ impl FileError {
     pub(crate) fn without_advice(&self) -> String {
         let path = self.path.display().to_string();
         let reason = match &self.reason {
-            Reason::Io(error) => describe(error),
-            Reason::Unexpected(what) => what.clone(),
+            FileErrorReason::Io(error) => describe(error),
+            FileErrorReason::Unexpected(what) => what.clone(),
         };
         format!("{} `{}`: {reason}", self.doing, escape(&path))
     }
 
     /// Returns whether this user may not do what was tried.
     pub fn is_permission_denied(&self) -> bool {
-        matches!(&self.reason, Reason::Io(error) if error.kind() == io::ErrorKind::PermissionDenied)
+        matches!(&self.reason, FileErrorReason::Io(error) if error.kind() == io::ErrorKind::PermissionDenied)
     }
 
     /// Returns whether the file does not exist.
     pub fn is_not_found(&self) -> bool {
-        matches!(&self.reason, Reason::Io(error) if error.kind() == io::ErrorKind::NotFound)
+        matches!(&self.reason, FileErrorReason::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }
 
     /// Returns whether the system refused, and not what was found there.
     pub(crate) fn is_io(&self) -> bool {
-        matches!(self.reason, Reason::Io(_))
+        matches!(self.reason, FileErrorReason::Io(_))
     }
 }
 
@@ -94,7 +94,7 @@ impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.without_advice())?;
         match &self.reason {
-            Reason::Io(error) if is_for_root(error) => f.write_str("; run as root"),
+            FileErrorReason::Io(error) if is_for_root(error) => f.write_str("; run as root"),
             _ => Ok(()),
         }
     }

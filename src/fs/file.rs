@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::fs::attributes::Extended;
-pub use crate::fs::error::{FileError, Reason};
+pub use crate::fs::error::{FileError, FileErrorReason};
 
 /// No certificate, key or kubeconfig of a control plane comes near this size.
 pub const LARGEST_FILE: u64 = 1024 * 1024;

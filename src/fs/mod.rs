@@ -21,4 +21,4 @@ pub mod file;
 pub(crate) mod ownership;
 pub(crate) mod walk;
 
-pub use error::{FileError, Reason};
+pub use error::{FileError, FileErrorReason};

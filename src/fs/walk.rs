@@ -123,7 +123,7 @@ impl Position {
 
     /// Resolves a path; a relative one starts here.
     pub(crate) fn resolve(&self, path: &Path, links: Links) -> Result<Destination, FileError> {
-        let mut walk = Walk {
+        let mut walk = PathWalk {
             position: self.clone(),
             pending: VecDeque::new(),
             links,
@@ -140,45 +140,45 @@ impl Position {
 }
 
 /// A step of a walk.
-enum Part {
+enum PathStep {
     Root,
     Up,
     Name(OsString),
 }
 
-struct Walk {
+struct PathWalk {
     position: Position,
-    pending: VecDeque<Part>,
+    pending: VecDeque<PathStep>,
     links: Links,
     followed: usize,
 }
 
-impl Walk {
+impl PathWalk {
     /// Puts the components of a path in front of those that are still to go.
     fn push(&mut self, path: &Path) {
         for component in path.components().rev() {
             match component {
-                Component::RootDir => self.pending.push_front(Part::Root),
-                Component::ParentDir => self.pending.push_front(Part::Up),
-                Component::Normal(name) => self.pending.push_front(Part::Name(name.to_owned())),
+                Component::RootDir => self.pending.push_front(PathStep::Root),
+                Component::ParentDir => self.pending.push_front(PathStep::Up),
+                Component::Normal(name) => self.pending.push_front(PathStep::Name(name.to_owned())),
                 Component::CurDir | Component::Prefix(_) => {}
             }
         }
     }
 
     /// Takes one step. Returns where the walk ends, if it is not a directory.
-    fn step(&mut self, part: Part) -> Result<Option<Destination>, FileError> {
+    fn step(&mut self, part: PathStep) -> Result<Option<Destination>, FileError> {
         let name = match part {
-            Part::Root => {
+            PathStep::Root => {
                 self.position.stack.truncate(1);
                 return Ok(None);
             }
-            Part::Up => {
+            PathStep::Up => {
                 let depth = self.position.stack.len().saturating_sub(1).max(1);
                 self.position.stack.truncate(depth);
                 return Ok(None);
             }
-            Part::Name(name) => name,
+            PathStep::Name(name) => name,
         };
         let directory = Arc::clone(self.position.directory()?);
         let path = directory.path().join(&name);
@@ -242,9 +242,11 @@ impl Walk {
         let mut names = vec![name];
         for part in self.pending.drain(..) {
             match part {
-                Part::Name(name) => names.push(name),
+                PathStep::Name(name) => names.push(name),
                 // What `..` of a directory that does not exist would be cannot be known.
-                Part::Up | Part::Root => return Err(FileError::io(DOING, path)(Errno::NOENT)),
+                PathStep::Up | PathStep::Root => {
+                    return Err(FileError::io(DOING, path)(Errno::NOENT));
+                }
             }
         }
         Ok(Destination::Missing(self.position.clone(), names))

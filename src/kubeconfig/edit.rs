@@ -10,7 +10,7 @@ use super::yaml;
 
 /// A field of the current context's cluster or user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(super) enum KubeconfigField {
     CertificateAuthorityData,
     ClientCertificateData,
     ClientKeyData,
@@ -19,15 +19,15 @@ pub(super) enum Field {
 
 /// Where the fields are.
 #[derive(Deserialize)]
-struct Places {
+struct FieldPositions {
     #[serde(default)]
-    clusters: Vec<Cluster>,
+    clusters: Vec<ClusterEntry>,
     #[serde(default)]
-    users: Vec<User>,
+    users: Vec<UserEntry>,
 }
 
 #[derive(Deserialize)]
-struct Cluster {
+struct ClusterEntry {
     cluster: Option<ClusterFields>,
 }
 
@@ -39,7 +39,7 @@ struct ClusterFields {
 }
 
 #[derive(Deserialize)]
-struct User {
+struct UserEntry {
     user: Option<UserFields>,
 }
 
@@ -55,24 +55,28 @@ struct UserFields {
 /// The caller reads the result and writes the whole document where the result does not read as expected.
 pub(super) fn replace(
     text: &str,
-    field: Field,
+    field: KubeconfigField,
     cluster: usize,
     user: usize,
     value: &str,
 ) -> Option<Zeroizing<String>> {
-    let places: Places = serde_saphyr::from_str_with_options(text, yaml::options()).ok()?;
-    let cluster = places
+    let positions: FieldPositions =
+        serde_saphyr::from_str_with_options(text, yaml::options()).ok()?;
+    let cluster = positions
         .clusters
         .get(cluster)
         .and_then(|entry| entry.cluster.as_ref());
-    let user = places.users.get(user).and_then(|entry| entry.user.as_ref());
-    let place = match field {
-        Field::CertificateAuthorityData => cluster?.certificate_authority_data.as_ref(),
-        Field::Server => cluster?.server.as_ref(),
-        Field::ClientCertificateData => user?.client_certificate_data.as_ref(),
-        Field::ClientKeyData => user?.client_key_data.as_ref(),
+    let user = positions
+        .users
+        .get(user)
+        .and_then(|entry| entry.user.as_ref());
+    let position = match field {
+        KubeconfigField::CertificateAuthorityData => cluster?.certificate_authority_data.as_ref(),
+        KubeconfigField::Server => cluster?.server.as_ref(),
+        KubeconfigField::ClientCertificateData => user?.client_certificate_data.as_ref(),
+        KubeconfigField::ClientKeyData => user?.client_key_data.as_ref(),
     };
-    let range = range(place?)?;
+    let range = range(position?)?;
     // JSON is YAML too, and stays JSON only with its quotes.
     let quote = ['"', '\'']
         .into_iter()
@@ -88,11 +92,11 @@ pub(super) fn replace(
     Some(edited)
 }
 
-fn range(place: &Spanned<String>) -> Option<Range<usize>> {
-    if place.referenced != place.defined {
+fn range(position: &Spanned<String>) -> Option<Range<usize>> {
+    if position.referenced != position.defined {
         return None;
     }
-    let span = place.referenced.span();
+    let span = position.referenced.span();
     let start = usize::try_from(span.byte_offset()?).ok()?;
     let length = usize::try_from(span.byte_len()?).ok()?;
     Some(start..start.checked_add(length)?)

@@ -14,7 +14,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use self::edit::Field;
+use self::edit::KubeconfigField;
 use self::yaml::{
     decoded, expect, field, has_credentials, list, may_be_key, named, string, string_at,
 };
@@ -54,7 +54,7 @@ pub enum Credentials {
 }
 
 /// What a kubeconfig made from scratch says.
-pub struct New<'a> {
+pub struct KubeconfigContents<'a> {
     /// Name of the cluster entry.
     pub cluster: &'a str,
     /// URL of the API server.
@@ -89,7 +89,7 @@ pub enum KubeconfigError {
 
 impl Kubeconfig {
     /// Makes a kubeconfig with one cluster, one user and one context, laid out as client-go writes it: keys in byte order.
-    pub fn new(new: &New<'_>) -> Kubeconfig {
+    pub fn new(new: &KubeconfigContents<'_>) -> Kubeconfig {
         let context = format!("{}@{}", new.user, new.cluster);
         let document = json!({
             "apiVersion": "v1",
@@ -285,11 +285,11 @@ impl Kubeconfig {
             self.remove("users", user, "user", "client-key");
         }
         self.set(
-            Field::ClientCertificateData,
+            KubeconfigField::ClientCertificateData,
             &encode(certificate.as_bytes()),
         );
         if let Some(key) = key {
-            self.set(Field::ClientKeyData, &encode(key.as_bytes()));
+            self.set(KubeconfigField::ClientKeyData, &encode(key.as_bytes()));
         }
     }
 
@@ -298,12 +298,15 @@ impl Kubeconfig {
     pub fn set_ca(&mut self, ca: &str) {
         let cluster = self.cluster;
         self.remove("clusters", cluster, "cluster", "certificate-authority");
-        self.set(Field::CertificateAuthorityData, &encode(ca.as_bytes()));
+        self.set(
+            KubeconfigField::CertificateAuthorityData,
+            &encode(ca.as_bytes()),
+        );
     }
 
     /// Puts another URL of the API server into the current context's cluster.
     pub fn set_server(&mut self, server: &str) {
-        self.set(Field::Server, server);
+        self.set(KubeconfigField::Server, server);
     }
 
     /// Returns whether the whole file is written from its fields, without comments, because its text could not be changed in place.
@@ -311,17 +314,19 @@ impl Kubeconfig {
         self.text.is_none()
     }
 
-    fn set(&mut self, field: Field, value: &str) {
+    fn set(&mut self, field: KubeconfigField, value: &str) {
         let (list, index, key, name) = match field {
-            Field::CertificateAuthorityData => (
+            KubeconfigField::CertificateAuthorityData => (
                 "clusters",
                 self.cluster,
                 "cluster",
                 "certificate-authority-data",
             ),
-            Field::Server => ("clusters", self.cluster, "cluster", "server"),
-            Field::ClientCertificateData => ("users", self.user, "user", "client-certificate-data"),
-            Field::ClientKeyData => ("users", self.user, "user", "client-key-data"),
+            KubeconfigField::Server => ("clusters", self.cluster, "cluster", "server"),
+            KubeconfigField::ClientCertificateData => {
+                ("users", self.user, "user", "client-certificate-data")
+            }
+            KubeconfigField::ClientKeyData => ("users", self.user, "user", "client-key-data"),
         };
         let Some(fields) = self.entry(list, index, key) else {
             return;

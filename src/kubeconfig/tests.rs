@@ -95,7 +95,7 @@ fn only_the_current_contexts_cluster_is_given_another_ca() {
 
 #[test]
 fn a_new_one_is_laid_out_as_client_go_writes_it() {
-    let new = New {
+    let new = KubeconfigContents {
         cluster: "prod",
         server: "https://10.0.0.1:6443",
         ca: "ca",

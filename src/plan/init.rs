@@ -17,7 +17,7 @@ use crate::x509::validity::Validity;
 
 /// What to make, and what is known.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct InitRequest<'a> {
     /// The configuration.
     pub cluster: &'a Cluster,
     /// Whether the configuration is given or recorded, and not only inferred from the tree.
@@ -28,10 +28,10 @@ pub struct Request<'a> {
     pub join: bool,
 }
 
-impl<'a> From<&'a Cluster> for Request<'a> {
+impl<'a> From<&'a Cluster> for InitRequest<'a> {
     /// Asks for the tree of a declared configuration.
-    fn from(cluster: &'a Cluster) -> Request<'a> {
-        Request {
+    fn from(cluster: &'a Cluster) -> InitRequest<'a> {
+        InitRequest {
             cluster,
             is_declared: true,
             new_ca: false,
@@ -45,12 +45,12 @@ impl<'a> From<&'a Cluster> for Request<'a> {
 /// # Errors
 /// Everything in the tree that is not usable, at once.
 pub fn plan(
-    request: &Request<'_>,
+    request: &InitRequest<'_>,
     inventory: &Inventory,
     findings: &Findings,
     now: OffsetDateTime,
 ) -> Result<Plan, PlanError> {
-    let mut planner = Planner {
+    let mut planner = InitPlanner {
         request,
         inventory,
         now,
@@ -78,15 +78,15 @@ const GIVE_CONFIG: &str = "give `--config`: `kubectl -n kube-system get configma
 /// What to do where something is missing that all control plane nodes share.
 const COPY_OR_NEW_CA: &str = "copy it from another control plane node; where it was lost on all of them, `--new-ca` makes another one, which nothing trusts that was made before";
 
-struct Planner<'a> {
-    request: &'a Request<'a>,
+struct InitPlanner<'a> {
+    request: &'a InitRequest<'a>,
     inventory: &'a Inventory,
     now: OffsetDateTime,
     plan: Plan,
     error: PlanError,
 }
 
-impl Planner<'_> {
+impl InitPlanner<'_> {
     /// Returns what to do with a row; none if something prevents it, which is then noted.
     fn action(&mut self, row: &'static Row) -> Option<Action> {
         let files = self.inventory.row(row);

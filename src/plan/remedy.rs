@@ -3,7 +3,7 @@
 use time::{Duration, OffsetDateTime};
 
 use super::init;
-use super::renew::{self, Request, Selection};
+use super::renew::{self, RenewRequest, Selection};
 use super::{Plan, PlanError};
 use crate::catalog::Row;
 use crate::check::finding::{Finding, FindingId, Findings, PkiCommand, Remedy, Severity};
@@ -18,7 +18,7 @@ pub struct Situation<'a> {
     /// The declared or recorded configuration, if there is one.
     pub declared: Option<&'a Cluster>,
     /// What `init` would be asked for, if its configuration is known.
-    pub init: Option<init::Request<'a>>,
+    pub init: Option<init::InitRequest<'a>>,
     /// The time within which something is due, where that is what was asked.
     pub due: Option<Duration>,
     /// The time.
@@ -92,7 +92,7 @@ impl Advisor<'_> {
     }
 
     fn renewal(&self, selection: Selection) -> Result<Plan, PlanError> {
-        let request = Request {
+        let request = RenewRequest {
             selection,
             declared: self.situation.declared,
             reuse_key: false,

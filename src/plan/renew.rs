@@ -21,7 +21,7 @@ use crate::x509::chain::CaBundle;
 
 /// What to renew, and how.
 #[derive(Clone, Debug)]
-pub struct Request<'a> {
+pub struct RenewRequest<'a> {
     /// Which rows.
     pub selection: Selection,
     /// The declared configuration, if one is known.
@@ -58,12 +58,12 @@ impl Selection {
 /// # Errors
 /// If a row that was asked for by name cannot be renewed here. Other rows that cannot are left out.
 pub fn plan(
-    request: &Request<'_>,
+    request: &RenewRequest<'_>,
     inventory: &Inventory,
     findings: &Findings,
     now: OffsetDateTime,
 ) -> Result<Plan, PlanError> {
-    let mut planner = Planner {
+    let mut planner = RenewPlanner {
         request,
         inventory,
         findings,
@@ -86,8 +86,8 @@ pub fn plan(
     planner.error.unless_prevented(planner.plan)
 }
 
-struct Planner<'a> {
-    request: &'a Request<'a>,
+struct RenewPlanner<'a> {
+    request: &'a RenewRequest<'a>,
     inventory: &'a Inventory,
     findings: &'a Findings,
     now: OffsetDateTime,
@@ -105,7 +105,7 @@ struct Skip {
     findings: Vec<Finding>,
 }
 
-impl<'a> Planner<'a> {
+impl<'a> RenewPlanner<'a> {
     fn rows(&self) -> Vec<&'static Row> {
         let context = Context {
             inventory: self.inventory,

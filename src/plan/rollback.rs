@@ -9,7 +9,7 @@ use crate::tree::layout::{self, TreePath};
 use crate::x509::certificate::Certificate;
 
 /// What a rollback starts from.
-pub struct Request<'a> {
+pub struct RollbackRequest<'a> {
     /// The files that differ from what is there now, with their old bytes.
     pub files: &'a [(TreePath, &'a [u8])],
     /// The tree as it would be with them.
@@ -24,7 +24,7 @@ pub struct Request<'a> {
 ///
 /// # Errors
 /// Every error about a row that comes back, and about its CA, unless that is allowed.
-pub fn plan(request: &Request<'_>, present: &Inventory) -> Result<Plan, PlanError> {
+pub fn plan(request: &RollbackRequest<'_>, present: &Inventory) -> Result<Plan, PlanError> {
     let mut plan = Plan::default();
     let mut error = PlanError::default();
     for row in CATALOG.iter().copied() {

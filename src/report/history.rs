@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::store::generations::Generation;
-use crate::store::ledger::Entry;
+use crate::store::ledger::LedgerEntry;
 
 /// The kept generations, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -29,12 +29,12 @@ pub struct KeptGeneration {
     /// The command that replaced them.
     pub command: String,
     /// The files.
-    pub files: Vec<Replaced>,
+    pub files: Vec<ReplacedFile>,
 }
 
 /// A file that a transaction replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Replaced {
+pub struct ReplacedFile {
     /// The file, below the directory that it belongs to.
     pub file: String,
     /// Whether there was one before.
@@ -48,7 +48,7 @@ pub struct Replaced {
 #[serde(transparent)]
 pub struct Ledger {
     /// The lines.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<LedgerEntry>,
     /// Whether the text has whole serial numbers.
     #[serde(skip)]
     pub wide: bool,
@@ -56,7 +56,7 @@ pub struct Ledger {
 
 impl KeptGeneration {
     /// Takes a generation and what its files hold.
-    pub fn new(generation: &Generation, files: Vec<Replaced>) -> KeptGeneration {
+    pub fn new(generation: &Generation, files: Vec<ReplacedFile>) -> KeptGeneration {
         KeptGeneration {
             name: generation.name.clone(),
             time: generation.time.clone(),

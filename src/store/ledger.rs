@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fs::directory::{Directory, Kind, NewAttributes, Opened};
+use crate::fs::directory::{Directory, FileKind, NewAttributes, Opened};
 use crate::fs::file::{FileError, OpenFile};
 use crate::tree::journal::Direction;
 use crate::tree::layout::{self, Root, TreePath};
@@ -25,7 +25,7 @@ const MAX_LINE: u64 = 4 * 1024 * 1024;
 /// A certificate that was issued. Never holds a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry {
+pub struct LedgerEntry {
     /// When, RFC 3339.
     pub time: String,
     /// The command that issued it.
@@ -53,12 +53,12 @@ pub struct Entry {
 }
 
 /// The entries of a ledger, oldest first, read one after the other.
-pub struct Entries {
-    parts: VecDeque<Part>,
+pub struct LedgerEntries {
+    parts: VecDeque<LedgerPart>,
     line: usize,
 }
 
-struct Part {
+struct LedgerPart {
     reader: Box<dyn BufRead>,
     path: PathBuf,
 }
@@ -67,7 +67,7 @@ struct Part {
 ///
 /// # Errors
 /// If it cannot be read.
-pub(crate) fn entries(places: &Places, tree: &Tree) -> Result<Entries, FileError> {
+pub(crate) fn entries(places: &Places, tree: &Tree) -> Result<LedgerEntries, FileError> {
     // First the segments: one that is merged meanwhile is recognized in the ledger.
     let segments = Segments::read(places, tree)?;
     let mut parts = VecDeque::new();
@@ -83,20 +83,20 @@ pub(crate) fn entries(places: &Places, tree: &Tree) -> Result<Entries, FileError
         };
         let path = ledger.path().to_path_buf();
         let reader = Box::new(BufReader::new(Read::take(ledger.into_file(), length)));
-        parts.push_back(Part { reader, path });
+        parts.push_back(LedgerPart { reader, path });
     }
     if tail != Tail::Followed {
         let path = places
             .layout()
             .path(&layout::ledger_segment(segments.offset));
         let reader = Box::new(Cursor::new(segments.bytes));
-        parts.push_back(Part { reader, path });
+        parts.push_back(LedgerPart { reader, path });
     }
-    Ok(Entries { parts, line: 0 })
+    Ok(LedgerEntries { parts, line: 0 })
 }
 
-impl Iterator for Entries {
-    type Item = Result<Entry, FileError>;
+impl Iterator for LedgerEntries {
+    type Item = Result<LedgerEntry, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -138,7 +138,7 @@ impl Iterator for Entries {
 /// Returns the file and the bytes that add entries to the ledger.
 pub(super) fn segment(
     places: &Places,
-    entries: &[Entry],
+    entries: &[LedgerEntry],
 ) -> Result<(TreePath, Vec<u8>), FileError> {
     let mut offset = 0;
     let mut bytes = Vec::new();
@@ -298,7 +298,7 @@ fn segment_names(state: &Directory) -> Result<Vec<(u64, String)>, FileError> {
     for name in state.names()? {
         if let Some(name) = name.to_str()
             && let Some(offset) = layout::segment_offset(name)
-            && state.kind(name)? == Some(Kind::File)
+            && state.kind(name)? == Some(FileKind::File)
         {
             segments.push((offset, name.to_owned()));
         }

@@ -2,13 +2,13 @@
 //! it makes any key.
 
 use crate::catalog::CATALOG;
-use crate::fs::directory::{Kind, Opened};
+use crate::fs::directory::{FileKind, Opened};
 use crate::fs::file::FileError;
 use crate::store::outcome::Restricted;
 use crate::store::staging::has_names;
 use crate::tree::layout::{self, Access, Root, TreePath};
 use crate::tree::places::{Location, Places};
-use crate::tree::source::{Source, Version};
+use crate::tree::source::{FileVersion, TreeSource};
 
 /// Checks that these files can be written.
 ///
@@ -41,7 +41,7 @@ pub(crate) fn restricted(
 ) -> Result<Vec<Restricted>, FileError> {
     let mut restricted = Vec::new();
     for (file, access) in files {
-        let Some(attributes) = places.attributes(file, Version::Current)? else {
+        let Some(attributes) = places.attributes(file, FileVersion::Current)? else {
             continue;
         };
         let (from, to) = (attributes.mode, access.mode_replacing(attributes.mode));
@@ -54,7 +54,7 @@ pub(crate) fn restricted(
 }
 
 fn check_replaceable(location: &Location) -> Result<(), FileError> {
-    if location.directory.kind(&location.name)? == Some(Kind::Directory) {
+    if location.directory.kind(&location.name)? == Some(FileKind::Directory) {
         let what = "it is a directory, want a file";
         return Err(FileError::unexpected("replacing", location.path(), what));
     }

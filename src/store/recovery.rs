@@ -6,21 +6,21 @@
 
 use time::OffsetDateTime;
 
-use super::generations::Replaced;
+use super::generations::FileToReplace;
 use super::generations::keep::{self, Kept};
 use super::lock::{HOLDER, Lock};
 use super::outcome::{TransactionError, TreeState};
 use super::record;
 use crate::catalog::CATALOG;
-use crate::fs::directory::{Directory, Kind};
+use crate::fs::directory::{Directory, FileKind};
 use crate::fs::file::{Contents, FileError, LARGEST_FILE};
 use crate::fs::ownership::is_trusted;
 use crate::tree::journal::{
-    Content, Direction, Journal, JournalFile, backup_name, is_leftover, staging_name,
+    Direction, FileContent, Journal, JournalFile, backup_name, is_leftover, staging_name,
 };
 use crate::tree::layout::{self, Layout, Root, TreePath};
 use crate::tree::places::{Location, Places};
-use crate::tree::source::{Source, Version};
+use crate::tree::source::{FileVersion, TreeSource};
 use crate::util::escape::escape;
 
 /// A pending transaction that this run has ended.
@@ -172,7 +172,7 @@ fn finish(
     let refused = TransactionError::before_commit;
     let pending = TransactionError::pending;
     for file in files {
-        if file.current != Content::New && !file.has_staging {
+        if file.current != FileContent::New && !file.has_staging {
             return Err(refused(
                 file.refuse("its new content is not there any more"),
             ));
@@ -180,7 +180,7 @@ fn finish(
     }
     let foreign: Vec<_> = files
         .iter()
-        .filter(|file| file.current == Content::Foreign)
+        .filter(|file| file.current == FileContent::Foreign)
         .collect();
     let mut settled = Settled {
         command: Some(journal.command.clone()),
@@ -200,7 +200,7 @@ fn finish(
         keep::finish(places, &name).map_err(pending)?;
         settled.generation = Some(name);
     }
-    for file in files.iter().filter(|file| file.current != Content::New) {
+    for file in files.iter().filter(|file| file.current != FileContent::New) {
         file.put_in_place().map_err(pending)?;
         settled.finished.push(file.entry.file.clone());
     }
@@ -221,12 +221,12 @@ fn discard(
     for file in files {
         let entry = file.entry.file.clone();
         match file.current {
-            Content::Old => {}
-            Content::New if file.has_backup || file.entry.old.is_none() => {
+            FileContent::Old => {}
+            FileContent::New if file.has_backup || file.entry.old.is_none() => {
                 file.bring(Direction::Undo).map_err(pending)?;
                 settled.restored.push(entry);
             }
-            Content::New | Content::Foreign => settled.left.push(entry),
+            FileContent::New | FileContent::Foreign => settled.left.push(entry),
         }
     }
     // If a file stays, the generation may be the only place that has its old content.
@@ -311,7 +311,7 @@ struct Pending<'a> {
     /// None if its directory does not exist.
     location: Option<Location>,
     contents: Option<Contents>,
-    current: Content,
+    current: FileContent,
     /// Whether the new content is beside the file.
     has_staging: bool,
     /// Whether the old content is.
@@ -330,13 +330,13 @@ fn inspect<'a>(places: &Places, journal: &'a Journal) -> Result<Vec<Pending<'a>>
             let contents = read(version)?;
             Ok(contents.is_some_and(|contents| entry.content(Some(&contents.bytes)) == wanted))
         };
-        let contents = read(Version::Current)?;
+        let contents = read(FileVersion::Current)?;
         let bytes = contents.as_ref().map(|contents| contents.bytes.as_slice());
         Ok(Pending {
             entry,
             current: entry.content(bytes),
-            has_staging: holds(Version::Staging, Content::New)?,
-            has_backup: holds(Version::Backup, Content::Old)?,
+            has_staging: holds(FileVersion::Staging, FileContent::New)?,
+            has_backup: holds(FileVersion::Backup, FileContent::Old)?,
             path: places.layout().path(&entry.file),
             location,
             contents,
@@ -349,13 +349,13 @@ impl Pending<'_> {
     /// Checks that a file can be brought to where the transaction goes.
     fn check(&self, direction: Direction) -> Result<(), FileError> {
         match (direction, self.current) {
-            (_, Content::Foreign) => {
+            (_, FileContent::Foreign) => {
                 Err(self.refuse("it holds neither the old nor the new content"))
             }
-            (Direction::Commit, Content::Old) if !self.has_staging => {
+            (Direction::Commit, FileContent::Old) if !self.has_staging => {
                 Err(self.refuse("its new content is not there any more"))
             }
-            (Direction::Undo, Content::New) if !self.has_backup && self.entry.old.is_some() => {
+            (Direction::Undo, FileContent::New) if !self.has_backup && self.entry.old.is_some() => {
                 Err(self.refuse("its old content is not there any more"))
             }
             _ => Ok(()),
@@ -370,8 +370,8 @@ impl Pending<'_> {
 
     fn bring(&self, direction: Direction) -> Result<(), FileError> {
         match (direction, self.current) {
-            (Direction::Commit, Content::Old) => self.put_in_place(),
-            (Direction::Undo, Content::New) => {
+            (Direction::Commit, FileContent::Old) => self.put_in_place(),
+            (Direction::Undo, FileContent::New) => {
                 let Some(Location {
                     directory, name, ..
                 }) = &self.location
@@ -411,8 +411,8 @@ impl Pending<'_> {
         }
     }
 
-    fn replaced(&self) -> Replaced<'_> {
-        Replaced {
+    fn replaced(&self) -> FileToReplace<'_> {
+        FileToReplace {
             file: &self.entry.file,
             old: self
                 .contents
@@ -440,7 +440,7 @@ fn remove_leftovers(places: &Places) -> Result<(), FileError> {
         }
     }
     if let Some(certificates) = places.directory(Root::Certificates)?
-        && certificates.kind(HOLDER)? == Some(Kind::File)
+        && certificates.kind(HOLDER)? == Some(FileKind::File)
     {
         certificates.remove(HOLDER)?;
     }
@@ -451,6 +451,6 @@ fn remove_leftovers(places: &Places) -> Result<(), FileError> {
 fn is_file_or_link(directory: &Directory, name: &std::ffi::OsStr) -> Result<bool, FileError> {
     Ok(matches!(
         directory.kind(name)?,
-        Some(Kind::File | Kind::Link)
+        Some(FileKind::File | FileKind::Link)
     ))
 }

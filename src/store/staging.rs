@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::generations::Replaced;
+use super::generations::FileToReplace;
 use super::outcome::Restricted;
 use crate::fs::attributes::Extended;
 use crate::fs::directory::{NewAttributes, Opened, sync_all};
@@ -128,11 +128,11 @@ impl Staging {
     }
 
     /// Returns the files that a generation keeps: all but the ledger, from which nothing is taken back.
-    pub(super) fn replaced(&self) -> Vec<Replaced<'_>> {
+    pub(super) fn replaced(&self) -> Vec<FileToReplace<'_>> {
         self.files
             .iter()
             .filter(|staged| !layout::is_ledger_segment(&staged.file))
-            .map(|staged| Replaced {
+            .map(|staged| FileToReplace {
                 file: &staged.file,
                 old: staged.old.as_ref().map(|old| old.bytes.as_slice()),
             })

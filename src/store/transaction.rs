@@ -20,7 +20,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
-use super::generations::Change;
+use super::generations::TransactionKind;
 use super::generations::keep::{self, Kept, Pruned};
 use super::ledger;
 use super::lock::Lock;
@@ -49,7 +49,7 @@ pub struct Transaction {
     command: String,
     now: OffsetDateTime,
     keep: usize,
-    rollback: Option<Change>,
+    rollback: Option<TransactionKind>,
     writes: Vec<Write>,
     recovered: Option<Recovered>,
     lock: Lock,
@@ -120,7 +120,7 @@ impl Transaction {
     }
 
     /// Makes this the commit of a rollback, which the generation records.
-    pub(crate) fn record_rollback(&mut self, change: Change) {
+    pub(crate) fn record_rollback(&mut self, change: TransactionKind) {
         self.rollback = Some(change);
     }
 
@@ -138,7 +138,10 @@ impl Transaction {
     ///
     /// # Errors
     /// If the state directory cannot be read.
-    pub fn append_to_ledger(&mut self, entries: &[ledger::Entry]) -> Result<(), TransactionError> {
+    pub fn append_to_ledger(
+        &mut self,
+        entries: &[ledger::LedgerEntry],
+    ) -> Result<(), TransactionError> {
         let (file, bytes) =
             ledger::segment(&self.places, entries).map_err(TransactionError::before_commit)?;
         self.write(file, Zeroizing::new(bytes), Access::Private);

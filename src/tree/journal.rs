@@ -60,7 +60,7 @@ pub(crate) struct JournalFile {
 
 /// What a file of a pending transaction holds now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Content {
+pub(crate) enum FileContent {
     Old,
     New,
     /// Something that the transaction knows nothing of.
@@ -69,14 +69,14 @@ pub(crate) enum Content {
 
 impl JournalFile {
     /// Returns what a file holds with these bytes; `None` stands for no file.
-    pub(crate) fn content(&self, bytes: Option<&[u8]>) -> Content {
+    pub(crate) fn content(&self, bytes: Option<&[u8]>) -> FileContent {
         let digest = bytes.map(sha256);
         if digest.as_deref() == Some(&self.new) {
-            Content::New
+            FileContent::New
         } else if digest == self.old {
-            Content::Old
+            FileContent::Old
         } else {
-            Content::Foreign
+            FileContent::Foreign
         }
     }
 }

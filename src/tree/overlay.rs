@@ -5,16 +5,16 @@ use std::rc::Rc;
 use zeroize::Zeroizing;
 
 use crate::fs::file::{Attributes, Contents, FileError, LARGEST_FILE};
-use crate::tree::journal::{Content, Direction, Journal, JournalFile};
+use crate::tree::journal::{Direction, FileContent, Journal, JournalFile};
 use crate::tree::layout::{self, Layout, TreePath};
 use crate::tree::places::Places;
-use crate::tree::source::{Source, Version};
+use crate::tree::source::{FileVersion, TreeSource};
 
 /// A tree as it will be once a pending transaction is finished; reading one needs no lock and no write access.
 pub struct Tree {
     /// Where it is.
     pub layout: Layout,
-    source: Rc<dyn Source>,
+    source: Rc<dyn TreeSource>,
     pending: Option<(Direction, Journal)>,
     /// Why the journal cannot be read, if one is there.
     journal_error: Option<FileError>,
@@ -33,7 +33,7 @@ impl Tree {
 
     /// Opens a tree whose directories are open already.
     pub(crate) fn over(places: &Rc<Places>) -> Result<Tree, FileError> {
-        let source: Rc<dyn Source> = Rc::clone(places) as Rc<dyn Source>;
+        let source: Rc<dyn TreeSource> = Rc::clone(places) as Rc<dyn TreeSource>;
         source.is_missing()?;
         let (pending, journal_error) = match source.journal() {
             Ok(pending) => (pending, None),
@@ -113,8 +113,8 @@ impl Tree {
         match self.version(file)? {
             Some(version) => match self.source.read(file, version, LARGEST_FILE)? {
                 // It was renamed into place meanwhile.
-                None if version != Version::Current => {
-                    self.source.read(file, Version::Current, LARGEST_FILE)
+                None if version != FileVersion::Current => {
+                    self.source.read(file, FileVersion::Current, LARGEST_FILE)
                 }
                 contents => Ok(contents),
             },
@@ -163,44 +163,47 @@ impl Tree {
     pub(crate) fn is_empty(&self, file: &TreePath) -> bool {
         let is_replaced = self.replaced.iter().any(|(replaced, _)| replaced == file);
         !is_replaced
-            && matches!(self.version(file), Ok(Some(Version::Current)))
+            && matches!(self.version(file), Ok(Some(FileVersion::Current)))
             && self.source.is_empty(file)
     }
 
     /// Returns whether a pending or interrupted transaction has given a file a second name.
     pub(crate) fn has_backup(&self, file: &TreePath) -> bool {
-        matches!(self.source.attributes(file, Version::Backup), Ok(Some(_)))
+        matches!(
+            self.source.attributes(file, FileVersion::Backup),
+            Ok(Some(_))
+        )
     }
 
     /// Returns where the content is that a file will have; `None` if it will not exist.
-    fn version(&self, file: &TreePath) -> Result<Option<Version>, FileError> {
+    fn version(&self, file: &TreePath) -> Result<Option<FileVersion>, FileError> {
         let Some((direction, journal)) = &self.pending else {
-            return Ok(Some(Version::Current));
+            return Ok(Some(FileVersion::Current));
         };
         let pending = journal.files.iter().find(|pending| pending.file == *file);
         let Some(pending) = pending else {
-            return Ok(Some(Version::Current));
+            return Ok(Some(FileVersion::Current));
         };
         // The certificates belong to all kubeconfig directories, everything else to one of them.
         if file.root != layout::Root::Certificates && !self.source.owns(journal)? {
-            return Ok(Some(Version::Current));
+            return Ok(Some(FileVersion::Current));
         }
-        let current = self.content(file, pending, Version::Current)?;
+        let current = self.content(file, pending, FileVersion::Current)?;
         Ok(match (direction, current) {
-            (Direction::Commit, Content::Old) => {
-                match self.content(file, pending, Version::Staging)? {
-                    Content::New => Some(Version::Staging),
-                    _ => Some(Version::Current),
+            (Direction::Commit, FileContent::Old) => {
+                match self.content(file, pending, FileVersion::Staging)? {
+                    FileContent::New => Some(FileVersion::Staging),
+                    _ => Some(FileVersion::Current),
                 }
             }
-            (Direction::Undo, Content::New) if pending.old.is_none() => None,
-            (Direction::Undo, Content::New) => {
-                match self.content(file, pending, Version::Backup)? {
-                    Content::Old => Some(Version::Backup),
-                    _ => Some(Version::Current),
+            (Direction::Undo, FileContent::New) if pending.old.is_none() => None,
+            (Direction::Undo, FileContent::New) => {
+                match self.content(file, pending, FileVersion::Backup)? {
+                    FileContent::Old => Some(FileVersion::Backup),
+                    _ => Some(FileVersion::Current),
                 }
             }
-            _ => Some(Version::Current),
+            _ => Some(FileVersion::Current),
         })
     }
 
@@ -208,8 +211,8 @@ impl Tree {
         &self,
         file: &TreePath,
         pending: &JournalFile,
-        version: Version,
-    ) -> Result<Content, FileError> {
+        version: FileVersion,
+    ) -> Result<FileContent, FileError> {
         let contents = self.source.read(file, version, LARGEST_FILE)?;
         Ok(pending.content(contents.as_ref().map(|contents| contents.bytes.as_slice())))
     }

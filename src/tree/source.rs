@@ -6,7 +6,7 @@ use crate::tree::layout::TreePath;
 
 /// One of the names under which a transaction keeps the content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Version {
+pub(crate) enum FileVersion {
     /// The file itself.
     Current,
     /// The new file beside it, which is not in place yet.
@@ -16,12 +16,12 @@ pub(crate) enum Version {
 }
 
 /// Reads the files of one tree.
-pub(crate) trait Source {
+pub(crate) trait TreeSource {
     /// Reads a file of at most `limit` bytes; `None` if it does not exist.
     fn read(
         &self,
         file: &TreePath,
-        version: Version,
+        version: FileVersion,
         limit: u64,
     ) -> Result<Option<Contents>, FileError>;
 
@@ -29,7 +29,7 @@ pub(crate) trait Source {
     fn attributes(
         &self,
         file: &TreePath,
-        version: Version,
+        version: FileVersion,
     ) -> Result<Option<Attributes>, FileError>;
 
     /// Returns the file of the tree that a path in a kubeconfig leads to.

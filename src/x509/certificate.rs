@@ -355,21 +355,24 @@ impl Certificate {
             .map_or(&[], |extensions| extensions.as_slice())
     }
 
-    fn extension<T: Known>(&self) -> Option<(bool, T)> {
+    fn extension<T: DecodableExtension>(&self) -> Option<(bool, T)> {
         find_extension(self.extensions())
     }
 }
 
 /// An extension that is read here.
-pub(super) trait Known:
+pub(super) trait DecodableExtension:
     for<'a> Decode<'a, Error = x509_cert::der::Error> + AssociatedOid
 {
 }
 
-impl<T: for<'a> Decode<'a, Error = x509_cert::der::Error> + AssociatedOid> Known for T {}
+impl<T: for<'a> Decode<'a, Error = x509_cert::der::Error> + AssociatedOid> DecodableExtension
+    for T
+{
+}
 
 /// Returns an extension with its criticality.
-pub(super) fn find_extension<T: Known>(extensions: &[Extension]) -> Option<(bool, T)> {
+pub(super) fn find_extension<T: DecodableExtension>(extensions: &[Extension]) -> Option<(bool, T)> {
     let extension = extensions
         .iter()
         .find(|extension| extension.extn_id == T::OID)?;

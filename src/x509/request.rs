@@ -16,7 +16,7 @@ use x509_cert::ext::pkix::{
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq};
 
-use super::certificate::{general_name_text, usage_text};
+use super::certificate::{DecodableExtension, general_name_text, usage_text};
 use super::der::bit_length;
 use super::go::{PublicKeyError, check_public_key};
 use super::pem::{self, PemError};
@@ -227,17 +227,12 @@ impl CertificateRequest {
         }
     }
 
-    fn extension<T: Known>(&self) -> Option<T> {
+    fn extension<T: DecodableExtension>(&self) -> Option<T> {
         let is_wanted = |extension: &&Extension| extension.extn_id == T::OID;
         let extension = self.extensions.iter().find(is_wanted)?;
         T::from_der(extension.extn_value.as_bytes()).ok()
     }
 }
-
-/// An extension that is read here.
-trait Known: for<'a> Decode<'a, Error = x509_cert::der::Error> + AssociatedOid {}
-
-impl<T: for<'a> Decode<'a, Error = x509_cert::der::Error> + AssociatedOid> Known for T {}
 
 /// Decodes every extension that is read here, so that a malformed one is an error and not a missing one.
 fn check_extensions(extensions: &[Extension]) -> x509_cert::der::Result<()> {

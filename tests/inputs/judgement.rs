@@ -12,7 +12,7 @@ use pki::{
     config::{self, Cluster, Host},
     plan::{
         Action, Plan, init,
-        renew::{self, Request, Selection},
+        renew::{self, RenewRequest, Selection},
     },
     tree::{
         inventory::{Depth, Inventory},
@@ -75,7 +75,7 @@ pub(super) fn judge(tree: &TestTree) -> Vec<String> {
             matches!(action, Action::Make { .. })
         })
     }));
-    let request = Request {
+    let request = RenewRequest {
         selection: Selection::All,
         declared: cluster.as_ref(),
         reuse_key: false,

@@ -16,7 +16,7 @@ use pki::{
     kubeconfig::Kubeconfig,
     plan::{
         Action, Make, Plan, PlanError, init,
-        renew::{self, Request, Selection},
+        renew::{self, RenewRequest, Selection},
     },
     tree::{
         inventory::{Depth, FileState, Inventory, RowFiles},
@@ -347,9 +347,9 @@ impl Case {
 
     /// Plans `init`; what the tree of the case leaves out is made.
     fn init(&self, inventory: &Inventory) -> Result<Plan, PlanError> {
-        let request = init::Request {
+        let request = init::InitRequest {
             new_ca: true,
-            ..init::Request::from(&self.cluster)
+            ..init::InitRequest::from(&self.cluster)
         };
         init::plan(&request, inventory, &self.findings(inventory), self.now)
     }
@@ -365,7 +365,7 @@ impl Case {
     }
 
     fn plan(&self, inventory: &Inventory, declared: bool, reuse_key: bool) -> Result<Plan, String> {
-        let request = Request {
+        let request = RenewRequest {
             selection: Selection::All,
             declared: declared.then_some(&self.cluster),
             reuse_key,

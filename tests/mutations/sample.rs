@@ -67,7 +67,7 @@ impl Sample {
 
     /// Returns whether it is a record that says something else than the original, as an operator might have written it.
     fn is_a_wish(&self) -> bool {
-        let resolve = |reading: config::Reading| Cluster::resolve(reading.settings, &host());
+        let resolve = |reading: config::ConfigFile| Cluster::resolve(reading.settings, &host());
         let read = || config::read(RECORD, &self.bytes).and_then(resolve);
         self.name == RECORD && read().is_ok()
     }

@@ -9,7 +9,7 @@ use pki::{
     execute::{Progress, issue},
     plan::{
         Action, Plan, init,
-        renew::{self, Request, Selection},
+        renew::{self, RenewRequest, Selection},
     },
     store::transaction::Transaction,
     tree::{
@@ -78,7 +78,7 @@ impl Grown {
     }
 
     fn renewal(&self, cluster: &Cluster, selection: Selection) -> Plan {
-        let request = Request {
+        let request = RenewRequest {
             selection,
             declared: Some(cluster),
             reuse_key: false,

@@ -9,7 +9,7 @@ const NAMESPACE: &str = "kube-system";
 /// The key of the document. Certificates do not depend on kubeadm's other keys, such as `ClusterStatus`.
 const DATA: &str = "ClusterConfiguration";
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     /// Reads the ConfigMap `kubeadm-config` in a `List`.
     pub(super) fn list(&mut self, root: &Node) {
         let items = match root.field("items").map(|entry| (entry, &entry.value.value)) {
@@ -83,17 +83,17 @@ impl Reader<'_> {
             return self.refuse(&origin, message);
         };
         let lines = lines(entry, scalar);
-        let known = self.findings.problems.len();
+        let known = self.diagnostics.problems.len();
         let file = self.file;
-        self.documents(Source { file, lines }, &scalar.text, Nesting::ConfigMap);
-        if self.findings.problems.len() == known && !self.has_configuration() {
+        self.documents(SourceText { file, lines }, &scalar.text, Nesting::ConfigMap);
+        if self.diagnostics.problems.len() == known && !self.has_configuration() {
             self.refuse(&origin, format!("contains no `{DATA}`"));
         }
     }
 }
 
 /// Returns how the lines of the embedded document are numbered in the file.
-fn lines(entry: &Entry, document: &Scalar) -> Lines {
+fn lines(entry: &MappingEntry, document: &Scalar) -> Lines {
     let blank_lines = document.text.bytes().take_while(|&b| b == b'\n').count();
     match document.is_literal {
         // The line of a block is its first line that is not blank.

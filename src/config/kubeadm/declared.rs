@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Reader;
+use super::ConfigReader;
 use super::suggest::closest;
 use super::walk::Declared;
 use crate::config::fields::FIELDS;
@@ -10,7 +10,7 @@ use crate::config::problem::Setting;
 use crate::config::settings::ExternalEtcdSettings;
 use crate::config::values::{absolute_path, boolean, certificate_key, certificates_dir};
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     /// Takes the settings of a document.
     pub(super) fn declare(&mut self, declared: &Declared) {
         for field in FIELDS {
@@ -92,7 +92,7 @@ const PUBLIC_KEYS_ECDSA: &str = "PublicKeysECDSA";
 /// The feature gates of all kubeadm releases, the oldest first.
 ///
 /// A configuration may come from an old release. Only `PublicKeysECDSA` changes certificates.
-/// Source: `cmd/kubeadm/app/features/features.go` from 1.8 to 1.36.
+/// SourceText: `cmd/kubeadm/app/features/features.go` from 1.8 to 1.36.
 pub(super) const GATES: [&str; 17] = [
     "SelfHosting",
     "StoreCertsInSecrets",

@@ -35,7 +35,7 @@ pub(super) enum Value {
     /// A list.
     Sequence(Rc<[Node]>),
     /// A mapping, in the order of the file, without duplicate keys.
-    Mapping(Rc<[Entry]>),
+    Mapping(Rc<[MappingEntry]>),
 }
 
 /// A scalar.
@@ -49,7 +49,7 @@ pub(super) struct Scalar {
 
 /// A key of a mapping, and its value.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct MappingEntry {
     /// The key.
     pub(super) key: Rc<str>,
     /// The key's line.
@@ -60,7 +60,7 @@ pub(super) struct Entry {
 
 impl Node {
     /// Returns the fields of a mapping, or an empty slice for any other node.
-    pub(super) fn fields(&self) -> &[Entry] {
+    pub(super) fn fields(&self) -> &[MappingEntry] {
         match &self.value {
             Value::Mapping(entries) => entries,
             _ => &[],
@@ -68,7 +68,7 @@ impl Node {
     }
 
     /// Returns the field of this name.
-    pub(super) fn field(&self, name: &str) -> Option<&Entry> {
+    pub(super) fn field(&self, name: &str) -> Option<&MappingEntry> {
         self.fields().iter().find(|entry| &*entry.key == name)
     }
 
@@ -95,7 +95,7 @@ impl Value {
 
 /// The file from which a text comes. The text is the whole file, or a document in a ConfigMap.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Source<'a> {
+pub(super) struct SourceText<'a> {
     /// The file's name as the user gave it.
     pub(super) file: &'a str,
     /// How the text's lines are numbered in the file.
@@ -111,7 +111,7 @@ pub(super) enum Lines {
     All(usize),
 }
 
-impl Source<'_> {
+impl SourceText<'_> {
     /// Returns the origin of a field on a line of the text.
     pub(super) fn origin(&self, line: usize, path: impl Into<String>) -> Origin {
         Origin::file(self.file, self.line(line), path)
@@ -128,7 +128,7 @@ impl Source<'_> {
 
 /// Returns the text of a file without its byte-order mark, or why it is not text.
 pub(super) fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem> {
-    let source = Source {
+    let source = SourceText {
         file,
         lines: Lines::After(0),
     };

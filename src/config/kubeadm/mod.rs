@@ -13,7 +13,7 @@
 //! collects has line 0. The `kind` that selects the struct may come last. A deserializer that wraps serde-saphyr's to
 //! mend this is longer than `walk`.
 //!
-//! Source: kubeadm 1.36 `cmd/kubeadm/app/util/config/initconfiguration.go`, `apis/kubeadm/validation/validation.go`.
+//! SourceText: kubeadm 1.36 `cmd/kubeadm/app/util/config/initconfiguration.go`, `apis/kubeadm/validation/validation.go`.
 
 mod config_map;
 mod declared;
@@ -25,8 +25,8 @@ mod versions;
 mod walk;
 
 pub(super) use self::document::MAX_LISTED;
-use self::document::{Entry, Lines, Node, Scalar, Source, Value, field_path};
-use self::versions::{Kind, VERSIONS, Version};
+use self::document::{Lines, MappingEntry, Node, Scalar, SourceText, Value, field_path};
+use self::versions::{ApiVersion, DocumentKind, VERSIONS};
 use super::cluster::{Cluster, Host};
 use super::problem::{Origin, Problem, Problems, Setting};
 use super::secret::quote;
@@ -34,7 +34,7 @@ use super::settings::Settings;
 
 /// The settings of a file, and warnings about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct ConfigFile {
     /// The settings.
     pub settings: Settings,
     /// Ignored documents, unknown fields and old versions, in the order of the file.
@@ -46,15 +46,15 @@ pub struct Reading {
 /// The document in a ConfigMap is usually a literal block (`|`), as kubectl prints it, and problems in it have the line
 /// of the file. In any other form they have the line of the document's key. The values of a refused file are checked too,
 /// so that one run reports all of its problems.
-pub fn read(file: &str, text: &[u8]) -> Result<Reading, Problems> {
+pub fn read(file: &str, text: &[u8]) -> Result<ConfigFile, Problems> {
     let text = document::decode(file, text).map_err(|problem| Problems(vec![problem]))?;
-    let mut reader = Reader {
+    let mut reader = ConfigReader {
         file,
-        ..Reader::default()
+        ..ConfigReader::default()
     };
     let lines = Lines::After(0);
-    reader.documents(Source { file, lines }, text, Nesting::File);
-    if reader.findings.problems.is_empty() && !reader.has_configuration() {
+    reader.documents(SourceText { file, lines }, text, Nesting::File);
+    if reader.diagnostics.problems.is_empty() && !reader.has_configuration() {
         let message = match text.trim().is_empty() {
             true => "is empty".to_owned(),
             false => reader.nothing_found(),
@@ -62,14 +62,14 @@ pub fn read(file: &str, text: &[u8]) -> Result<Reading, Problems> {
         reader.refuse(&reader.origin(0, ""), message);
     }
     let settings = reader.settings;
-    let Findings {
+    let Diagnostics {
         mut problems,
         mut warnings,
-    } = reader.findings;
+    } = reader.diagnostics;
     if problems.is_empty() {
         warnings.sort_by_key(Problem::line);
         let warnings = limited(file, warnings, "warnings");
-        return Ok(Reading { settings, warnings });
+        return Ok(ConfigFile { settings, warnings });
     }
     let of_values: Vec<_> = problems_of_values(settings)
         .filter(|problem| !problems.iter().any(|shape| explains(shape, problem)))
@@ -89,16 +89,16 @@ fn explains(shape: &Problem, mapping: &Problem) -> bool {
     }
 }
 
-/// Truncates a long list of findings, and adds one that says so.
-fn limited(file: &str, mut findings: Vec<Problem>, what: &str) -> Vec<Problem> {
-    if findings.len() > MAX_LISTED {
-        findings.truncate(MAX_LISTED);
-        findings.push(Problem {
+/// Truncates a long list of diagnostics, and adds one that says so.
+fn limited(file: &str, mut diagnostics: Vec<Problem>, what: &str) -> Vec<Problem> {
+    if diagnostics.len() > MAX_LISTED {
+        diagnostics.truncate(MAX_LISTED);
+        diagnostics.push(Problem {
             origin: Origin::file(file, 0, ""),
             message: format!("has more than {MAX_LISTED} {what}; the others are not listed"),
         });
     }
-    findings
+    diagnostics
 }
 
 /// Returns the problems of values in the file; a flag or the host may still supply what is missing.
@@ -140,16 +140,16 @@ enum Nesting {
 
 /// The problems and warnings about a file.
 #[derive(Debug, Default)]
-struct Findings {
+struct Diagnostics {
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
 }
 
 #[derive(Default)]
-struct Reader<'a> {
+struct ConfigReader<'a> {
     file: &'a str,
     settings: Settings,
-    findings: Findings,
+    diagnostics: Diagnostics,
     /// The line of the `InitConfiguration`.
     init: Option<usize>,
     /// The line of the `ClusterConfiguration`.
@@ -158,9 +158,9 @@ struct Reader<'a> {
     others: Vec<String>,
 }
 
-impl Reader<'_> {
-    fn documents(&mut self, source: Source<'_>, text: &str, nesting: Nesting) {
-        for root in parse::parse(source, text, &mut self.findings.problems) {
+impl ConfigReader<'_> {
+    fn documents(&mut self, source: SourceText<'_>, text: &str, nesting: Nesting) {
+        for root in parse::parse(source, text, &mut self.diagnostics.problems) {
             self.document(&root, nesting);
         }
     }
@@ -195,7 +195,7 @@ impl Reader<'_> {
             Some((group, version)) => (group, version),
             None => ("", api_version.value.as_str()),
         };
-        if let Some(document) = Kind::named(&kind.value) {
+        if let Some(document) = DocumentKind::named(&kind.value) {
             if let Some(version) = self.version(&api_version, group, version) {
                 self.configuration(root, document, &kind, version);
             }
@@ -222,7 +222,7 @@ impl Reader<'_> {
         }
         let missing = format!("the document has no `{name}`");
         let is_similar =
-            |entry: &&Entry| suggest::closest(&entry.key, [name].into_iter()).is_some();
+            |entry: &&MappingEntry| suggest::closest(&entry.key, [name].into_iter()).is_some();
         match root.field(name) {
             Some(entry) if !matches!(entry.value.value, Value::Null | Value::Scalar(_)) => {
                 let message = format!("is {}, want a string", entry.value.value.kind());
@@ -250,7 +250,7 @@ impl Reader<'_> {
         api_version: &Setting<String>,
         group: &str,
         version: &str,
-    ) -> Option<&'static Version> {
+    ) -> Option<&'static ApiVersion> {
         let found = quote(&api_version.value);
         let known = VERSIONS
             .iter()
@@ -275,7 +275,7 @@ impl Reader<'_> {
 
     fn unknown_kind(&mut self, kind: &Setting<String>) {
         let found = quote(&kind.value);
-        let kinds = Kind::ALL.map(Kind::name).into_iter();
+        let kinds = DocumentKind::ALL.map(DocumentKind::name).into_iter();
         let message = match suggest::closest(&kind.value, kinds.chain(["JoinConfiguration"])) {
             _ if OLD_KINDS.contains(&kind.value.as_str()) => {
                 format!("{found} is from kubeadm 1.11 or older; {WANTED_KINDS}")
@@ -289,13 +289,13 @@ impl Reader<'_> {
     fn configuration(
         &mut self,
         root: &Node,
-        document: Kind,
+        document: DocumentKind,
         kind: &Setting<String>,
-        version: &'static Version,
+        version: &'static ApiVersion,
     ) {
         let seen = match document {
-            Kind::Init => &mut self.init,
-            Kind::Cluster => &mut self.cluster,
+            DocumentKind::Init => &mut self.init,
+            DocumentKind::Cluster => &mut self.cluster,
         };
         if let Some(first) = seen.replace(root.line) {
             let message = format!(
@@ -304,7 +304,7 @@ impl Reader<'_> {
             );
             return self.refuse(&kind.origin, message);
         }
-        let declared = walk::walk(self.file, version, document, root, &mut self.findings);
+        let declared = walk::walk(self.file, version, document, root, &mut self.diagnostics);
         self.declare(&declared);
     }
 
@@ -319,11 +319,11 @@ impl Reader<'_> {
     }
 
     fn refuse(&mut self, origin: &Origin, message: impl Into<String>) {
-        keep(&mut self.findings.problems, origin, message.into());
+        keep(&mut self.diagnostics.problems, origin, message.into());
     }
 
     fn warn(&mut self, origin: &Origin, message: impl Into<String>) {
-        keep(&mut self.findings.warnings, origin, message.into());
+        keep(&mut self.diagnostics.warnings, origin, message.into());
     }
 
     /// Returns the origin of a field on a line of the file.
@@ -333,9 +333,9 @@ impl Reader<'_> {
 }
 
 /// Adds a finding, unless the list is already too long.
-fn keep(findings: &mut Vec<Problem>, origin: &Origin, message: String) {
-    if findings.len() <= MAX_LISTED {
-        findings.push(Problem {
+fn keep(diagnostics: &mut Vec<Problem>, origin: &Origin, message: String) {
+    if diagnostics.len() <= MAX_LISTED {
+        diagnostics.push(Problem {
             origin: origin.clone(),
             message,
         });

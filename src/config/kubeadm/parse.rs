@@ -8,7 +8,9 @@ use std::rc::Rc;
 
 use serde_saphyr::granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Tag};
 
-use super::document::{Entry, MAX_BYTES, MAX_LISTED, Node, Scalar, Source, Value, field_path};
+use super::document::{
+    MAX_BYTES, MAX_LISTED, MappingEntry, Node, Scalar, SourceText, Value, field_path,
+};
 use crate::config::problem::Problem;
 use crate::config::secret::{quote, truncate};
 
@@ -22,8 +24,8 @@ const MAX_SHOWN_DEPTH: usize = 8;
 /// Reads all documents of a YAML text; an empty document is a [`Value::Null`].
 ///
 /// It adds problems to `problems`. It stops at a syntax error, and returns the documents before it.
-pub(super) fn parse(source: Source<'_>, text: &str, problems: &mut Vec<Problem>) -> Vec<Node> {
-    let mut builder = Builder {
+pub(super) fn parse(source: SourceText<'_>, text: &str, problems: &mut Vec<Problem>) -> Vec<Node> {
+    let mut builder = TreeBuilder {
         source,
         problems,
         documents: Vec::new(),
@@ -62,8 +64,8 @@ fn too_deep() -> String {
 /// The line and message of a problem at which reading stops.
 type Fatal = (usize, String);
 
-struct Builder<'a> {
-    source: Source<'a>,
+struct TreeBuilder<'a> {
+    source: SourceText<'a>,
     problems: &'a mut Vec<Problem>,
     documents: Vec<Node>,
     /// The lists and mappings that are still open.
@@ -78,13 +80,13 @@ struct Frame {
     anchor: usize,
     /// The weight so far, including its own.
     weight: usize,
-    content: Content,
+    content: NodeContents,
 }
 
-enum Content {
+enum NodeContents {
     Sequence(Vec<Node>),
     Mapping {
-        entries: Vec<Entry>,
+        entries: Vec<MappingEntry>,
         /// The line of each key.
         lines: HashMap<Rc<str>, usize>,
         /// The key whose value comes next.
@@ -99,7 +101,7 @@ struct Key {
     is_refused: bool,
 }
 
-impl Builder<'_> {
+impl TreeBuilder<'_> {
     fn event(&mut self, event: Event<'_>, line: usize) -> Result<(), Fatal> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -114,11 +116,11 @@ impl Builder<'_> {
             }
             Event::SequenceStart(_, anchor, tag) => {
                 collection_tag(tag.as_deref(), "seq").map_err(|m| (line, m))?;
-                self.open(line, anchor, Content::Sequence(Vec::new()))
+                self.open(line, anchor, NodeContents::Sequence(Vec::new()))
             }
             Event::MappingStart(_, anchor, tag) => {
                 collection_tag(tag.as_deref(), "map").map_err(|m| (line, m))?;
-                let content = Content::Mapping {
+                let content = NodeContents::Mapping {
                     entries: Vec::new(),
                     lines: HashMap::new(),
                     key: None,
@@ -146,7 +148,7 @@ impl Builder<'_> {
         }
     }
 
-    fn open(&mut self, line: usize, anchor: usize, content: Content) -> Result<(), Fatal> {
+    fn open(&mut self, line: usize, anchor: usize, content: NodeContents) -> Result<(), Fatal> {
         if self.frames.len() >= MAX_DEPTH {
             return Err((line, too_deep()));
         }
@@ -164,11 +166,11 @@ impl Builder<'_> {
             return Ok(());
         };
         let (value, below) = match frame.content {
-            Content::Sequence(nodes) => {
+            NodeContents::Sequence(nodes) => {
                 let below = nodes.iter().map(|node| node.height).max();
                 (Value::Sequence(nodes.into()), below)
             }
-            Content::Mapping { entries, .. } => {
+            NodeContents::Mapping { entries, .. } => {
                 let below = entries.iter().map(|entry| entry.value.height).max();
                 (Value::Mapping(entries.into()), below)
             }
@@ -202,10 +204,10 @@ impl Builder<'_> {
             return Err((line, message));
         }
         match &mut frame.content {
-            Content::Sequence(nodes) => nodes.push(node),
-            Content::Mapping { entries, key, .. } => match key.take() {
+            NodeContents::Sequence(nodes) => nodes.push(node),
+            NodeContents::Mapping { entries, key, .. } => match key.take() {
                 Some(key) if key.is_refused => {}
-                Some(key) => entries.push(Entry {
+                Some(key) => entries.push(MappingEntry {
                     key: key.name,
                     line: key.line,
                     value: node,
@@ -228,7 +230,7 @@ impl Builder<'_> {
             }
         };
         let Some(Frame {
-            content: Content::Mapping { lines, key, .. },
+            content: NodeContents::Mapping { lines, key, .. },
             ..
         }) = self.frames.last_mut()
         else {
@@ -266,9 +268,9 @@ impl Builder<'_> {
                 break;
             }
             match &frame.content {
-                Content::Sequence(nodes) => path.push_str(&format!("[{}]", nodes.len())),
-                Content::Mapping { key: Some(key), .. } => path = field_path(&path, &key.name),
-                Content::Mapping { key: None, .. } => {}
+                NodeContents::Sequence(nodes) => path.push_str(&format!("[{}]", nodes.len())),
+                NodeContents::Mapping { key: Some(key), .. } => path = field_path(&path, &key.name),
+                NodeContents::Mapping { key: None, .. } => {}
             }
         }
         path

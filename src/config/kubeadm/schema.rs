@@ -2,14 +2,14 @@
 //!
 //! The table has every field, whether certificates depend on it or not, so that an unknown field is always a mistake.
 //!
-//! Source: `cmd/kubeadm/app/apis/kubeadm/*/types.go` and `bootstraptoken/v1/types.go` of kubeadm 1.20 and 1.36;
+//! SourceText: `cmd/kubeadm/app/apis/kubeadm/*/types.go` and `bootstraptoken/v1/types.go` of kubeadm 1.20 and 1.36;
 //! `k8s.io/api/core/v1` for taints and environment variables.
 
-use super::versions::{Kind, Version};
+use super::versions::{ApiVersion, DocumentKind};
 
 /// A field of a mapping.
 #[derive(Clone, Copy)]
-pub(super) struct Known {
+pub(super) struct SchemaField {
     /// The key.
     pub(super) name: &'static str,
     /// What it holds.
@@ -34,9 +34,9 @@ pub(super) enum Shape {
     /// A list of strings that certificates depend on; it may not contain null.
     Values,
     /// A mapping with these fields.
-    Object(&'static [Known]),
+    Object(&'static [SchemaField]),
     /// A list of mappings with these fields.
-    Objects(&'static [Known]),
+    Objects(&'static [SchemaField]),
     /// The arguments of a component: a list of names and values since `v1beta4`, before that a mapping.
     Arguments,
     /// A mapping from feature gates to booleans, which may not be null.
@@ -45,8 +45,8 @@ pub(super) enum Shape {
 
 use Shape::{Arguments, Boolean, Gates, Number, Object, Objects, Text, Texts, Values};
 
-const fn field(name: &'static str, shape: Shape) -> Known {
-    Known {
+const fn field(name: &'static str, shape: Shape) -> SchemaField {
+    SchemaField {
         name,
         shape,
         since: 1,
@@ -54,36 +54,36 @@ const fn field(name: &'static str, shape: Shape) -> Known {
     }
 }
 
-const fn text(name: &'static str) -> Known {
+const fn text(name: &'static str) -> SchemaField {
     field(name, Text)
 }
 
-impl Known {
-    const fn since(self, since: u8) -> Known {
-        Known { since, ..self }
+impl SchemaField {
+    const fn since(self, since: u8) -> SchemaField {
+        SchemaField { since, ..self }
     }
 
-    const fn until(self, until: u8) -> Known {
-        Known { until, ..self }
+    const fn until(self, until: u8) -> SchemaField {
+        SchemaField { until, ..self }
     }
 
     /// Returns whether a version has the field.
-    pub(super) fn is_in(&self, version: &Version) -> bool {
+    pub(super) fn is_in(&self, version: &ApiVersion) -> bool {
         (self.since..=self.until).contains(&version.number)
     }
 }
 
 /// Returns the fields of a kind of document.
-pub(super) fn fields(kind: Kind) -> &'static [Known] {
+pub(super) fn fields(kind: DocumentKind) -> &'static [SchemaField] {
     match kind {
-        Kind::Init => INIT,
-        Kind::Cluster => CLUSTER,
+        DocumentKind::Init => INIT,
+        DocumentKind::Cluster => CLUSTER,
     }
 }
 
 /// Returns the paths of all fields of a document, except those inside lists.
-pub(super) fn paths(version: &Version, kind: Kind) -> Vec<String> {
-    fn add(fields: &[Known], parent: &str, version: &Version, paths: &mut Vec<String>) {
+pub(super) fn paths(version: &ApiVersion, kind: DocumentKind) -> Vec<String> {
+    fn add(fields: &[SchemaField], parent: &str, version: &ApiVersion, paths: &mut Vec<String>) {
         for field in fields.iter().filter(|field| field.is_in(version)) {
             let path = format!("{parent}{}", field.name);
             paths.push(path.clone());
@@ -97,7 +97,7 @@ pub(super) fn paths(version: &Version, kind: Kind) -> Vec<String> {
     paths
 }
 
-const INIT: &[Known] = &[
+const INIT: &[SchemaField] = &[
     text("apiVersion"),
     text("kind"),
     field("bootstrapTokens", Objects(BOOTSTRAP_TOKEN)),
@@ -109,7 +109,7 @@ const INIT: &[Known] = &[
     field("patches", Object(&[text("directory")])).since(3),
     field("timeouts", Object(TIMEOUTS)).since(4),
 ];
-const CLUSTER: &[Known] = &[
+const CLUSTER: &[SchemaField] = &[
     text("apiVersion"),
     text("kind"),
     field("etcd", Object(ETCD)),
@@ -130,7 +130,7 @@ const CLUSTER: &[Known] = &[
     text("certificateValidityPeriod").since(4),
     text("caCertificateValidityPeriod").since(4),
 ];
-const NODE_REGISTRATION: &[Known] = &[
+const NODE_REGISTRATION: &[SchemaField] = &[
     text("name"),
     text("criSocket"),
     field("taints", Objects(TAINT)),
@@ -139,12 +139,12 @@ const NODE_REGISTRATION: &[Known] = &[
     text("imagePullPolicy").since(3),
     field("imagePullSerial", Boolean).since(4),
 ];
-const API_ENDPOINT: &[Known] = &[text("advertiseAddress"), field("bindPort", Number)];
-const ETCD: &[Known] = &[
+const API_ENDPOINT: &[SchemaField] = &[text("advertiseAddress"), field("bindPort", Number)];
+const ETCD: &[SchemaField] = &[
     field("local", Object(LOCAL_ETCD)),
     field("external", Object(EXTERNAL_ETCD)),
 ];
-const LOCAL_ETCD: &[Known] = &[
+const LOCAL_ETCD: &[SchemaField] = &[
     text("imageRepository"),
     text("imageTag"),
     text("dataDir"),
@@ -153,15 +153,15 @@ const LOCAL_ETCD: &[Known] = &[
     field("serverCertSANs", Values),
     field("peerCertSANs", Values),
 ];
-const EXTERNAL_ETCD: &[Known] = &[
+const EXTERNAL_ETCD: &[SchemaField] = &[
     field("endpoints", Values),
     field("httpEndpoints", Values).since(4),
     text("caFile"),
     text("certFile"),
     text("keyFile"),
 ];
-const NETWORKING: &[Known] = &[text("serviceSubnet"), text("podSubnet"), text("dnsDomain")];
-const API_SERVER: &[Known] = &[
+const NETWORKING: &[SchemaField] = &[text("serviceSubnet"), text("podSubnet"), text("dnsDomain")];
+const API_SERVER: &[SchemaField] = &[
     field("extraArgs", Arguments),
     field("extraVolumes", Objects(VOLUME)),
     field("extraEnvs", Objects(ENVIRONMENT)).since(4),
@@ -169,18 +169,18 @@ const API_SERVER: &[Known] = &[
     text("timeoutForControlPlane").until(3),
 ];
 /// The fields of the controller manager and of the scheduler.
-const COMPONENT: &[Known] = &[
+const COMPONENT: &[SchemaField] = &[
     field("extraArgs", Arguments),
     field("extraVolumes", Objects(VOLUME)),
     field("extraEnvs", Objects(ENVIRONMENT)).since(4),
 ];
-const DNS: &[Known] = &[
+const DNS: &[SchemaField] = &[
     text("type").until(2),
     text("imageRepository"),
     text("imageTag"),
     field("disabled", Boolean).since(4),
 ];
-const BOOTSTRAP_TOKEN: &[Known] = &[
+const BOOTSTRAP_TOKEN: &[SchemaField] = &[
     text("token"),
     text("description"),
     text("ttl"),
@@ -188,13 +188,13 @@ const BOOTSTRAP_TOKEN: &[Known] = &[
     field("usages", Texts),
     field("groups", Texts),
 ];
-const TAINT: &[Known] = &[
+const TAINT: &[SchemaField] = &[
     text("key"),
     text("value"),
     text("effect"),
     text("timeAdded"),
 ];
-const TIMEOUTS: &[Known] = &[
+const TIMEOUTS: &[SchemaField] = &[
     text("controlPlaneComponentHealthCheck"),
     text("kubeletHealthCheck"),
     text("kubernetesAPICall"),
@@ -203,19 +203,19 @@ const TIMEOUTS: &[Known] = &[
     text("discovery"),
     text("upgradeManifests"),
 ];
-const VOLUME: &[Known] = &[
+const VOLUME: &[SchemaField] = &[
     text("name"),
     text("hostPath"),
     text("mountPath"),
     field("readOnly", Boolean),
     text("pathType"),
 ];
-const ENVIRONMENT: &[Known] = &[
+const ENVIRONMENT: &[SchemaField] = &[
     text("name"),
     text("value"),
     field("valueFrom", Object(ENVIRONMENT_SOURCE)),
 ];
-const ENVIRONMENT_SOURCE: &[Known] = &[
+const ENVIRONMENT_SOURCE: &[SchemaField] = &[
     field("fieldRef", Object(&[text("apiVersion"), text("fieldPath")])),
     field(
         "resourceFieldRef",
@@ -225,12 +225,12 @@ const ENVIRONMENT_SOURCE: &[Known] = &[
     field("secretKeyRef", Object(KEY_REFERENCE)),
     field("fileKeyRef", Object(FILE_REFERENCE)),
 ];
-const KEY_REFERENCE: &[Known] = &[text("name"), text("key"), field("optional", Boolean)];
-const FILE_REFERENCE: &[Known] = &[
+const KEY_REFERENCE: &[SchemaField] = &[text("name"), text("key"), field("optional", Boolean)];
+const FILE_REFERENCE: &[SchemaField] = &[
     text("volumeName"),
     text("path"),
     text("key"),
     field("optional", Boolean),
 ];
 /// An argument of a component, since `v1beta4`.
-pub(super) const ARGUMENT: &[Known] = &[text("name"), text("value")];
+pub(super) const ARGUMENT: &[SchemaField] = &[text("name"), text("value")];

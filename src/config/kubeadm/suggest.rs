@@ -1,12 +1,12 @@
 //! Suggests a known field for an unknown one.
 
 use super::schema;
-use super::versions::{Kind, VERSIONS, Version};
+use super::versions::{ApiVersion, DocumentKind, VERSIONS};
 
 /// Returns the rest of a warning about an unknown field: the field that was probably meant.
 pub(super) fn field(
-    version: &Version,
-    kind: Kind,
+    version: &ApiVersion,
+    kind: DocumentKind,
     key: &str,
     siblings: &[&'static str],
 ) -> Option<String> {
@@ -22,7 +22,7 @@ pub(super) fn field(
     if let Some(names) = alternatives(longer.map(str::to_owned).chain(same).collect()) {
         return Some(format!("did you mean {names}?"));
     }
-    for kind in Kind::ALL {
+    for kind in DocumentKind::ALL {
         if let Some(names) = alternatives(places(version, kind, key)) {
             return Some(format!("did you mean {names} of the `{}`?", kind.name()));
         }
@@ -66,7 +66,7 @@ fn alternatives(names: Vec<String>) -> Option<String> {
 }
 
 /// Returns the paths of all fields with this name, except those inside lists.
-fn places(version: &Version, kind: Kind, key: &str) -> Vec<String> {
+fn places(version: &ApiVersion, kind: DocumentKind, key: &str) -> Vec<String> {
     let mut paths = schema::paths(version, kind);
     paths.retain(|path| {
         let name = path.rsplit('.').next().unwrap_or(path);

@@ -5,7 +5,7 @@
 use super::*;
 use crate::config::fields::FIELDS;
 
-pub(super) fn reading(text: &str) -> Reading {
+pub(super) fn reading(text: &str) -> ConfigFile {
     read("f", text.as_bytes()).unwrap()
 }
 
@@ -72,7 +72,7 @@ caCertificateValidityPeriod: 2h
 featureGates:
   PublicKeysECDSA: true
 ";
-    let Reading { settings, warnings } = reading(text);
+    let ConfigFile { settings, warnings } = reading(text);
     assert_eq!(warnings, []);
     let list = |items: &[(&str, usize, &str)]| {
         Some(
@@ -121,8 +121,8 @@ featureGates:
 /// The table of fields spells every path as kubeadm's documents do.
 #[test]
 fn the_table_of_fields_agrees_with_the_documents() {
-    let has = |version: &Version, path: &str| {
-        Kind::ALL.iter().any(|kind| {
+    let has = |version: &ApiVersion, path: &str| {
+        DocumentKind::ALL.iter().any(|kind| {
             schema::paths(version, *kind)
                 .iter()
                 .any(|known| known == path)
@@ -168,7 +168,7 @@ fn null_and_empty_fields_are_undeclared() {
         cluster("clusterName:\nnetworking: ~\ncontrolPlaneEndpoint: ''\netcd: {local: null}\n");
     assert_eq!(
         reading(&text),
-        Reading {
+        ConfigFile {
             settings: Settings::default(),
             warnings: Vec::new()
         }
@@ -293,7 +293,7 @@ etcd: {local: {dataDir: /data, serverCertSANs: [s], peerCertSANs: [p]}}
 featureGates: {PublicKeysECDSA: true}
 ";
     for version in ["v1beta2", "v1beta1"] {
-        let Reading { settings, warnings } = reading(&text.replace("VERSION", version));
+        let ConfigFile { settings, warnings } = reading(&text.replace("VERSION", version));
         assert_eq!(warnings.len(), 2, "{warnings:?}");
         let newer = text
             .replace("VERSION", "v1beta4")
@@ -320,7 +320,7 @@ featureGates: {PublicKeysECDSA: true}
 fn version_1beta3_has_no_algorithm() {
     let text = cluster("encryptionAlgorithm: RSA-4096\napiServer: {timeoutForControlPlane: 1m}\n")
         .replace("v1beta4", "v1beta3");
-    let Reading { settings, warnings } = reading(&text);
+    let ConfigFile { settings, warnings } = reading(&text);
     assert_eq!(settings, Settings::default());
     assert_eq!(
         warnings.last().unwrap().to_string(),
@@ -393,7 +393,7 @@ fn misspelt_headers_are_named() {
         "apiversion: kubeadm.k8s.io/v1beta4\nKind: ClusterConfiguration\n",
         &[
             "f:1: the document has no `apiVersion`, but `apiversion` on line 1",
-            "f:1: the document has no `kind`, but `Kind` on line 2",
+            "f:1: the document has no `kind`, but `DocumentKind` on line 2",
         ],
     );
 }

@@ -2,33 +2,35 @@
 
 /// The supported kinds of documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum DocumentKind {
     /// `InitConfiguration`.
     Init,
     /// `ClusterConfiguration`.
     Cluster,
 }
 
-impl Kind {
+impl DocumentKind {
     /// All kinds.
-    pub(super) const ALL: [Kind; 2] = [Kind::Init, Kind::Cluster];
+    pub(super) const ALL: [DocumentKind; 2] = [DocumentKind::Init, DocumentKind::Cluster];
 
     /// Returns the kind of this name.
-    pub(super) fn named(name: &str) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    pub(super) fn named(name: &str) -> Option<DocumentKind> {
+        DocumentKind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 
     /// Returns the name in a document.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Kind::Init => "InitConfiguration",
-            Kind::Cluster => "ClusterConfiguration",
+            DocumentKind::Init => "InitConfiguration",
+            DocumentKind::Cluster => "ClusterConfiguration",
         }
     }
 }
 
 /// One version of kubeadm's API.
-pub(super) struct Version {
+pub(super) struct ApiVersion {
     /// The number after `v1beta`.
     pub(super) number: u8,
     /// The version, such as `v1beta4`.
@@ -38,21 +40,21 @@ pub(super) struct Version {
 }
 
 /// The versions, the newest first.
-pub(super) static VERSIONS: [Version; 4] = [
+pub(super) static VERSIONS: [ApiVersion; 4] = [
     version(4, "v1beta4", None),
     version(3, "v1beta3", Some(DEPRECATED)),
     version(2, "v1beta2", Some(NOT_MIGRATED)),
     version(1, "v1beta1", Some(NOT_MIGRATED)),
 ];
 
-const fn version(number: u8, name: &'static str, age: Option<&'static str>) -> Version {
-    Version { number, name, age }
+const fn version(number: u8, name: &'static str, age: Option<&'static str>) -> ApiVersion {
+    ApiVersion { number, name, age }
 }
 
 const DEPRECATED: &str = "is deprecated and has no fields for algorithm and validity; convert the file with `kubeadm config migrate`";
 const NOT_MIGRATED: &str = "is no longer accepted by kubeadm and has no fields for algorithm and validity; `pki config show -o kubeadm` prints it as `v1beta4`";
 
-impl Version {
+impl ApiVersion {
     /// Returns whether the arguments of components are mappings; since `v1beta4` they are lists.
     pub(super) fn has_argument_maps(&self) -> bool {
         self.number < 4

@@ -3,11 +3,11 @@
 //! The walk does not stop at a mistake, so that one run reports every problem of a file: it records a value of the wrong
 //! shape as a problem and an unknown field as a warning, and continues with the next field.
 
-use super::Findings;
-use super::document::{Entry, MAX_LISTED, Node, Value, field_path};
-use super::schema::{self, Known, Shape};
+use super::Diagnostics;
+use super::document::{MAX_LISTED, MappingEntry, Node, Value, field_path};
+use super::schema::{self, SchemaField, Shape};
 use super::suggest;
-use super::versions::{Kind, Version};
+use super::versions::{ApiVersion, DocumentKind};
 use crate::config::problem::{Origin, Problem, Setting};
 
 /// The values of a document's known fields on which certificates may depend.
@@ -39,38 +39,39 @@ impl Declared {
     }
 }
 
-/// Returns the values of a document, and adds problems and warnings to the findings.
+/// Returns the values of a document, and adds problems and warnings to the diagnostics.
 pub(super) fn walk(
     file: &str,
-    version: &'static Version,
-    kind: Kind,
+    version: &'static ApiVersion,
+    kind: DocumentKind,
     root: &Node,
-    findings: &mut Findings,
+    diagnostics: &mut Diagnostics,
 ) -> Declared {
-    let mut walk = Walk {
+    let mut walk = DocumentWalk {
         file,
         version,
         kind,
-        findings,
+        diagnostics,
         declared: Declared::default(),
     };
     walk.fields(schema::fields(kind), root.fields(), "");
     walk.declared
 }
 
-struct Walk<'a> {
+struct DocumentWalk<'a> {
     file: &'a str,
-    version: &'static Version,
-    kind: Kind,
-    findings: &'a mut Findings,
+    version: &'static ApiVersion,
+    kind: DocumentKind,
+    diagnostics: &'a mut Diagnostics,
     declared: Declared,
 }
 
-impl Walk<'_> {
-    fn fields(&mut self, fields: &[Known], entries: &[Entry], parent: &str) {
+impl DocumentWalk<'_> {
+    fn fields(&mut self, fields: &[SchemaField], entries: &[MappingEntry], parent: &str) {
         for entry in entries {
             let path = field_path(parent, &entry.key);
-            let is_field = |field: &&Known| field.name == &*entry.key && field.is_in(self.version);
+            let is_field =
+                |field: &&SchemaField| field.name == &*entry.key && field.is_in(self.version);
             match fields.iter().find(is_field) {
                 Some(field) => self.value(field.shape, &entry.value, entry.line, path),
                 None => self.unknown(entry, fields, path),
@@ -132,8 +133,8 @@ impl Walk<'_> {
         self.declare(path, texts);
     }
 
-    fn gates(&mut self, entries: &[Entry], path: &str) {
-        for Entry { key, line, value } in entries {
+    fn gates(&mut self, entries: &[MappingEntry], path: &str) {
+        for MappingEntry { key, line, value } in entries {
             let shown = field_path(path, key);
             match value.text() {
                 Some(text) => {
@@ -195,11 +196,11 @@ impl Walk<'_> {
         };
         let message = format!("is {}, want {wanted}{other_version}", value.kind());
         let origin = self.origin(line, path);
-        super::keep(&mut self.findings.problems, &origin, message);
+        super::keep(&mut self.diagnostics.problems, &origin, message);
     }
 
-    fn unknown(&mut self, entry: &Entry, fields: &[Known], path: String) {
-        if self.findings.warnings.len() > MAX_LISTED {
+    fn unknown(&mut self, entry: &MappingEntry, fields: &[SchemaField], path: String) {
+        if self.diagnostics.warnings.len() > MAX_LISTED {
             return;
         }
         let fields = fields.iter().filter(|field| field.is_in(self.version));
@@ -208,7 +209,7 @@ impl Walk<'_> {
             Some(suggestion) => format!("; {suggestion}"),
             None => String::new(),
         };
-        self.findings.warnings.push(Problem {
+        self.diagnostics.warnings.push(Problem {
             origin: self.origin(entry.line, path),
             message: format!("is not a known field and is ignored{suggestion}"),
         });

@@ -1,6 +1,6 @@
 //! What a renewal means outside of the rows that it renews.
 
-use super::{Planner, Selection};
+use super::{RenewPlanner, Selection};
 use crate::catalog::{CA, KUBELET_CONF, Row};
 use crate::check::finding::FindingId;
 use crate::check::{ChangedField, expected, names};
@@ -14,7 +14,7 @@ use crate::x509::sign::LeafTemplate;
 /// Members of this group may do everything, whatever RBAC says.
 const MASTERS: &str = "system:masters";
 
-impl Planner<'_> {
+impl RenewPlanner<'_> {
     /// Warns about what the plan means for clients, for other rows and for the kubelet.
     pub(super) fn warn_of_effects(&mut self) {
         self.warn_of_repairs();

@@ -1,7 +1,7 @@
 //! What `renew` plans for a kubeconfig: its client certificate and, where they have to change, its CAs and its server.
 
 use super::current::Current;
-use super::{Planner, Skip, make};
+use super::{RenewPlanner, Skip, make};
 use crate::catalog::{APISERVER, Profile, Row};
 use crate::check::finding::{FindingId, Remedy};
 use crate::check::{Change, ChangedField, names};
@@ -13,7 +13,7 @@ use crate::x509::chain::CaBundle;
 use crate::x509::san::San;
 use crate::x509::verify::is_signed_by;
 
-impl<'a> Planner<'a> {
+impl<'a> RenewPlanner<'a> {
     pub(super) fn kubeconfig(
         &mut self,
         row: &'static Row,

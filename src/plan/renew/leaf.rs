@@ -1,7 +1,7 @@
 //! What `renew` plans for a leaf certificate: its contents, its key and its validity.
 
 use super::current::{Current, changes};
-use super::{Planner, Skip};
+use super::{RenewPlanner, Skip};
 use crate::catalog::{CommonName, Profile, Row};
 use crate::check::finding::{FindingId, Remedy};
 use crate::check::leaf::belongs;
@@ -17,7 +17,7 @@ use crate::x509::verify;
 /// What to do where nothing tells what a certificate should contain.
 const GIVE_CONFIG: &str = "give `--config`, which says what names it should have: `kubectl -n kube-system get configmap kubeadm-config -o yaml` prints it, and `--config -` reads it from standard input";
 
-impl Planner<'_> {
+impl RenewPlanner<'_> {
     pub(super) fn leaf(
         &mut self,
         row: &'static Row,

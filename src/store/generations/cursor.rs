@@ -4,19 +4,19 @@
 //! redo forward, as far as to the state before the first rollback. A generation that comes from anything else ends that: it
 //! was made from where the cursor stood, and the generations after that are on a branch that is left.
 
-use super::{Change, Generation};
+use super::{Generation, TransactionKind};
 
 /// The state that a step leads to: that before a generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step<'a> {
+pub struct RollbackStep<'a> {
     /// The generation whose old files, and those of all later ones, come back.
     pub before: &'a Generation,
     /// What the new generation has to record.
-    pub change: Change,
+    pub change: TransactionKind,
 }
 
 /// Returns the step back from where the tree stands; `None` if there is nothing before it.
-pub fn back(generations: &[Generation]) -> Option<Step<'_>> {
+pub fn back(generations: &[Generation]) -> Option<RollbackStep<'_>> {
     let before = match cursor(generations) {
         Some(cursor) => previous(generations, cursor.sequence)?,
         None => generations.iter().rfind(|kept| !kept.is_rollback())?,
@@ -25,16 +25,16 @@ pub fn back(generations: &[Generation]) -> Option<Step<'_>> {
 }
 
 /// Returns the step to a generation that is named.
-pub fn to(before: &Generation) -> Step<'_> {
+pub fn to(before: &Generation) -> RollbackStep<'_> {
     let to = Some(before.name.clone());
-    Step {
+    RollbackStep {
         before,
-        change: Change::Rollback { to },
+        change: TransactionKind::Rollback { to },
     }
 }
 
 /// Returns the step forward; `None` if nothing was rolled back since the last other change.
-pub fn forward(generations: &[Generation]) -> Option<Step<'_>> {
+pub fn forward(generations: &[Generation]) -> Option<RollbackStep<'_>> {
     let cursor = cursor(generations)?;
     let first_rollback = first_of_last_rollbacks(generations)?;
     let next = generations
@@ -42,9 +42,9 @@ pub fn forward(generations: &[Generation]) -> Option<Step<'_>> {
         .find(|kept| kept.sequence > cursor.sequence && !kept.is_rollback());
     Some(match next {
         Some(next) => to(next),
-        None => Step {
+        None => RollbackStep {
             before: first_rollback,
-            change: Change::Rollback { to: None },
+            change: TransactionKind::Rollback { to: None },
         },
     })
 }
@@ -57,8 +57,8 @@ pub(super) fn position(generations: &[Generation]) -> Option<String> {
 /// Returns the generation that the tree stands before; `None` if it is in the state that the last change gave it.
 fn cursor(generations: &[Generation]) -> Option<&Generation> {
     match &generations.last()?.change {
-        Change::Rollback { to: Some(name) } => find(generations, name),
-        Change::Rollback { to: None } | Change::New { .. } => None,
+        TransactionKind::Rollback { to: Some(name) } => find(generations, name),
+        TransactionKind::Rollback { to: None } | TransactionKind::New { .. } => None,
     }
 }
 
@@ -67,7 +67,7 @@ fn previous(generations: &[Generation], sequence: u64) -> Option<&Generation> {
     // A change after a rollback goes back to where the rollback had led.
     let from = generations.iter().find(|kept| kept.sequence == sequence)?;
     let branch = match &from.change {
-        Change::New {
+        TransactionKind::New {
             after_rollback_to: Some(name),
         } => find(generations, name).map_or(sequence, |kept| kept.sequence),
         _ => sequence,
@@ -132,7 +132,7 @@ mod tests {
     use crate::store::generations::GenerationFile;
     use crate::tree::layout::{Root, TreePath};
 
-    fn generation(sequence: u64, change: Change, file: &str) -> Generation {
+    fn generation(sequence: u64, change: TransactionKind, file: &str) -> Generation {
         Generation {
             name: format!("g{sequence}"),
             sequence,
@@ -149,13 +149,17 @@ mod tests {
 
     fn new(sequence: u64) -> Generation {
         let after_rollback_to = None;
-        generation(sequence, Change::New { after_rollback_to }, "apiserver.crt")
+        generation(
+            sequence,
+            TransactionKind::New { after_rollback_to },
+            "apiserver.crt",
+        )
     }
 
     /// Does a step, and returns the name of the generation that the tree then stands before.
     fn apply(
         generations: &mut Vec<Generation>,
-        step: fn(&[Generation]) -> Option<Step<'_>>,
+        step: fn(&[Generation]) -> Option<RollbackStep<'_>>,
     ) -> Option<String> {
         let step = step(generations)?;
         let (name, change) = (step.before.name.clone(), step.change.clone());
@@ -188,7 +192,7 @@ mod tests {
         assert_eq!(after_rollback_to.as_deref(), Some("g2"));
         generations.push(generation(
             6,
-            Change::New { after_rollback_to },
+            TransactionKind::New { after_rollback_to },
             "apiserver.crt",
         ));
         assert_eq!(forward(&generations), None);

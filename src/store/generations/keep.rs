@@ -7,10 +7,10 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 use super::{
-    Change, DIRECTORY, Generation, GenerationFile, Generations, MANIFEST, Manifest, UNFINISHED,
-    VERSION, cursor, list, open,
+    DIRECTORY, Generation, GenerationFile, Generations, MANIFEST, Manifest, TransactionKind,
+    UNFINISHED, VERSION, cursor, list, open,
 };
-use crate::fs::directory::{Directory, Kind, NewAttributes, sync_all};
+use crate::fs::directory::{Directory, FileKind, NewAttributes, sync_all};
 use crate::fs::file::FileError;
 use crate::tree::layout::{self, Root, TreePath};
 use crate::tree::places::Places;
@@ -20,7 +20,7 @@ use crate::util::escape::escape;
 const REMOVED: &str = ".old-";
 
 /// One file that a transaction is about to replace or to make.
-pub struct Replaced<'a> {
+pub struct FileToReplace<'a> {
     pub(crate) file: &'a TreePath,
     pub(crate) old: Option<&'a [u8]>,
 }
@@ -30,7 +30,7 @@ pub(in crate::store) struct Kept<'a> {
     pub(in crate::store) command: &'a str,
     pub(in crate::store) now: OffsetDateTime,
     /// What a rollback records; none for any other change.
-    pub(in crate::store) rollback: Option<&'a Change>,
+    pub(in crate::store) rollback: Option<&'a TransactionKind>,
 }
 
 /// Writes the old files under the unfinished name, durable when this returns. Returns the name that [`finish`] gives it, such
@@ -38,7 +38,7 @@ pub(in crate::store) struct Kept<'a> {
 pub(in crate::store) fn keep(
     places: &Places,
     kept: &Kept<'_>,
-    replaced: &[Replaced<'_>],
+    replaced: &[FileToReplace<'_>],
 ) -> Result<String, FileError> {
     let state = places.create(Root::State)?;
     state.create_directory(DIRECTORY, 0o700)?;
@@ -52,12 +52,15 @@ pub(in crate::store) fn keep(
     generations.create_directory(UNFINISHED, 0o700)?;
     let directory = generations.open_directory(UNFINISHED)?;
     let mut files = Files::default();
-    for Replaced { file, old } in replaced {
+    for FileToReplace { file, old } in replaced {
         files.add(&directory, file, *old)?;
     }
-    let change = kept.rollback.cloned().unwrap_or_else(|| Change::New {
-        after_rollback_to: cursor::position(&known),
-    });
+    let change = kept
+        .rollback
+        .cloned()
+        .unwrap_or_else(|| TransactionKind::New {
+            after_rollback_to: cursor::position(&known),
+        });
     let manifest = Manifest {
         version: VERSION,
         sequence: last + 1,
@@ -259,16 +262,16 @@ fn drop_generation(directory: &Directory, generation: &Generation) -> Result<(),
 }
 
 fn is_across_layers(error: &FileError) -> bool {
-    use crate::fs::file::Reason;
-    matches!(&error.reason, Reason::Io(error) if error.kind() == std::io::ErrorKind::CrossesDevices)
+    use crate::fs::file::FileErrorReason;
+    matches!(&error.reason, FileErrorReason::Io(error) if error.kind() == std::io::ErrorKind::CrossesDevices)
 }
 
 /// Removes a directory with the files that `pki` has put there. Returns what stays, if something does.
 fn remove(generations: &Directory, name: &OsStr) -> Result<Option<String>, FileError> {
     match generations.kind(name)? {
         None => return Ok(None),
-        Some(Kind::Directory) => {}
-        Some(Kind::Link) => return Ok(Some("it is a symbolic link".to_owned())),
+        Some(FileKind::Directory) => {}
+        Some(FileKind::Link) => return Ok(Some("it is a symbolic link".to_owned())),
         Some(_) => return Ok(Some("it is not a directory".to_owned())),
     }
     let directory = generations.open_directory(name)?;
@@ -277,7 +280,7 @@ fn remove(generations: &Directory, name: &OsStr) -> Result<Option<String>, FileE
         let is_own = file
             .to_str()
             .is_some_and(|name| name == MANIFEST || layout::is_stored_name(name));
-        if is_own && directory.kind(&file)? == Some(Kind::File) {
+        if is_own && directory.kind(&file)? == Some(FileKind::File) {
             directory.remove(&file)?;
         } else {
             foreign.push(file);

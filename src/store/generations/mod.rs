@@ -9,7 +9,7 @@ pub(super) mod keep;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fs::directory::{Directory, Kind, Opened};
+use crate::fs::directory::{Directory, FileKind, Opened};
 use crate::fs::file::{Contents, FileError, LARGEST_FILE};
 use crate::tree::journal::is_generation_name;
 use crate::tree::layout::{self, Root, TreePath};
@@ -17,7 +17,7 @@ use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
 use crate::util::escape::escape;
 
-pub use keep::Replaced;
+pub use keep::FileToReplace;
 
 const DIRECTORY: &str = "generations";
 const UNFINISHED: &str = ".new";
@@ -39,7 +39,7 @@ pub struct Generation {
     /// The certificate directory that the files belong to.
     certificates: String,
     /// What kind of transaction it was.
-    pub change: Change,
+    pub change: TransactionKind,
     /// The files, in the order in which they were replaced.
     pub files: Vec<GenerationFile>,
 }
@@ -47,7 +47,7 @@ pub struct Generation {
 /// What kind of transaction a generation comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Change {
+pub enum TransactionKind {
     /// It made something new, in a tree that had been rolled back to before that generation, if to any.
     New {
         /// The generation.
@@ -80,7 +80,7 @@ impl GenerationFile {
 impl Generation {
     /// Returns whether it comes from a rollback.
     pub fn is_rollback(&self) -> bool {
-        matches!(self.change, Change::Rollback { .. })
+        matches!(self.change, TransactionKind::Rollback { .. })
     }
 }
 
@@ -92,7 +92,7 @@ struct Manifest {
     command: String,
     time: String,
     certificates: String,
-    change: Change,
+    change: TransactionKind,
     files: Vec<GenerationFile>,
 }
 
@@ -207,7 +207,7 @@ fn manifest(
     directory: &str,
     name: &str,
 ) -> Result<Option<Generation>, FileError> {
-    if directory == UNFINISHED && generations.kind(UNFINISHED)? != Some(Kind::Directory) {
+    if directory == UNFINISHED && generations.kind(UNFINISHED)? != Some(FileKind::Directory) {
         return Ok(None);
     }
     let directory = generations.open_directory(directory)?;
@@ -249,10 +249,10 @@ impl Manifest {
                 return Err(format!("it names `{name}`, which is not a file of a tree"));
             }
         }
-        let (Change::New {
+        let (TransactionKind::New {
             after_rollback_to: name,
         }
-        | Change::Rollback { to: name }) = &self.change;
+        | TransactionKind::Rollback { to: name }) = &self.change;
         match name {
             Some(name) if !is_generation_name(name) => Err(format!(
                 "it names `{}`, which is not a generation",

@@ -8,9 +8,9 @@ use std::cell::RefCell;
 use std::fmt;
 use std::path::PathBuf;
 
-use self::reader::Reader;
+use self::reader::RowReader;
 use crate::catalog::{CATALOG, Row};
-use crate::fs::file::{FileError, Reason};
+use crate::fs::file::{FileError, FileErrorReason};
 use crate::kubeconfig::{Kubeconfig, KubeconfigError};
 use crate::tree::layout::TreePath;
 use crate::tree::overlay::Tree;
@@ -216,7 +216,7 @@ impl Inventory {
     pub fn read(tree: &Tree, depth: impl Fn(&Row) -> Depth) -> Inventory {
         let hard_linked = RefCell::default();
         let read = |row: &'static Row| {
-            let reader = Reader {
+            let reader = RowReader {
                 tree,
                 depth: depth(row),
                 hard_linked: &hard_linked,
@@ -432,10 +432,12 @@ impl fmt::Display for InvalidReason {
 impl From<FileError> for InvalidReason {
     fn from(error: FileError) -> InvalidReason {
         match &error.reason {
-            Reason::Io(_) if error.is_permission_denied() => {
+            FileErrorReason::Io(_) if error.is_permission_denied() => {
                 InvalidReason::PermissionDenied(error.without_advice())
             }
-            Reason::Io(_) | Reason::Unexpected(_) => InvalidReason::Unreadable(error.to_string()),
+            FileErrorReason::Io(_) | FileErrorReason::Unexpected(_) => {
+                InvalidReason::Unreadable(error.to_string())
+            }
         }
     }
 }

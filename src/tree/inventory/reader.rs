@@ -16,13 +16,13 @@ use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::key::{KeyError, PrivateKey, PublicKey};
 
 /// Reads the files of one row.
-pub(super) struct Reader<'a> {
+pub(super) struct RowReader<'a> {
     pub(super) tree: &'a Tree,
     pub(super) depth: Depth,
     pub(super) hard_linked: &'a RefCell<Vec<InvalidFile>>,
 }
 
-impl Reader<'_> {
+impl RowReader<'_> {
     pub(super) fn row_files(&self, row: &'static Row) -> RowFiles {
         match row.place {
             Place::Pair { .. } if row.is_ca() => RowFiles::Ca {

@@ -13,13 +13,13 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::fs::directory::{Directory, DirectoryId, Kind, Opened};
+use crate::fs::directory::{Directory, DirectoryId, FileKind, Opened};
 use crate::fs::file::{FileError, OpenFile};
 use crate::fs::ownership::{DirectoryUse, SharedDirectory};
 use crate::fs::walk::{Destination, Links, Position};
 use crate::tree::journal::{backup_name, staging_name};
 use crate::tree::layout::{Layout, Root, STATE_DIRECTORY, TreePath};
-use crate::tree::source::Version;
+use crate::tree::source::FileVersion;
 
 const DOING: &str = "opening the directory";
 
@@ -291,7 +291,7 @@ impl Places {
             return Ok(None);
         };
         let name = OsStr::new(file.file_name());
-        if parent.directory()?.kind(name)? != Some(Kind::Link) {
+        if parent.directory()?.kind(name)? != Some(FileKind::Link) {
             return Location::new(parent, name.to_owned()).map(Some);
         }
         let path = self.layout.path(file);
@@ -375,7 +375,7 @@ impl Places {
     pub(crate) fn open(
         &self,
         file: &TreePath,
-        version: Version,
+        version: FileVersion,
     ) -> Result<Option<OpenFile>, FileError> {
         let Some(location) = self.locate_version(file, version)? else {
             return Ok(None);
@@ -394,15 +394,15 @@ impl Places {
     fn locate_version(
         &self,
         file: &TreePath,
-        version: Version,
+        version: FileVersion,
     ) -> Result<Option<Location>, FileError> {
         let Some(location) = self.locate_file(file)? else {
             return Ok(None);
         };
         let name = match version {
-            Version::Current => location.name,
-            Version::Staging => staging_name(&location.name),
-            Version::Backup => backup_name(&location.name),
+            FileVersion::Current => location.name,
+            FileVersion::Staging => staging_name(&location.name),
+            FileVersion::Backup => backup_name(&location.name),
         };
         Ok(Some(Location { name, ..location }))
     }

@@ -5,13 +5,13 @@ use crate::fs::file::{Attributes, Contents, FileError};
 use crate::fs::walk::Destination;
 use crate::tree::journal::{Direction, Journal};
 use crate::tree::layout::{Root, TreePath};
-use crate::tree::source::{Source, Version};
+use crate::tree::source::{FileVersion, TreeSource};
 
-impl Source for Places {
+impl TreeSource for Places {
     fn read(
         &self,
         file: &TreePath,
-        version: Version,
+        version: FileVersion,
         limit: u64,
     ) -> Result<Option<Contents>, FileError> {
         self.open(file, version)?
@@ -22,7 +22,7 @@ impl Source for Places {
     fn attributes(
         &self,
         file: &TreePath,
-        version: Version,
+        version: FileVersion,
     ) -> Result<Option<Attributes>, FileError> {
         match self.locate_version(file, version)? {
             Some(location) => location.directory.attributes_of(&location.name),
@@ -38,7 +38,7 @@ impl Source for Places {
 
     fn has_entry(&self, relative: &str) -> bool {
         let file = TreePath::new(Root::Kubeconfigs, relative);
-        matches!(self.attributes(&file, Version::Current), Ok(Some(_)))
+        matches!(self.attributes(&file, FileVersion::Current), Ok(Some(_)))
     }
 
     fn is_empty(&self, file: &TreePath) -> bool {

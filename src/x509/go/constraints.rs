@@ -72,10 +72,10 @@ impl NameConstraints {
         (permitted.is_empty()
             || permitted
                 .iter()
-                .any(|tree| name.is_below(tree, Role::Permitted)))
+                .any(|tree| name.is_below(tree, SubtreeKind::Permitted)))
             && !excluded
                 .iter()
-                .any(|tree| name.is_below(tree, Role::Excluded))
+                .any(|tree| name.is_below(tree, SubtreeKind::Excluded))
     }
 }
 
@@ -123,7 +123,7 @@ impl Subtrees {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Role {
+enum SubtreeKind {
     Permitted,
     Excluded,
 }
@@ -154,7 +154,7 @@ impl Name {
         }))
     }
 
-    fn is_below(&self, subtree: &[u8], role: Role) -> bool {
+    fn is_below(&self, subtree: &[u8], role: SubtreeKind) -> bool {
         match self {
             Name::Ip(address) => is_in_network(address, subtree),
             Name::Dns(name) | Name::Uri(name) => is_in_domain(name, subtree, role),
@@ -204,11 +204,11 @@ pub(super) fn allow(chain: &[&Certificate]) -> bool {
 
 /// `dnsHasSuffix` and, for excluded names, the wildcards of `newDNSConstraints`: a leading dot asks for at least one more label,
 /// an empty constraint is for every name.
-fn is_in_domain(name: &[u8], subtree: &[u8], role: Role) -> bool {
+fn is_in_domain(name: &[u8], subtree: &[u8], role: SubtreeKind) -> bool {
     if subtree.is_empty() {
         return true;
     }
-    if role == Role::Excluded
+    if role == SubtreeKind::Excluded
         && let Some(parent) = name.strip_prefix(b"*")
         && subtree
             .iter()

@@ -37,7 +37,7 @@ pub(in crate::x509) fn verify(
     if leaf.not_after() < now {
         return Err(VerifyError::Expired(leaf.not_after()));
     }
-    let mut builder = Builder {
+    let mut builder = PathBuilder {
         anchors,
         intermediates: &chain.intermediates,
         usage,
@@ -68,7 +68,7 @@ pub(in crate::x509) fn may_sign(issuer: &Certificate) -> bool {
     is_ca && (key_usage == 0 || key_usage & KEY_CERT_SIGN != 0)
 }
 
-struct Builder<'a> {
+struct PathBuilder<'a> {
     anchors: &'a [&'a Certificate],
     intermediates: &'a [Certificate],
     usage: Usage,
@@ -78,7 +78,7 @@ struct Builder<'a> {
     error: Option<VerifyError>,
 }
 
-impl<'a> Builder<'a> {
+impl<'a> PathBuilder<'a> {
     /// Looks for issuers of the last certificate of a path, trusted ones first, and returns whether a path is accepted.
     fn extend(&mut self, path: &mut Vec<&'a Certificate>) -> bool {
         let Some(child) = path.last().copied() else {
@@ -86,7 +86,7 @@ impl<'a> Builder<'a> {
         };
         let (anchors, intermediates) = (self.anchors, self.intermediates);
         for anchor in candidates(child, anchors.iter().copied()) {
-            if self.is_issuer(anchor, path, Role::Anchor) {
+            if self.is_issuer(anchor, path, IssuerRole::Anchor) {
                 path.push(anchor);
                 let is_accepted = self.accepts(path);
                 path.pop();
@@ -96,7 +96,7 @@ impl<'a> Builder<'a> {
             }
         }
         for intermediate in candidates(child, intermediates.iter()) {
-            if self.is_issuer(intermediate, path, Role::Intermediate) {
+            if self.is_issuer(intermediate, path, IssuerRole::Intermediate) {
                 path.push(intermediate);
                 let is_accepted = self.extend(path);
                 path.pop();
@@ -109,7 +109,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns whether a certificate issued the last one of a path and may be added to it.
-    fn is_issuer(&mut self, issuer: &Certificate, path: &[&Certificate], role: Role) -> bool {
+    fn is_issuer(&mut self, issuer: &Certificate, path: &[&Certificate], role: IssuerRole) -> bool {
         let Some(child) = path.last() else {
             return false;
         };
@@ -123,7 +123,7 @@ impl<'a> Builder<'a> {
                     error @ (VerifyError::Go(_)
                     | VerifyError::NotCa
                     | VerifyError::UnknownCritical(_))
-                        if role == Role::Anchor =>
+                        if role == IssuerRole::Anchor =>
                     {
                         VerifyError::Anchor(Box::new(error))
                     }
@@ -140,7 +140,7 @@ impl<'a> Builder<'a> {
         issuer: &Certificate,
         child: &Certificate,
         between: usize,
-        role: Role,
+        role: IssuerRole,
     ) -> Result<(), VerifyError> {
         if let Some(error) = issuer.go_error() {
             return Err(VerifyError::Go(error.clone()));
@@ -156,7 +156,7 @@ impl<'a> Builder<'a> {
         if let Some(oid) = extensions.unhandled_critical {
             return Err(VerifyError::UnknownCritical(oid.to_string()));
         }
-        if role == Role::Intermediate {
+        if role == IssuerRole::Intermediate {
             if issuer.validity().clamp(self.now) != self.now {
                 return Err(VerifyError::Intermediate);
             }
@@ -192,7 +192,7 @@ impl<'a> Builder<'a> {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Role {
+enum IssuerRole {
     Anchor,
     Intermediate,
 }

@@ -5,7 +5,7 @@
 use super::*;
 use crate::config::kubeadm::document::{Lines, decode};
 
-const SOURCE: Source<'static> = Source {
+const SOURCE: SourceText<'static> = SourceText {
     file: "f",
     lines: Lines::After(0),
 };

@@ -5,7 +5,7 @@
 use super::super::read;
 
 /// Returns what a document with these fields, from line 3 on, is warned of, and what is wrong with it.
-fn findings(version: &str, kind: &str, fields: &str) -> Vec<String> {
+fn diagnostics(version: &str, kind: &str, fields: &str) -> Vec<String> {
     let text = format!("apiVersion: kubeadm.k8s.io/{version}\nkind: {kind}\n{fields}\n");
     let found = match read("f", text.as_bytes()) {
         Ok(reading) => reading.warnings,
@@ -20,7 +20,7 @@ fn findings(version: &str, kind: &str, fields: &str) -> Vec<String> {
 
 #[track_caller]
 fn check(kind: &str, fields: &str, expected: &[&str]) {
-    assert_eq!(findings("v1beta4", kind, fields), expected, "{fields}");
+    assert_eq!(diagnostics("v1beta4", kind, fields), expected, "{fields}");
 }
 
 #[track_caller]
@@ -152,8 +152,8 @@ fn every_field_of_the_old_version_is_known_and_no_other() {
             .replace(", extraEnvs: []", "")
             .replace(", disabled: false", "");
         let kept: Vec<_> = fields.lines().filter(|line| !added(line)).collect();
-        assert_eq!(findings("v1beta3", kind, &kept.join("\n")), [""; 0]);
-        let warned = findings("v1beta3", kind, &fields);
+        assert_eq!(diagnostics("v1beta3", kind, &kept.join("\n")), [""; 0]);
+        let warned = diagnostics("v1beta3", kind, &fields);
         assert!(warned.len() >= 3, "{warned:?}");
         assert!(
             warned
@@ -163,7 +163,7 @@ fn every_field_of_the_old_version_is_known_and_no_other() {
         );
     }
     assert_eq!(
-        findings(
+        diagnostics(
             "v1beta3",
             "ClusterConfiguration",
             "apiServer: {timeoutForControlPlane: 4m0s}"
@@ -454,7 +454,7 @@ fn shapes_that_kubeadm_refuses_are_refused_wherever_they_are() {
         ),
     ] {
         assert_eq!(
-            findings("v1beta3", "ClusterConfiguration", fields),
+            diagnostics("v1beta3", "ClusterConfiguration", fields),
             [problem]
         );
     }

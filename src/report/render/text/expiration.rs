@@ -20,12 +20,12 @@ enum Column {
 impl Report for CertificateExpirationInfo {
     fn text(&self, look: Look) -> String {
         let tables = match self.attention_only {
-            true => vec![(self.most_urgent_last(), Kind::Certificates)],
+            true => vec![(self.most_urgent_last(), TableKind::Certificates)],
             false => vec![
-                (self.certificates.iter().collect(), Kind::Certificates),
+                (self.certificates.iter().collect(), TableKind::Certificates),
                 (
                     self.certificate_authorities.iter().collect(),
-                    Kind::Authorities,
+                    TableKind::Authorities,
                 ),
             ],
         };
@@ -42,7 +42,7 @@ impl Report for CertificateExpirationInfo {
 
 /// Which of kubeadm's two tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum TableKind {
     Certificates,
     Authorities,
 }
@@ -67,11 +67,11 @@ impl CertificateExpirationInfo {
 }
 
 /// Returns kubeadm's table.
-fn kubeadm(entries: &[&CertificateExpiration], kind: Kind) -> String {
+fn kubeadm(entries: &[&CertificateExpiration], kind: TableKind) -> String {
     let mut header = vec!["CERTIFICATE", "EXPIRES", "RESIDUAL TIME"];
     match kind {
-        Kind::Certificates => header.extend(["CERTIFICATE AUTHORITY", "EXTERNALLY MANAGED"]),
-        Kind::Authorities => {
+        TableKind::Certificates => header.extend(["CERTIFICATE AUTHORITY", "EXTERNALLY MANAGED"]),
+        TableKind::Authorities => {
             header = vec![
                 "CERTIFICATE AUTHORITY",
                 "EXPIRES",
@@ -92,7 +92,7 @@ fn kubeadm(entries: &[&CertificateExpiration], kind: Kind) -> String {
             ]),
             None => cells([&format!("{}{}", mark(entry), entry.name), "", "", ""]),
         };
-        if kind == Kind::Certificates {
+        if kind == TableKind::Certificates {
             row.insert(3, Cell::from(entry.ca_name.unwrap_or_default()));
         }
         row
@@ -118,7 +118,7 @@ fn external(entry: &CertificateExpiration) -> &'static str {
 }
 
 /// Returns the table with as many columns as fit.
-fn terminal(entries: &[&CertificateExpiration], kind: Kind, columns: usize) -> String {
+fn terminal(entries: &[&CertificateExpiration], kind: TableKind, columns: usize) -> String {
     let mut shown = vec![
         Column::Name,
         Column::Residual,
@@ -126,7 +126,7 @@ fn terminal(entries: &[&CertificateExpiration], kind: Kind, columns: usize) -> S
         Column::Ca,
         Column::External,
     ];
-    shown.retain(|column| *column != Column::Ca || kind == Kind::Certificates);
+    shown.retain(|column| *column != Column::Ca || kind == TableKind::Certificates);
     // A column that says "no" everywhere says nothing.
     let is_external = entries.iter().any(|entry| entry.externally_managed);
     shown.retain(|column| *column != Column::External || is_external);
@@ -141,12 +141,12 @@ fn terminal(entries: &[&CertificateExpiration], kind: Kind, columns: usize) -> S
 
 fn terminal_rows(
     entries: &[&CertificateExpiration],
-    kind: Kind,
+    kind: TableKind,
     columns: &[Column],
 ) -> Vec<Vec<Cell>> {
     let header = columns.iter().map(|column| {
         Cell::from(match column {
-            Column::Name if kind == Kind::Authorities => "CERTIFICATE AUTHORITY",
+            Column::Name if kind == TableKind::Authorities => "CERTIFICATE AUTHORITY",
             Column::Name => "CERTIFICATE",
             Column::Residual => "RESIDUAL TIME",
             Column::Expires => "EXPIRES (UTC)",

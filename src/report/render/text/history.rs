@@ -116,14 +116,14 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::report::history::Replaced;
+    use crate::report::history::ReplacedFile;
     use crate::report::render;
-    use crate::store::ledger::Entry;
+    use crate::store::ledger::LedgerEntry;
 
     const SERIAL: &str = "3f:1c:88:a0:42:07:9d:11:5e:60";
 
     fn history(with_files: bool, wide: bool) -> History {
-        let file = |file: &str, existed, serial: Option<&str>| Replaced {
+        let file = |file: &str, existed, serial: Option<&str>| ReplacedFile {
             file: file.to_owned(),
             existed,
             serial: serial.map(str::to_owned),
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn a_narrow_terminal_gets_fewer_columns_of_the_ledger() {
         let ledger = |wide| Ledger {
-            entries: vec![Entry {
+            entries: vec![LedgerEntry {
                 time: "2026-12-15T00:00:00Z".to_owned(),
                 command: "renew all".to_owned(),
                 name: "apiserver-kubelet-client".to_owned(),

@@ -23,8 +23,8 @@ fn the_ledger_only_grows_and_is_in_no_generation() {
     assert_eq!(segments.count(), 0);
 }
 
-fn entry(serial: &str) -> ledger::Entry {
-    ledger::Entry {
+fn entry(serial: &str) -> ledger::LedgerEntry {
+    ledger::LedgerEntry {
         time: "2026-11-22T00:00:00Z".to_owned(),
         command: "renew all".to_owned(),
         name: "apiserver".to_owned(),

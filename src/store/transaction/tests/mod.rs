@@ -79,7 +79,7 @@ impl Fixture {
         Generations::read(&places, &self.tree()).unwrap().all
     }
 
-    fn ledger(&self) -> Vec<ledger::Entry> {
+    fn ledger(&self) -> Vec<ledger::LedgerEntry> {
         let places = Places::new(&self.layout);
         let entries = ledger::entries(&places, &self.tree()).unwrap();
         entries.collect::<Result<_, _>>().unwrap()
