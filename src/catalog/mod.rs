@@ -20,7 +20,7 @@ pub struct Row {
     /// What it is for, one phrase.
     pub description: &'static str,
     /// The files it consists of.
-    pub place: Place,
+    pub storage: Storage,
     /// What is inside.
     pub profile: Profile,
     /// Whether every control-plane node holds the same one.
@@ -29,7 +29,7 @@ pub struct Row {
 
 /// Where a row lives, relative to the directory it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Storage {
     /// `<base>.crt` and `<base>.key` in the certificates directory.
     Pair {
         /// Path without extension, such as `etcd/server`.

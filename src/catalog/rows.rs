@@ -26,7 +26,7 @@ pub static CATALOG: &[&Row] = &[
 pub static CA: Row = Row {
     name: "ca",
     description: "cluster CA",
-    place: Place::Pair { base: "ca" },
+    storage: Storage::Pair { base: "ca" },
     profile: Profile::Ca {
         common_name: "kubernetes",
     },
@@ -37,7 +37,7 @@ pub static CA: Row = Row {
 pub static APISERVER: Row = Row {
     name: "apiserver",
     description: "API server, serving",
-    place: Place::Pair { base: "apiserver" },
+    storage: Storage::Pair { base: "apiserver" },
     profile: Profile::Leaf {
         signer: &CA,
         common_name: CommonName::Fixed("kube-apiserver"),
@@ -54,7 +54,7 @@ pub static APISERVER: Row = Row {
 pub static APISERVER_KUBELET_CLIENT: Row = Row {
     name: "apiserver-kubelet-client",
     description: "API server, client of kubelets",
-    place: Place::Pair {
+    storage: Storage::Pair {
         base: "apiserver-kubelet-client",
     },
     profile: Profile::Leaf {
@@ -70,7 +70,7 @@ pub static APISERVER_KUBELET_CLIENT: Row = Row {
 pub static FRONT_PROXY_CA: Row = Row {
     name: "front-proxy-ca",
     description: "CA of the aggregation layer",
-    place: Place::Pair {
+    storage: Storage::Pair {
         base: "front-proxy-ca",
     },
     profile: Profile::Ca {
@@ -83,7 +83,7 @@ pub static FRONT_PROXY_CA: Row = Row {
 pub static FRONT_PROXY_CLIENT: Row = Row {
     name: "front-proxy-client",
     description: "client of extension APIs",
-    place: Place::Pair {
+    storage: Storage::Pair {
         base: "front-proxy-client",
     },
     profile: Profile::Leaf {
@@ -99,7 +99,7 @@ pub static FRONT_PROXY_CLIENT: Row = Row {
 pub static ETCD_CA: Row = Row {
     name: "etcd-ca",
     description: "etcd CA",
-    place: Place::Pair { base: "etcd/ca" },
+    storage: Storage::Pair { base: "etcd/ca" },
     profile: Profile::Ca {
         common_name: "etcd-ca",
     },
@@ -110,7 +110,7 @@ pub static ETCD_CA: Row = Row {
 pub static ETCD_SERVER: Row = Row {
     name: "etcd-server",
     description: "etcd, serving",
-    place: Place::Pair {
+    storage: Storage::Pair {
         base: "etcd/server",
     },
     profile: Profile::Leaf {
@@ -127,7 +127,7 @@ pub static ETCD_SERVER: Row = Row {
 pub static ETCD_PEER: Row = Row {
     name: "etcd-peer",
     description: "etcd, between members",
-    place: Place::Pair { base: "etcd/peer" },
+    storage: Storage::Pair { base: "etcd/peer" },
     profile: Profile::Leaf {
         signer: &ETCD_CA,
         common_name: CommonName::Node,
@@ -141,7 +141,7 @@ pub static ETCD_PEER: Row = Row {
 pub static ETCD_HEALTHCHECK_CLIENT: Row = Row {
     name: "etcd-healthcheck-client",
     description: "etcd, liveness probe",
-    place: Place::Pair {
+    storage: Storage::Pair {
         base: "etcd/healthcheck-client",
     },
     profile: Profile::Leaf {
@@ -157,7 +157,7 @@ pub static ETCD_HEALTHCHECK_CLIENT: Row = Row {
 pub static APISERVER_ETCD_CLIENT: Row = Row {
     name: "apiserver-etcd-client",
     description: "API server, client of etcd",
-    place: Place::Pair {
+    storage: Storage::Pair {
         base: "apiserver-etcd-client",
     },
     profile: Profile::Leaf {
@@ -173,7 +173,7 @@ pub static APISERVER_ETCD_CLIENT: Row = Row {
 pub static SA: Row = Row {
     name: "sa",
     description: "service-account token key pair",
-    place: Place::PublicPair { base: "sa" },
+    storage: Storage::PublicPair { base: "sa" },
     profile: Profile::ServiceAccount,
     sharing: Sharing::Cluster,
 };
@@ -182,7 +182,7 @@ pub static SA: Row = Row {
 pub static ADMIN_CONF: Row = Row {
     name: "admin.conf",
     description: "cluster administrator",
-    place: Place::Kubeconfig { file: "admin.conf" },
+    storage: Storage::Kubeconfig { file: "admin.conf" },
     profile: Profile::Client {
         common_name: CommonName::Fixed("kubernetes-admin"),
         organization: Some("kubeadm:cluster-admins"),
@@ -195,7 +195,7 @@ pub static ADMIN_CONF: Row = Row {
 pub static SUPER_ADMIN_CONF: Row = Row {
     name: "super-admin.conf",
     description: "emergency access, above RBAC",
-    place: Place::Kubeconfig {
+    storage: Storage::Kubeconfig {
         file: "super-admin.conf",
     },
     profile: Profile::Client {
@@ -210,7 +210,7 @@ pub static SUPER_ADMIN_CONF: Row = Row {
 pub static KUBELET_CONF: Row = Row {
     name: "kubelet.conf",
     description: "kubelet of this node",
-    place: Place::Kubeconfig {
+    storage: Storage::Kubeconfig {
         file: "kubelet.conf",
     },
     profile: Profile::Client {
@@ -225,7 +225,7 @@ pub static KUBELET_CONF: Row = Row {
 pub static CONTROLLER_MANAGER_CONF: Row = Row {
     name: "controller-manager.conf",
     description: "controller manager",
-    place: Place::Kubeconfig {
+    storage: Storage::Kubeconfig {
         file: "controller-manager.conf",
     },
     profile: Profile::Client {
@@ -240,7 +240,7 @@ pub static CONTROLLER_MANAGER_CONF: Row = Row {
 pub static SCHEDULER_CONF: Row = Row {
     name: "scheduler.conf",
     description: "scheduler",
-    place: Place::Kubeconfig {
+    storage: Storage::Kubeconfig {
         file: "scheduler.conf",
     },
     profile: Profile::Client {

@@ -67,7 +67,7 @@ pub fn recognize(inventory: &Inventory, is_configured: bool) -> HostKind {
 
 /// Returns whether certificates or kubeconfigs show that a cluster was set up on this host. CAs and service-account keys alone
 /// may have been handed over for a new one.
-pub fn shows_a_cluster(inventory: &Inventory) -> bool {
+pub fn belongs_to_cluster(inventory: &Inventory) -> bool {
     inventory
         .rows()
         .any(|(row, files)| row.signer().is_some() && !files.is_missing())

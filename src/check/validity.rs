@@ -48,8 +48,8 @@ pub fn period(own: Validity, issuer: Option<Validity>) -> Option<Duration> {
 }
 
 /// Returns the period that certificates like this one are made for, where its dates tell. What is not whole hours was made by
-/// hand, and is no habit of a cluster's.
-pub fn habit(own: Validity, issuer: Option<Validity>) -> Option<std::time::Duration> {
+/// hand, and is no usual_period of a cluster's.
+pub fn usual_period(own: Validity, issuer: Option<Validity>) -> Option<std::time::Duration> {
     let period = period(own, issuer).filter(|period| is_whole_hours(*period))?;
     std::time::Duration::try_from(period)
         .ok()

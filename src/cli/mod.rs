@@ -1,6 +1,6 @@
 //! The command line as it is typed: clap types only, nothing looked up.
 //!
-//! One file a command group; `shared` has what several take, `first_tries` answers what people type before they know better.
+//! One file a command group; `shared` has what several take, `usage_hints` answers what people type before they know better.
 
 #![allow(
     missing_docs,
@@ -10,13 +10,13 @@
 mod certs;
 mod check_expiration;
 mod config;
-mod first_tries;
 mod help;
 mod history;
 mod init;
 mod renew;
 mod shared;
 mod template;
+mod usage_hints;
 
 use clap::{Parser, Subcommand};
 use time::OffsetDateTime;
@@ -25,13 +25,13 @@ use time::format_description::well_known::Rfc3339;
 pub use certs::{CertsArgs, CertsCommand};
 pub use check_expiration::CheckExpirationArgs;
 pub use config::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
-pub use first_tries::parse;
 pub use help::{CompletionsArgs, HelpArgs};
 pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
 pub use renew::{ALL, RenewArgs};
 pub use shared::{ClusterArgs, ConfigArgs, OutputFormat, TreeArgs, WriteArgs};
 pub use template::{Template, TemplateArgs};
+pub use usage_hints::parse;
 
 /// What stands below the help of `pki`: the exit codes of all commands.
 pub const COMMON_HELP: &str = "\

@@ -11,8 +11,8 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command, Error};
 
-use super::first_tries;
 use super::shared::{ConfigArgs, TreeArgs, WriteArgs, parse_duration};
+use super::usage_hints;
 use crate::catalog;
 
 pub(super) const AFTER_HELP: &str = "\
@@ -69,7 +69,7 @@ impl TypedValueParser for RowName {
         match names().any(|known| known == name) {
             true => Ok(name.into_owned()),
             false => {
-                let message = first_tries::name_to_renew(&name);
+                let message = usage_hints::unknown_name_message(&name);
                 Err(command.clone().error(ErrorKind::InvalidValue, message))
             }
         }

@@ -34,8 +34,8 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
     });
     let expiry = judge(args, target, &inventory, expected, console);
     // What a kill has cut off leaves half a pair on disk until somebody writes: cron has to hear of it.
-    let was_cut_off = tree.pending().is_some() && !tree.is_being_written();
-    let outcome = match was_cut_off || tree.journal_error().is_some() {
+    let is_interrupted = tree.pending().is_some() && !tree.is_being_written();
+    let outcome = match is_interrupted || tree.journal_error().is_some() {
         true => expiry.findings.outcome().max(Outcome::Due),
         false => expiry.findings.outcome(),
     };
@@ -62,7 +62,7 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
         if let Some(error) = tree.journal_error() {
             console.warn(&error.to_string());
         }
-        if let Some((command, direction)) = tree.pending().filter(|_| was_cut_off) {
+        if let Some((command, direction)) = tree.pending().filter(|_| is_interrupted) {
             let what = match direction {
                 Direction::Commit => {
                     "was cut off after its commit; this is the tree as it will be finished"

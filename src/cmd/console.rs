@@ -20,7 +20,7 @@ use super::interrupts::Interrupts;
 use crate::cli::OutputFormat;
 use crate::execute::Progress;
 use crate::plan::Plan;
-use crate::report::render::{self, Look, Report};
+use crate::report::render::{self, Report, TextTarget};
 use crate::store::outcome::TreeState;
 use crate::util::escape::escape_line;
 
@@ -30,7 +30,7 @@ pub struct Console {
     pub now: OffsetDateTime,
     output: RefCell<Box<dyn Write>>,
     messages: RefCell<Box<dyn Write>>,
-    look: Look,
+    text_target: TextTarget,
 }
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -42,15 +42,15 @@ impl Console {
     pub fn new(now: OffsetDateTime) -> Console {
         let stdout = io::stdout();
         let width = tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
-        let look = match stdout.is_terminal() {
-            true => Look::terminal(width),
-            false => Look::PIPE,
+        let text_target = match stdout.is_terminal() {
+            true => TextTarget::terminal(width),
+            false => TextTarget::PIPE,
         };
         Console {
             now,
             output: RefCell::new(Box::new(anstream::stdout())),
             messages: RefCell::new(Box::new(anstream::stderr())),
-            look,
+            text_target,
         }
     }
 
@@ -60,7 +60,7 @@ impl Console {
             now,
             output: RefCell::new(output),
             messages: RefCell::new(messages),
-            look: Look::PIPE,
+            text_target: TextTarget::PIPE,
         }
     }
 
@@ -134,7 +134,7 @@ impl Console {
     /// # Errors
     /// As [`Console::print`].
     pub(super) fn print_styled(&self, text: &StyledStr) -> Result<()> {
-        let text = match self.look.is_terminal {
+        let text = match self.text_target.is_terminal {
             true => text.ansi().to_string(),
             false => text.to_string(),
         };
@@ -152,7 +152,7 @@ impl Console {
     /// Writes the report of a command that has changed the tree.
     ///
     /// # Errors
-    /// If it could not be written, which must not look as if the change had failed.
+    /// If it could not be written. The error says that the change itself succeeded.
     pub(super) fn show_done(&self, report: &impl Report, format: OutputFormat) -> Result<()> {
         let text = self
             .rendered(report, format)
@@ -179,7 +179,7 @@ impl Console {
 
     pub(super) fn rendered(&self, report: &impl Report, format: OutputFormat) -> Result<String> {
         match format {
-            OutputFormat::Text => Ok(report.text(self.look)),
+            OutputFormat::Text => Ok(report.text(self.text_target)),
             OutputFormat::Json => Ok(render::json(report)?),
             OutputFormat::Yaml => render::yaml(report),
         }
@@ -197,7 +197,7 @@ impl fmt::Debug for Console {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Console")
             .field("now", &self.now)
-            .field("look", &self.look)
+            .field("text_target", &self.text_target)
             .finish_non_exhaustive()
     }
 }
@@ -218,12 +218,12 @@ fn by_hint(lines: Vec<FailureLine>) -> Vec<FailureLine> {
 }
 
 /// How many characters of the beginning and of the end of a message are printed if it is too long.
-const PRINTED: (usize, usize) = (500, 200);
+const MAX_MESSAGE_PARTS: (usize, usize) = (500, 200);
 
 /// Returns one line that can neither steer a terminal nor fill the screen, whatever text of a file is in it.
 fn one_line(text: &str) -> String {
     let line: Vec<char> = escape_line(text).chars().collect();
-    let (first, last) = PRINTED;
+    let (first, last) = MAX_MESSAGE_PARTS;
     match (line.get(..first), line.len().checked_sub(last)) {
         (Some(beginning), Some(rest)) if rest > first => beginning
             .iter()
@@ -235,14 +235,14 @@ fn one_line(text: &str) -> String {
 }
 
 /// A progress bar for key generation, on standard error; nothing at all where that is not a terminal.
-pub(super) struct Bar {
+pub(super) struct KeyProgress {
     bar: ProgressBar,
     interrupts: Interrupts,
 }
 
-impl Bar {
+impl KeyProgress {
     /// Returns a bar that stops the work once a signal asks for it.
-    pub(super) fn new(interrupts: Interrupts) -> Bar {
+    pub(super) fn new(interrupts: Interrupts) -> KeyProgress {
         let target = if io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()
         } else {
@@ -250,7 +250,7 @@ impl Bar {
         };
         let style = ProgressStyle::with_template("making keys [{bar:30}] {pos} of {len}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
-        Bar {
+        KeyProgress {
             bar: ProgressBar::with_draw_target(None, target)
                 .with_style(style.progress_chars("=> ")),
             interrupts,
@@ -263,14 +263,14 @@ impl Bar {
     }
 }
 
-impl Drop for Bar {
+impl Drop for KeyProgress {
     /// An interrupted run leaves a clean terminal as well.
     fn drop(&mut self) {
         self.finish();
     }
 }
 
-impl Progress for Bar {
+impl Progress for KeyProgress {
     fn keys(&self, done: usize, total: usize) {
         self.bar.set_length(total as u64);
         self.bar.set_position(done as u64);

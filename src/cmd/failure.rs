@@ -45,19 +45,19 @@ impl std::error::Error for Invalid {}
 
 /// A plan cannot be made.
 #[derive(Debug)]
-pub(super) struct Unplannable {
+pub(super) struct PlanFailure {
     pub(super) error: PlanError,
     /// What the commands in its hints need.
     pub(super) arguments: TreeArguments,
 }
 
-impl fmt::Display for Unplannable {
+impl fmt::Display for PlanFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
-impl std::error::Error for Unplannable {}
+impl std::error::Error for PlanFailure {}
 
 /// What is printed of an error.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl Failure {
 
 fn lines(error: &Error) -> Vec<FailureLine> {
     let line = |message, hint| FailureLine { message, hint };
-    if let Some(Unplannable { error, arguments }) = error.downcast_ref::<Unplannable>() {
+    if let Some(PlanFailure { error, arguments }) = error.downcast_ref::<PlanFailure>() {
         let reasons = error.reasons.iter();
         return reasons
             .map(|reason| {
@@ -145,7 +145,7 @@ fn exit(error: &Error, state: Option<TreeState>) -> Exit {
     if state == Some(TreeState::Changed) {
         return Exit::Failed;
     }
-    if let Some(Unplannable { error, .. }) = error.downcast_ref::<Unplannable>() {
+    if let Some(PlanFailure { error, .. }) = error.downcast_ref::<PlanFailure>() {
         return match error.is_permission_denied() {
             true => Exit::Failed,
             false => Exit::Invalid,

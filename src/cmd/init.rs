@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::failure::Unplannable;
+use super::failure::PlanFailure;
 use super::judgement::Knowledge;
 use super::session::{CommitOutcome, Session};
 use super::target::{ConfigSource, Detection, tree_arguments};
@@ -61,7 +61,7 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
     let inventory = &run.snapshot.inventory;
     let findings = knowledge.judge(inventory);
     let mut plan =
-        init::plan(&request, inventory, &findings, console.now).map_err(|error| Unplannable {
+        init::plan(&request, inventory, &findings, console.now).map_err(|error| PlanFailure {
             error,
             arguments: arguments.clone(),
         })?;

@@ -100,7 +100,7 @@ impl<'a> Knowledge<'a> {
                 found.extend([failure.clone()]);
             }
         }
-        let is_meant = |row: Option<&'static Row>| match (rows, row) {
+        let is_selected = |row: Option<&'static Row>| match (rows, row) {
             (Some(rows), Some(row)) => rows
                 .iter()
                 .any(|meant| *meant == row || meant.signer() == Some(row)),
@@ -110,7 +110,7 @@ impl<'a> Knowledge<'a> {
         let left = found.filter(|finding| {
             // A warning says nothing about this command.
             let outcome = Findings::from_iter([finding.clone()]).outcome();
-            is_meant(finding.row) && outcome > Outcome::Healthy
+            is_selected(finding.row) && outcome > Outcome::Healthy
         });
         let left = self.with_remedies(left, inventory);
         for line in lines(&left, arguments) {

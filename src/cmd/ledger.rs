@@ -9,7 +9,7 @@ use crate::report::history::Ledger;
 use crate::store::ledger::{self, LedgerEntry};
 
 /// How many entries are held in memory: a ledger only ever grows.
-const AT_ONCE: usize = 4096;
+const CHUNK_SIZE: usize = 4096;
 
 pub(super) fn run(args: &LedgerArgs, console: &Console) -> Result<Exit> {
     let session = Session::open_tree(&args.tree, console)?;
@@ -18,7 +18,7 @@ pub(super) fn run(args: &LedgerArgs, console: &Console) -> Result<Exit> {
     let mut next = || -> Result<Vec<LedgerEntry>> {
         Ok(entries
             .by_ref()
-            .take(AT_ONCE)
+            .take(CHUNK_SIZE)
             .collect::<std::result::Result<_, _>>()?)
     };
     let mut chunk = next()?;

@@ -10,7 +10,7 @@ use super::failure::Invalid;
 use crate::cli::{Cli, TreeArgs};
 use crate::config::fields::DEFAULT_CERTIFICATES_DIR;
 use crate::config::{Settings, system_directory};
-use crate::fs::walk::{Destination, Links, Position, without_parents};
+use crate::fs::walk::{Destination, Links, Position, resolve_parents};
 use crate::tree::layout::{DEFAULT_KUBECONFIGS, Layout};
 
 const KUBELET: &str = "/var/lib/kubelet/pki";
@@ -32,7 +32,7 @@ impl TreePaths {
             let path = path.as_ref().map(|path| {
                 let path = absolute(path).with_context(|| format!("resolving `{flag}`"))?;
                 check_length(flag, &path)?;
-                without_parents(&path).map_err(anyhow::Error::new)
+                resolve_parents(&path).map_err(anyhow::Error::new)
             });
             path.transpose()
         };

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 
-use super::failure::Unplannable;
+use super::failure::PlanFailure;
 use super::judgement::Knowledge;
 use super::session::{CommitOutcome, Run, Session};
 use super::target::{ConfigSource, Detection, tree_arguments};
@@ -17,7 +17,7 @@ use crate::plan::Plan;
 use crate::plan::renew::{self, RenewRequest, Selection};
 use crate::report::changes::Changes;
 use crate::report::findings::TreeArguments;
-use crate::report::time::typed;
+use crate::report::time::flag_text;
 use crate::tree::inventory::{Depth, Inventory};
 
 pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
@@ -46,7 +46,7 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
         .resolve(Detection::Allowed)
         .ok();
     let resolved = resolved.map(|resolved| resolved.cluster);
-    let end = End {
+    let closing = ClosingCheck {
         knowledge: Knowledge {
             expected: declared.as_ref().map(Expected::from),
             init: resolved
@@ -60,22 +60,22 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
         },
         arguments: tree_arguments(&args.tree, &args.config),
     };
-    let findings = end.knowledge.judge(inventory);
+    let findings = closing.knowledge.judge(inventory);
     let mut plan =
-        renew::plan(&request, inventory, &findings, console.now).map_err(|error| Unplannable {
+        renew::plan(&request, inventory, &findings, console.now).map_err(|error| PlanFailure {
             error,
-            arguments: end.arguments.clone(),
+            arguments: closing.arguments.clone(),
         })?;
     let is_recorded = run.target.source() == ConfigSource::File && !plan.makes_nothing();
     if let Some(cluster) = declared.as_ref().filter(|_| is_recorded) {
         plan.record(cluster.to_record());
     }
     console.warn_of(&plan);
-    finish(run, plan, args, &end, console)
+    finish(run, plan, args, &closing, console)
 }
 
 /// How a renewal ends: with a check of the rows that were asked for, or of the tree.
-struct End<'a> {
+struct ClosingCheck<'a> {
     knowledge: Knowledge<'a>,
     rows: Option<&'a [&'static Row]>,
     arguments: TreeArguments,
@@ -106,26 +106,26 @@ fn finish(
     run: Run<'_>,
     plan: Plan,
     args: &RenewArgs,
-    end: &End<'_>,
+    closing: &ClosingCheck<'_>,
     console: &Console,
 ) -> Result<Exit> {
-    let arguments = &end.arguments;
+    let arguments = &closing.arguments;
     let layout = run.target.layout.clone();
     match run.commit(plan)? {
         CommitOutcome::Nothing(plan) => {
             let changes = Changes::nothing("renew", &plan, args.write.dry_run, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
-            Ok(end.exit(&plan, &read_again(&layout)?, console))
+            Ok(closing.exit(&plan, &read_again(&layout)?, console))
         }
         CommitOutcome::DryRun(dry) => {
             let changes = Changes::planned("renew", &dry.plan, &dry.restricted, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
-            Ok(end.exit(&dry.plan, &dry.after, console))
+            Ok(closing.exit(&dry.plan, &dry.after, console))
         }
         CommitOutcome::Done(done) => {
             let changes = Changes::done("renew", &done.plan, &done.committed, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
-            Ok(end.exit(&done.plan, &read_again(&layout)?, console))
+            Ok(closing.exit(&done.plan, &read_again(&layout)?, console))
         }
     }
 }
@@ -161,12 +161,12 @@ fn renew_command() -> clap::Command {
 
 fn command(args: &RenewArgs) -> String {
     match args.due {
-        Some(within) => format!("renew --due {}", typed(within)),
+        Some(within) => format!("renew --due {}", flag_text(within)),
         None => format!("renew {}", args.names.join(" ")),
     }
 }
 
-impl End<'_> {
+impl ClosingCheck<'_> {
     /// Returns the code of a check over the result; a row that should have been renewed and was not counts as an error.
     fn exit(&self, plan: &Plan, after: &Inventory, console: &Console) -> Exit {
         let found = self

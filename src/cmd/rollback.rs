@@ -3,7 +3,7 @@
 use anyhow::Result;
 use zeroize::Zeroizing;
 
-use super::failure::{Invalid, Unplannable};
+use super::failure::{Invalid, PlanFailure};
 use super::judgement::Knowledge;
 use super::session::{CommitOutcome, Run, Session, TreeSnapshot};
 use super::target::tree_arguments;
@@ -154,7 +154,7 @@ fn plan(
         findings: &findings,
         allow_invalid: args.allow_invalid,
     };
-    let mut plan = rollback::plan(&request, inventory).map_err(|error| Unplannable {
+    let mut plan = rollback::plan(&request, inventory).map_err(|error| PlanFailure {
         error,
         arguments: tree_arguments(&args.tree, &ConfigArgs::default()),
     })?;

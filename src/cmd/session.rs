@@ -10,7 +10,7 @@ use anyhow::Result;
 use zeroize::Zeroizing;
 
 use super::Console;
-use super::console::Bar;
+use super::console::KeyProgress;
 use super::interrupts::Interrupts;
 use super::target::Target;
 use crate::catalog::Row;
@@ -18,7 +18,7 @@ use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs, WriteArgs};
 use crate::execute::{self, Issued, issue};
 use crate::fs::ownership::is_trusted;
 use crate::plan::Plan;
-use crate::store::generations::Change;
+use crate::store::generations::TransactionKind;
 use crate::store::outcome::{Committed, Restricted, TransactionError, TreeState};
 use crate::store::transaction::Transaction;
 use crate::store::{preconditions, recovery};
@@ -175,10 +175,10 @@ impl<'a> Session<'a> {
             mut target,
         } = self;
         let (transaction, places) = match write.dry_run {
-            true => (None, rehearse(&target, console)?),
+            true => (None, preview_recovery(&target, console)?),
             false => {
                 let transaction = Transaction::begin(&target.layout, command, console.now)?;
-                say_recovered(&transaction, console);
+                report_recovery(&transaction, console);
                 let places = Rc::clone(transaction.places());
                 (Some(transaction), places)
             }
@@ -206,9 +206,9 @@ impl<'a> Session<'a> {
 }
 
 /// Looks whether a run could begin, without the lock.
-fn rehearse(target: &Target, console: &Console) -> Result<Rc<Places>> {
+fn preview_recovery(target: &Target, console: &Console) -> Result<Rc<Places>> {
     let places = Rc::new(Places::new(&target.layout));
-    if let Some(pending) = recovery::rehearse(&places).map_err(refused)? {
+    if let Some(pending) = recovery::preview(&places).map_err(refused)? {
         console.note(&format!(
             "a commit of `pki {}` is pending and would be {} first",
             pending.command,
@@ -221,7 +221,7 @@ fn rehearse(target: &Target, console: &Console) -> Result<Rc<Places>> {
     Ok(places)
 }
 
-fn say_recovered(transaction: &Transaction, console: &Console) {
+fn report_recovery(transaction: &Transaction, console: &Console) {
     let Some(recovered) = transaction.recovered() else {
         return;
     };
@@ -263,7 +263,7 @@ impl Run<'_> {
         preconditions::check(&places, &files).map_err(refused)?;
         self.warn_of_directories();
         let Some(transaction) = self.transaction.take() else {
-            return self.rehearse(plan, &written);
+            return self.dry_run(plan, &written);
         };
         transaction.announce();
         let issued = self.issue(&plan)?;
@@ -281,7 +281,7 @@ impl Run<'_> {
     }
 
     /// Carries a plan out in memory, with keys that take no time, to see what the tree would be.
-    fn rehearse(self, plan: Plan, written: &[(TreePath, Access)]) -> Result<CommitOutcome> {
+    fn dry_run(self, plan: Plan, written: &[(TreePath, Access)]) -> Result<CommitOutcome> {
         let places = &self.snapshot.places;
         let restricted = preconditions::restricted(places, written).map_err(refused)?;
         let issued = self.issue(&plan.with_new_keys_of(Algorithm::EcdsaP256))?;
@@ -307,7 +307,7 @@ impl Run<'_> {
     }
 
     fn issue(&self, plan: &Plan) -> Result<Issued> {
-        let bar = Bar::new(self.interrupts.clone());
+        let bar = KeyProgress::new(self.interrupts.clone());
         let issued = issue(plan, &self.snapshot.inventory, self.console.now, &bar);
         bar.finish();
         issued.map_err(|error| match self.interrupts.signal() {

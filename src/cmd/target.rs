@@ -266,7 +266,7 @@ fn read_config(path: &Path) -> Result<config::ConfigFile> {
         }
         let mut bytes = Vec::new();
         // One byte more than is accepted, so that too much is noticed.
-        Read::take(&mut stdin, file::LARGEST_FILE + 1)
+        Read::take(&mut stdin, file::MAX_FILE_SIZE + 1)
             .read_to_end(&mut bytes)
             .context("reading the configuration from standard input")?;
         return Ok(config::read("standard input", &bytes)?);

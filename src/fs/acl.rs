@@ -33,7 +33,7 @@ pub(super) struct Acl {
 
 /// A user or group that an ACL names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Named {
+pub(crate) enum AclSubject {
     User(u32),
     Group(u32),
 }
@@ -91,14 +91,14 @@ impl Acl {
     }
 
     /// Returns the users and groups that it names and that may write.
-    pub(super) fn named_writers(&self) -> impl Iterator<Item = Named> {
+    pub(super) fn named_writers(&self) -> impl Iterator<Item = AclSubject> {
         let mask = self.permissions_of(MASK).unwrap_or(7);
         self.entries
             .iter()
             .filter(move |entry| entry.permissions & mask & WRITE != 0)
             .filter_map(|entry| match entry.tag {
-                USER => Some(Named::User(entry.id)),
-                GROUP => Some(Named::Group(entry.id)),
+                USER => Some(AclSubject::User(entry.id)),
+                GROUP => Some(AclSubject::Group(entry.id)),
                 _ => None,
             })
     }
@@ -163,7 +163,7 @@ mod tests {
             .named_writers()
             .collect()
         };
-        assert_eq!(writers(7), [Named::User(1), Named::Group(2)]);
+        assert_eq!(writers(7), [AclSubject::User(1), AclSubject::Group(2)]);
         assert_eq!(writers(5), []);
         assert!(!acl(&[(GROUP_OBJ, 7, ANY), (MASK, 5, ANY)]).owning_group_may_write());
     }

@@ -1,4 +1,4 @@
-//! Extended attributes and ACL of a file that is replaced, carried over to the new one.
+//! ExtendedAttributes attributes and ACL of a file that is replaced, carried over to the new one.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -17,15 +17,15 @@ const MAX_SIZE: usize = 64 * 1024;
 
 /// The extended attributes of a file.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Extended {
+pub(crate) struct ExtendedAttributes {
     attributes: Vec<(CString, Vec<u8>)>,
     acl: Option<Acl>,
 }
 
-impl Extended {
+impl ExtendedAttributes {
     /// Reads the attributes of an open file. A file system that has none gives none.
-    pub(crate) fn read(file: &File) -> Extended {
-        let mut extended = Extended::default();
+    pub(crate) fn read(file: &File) -> ExtendedAttributes {
+        let mut extended = ExtendedAttributes::default();
         for name in names(file) {
             let Ok(text) = name.to_str() else { continue };
             if NOT_CARRIED_OVER.contains(&text) {

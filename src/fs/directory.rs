@@ -15,7 +15,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::attributes::Extended;
+use super::attributes::ExtendedAttributes;
 use super::error::{FileError, FileErrorReason};
 use super::file::{self, Attributes, OpenFile};
 
@@ -58,7 +58,7 @@ pub(crate) enum FileKind {
 #[derive(Clone, Debug)]
 pub(crate) struct NewAttributes {
     pub(crate) attributes: Attributes,
-    pub(crate) extended: Extended,
+    pub(crate) extended: ExtendedAttributes,
 }
 
 impl NewAttributes {
@@ -71,7 +71,7 @@ impl NewAttributes {
         };
         NewAttributes {
             attributes,
-            extended: Extended::default(),
+            extended: ExtendedAttributes::default(),
         }
     }
 }
@@ -79,7 +79,7 @@ impl NewAttributes {
 /// A file that was made, not yet synced.
 pub(crate) struct Created {
     pub(crate) file: File,
-    /// Extended attributes that could not be set.
+    /// ExtendedAttributes attributes that could not be set.
     pub(crate) not_set: Vec<String>,
 }
 
@@ -135,13 +135,14 @@ impl Directory {
         let name = name.as_ref();
         let path = self.path.join(name);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let doing = "opening the directory";
+        let operation = "opening the directory";
         let opened = rustix::io::retry_on_intr(|| {
             rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())
         });
         match opened {
             Ok(descriptor) => {
-                let status = rustix::fs::fstat(&descriptor).map_err(FileError::io(doing, &path))?;
+                let status =
+                    rustix::fs::fstat(&descriptor).map_err(FileError::io(operation, &path))?;
                 Ok(Directory::new(descriptor, path, &status))
             }
             // What a link gives with these flags, too.
@@ -150,9 +151,9 @@ impl Directory {
                     Some(FileKind::Link) => "it is a symbolic link, want a directory",
                     _ => "it is a file, want a directory",
                 };
-                Err(FileError::unexpected(doing, path, what))
+                Err(FileError::unexpected(operation, path, what))
             }
-            Err(error) => Err(FileError::io(doing, path)(error)),
+            Err(error) => Err(FileError::io(operation, path)(error)),
         }
     }
 
@@ -425,12 +426,12 @@ impl Directory {
 
     fn error<E: Into<std::io::Error>>(
         &self,
-        doing: &'static str,
+        operation: &'static str,
         name: &OsStr,
     ) -> impl FnOnce(E) -> FileError {
         let path = self.path.join(name);
         move |error| FileError {
-            doing,
+            operation,
             path,
             reason: FileErrorReason::Io(error.into()),
             hint: None,

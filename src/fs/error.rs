@@ -12,7 +12,7 @@ use crate::util::escape::escape;
 #[derive(Debug)]
 pub struct FileError {
     /// What was being done: `reading`, `writing`.
-    pub doing: &'static str,
+    pub operation: &'static str,
     /// The file.
     pub path: PathBuf,
     /// Why it failed.
@@ -32,12 +32,12 @@ pub enum FileErrorReason {
 
 impl FileError {
     pub(crate) fn io<E: Into<io::Error>>(
-        doing: &'static str,
+        operation: &'static str,
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(E) -> FileError {
         let path = path.into();
         move |error| FileError {
-            doing,
+            operation,
             path,
             reason: FileErrorReason::Io(error.into()),
             hint: None,
@@ -45,12 +45,12 @@ impl FileError {
     }
 
     pub(crate) fn unexpected(
-        doing: &'static str,
+        operation: &'static str,
         path: impl Into<PathBuf>,
         what: impl Into<String>,
     ) -> FileError {
         FileError {
-            doing,
+            operation,
             path: path.into(),
             reason: FileErrorReason::Unexpected(what.into()),
             hint: None,
@@ -71,7 +71,7 @@ impl FileError {
             FileErrorReason::Io(error) => describe(error),
             FileErrorReason::Unexpected(what) => what.clone(),
         };
-        format!("{} `{}`: {reason}", self.doing, escape(&path))
+        format!("{} `{}`: {reason}", self.operation, escape(&path))
     }
 
     /// Returns whether this user may not do what was tried.

@@ -10,11 +10,11 @@ use rustix::fs::{CWD, IFlags, Mode, OFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use crate::fs::attributes::Extended;
+use crate::fs::attributes::ExtendedAttributes;
 pub use crate::fs::error::{FileError, FileErrorReason};
 
 /// No certificate, key or kubeconfig of a control plane comes near this size.
-pub const LARGEST_FILE: u64 = 1024 * 1024;
+pub const MAX_FILE_SIZE: u64 = 1024 * 1024;
 
 /// What is known of a file besides its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,8 +93,8 @@ impl OpenFile {
     }
 
     /// Returns the extended attributes, the ACL among them.
-    pub(crate) fn extended(&self) -> Extended {
-        Extended::read(&self.file)
+    pub(crate) fn extended(&self) -> ExtendedAttributes {
+        ExtendedAttributes::read(&self.file)
     }
 
     /// Returns whether the file can be neither replaced nor removed, whoever asks.
@@ -139,7 +139,7 @@ pub fn read_given(path: &Path) -> Result<Contents, FileError> {
     let descriptor =
         rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, path, flags, Mode::empty()))
             .map_err(|error| open_error(error, path))?;
-    OpenFile::new(descriptor, path.to_path_buf())?.contents(LARGEST_FILE)
+    OpenFile::new(descriptor, path.to_path_buf())?.contents(MAX_FILE_SIZE)
 }
 
 /// Returns why a file could not be opened.

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use super::acl::{ACCESS, Acl, Named};
+use super::acl::{ACCESS, Acl, AclSubject};
 use super::directory::Directory;
 use super::error::FileError;
 
@@ -29,7 +29,7 @@ pub(crate) enum Writers {
     /// Everybody.
     Everybody { mode: u32 },
     /// A user or group that its ACL names.
-    Acl(Named),
+    Acl(AclSubject),
 }
 
 /// A directory that somebody else can change.
@@ -57,8 +57,8 @@ impl Writers {
             Writers::Everybody { mode } => {
                 format!("everybody can write in it: mode {mode:04o}, want 0755 or stricter")
             }
-            Writers::Acl(Named::User(uid)) => format!("its ACL lets user {uid} write in it"),
-            Writers::Acl(Named::Group(gid)) => format!("its ACL lets group {gid} write in it"),
+            Writers::Acl(AclSubject::User(uid)) => format!("its ACL lets user {uid} write in it"),
+            Writers::Acl(AclSubject::Group(gid)) => format!("its ACL lets group {gid} write in it"),
         }
     }
 }
@@ -68,8 +68,8 @@ impl SharedDirectory {
     pub(crate) fn refusal(&self) -> FileError {
         let path = self.path.display();
         let hint = match self.writers {
-            Writers::Acl(Named::User(uid)) => format!("setfacl -x u:{uid} {path}"),
-            Writers::Acl(Named::Group(gid)) => format!("setfacl -x g:{gid} {path}"),
+            Writers::Acl(AclSubject::User(uid)) => format!("setfacl -x u:{uid} {path}"),
+            Writers::Acl(AclSubject::Group(gid)) => format!("setfacl -x g:{gid} {path}"),
             _ => format!("chmod go-w {path}"),
         };
         FileError::unexpected("opening the directory", &self.path, self.writers.describe())
@@ -100,7 +100,8 @@ pub(crate) fn judge(directory: &Directory, used: DirectoryUse) -> Option<SharedD
         }
         // The mask of an ACL is shown in the group bits: without them, nobody whom it names may write.
         if let Some(acl) = group_may_write.then(|| acl_of(directory)).flatten() {
-            let is_other = |named: &Named| !matches!(named, Named::User(uid) if is_trusted(*uid));
+            let is_other =
+                |named: &AclSubject| !matches!(named, AclSubject::User(uid) if is_trusted(*uid));
             if let Some(named) = acl.named_writers().find(is_other) {
                 return shared(Writers::Acl(named));
             }

@@ -16,7 +16,7 @@ use super::ownership::is_trusted;
 /// How many links may follow one another; Linux follows 40.
 const MAX_LINKS: usize = 40;
 
-const DOING: &str = "opening the directory";
+const OPERATION: &str = "opening the directory";
 
 /// A directory with all that were gone through to reach it.
 #[derive(Clone, Debug)]
@@ -54,8 +54,8 @@ impl Position {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let descriptor =
             rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, root, flags, Mode::empty()))
-                .map_err(FileError::io(DOING, root))?;
-        let status = rustix::fs::fstat(&descriptor).map_err(FileError::io(DOING, root))?;
+                .map_err(FileError::io(OPERATION, root))?;
+        let status = rustix::fs::fstat(&descriptor).map_err(FileError::io(OPERATION, root))?;
         Ok(Position {
             stack: vec![Arc::new(Directory::new(
                 descriptor,
@@ -79,7 +79,7 @@ impl Position {
     pub(crate) fn directory(&self) -> Result<&Arc<Directory>, FileError> {
         self.stack
             .last()
-            .ok_or_else(|| FileError::unexpected(DOING, "/", "the walk has no root"))
+            .ok_or_else(|| FileError::unexpected(OPERATION, "/", "the walk has no root"))
     }
 
     /// Returns every directory in which somebody could have led the walk elsewhere.
@@ -209,7 +209,7 @@ impl PathWalk {
                 Ok(Some(Destination::File(position, name)))
             }
             _ => Err(FileError::unexpected(
-                DOING,
+                OPERATION,
                 path,
                 "it is a file, want a directory",
             )),
@@ -245,7 +245,7 @@ impl PathWalk {
                 PathStep::Name(name) => names.push(name),
                 // What `..` of a directory that does not exist would be cannot be known.
                 PathStep::Up | PathStep::Root => {
-                    return Err(FileError::io(DOING, path)(Errno::NOENT));
+                    return Err(FileError::io(OPERATION, path)(Errno::NOENT));
                 }
             }
         }
@@ -254,7 +254,7 @@ impl PathWalk {
 }
 
 /// Returns an absolute path without `.` and `..`: what comes before the last `..` is resolved. Links that come after it stay.
-pub(crate) fn without_parents(path: &Path) -> Result<PathBuf, FileError> {
+pub(crate) fn resolve_parents(path: &Path) -> Result<PathBuf, FileError> {
     let components: Vec<_> = path.components().collect();
     let Some(last) = components
         .iter()
@@ -269,11 +269,11 @@ pub(crate) fn without_parents(path: &Path) -> Result<PathBuf, FileError> {
             .path_from_root()
             .join(rest.iter().collect::<PathBuf>())),
         Destination::File(..) => Err(FileError::unexpected(
-            DOING,
+            OPERATION,
             prefix,
             "it is a file, want a directory",
         )),
-        Destination::Missing(..) => Err(FileError::io(DOING, prefix)(Errno::NOENT)),
+        Destination::Missing(..) => Err(FileError::io(OPERATION, prefix)(Errno::NOENT)),
     }
 }
 
@@ -411,11 +411,11 @@ mod tests {
             ("root/a/../new", "root/new"),
         ] {
             assert_eq!(
-                without_parents(&path(given)).unwrap(),
+                resolve_parents(&path(given)).unwrap(),
                 path(wanted),
                 "{given}"
             );
         }
-        assert!(without_parents(&path("root/new/../a")).is_err());
+        assert!(resolve_parents(&path("root/new/../a")).is_err());
     }
 }

@@ -83,7 +83,7 @@ fn yaml_reason(error: &serde_saphyr::Error) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The longest word of a library's message that is shown.
+/// The longest word of a library's message that is quote_unless_key.
 const MAX_WORD: usize = 24;
 
 /// Returns whether a text that should be something else may be a private key: PEM, or base64 of it or of DER.
@@ -96,9 +96,12 @@ pub(super) fn may_be_key(text: &str) -> bool {
 }
 
 /// Returns the beginning of a text in backticks, or only its length if it may be a key.
-fn shown(text: &str) -> String {
+fn quote_unless_key(text: &str) -> String {
     match may_be_key(text) {
-        true => format!("`…` ({} characters, not shown)", text.chars().count()),
+        true => format!(
+            "`…` ({} characters, not quote_unless_key)",
+            text.chars().count()
+        ),
         false => format!("`{}`", truncate(text, 30)),
     }
 }
@@ -116,7 +119,7 @@ pub(super) fn expect(document: &Value, key: &str, wanted: &str) -> Result<(), Ku
         None | Some(Value::Null) => Ok(()),
         Some(Value::String(found)) if found.is_empty() || found == wanted => Ok(()),
         Some(Value::String(found)) => {
-            let what = format!("it is {}, want `{wanted}`", shown(found));
+            let what = format!("it is {}, want `{wanted}`", quote_unless_key(found));
             Err(field(key, what))
         }
         Some(_) => Err(field(key, "it is not a string")),
@@ -166,11 +169,11 @@ pub(super) fn named<'a>(
         (Some(entry), None) => Ok(entry),
         (Some(_), Some(_)) => Err(field(
             list,
-            format!("there are several entries named {}", shown(name)),
+            format!("there are several entries named {}", quote_unless_key(name)),
         )),
         (None, _) => Err(field(
             wanted_by,
-            format!("there is no {} in {list}", shown(name)),
+            format!("there is no {} in {list}", quote_unless_key(name)),
         )),
     }
 }

@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use time::Duration;
 
 use crate::catalog::{
-    ADMIN_CONF, APISERVER, CA, CONTROLLER_MANAGER_CONF, ETCD_PEER, ETCD_SERVER, KUBELET_CONF,
-    Place, Row, SCHEDULER_CONF, SUPER_ADMIN_CONF,
+    ADMIN_CONF, APISERVER, CA, CONTROLLER_MANAGER_CONF, ETCD_PEER, ETCD_SERVER, KUBELET_CONF, Row,
+    SCHEDULER_CONF, SUPER_ADMIN_CONF, Storage,
 };
 use crate::check::names::covers;
 use crate::check::{host, validity};
@@ -186,7 +186,7 @@ pub fn cluster(inventory: &Inventory) -> Inferred {
         settings.etcd_server_cert_sans = server;
         settings.etcd_peer_cert_sans = peer;
     }
-    if leaf(inventory, &APISERVER).is_none() && host::shows_a_cluster(inventory) {
+    if leaf(inventory, &APISERVER).is_none() && host::belongs_to_cluster(inventory) {
         guesses.push(
             "`apiserver.crt` is missing: the service subnet, the DNS domain and the names of the API server are kubeadm's defaults, and may be wrong"
                 .to_owned(),
@@ -299,7 +299,7 @@ fn algorithm(inventory: &Inventory) -> Option<Setting<String>> {
     type Kind = fn(&Row) -> bool;
     let kinds: [(Kind, &'static str); 2] = [
         (
-            |row| row.signer().is_some() && matches!(row.place, Place::Pair { .. }),
+            |row| row.signer().is_some() && matches!(row.storage, Storage::Pair { .. }),
             "all keys",
         ),
         (
@@ -332,7 +332,7 @@ fn validity(
 ) -> Option<Setting<String>> {
     let certificate = leaf(inventory, row)?;
     let issuer = row.signer().and_then(|signer| leaf(inventory, signer));
-    let span = validity::habit(certificate.validity(), issuer.map(Certificate::validity))?;
+    let span = validity::usual_period(certificate.validity(), issuer.map(Certificate::validity))?;
     let difference = Duration::try_from(span.abs_diff(default)).ok()?;
     if !validity::is_noticeable(difference) {
         return None;

@@ -7,7 +7,7 @@
 use time::OffsetDateTime;
 
 use super::{Action, KeySource, Leaf, Make, Plan, PlanError, Reason, SigningCa, Step};
-use crate::catalog::{APISERVER, CATALOG, Place, Profile, Row, Sharing};
+use crate::catalog::{APISERVER, CATALOG, Profile, Row, Sharing, Storage};
 use crate::check::finding::{FindingId, Findings, Remedy};
 use crate::check::{expected, host, title, validity};
 use crate::config::cluster::Cluster;
@@ -69,7 +69,7 @@ pub fn plan(
     }
     planner.warn_of_shared_rows();
     planner.stop_at(&rows, findings);
-    planner.error.unless_prevented(planner.plan)
+    planner.error.into_result(planner.plan)
 }
 
 /// What to do where the certificate that tells the names of the API server is lost.
@@ -94,7 +94,7 @@ impl InitPlanner<'_> {
             return self.shared(row);
         }
         let is_lost = files.certificate().is_none() && !self.request.is_declared;
-        if *row == APISERVER && is_lost && host::shows_a_cluster(self.inventory) {
+        if *row == APISERVER && is_lost && host::belongs_to_cluster(self.inventory) {
             let what = "its certificate is missing, and without it nothing tells the names of the API server";
             return self.stop(row, FindingId::CertificateMissing, what, GIVE_CONFIG);
         }
@@ -106,10 +106,10 @@ impl InitPlanner<'_> {
             }),
             Profile::Leaf { .. } => match (files.is_missing(), self.external_signer(row)) {
                 (true, None) => Some(made(Make::Leaf(self.leaf(row)?))),
-                (true, Some(signer)) => Some(self.wish(row, signer, "it is missing")),
+                (true, Some(signer)) => Some(self.skip_external(row, signer, "it is missing")),
                 (false, Some(signer)) if self.is_key_only(row) => {
                     let what = "its key is there and its certificate is not";
-                    Some(self.wish(row, signer, what))
+                    Some(self.skip_external(row, signer, what))
                 }
                 (false, _) => Some(Action::Keep),
             },
@@ -124,7 +124,7 @@ impl InitPlanner<'_> {
                     server: self.request.cluster.server_url(server),
                     user: expected::common_name(common_name, self.request.cluster),
                 })),
-                (true, Some(signer)) => Some(self.wish(row, signer, "it is missing")),
+                (true, Some(signer)) => Some(self.skip_external(row, signer, "it is missing")),
                 (false, _) => Some(Action::Keep),
             },
         }
@@ -141,7 +141,7 @@ impl InitPlanner<'_> {
             let words = "copy it from another control plane node";
             return self.stop(row, id, what, words);
         }
-        if host::shows_a_cluster(self.inventory) && !self.request.new_ca {
+        if host::belongs_to_cluster(self.inventory) && !self.request.new_ca {
             // An orphaned leaf is a finding of its own.
             let has_orphans = self
                 .inventory
@@ -252,9 +252,9 @@ impl InitPlanner<'_> {
     }
 
     /// Leaves out a row that only its external CA can make.
-    fn wish(&self, row: &'static Row, signer: &Row, what: &str) -> Action {
+    fn skip_external(&self, row: &'static Row, signer: &Row, what: &str) -> Action {
         let contents = expected::contents(row, self.request.cluster).and_then(Result::ok);
-        let wish = contents.map_or_else(String::new, |contents| {
+        let skip_external = contents.map_or_else(String::new, |contents| {
             let names = contents.san_texts().join(", ");
             let names = if names.is_empty() {
                 names
@@ -267,13 +267,15 @@ impl InitPlanner<'_> {
                 contents.subject_text()
             )
         });
-        let place = match row.place {
-            Place::Kubeconfig { .. } => "make the kubeconfig with it",
-            Place::Pair { .. } | Place::PublicPair { .. } => "put key and certificate in place",
+        let place = match row.storage {
+            Storage::Kubeconfig { .. } => "make the kubeconfig with it",
+            Storage::Pair { .. } | Storage::PublicPair { .. } => "put key and certificate in place",
         };
         Action::Skip {
             reason: format!("{what}, and its CA `{}` is external", signer.name),
-            remedy: Remedy::words(format!("have that CA sign a certificate{wish} and {place}")),
+            remedy: Remedy::words(format!(
+                "have that CA sign a certificate{skip_external} and {place}"
+            )),
             failed: true,
             findings: Vec::new(),
         }
@@ -283,8 +285,8 @@ impl InitPlanner<'_> {
         let signer = row.signer()?;
         let issuer = self.issuer_validity(signer)?;
         let period = self.request.cluster.certificate_validity.length();
-        let (validity, is_cut) = validity::leaf(self.now, period, issuer);
-        if is_cut {
+        let (validity, is_shortened) = validity::leaf(self.now, period, issuer);
+        if is_shortened {
             let warning = super::cut_short(row, signer, validity);
             self.plan.warnings.push(warning);
         }

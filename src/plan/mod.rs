@@ -456,7 +456,7 @@ impl PlanError {
     }
 
     /// Returns the plan, if nothing prevents it.
-    fn unless_prevented(self, plan: Plan) -> Result<Plan, PlanError> {
+    fn into_result(self, plan: Plan) -> Result<Plan, PlanError> {
         match self.reasons.is_empty() {
             true => Ok(plan),
             false => Err(self),

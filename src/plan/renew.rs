@@ -83,7 +83,7 @@ pub fn plan(
             .unwrap_or(CATALOG.len())
     });
     planner.warn_of_effects();
-    planner.error.unless_prevented(planner.plan)
+    planner.error.into_result(planner.plan)
 }
 
 struct RenewPlanner<'a> {
@@ -187,7 +187,7 @@ impl<'a> RenewPlanner<'a> {
                 let found = self.findings.errors_of(row).next();
                 let remedy = found.map(|finding| finding.remedy.clone());
                 let what = "it is missing".to_owned();
-                Err(Skip::not_ours(what, remedy.unwrap_or_default()))
+                Err(Skip::not_managed(what, remedy.unwrap_or_default()))
             }
             RowFiles::Leaf { chain, key } => {
                 let current = Current::of_pair(chain, key);
@@ -229,7 +229,7 @@ impl<'a> RenewPlanner<'a> {
             .cloned()
             .collect();
         match self.inventory.ca(signer) {
-            CaState::External(_) if errors.is_empty() => Err(Skip::not_ours(
+            CaState::External(_) if errors.is_empty() => Err(Skip::not_managed(
                 format!(
                     "its CA `{}` is external: there is no key to sign with",
                     signer.name
@@ -312,7 +312,7 @@ impl<'a> RenewPlanner<'a> {
 
 impl Skip {
     /// The row is not for `pki` to renew.
-    fn not_ours(reason: String, remedy: Remedy) -> Skip {
+    fn not_managed(reason: String, remedy: Remedy) -> Skip {
         Skip {
             reason,
             remedy,
@@ -325,7 +325,7 @@ impl Skip {
     fn failed(reason: String, remedy: Remedy) -> Skip {
         Skip {
             failed: true,
-            ..Skip::not_ours(reason, remedy)
+            ..Skip::not_managed(reason, remedy)
         }
     }
 

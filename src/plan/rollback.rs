@@ -65,7 +65,7 @@ pub fn plan(request: &RollbackRequest<'_>, present: &Inventory) -> Result<Plan, 
             },
         });
     }
-    error.unless_prevented(plan)
+    error.into_result(plan)
 }
 
 fn changes(present: &RowFiles, restored: &RowFiles) -> Vec<Change> {

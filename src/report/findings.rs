@@ -1,6 +1,6 @@
 //! Findings and remedies, as text: the only place where a command is spelled.
 
-use super::time::typed;
+use super::time::flag_text;
 use crate::catalog::Row;
 use crate::check::finding::{Finding, Findings, PkiCommand, Remedy, Severity};
 use crate::check::title;
@@ -18,7 +18,7 @@ impl TreeArguments {
     pub fn add(&mut self, flag: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.arguments.push(flag.to_owned());
-            self.arguments.push(quoted(value));
+            self.arguments.push(shell_quoted(value));
         }
     }
 
@@ -34,7 +34,7 @@ impl TreeArguments {
             PkiCommand::RenewAll => words.extend(["renew", "all"].map(str::to_owned)),
             PkiCommand::RenewDue(within) => {
                 words.extend(["renew", "--due"].map(str::to_owned));
-                words.push(typed(*within));
+                words.push(flag_text(*within));
             }
         }
         words.extend(self.arguments.iter().cloned());
@@ -43,7 +43,7 @@ impl TreeArguments {
 }
 
 /// Returns a word as a shell takes it.
-fn quoted(word: &str) -> String {
+fn shell_quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
     match !word.is_empty() && word.chars().all(is_plain) {
         true => word.to_owned(),

@@ -54,7 +54,7 @@ impl Serialize for Time {
 }
 
 /// Returns a period as `--warn` and `--due` take it.
-pub fn typed(period: Duration) -> String {
+pub fn flag_text(period: Duration) -> String {
     let seconds = period.whole_seconds();
     match (seconds % 86_400, seconds % 3_600, seconds % 60) {
         (0, ..) => format!("{}d", seconds / 86_400),
@@ -66,7 +66,7 @@ pub fn typed(period: Duration) -> String {
 
 /// Returns the time left as kubeadm writes it (`apimachinery/pkg/util/duration`, `HumanDuration`): two units at most, the more
 /// time the coarser.
-pub fn human(residual: Duration) -> String {
+pub fn residual_text(residual: Duration) -> String {
     let seconds = residual.whole_seconds();
     let (minutes, hours) = (residual.whole_minutes(), residual.whole_hours());
     let (days, years) = (residual.whole_days(), residual.whole_days() / 365);
@@ -122,7 +122,11 @@ mod tests {
             (8 * YEAR, "8y"),
         ];
         for (seconds, expected) in cases {
-            assert_eq!(human(Duration::seconds(seconds)), expected, "{seconds} s");
+            assert_eq!(
+                residual_text(Duration::seconds(seconds)),
+                expected,
+                "{seconds} s"
+            );
         }
     }
 
@@ -136,7 +140,7 @@ mod tests {
             (Duration::seconds(90), "90s"),
             (Duration::ZERO, "0d"),
         ] {
-            assert_eq!(typed(period), text);
+            assert_eq!(flag_text(period), text);
         }
     }
 

@@ -38,7 +38,7 @@ pub struct LedgerEntry {
     pub subject: String,
     /// Subject alternative names, with their kind.
     pub sans: Vec<String>,
-    /// Extended key usages.
+    /// ExtendedAttributes key usages.
     pub usages: Vec<String>,
     /// First valid second, RFC 3339.
     pub not_before: String,
@@ -74,18 +74,18 @@ pub(crate) fn entries(places: &Places, tree: &Tree) -> Result<LedgerEntries, Fil
     let ledger = open_ledger(places)?;
     let tail = match &ledger {
         Some(ledger) => segments.find_in(ledger)?,
-        None => Tail::Other,
+        None => LedgerTail::Other,
     };
     if let Some(ledger) = ledger {
         let length = match tail {
-            Tail::Merged { .. } => segments.offset,
-            Tail::Followed | Tail::Other => ledger.len(),
+            LedgerTail::Merged { .. } => segments.offset,
+            LedgerTail::Followed | LedgerTail::Other => ledger.len(),
         };
         let path = ledger.path().to_path_buf();
         let reader = Box::new(BufReader::new(Read::take(ledger.into_file(), length)));
         parts.push_back(LedgerPart { reader, path });
     }
-    if tail != Tail::Followed {
+    if tail != LedgerTail::Followed {
         let path = places
             .layout()
             .path(&layout::ledger_segment(segments.offset));
@@ -195,12 +195,12 @@ pub(super) fn merge(places: &Places, tree: &Tree) -> Result<(), FileError> {
                     .map_err(FileError::io("writing", &path))
             };
             match tail {
-                Tail::Merged { already } => write(
+                LedgerTail::Merged { already } => write(
                     segments.bytes.get(already..).unwrap_or_default(),
                     segments.offset + already as u64,
                 )?,
-                Tail::Followed => {}
-                Tail::Other => write(&segments.bytes, length)?,
+                LedgerTail::Followed => {}
+                LedgerTail::Other => write(&segments.bytes, length)?,
             }
             file
         }
@@ -223,7 +223,7 @@ struct Segments {
 
 /// How the ledger goes on where the first segment belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tail {
+enum LedgerTail {
     /// With as many bytes of the segments as that, and then it ends.
     Merged { already: usize },
     /// With the segments and then something else.
@@ -269,12 +269,12 @@ impl Segments {
         })
     }
 
-    fn find_in(&self, ledger: &OpenFile) -> Result<Tail, FileError> {
+    fn find_in(&self, ledger: &OpenFile) -> Result<LedgerTail, FileError> {
         if self.bytes.is_empty() {
-            return Ok(Tail::Followed);
+            return Ok(LedgerTail::Followed);
         }
         let Some(after) = ledger.len().checked_sub(self.offset) else {
-            return Ok(Tail::Other);
+            return Ok(LedgerTail::Other);
         };
         let length =
             usize::try_from(after).map_or(self.bytes.len(), |after| after.min(self.bytes.len()));
@@ -285,9 +285,9 @@ impl Segments {
             .map_err(FileError::io("reading", ledger.path()))?;
         let is_ours = self.bytes.get(..length) == Some(&tail);
         Ok(match is_ours {
-            true if after <= self.bytes.len() as u64 => Tail::Merged { already: length },
-            true => Tail::Followed,
-            false => Tail::Other,
+            true if after <= self.bytes.len() as u64 => LedgerTail::Merged { already: length },
+            true => LedgerTail::Followed,
+            false => LedgerTail::Other,
         })
     }
 }

@@ -21,8 +21,8 @@ use crate::util::escape::escape;
 pub(super) const HOLDER: &str = ".pki-lock";
 
 /// How long another run is waited for: most hold the lock for less.
-const PATIENCE: Duration = Duration::from_millis(200);
-const PAUSE: Duration = Duration::from_millis(10);
+const MAX_WAIT: Duration = Duration::from_millis(200);
+const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How much of the holder's file is shown.
 const MAX_HOLDER: u64 = 200;
@@ -51,17 +51,17 @@ impl Lock {
                     places.set_locked();
                     return Ok(lock);
                 }
-                Err(Refused::File(error)) => return Err(TransactionError::before_commit(error)),
-                Err(Refused::Busy(busy)) => busy,
+                Err(LockError::File(error)) => return Err(TransactionError::before_commit(error)),
+                Err(LockError::Busy(busy)) => busy,
             };
-            if started.elapsed() >= PATIENCE {
+            if started.elapsed() >= MAX_WAIT {
                 return Err(TransactionError::Busy(busy));
             }
-            sleep(PAUSE);
+            sleep(RETRY_INTERVAL);
         }
     }
 
-    fn attempt(places: &Places) -> Result<Lock, Refused> {
+    fn attempt(places: &Places) -> Result<Lock, LockError> {
         places.judge_roots()?;
         let certificates = places.create(Root::Certificates)?;
         let kubeconfigs = places.create(Root::Kubeconfigs)?;
@@ -75,7 +75,7 @@ impl Lock {
                 // The other run may be using the directories that this one has made.
                 places.keep_created();
                 places.forget();
-                return Err(Refused::Busy(busy));
+                return Err(LockError::Busy(busy));
             }
         }
         // A run that was refused may have removed the directory again before this one had the lock.
@@ -88,7 +88,7 @@ impl Lock {
             if current.is_none_or(|current| current.id() != locked.id()) {
                 places.forget();
                 let holder = String::new();
-                return Err(Refused::Busy(Busy { holder }));
+                return Err(LockError::Busy(Busy { holder }));
             }
         }
         Ok(Lock {
@@ -107,7 +107,7 @@ impl Lock {
     }
 
     /// Removes what [`Lock::announce`] has written, so that the next run is never announced by it.
-    pub(super) fn withdraw(&self) {
+    pub(super) fn remove_announcement(&self) {
         if self.is_announced.replace(false) {
             let _removed = self.certificates.remove(HOLDER);
         }
@@ -115,14 +115,14 @@ impl Lock {
 }
 
 /// Why an attempt failed.
-enum Refused {
+enum LockError {
     Busy(Busy),
     File(FileError),
 }
 
-impl From<FileError> for Refused {
-    fn from(error: FileError) -> Refused {
-        Refused::File(error)
+impl From<FileError> for LockError {
+    fn from(error: FileError) -> LockError {
+        LockError::File(error)
     }
 }
 

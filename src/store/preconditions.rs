@@ -5,7 +5,7 @@ use crate::catalog::CATALOG;
 use crate::fs::directory::{FileKind, Opened};
 use crate::fs::file::FileError;
 use crate::store::outcome::Restricted;
-use crate::store::staging::has_names;
+use crate::store::staging::hard_link_error;
 use crate::tree::layout::{self, Access, Root, TreePath};
 use crate::tree::places::{Location, Places};
 use crate::tree::source::{FileVersion, TreeSource};
@@ -63,7 +63,7 @@ fn check_replaceable(location: &Location) -> Result<(), FileError> {
     };
     let path = location.path();
     if file.links() > 1 {
-        return Err(has_names(&path.display().to_string(), file.links()));
+        return Err(hard_link_error(&path.display().to_string(), file.links()));
     }
     if file.is_immutable() {
         let hint = format!("chattr -ia {}", path.display());

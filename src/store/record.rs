@@ -28,25 +28,25 @@ pub(super) fn revert(certificates: &Directory) -> Result<(), FileError> {
 
 /// What became of a commit record that could not be made durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Withdrawn {
+pub(super) enum RecordRemoval {
     /// It is gone.
-    Durably,
+    Durable,
     /// It is gone, unless the machine fails now: what it names has to stay.
-    Perhaps,
+    Uncertain,
 }
 
 /// Removes a commit record that could not be made durable.
 ///
 /// # Errors
 /// If it is still there.
-pub(super) fn remove_commit_record(certificates: &Directory) -> Result<Withdrawn, FileError> {
+pub(super) fn remove_commit_record(certificates: &Directory) -> Result<RecordRemoval, FileError> {
     if certificates.kind(COMMIT)?.is_none() {
-        return Ok(Withdrawn::Durably);
+        return Ok(RecordRemoval::Durable);
     }
     certificates.remove(COMMIT)?;
     Ok(match certificates.sync() {
-        Ok(()) => Withdrawn::Durably,
-        Err(_) => Withdrawn::Perhaps,
+        Ok(()) => RecordRemoval::Durable,
+        Err(_) => RecordRemoval::Uncertain,
     })
 }
 

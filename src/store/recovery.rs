@@ -7,13 +7,13 @@
 use time::OffsetDateTime;
 
 use super::generations::FileToReplace;
-use super::generations::keep::{self, Kept};
+use super::generations::keep::{self, GenerationInfo};
 use super::lock::{HOLDER, Lock};
 use super::outcome::{TransactionError, TreeState};
 use super::record;
 use crate::catalog::CATALOG;
 use crate::fs::directory::{Directory, FileKind};
-use crate::fs::file::{Contents, FileError, LARGEST_FILE};
+use crate::fs::file::{Contents, FileError, MAX_FILE_SIZE};
 use crate::fs::ownership::is_trusted;
 use crate::tree::journal::{
     Direction, FileContent, Journal, JournalFile, backup_name, is_leftover, staging_name,
@@ -67,7 +67,7 @@ pub(super) fn recover(places: &Places) -> Result<Option<Recovered>, TransactionE
         recoverable(places, &journal, direction).map_err(TransactionError::before_commit)?;
     let pending = TransactionError::pending;
     for file in &files {
-        file.bring(direction).map_err(pending)?;
+        file.apply(direction).map_err(pending)?;
     }
     end(places, &files, direction, journal.generation.as_deref()).map_err(pending)?;
     remove_leftovers(places).map_err(|error| TransactionError::Failed {
@@ -87,7 +87,7 @@ pub(super) fn recover(places: &Places) -> Result<Option<Recovered>, TransactionE
 ///
 /// # Errors
 /// If it would refuse.
-pub(crate) fn rehearse(places: &Places) -> Result<Option<Recovered>, FileError> {
+pub(crate) fn preview(places: &Places) -> Result<Option<Recovered>, FileError> {
     let Some((direction, journal)) = places.journal()? else {
         return Ok(None);
     };
@@ -191,7 +191,7 @@ fn finish(
     }
     if !foreign.is_empty() {
         let replaced: Vec<_> = foreign.iter().map(|file| file.replaced()).collect();
-        let kept = Kept {
+        let kept = GenerationInfo {
             command: "recover --finish",
             now,
             rollback: None,
@@ -223,7 +223,7 @@ fn discard(
         match file.current {
             FileContent::Old => {}
             FileContent::New if file.has_backup || file.entry.old.is_none() => {
-                file.bring(Direction::Undo).map_err(pending)?;
+                file.apply(Direction::Undo).map_err(pending)?;
                 settled.restored.push(entry);
             }
             FileContent::New | FileContent::Foreign => settled.left.push(entry),
@@ -325,7 +325,7 @@ fn inspect<'a>(places: &Places, journal: &'a Journal) -> Result<Vec<Pending<'a>>
         if let Some(location) = &location {
             places.check_written(location)?;
         }
-        let read = |version| places.read(&entry.file, version, LARGEST_FILE);
+        let read = |version| places.read(&entry.file, version, MAX_FILE_SIZE);
         let holds = |version, wanted| -> Result<bool, FileError> {
             let contents = read(version)?;
             Ok(contents.is_some_and(|contents| entry.content(Some(&contents.bytes)) == wanted))
@@ -368,7 +368,7 @@ impl Pending<'_> {
         )
     }
 
-    fn bring(&self, direction: Direction) -> Result<(), FileError> {
+    fn apply(&self, direction: Direction) -> Result<(), FileError> {
         match (direction, self.current) {
             (Direction::Commit, FileContent::Old) => self.put_in_place(),
             (Direction::Undo, FileContent::New) => {

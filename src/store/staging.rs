@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 
 use super::generations::FileToReplace;
 use super::outcome::Restricted;
-use crate::fs::attributes::Extended;
+use crate::fs::attributes::ExtendedAttributes;
 use crate::fs::directory::{NewAttributes, Opened, sync_all};
-use crate::fs::file::{Attributes, FileError, LARGEST_FILE};
+use crate::fs::file::{Attributes, FileError, MAX_FILE_SIZE};
 use crate::tree::journal::{JournalFile, backup_name, sha256, staging_name};
 use crate::tree::layout::{self, Access, TreePath};
 use crate::tree::places::{Location, Places};
@@ -43,7 +43,7 @@ pub(super) struct Staged {
 struct OldFile {
     bytes: Zeroizing<Vec<u8>>,
     attributes: Attributes,
-    extended: Extended,
+    extended: ExtendedAttributes,
 }
 
 impl Staging {
@@ -225,7 +225,7 @@ fn read_old(location: &Location) -> Result<Option<OldFile>, FileError> {
         }
     };
     if file.links() > 1 {
-        return Err(has_names(
+        return Err(hard_link_error(
             &location.path().display().to_string(),
             file.links(),
         ));
@@ -233,12 +233,12 @@ fn read_old(location: &Location) -> Result<Option<OldFile>, FileError> {
     Ok(Some(OldFile {
         attributes: file.attributes(),
         extended: file.extended(),
-        bytes: file.contents(LARGEST_FILE)?.bytes,
+        bytes: file.contents(MAX_FILE_SIZE)?.bytes,
     }))
 }
 
 /// Returns the refusal to replace one name of a file that has others: they would keep the old content.
-pub(super) fn has_names(path: &str, links: u64) -> FileError {
+pub(super) fn hard_link_error(path: &str, links: u64) -> FileError {
     let what = format!("the file has {links} names (hard links)");
     FileError::unexpected("replacing", path, what).with_hint("remove the other names first")
 }

@@ -21,11 +21,11 @@ use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 use super::generations::TransactionKind;
-use super::generations::keep::{self, Kept, Pruned};
+use super::generations::keep::{self, GenerationInfo, Pruned};
 use super::ledger;
 use super::lock::Lock;
 use super::outcome::{Committed, TransactionError, TreeState};
-use super::record::{self, Withdrawn};
+use super::record::{self, RecordRemoval};
 use super::recovery::{Recovered, recover};
 use super::staging::{Staging, Write};
 use crate::fs::directory::Directory;
@@ -58,7 +58,7 @@ pub struct Transaction {
 impl Drop for Transaction {
     /// Removes what was made for a transaction that did not happen, while the lock is still held.
     fn drop(&mut self) {
-        self.lock.withdraw();
+        self.lock.remove_announcement();
         self.places.remove_created();
     }
 }
@@ -168,7 +168,7 @@ impl Transaction {
         }
         self.write_record(&staging, &committed)?;
         self.publish(&staging, &committed)?;
-        self.keep_house(&mut committed);
+        self.prune_and_merge(&mut committed);
         Ok(committed)
     }
 
@@ -201,7 +201,7 @@ impl Transaction {
         staging.sync().map_err(failed)?;
         let replaced = staging.replaced();
         if self.keep > 0 && replaced.iter().any(|replaced| replaced.old.is_some()) {
-            let kept = Kept {
+            let kept = GenerationInfo {
                 command: &self.command,
                 now: self.now,
                 rollback: self.rollback.as_ref(),
@@ -236,9 +236,9 @@ impl Transaction {
             return Ok(());
         };
         match record::remove_commit_record(&self.certificates) {
-            Ok(Withdrawn::Durably) => self.discard(staging),
+            Ok(RecordRemoval::Durable) => self.discard(staging),
             // What the journal names stays until it is certain on disk that the journal is gone; the next run removes it.
-            Ok(Withdrawn::Perhaps) => self.places.keep_created(),
+            Ok(RecordRemoval::Uncertain) => self.places.keep_created(),
             Err(_) => {
                 self.places.keep_created();
                 return Err(TransactionError::pending(error));
@@ -268,7 +268,7 @@ impl Transaction {
         }
         staging.remove_backups().map_err(changed)?;
         // Before the journal goes, whose removal is made durable.
-        self.lock.withdraw();
+        self.lock.remove_announcement();
         record::remove(&self.certificates).map_err(changed)?;
         staging.sync_directories().map_err(changed)
     }
@@ -282,7 +282,7 @@ impl Transaction {
     }
 
     /// Removes generations beyond those that are kept, and merges the ledger. The commit is done whatever becomes of that.
-    fn keep_house(&self, committed: &mut Committed) {
+    fn prune_and_merge(&self, committed: &mut Committed) {
         let mut pruned = keep::prune(&self.places, self.keep);
         committed.dropped.append(&mut pruned.dropped);
         committed.warnings.append(&mut pruned.warnings);

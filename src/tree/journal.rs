@@ -10,7 +10,7 @@ use std::ffi::{OsStr, OsString};
 use serde::{Deserialize, Serialize};
 
 use crate::fs::directory::{Directory, Opened};
-use crate::fs::file::{FileError, LARGEST_FILE};
+use crate::fs::file::{FileError, MAX_FILE_SIZE};
 use crate::fs::ownership::is_trusted;
 use crate::tree::layout::{self, TreePath};
 use crate::util::escape::escape;
@@ -120,7 +120,7 @@ impl Journal {
                     "it belongs to user {owner}: nothing is recovered from it"
                 )));
             }
-            let bytes = file.contents(LARGEST_FILE)?.bytes;
+            let bytes = file.contents(MAX_FILE_SIZE)?.bytes;
             let journal = Journal::parse(&bytes).map_err(refuse)?;
             return Ok(Some((direction, journal)));
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{CATALOG, Place, Row};
+use crate::catalog::{CATALOG, Row, Storage};
 
 /// The directories of one tree, absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,39 +169,39 @@ impl Access {
 
 /// Returns the certificate file of a row; `sa.pub` for the service-account row, none for a kubeconfig.
 pub fn certificate_file(row: &Row) -> Option<TreePath> {
-    match row.place {
-        Place::Pair { base } => Some(TreePath::new(Root::Certificates, format!("{base}.crt"))),
-        Place::PublicPair { base } => {
+    match row.storage {
+        Storage::Pair { base } => Some(TreePath::new(Root::Certificates, format!("{base}.crt"))),
+        Storage::PublicPair { base } => {
             Some(TreePath::new(Root::Certificates, format!("{base}.pub")))
         }
-        Place::Kubeconfig { .. } => None,
+        Storage::Kubeconfig { .. } => None,
     }
 }
 
 /// Returns the private key file of a row; none for a kubeconfig.
 pub fn key_file(row: &Row) -> Option<TreePath> {
-    match row.place {
-        Place::Pair { base } | Place::PublicPair { base } => {
+    match row.storage {
+        Storage::Pair { base } | Storage::PublicPair { base } => {
             Some(TreePath::new(Root::Certificates, format!("{base}.key")))
         }
-        Place::Kubeconfig { .. } => None,
+        Storage::Kubeconfig { .. } => None,
     }
 }
 
 /// Returns the kubeconfig file of a row, if it is one.
 pub fn kubeconfig_file(row: &Row) -> Option<TreePath> {
-    match row.place {
-        Place::Kubeconfig { file } => Some(TreePath::new(Root::Kubeconfigs, file)),
-        Place::Pair { .. } | Place::PublicPair { .. } => None,
+    match row.storage {
+        Storage::Kubeconfig { file } => Some(TreePath::new(Root::Kubeconfigs, file)),
+        Storage::Pair { .. } | Storage::PublicPair { .. } => None,
     }
 }
 
 /// Returns the files of a row with how private each is: the certificate or public key first.
 pub fn files(row: &Row) -> Vec<(TreePath, Access)> {
-    let public = match row.place {
+    let public = match row.storage {
         // kubeadm's init writes sa.pub through its private-key writer, hence 0600 (kubeadm `util/pkiutil/pki_helpers.go`).
-        Place::PublicPair { .. } => Access::Private,
-        Place::Pair { .. } | Place::Kubeconfig { .. } => Access::Public,
+        Storage::PublicPair { .. } => Access::Private,
+        Storage::Pair { .. } | Storage::Kubeconfig { .. } => Access::Public,
     };
     let certificate = certificate_file(row).map(|file| (file, public));
     let private = key_file(row)

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use zeroize::Zeroizing;
 
-use crate::fs::file::{Attributes, Contents, FileError, LARGEST_FILE};
+use crate::fs::file::{Attributes, Contents, FileError, MAX_FILE_SIZE};
 use crate::tree::journal::{Direction, FileContent, Journal, JournalFile};
 use crate::tree::layout::{self, Layout, TreePath};
 use crate::tree::places::Places;
@@ -111,10 +111,10 @@ impl Tree {
             return Ok(Some(Contents::in_memory(bytes.clone())));
         }
         match self.version(file)? {
-            Some(version) => match self.source.read(file, version, LARGEST_FILE)? {
+            Some(version) => match self.source.read(file, version, MAX_FILE_SIZE)? {
                 // It was renamed into place meanwhile.
                 None if version != FileVersion::Current => {
-                    self.source.read(file, FileVersion::Current, LARGEST_FILE)
+                    self.source.read(file, FileVersion::Current, MAX_FILE_SIZE)
                 }
                 contents => Ok(contents),
             },
@@ -213,7 +213,7 @@ impl Tree {
         pending: &JournalFile,
         version: FileVersion,
     ) -> Result<FileContent, FileError> {
-        let contents = self.source.read(file, version, LARGEST_FILE)?;
+        let contents = self.source.read(file, version, MAX_FILE_SIZE)?;
         Ok(pending.content(contents.as_ref().map(|contents| contents.bytes.as_slice())))
     }
 }

@@ -149,7 +149,7 @@ impl Certificate {
         }
         match certificates.is_empty() {
             true => Err(CertificateError::NoCertificate(
-                blocks.iter().map(pem::Block::shown_label).collect(),
+                blocks.iter().map(pem::Block::display_label).collect(),
             )),
             false => Ok(certificates),
         }

@@ -87,7 +87,7 @@ impl PrivateKey {
             }
         }
         Err(KeyError::NoKey(
-            blocks.iter().map(Block::shown_label).collect(),
+            blocks.iter().map(Block::display_label).collect(),
         ))
     }
 

@@ -29,16 +29,16 @@ pub enum PemError {
     Unended,
     /// An END line has no block before it.
     Unbegun,
-    /// The END line of a block has another label than its BEGIN line; the labels, if they can be shown.
+    /// The END line of a block has another label than its BEGIN line; the labels, as messages show them.
     Labels(String, String),
     /// A block's contents are not base64.
     Base64,
 }
 
 impl Block {
-    /// Returns the label for a message, if it is one that can be shown.
-    pub(super) fn shown_label(&self) -> String {
-        shown(&self.label)
+    /// Returns the label as messages show it.
+    pub(super) fn display_label(&self) -> String {
+        displayable_label(&self.label)
     }
 }
 
@@ -61,8 +61,8 @@ pub(super) fn blocks(text: &[u8]) -> Result<Vec<Block>, PemError> {
         }
     }
     let last = text.rsplit(|byte| *byte == b'\n').next();
-    let is_cut_off = last.is_some_and(|line| !line.is_empty() && BEGIN.starts_with(line));
-    match open.is_some() || is_cut_off {
+    let is_truncated = last.is_some_and(|line| !line.is_empty() && BEGIN.starts_with(line));
+    match open.is_some() || is_truncated {
         true => Err(PemError::Unended),
         false => Ok(blocks),
     }
@@ -128,7 +128,10 @@ impl OpenBlock {
         if rest.strip_suffix(DASHES) != Some(&self.label) {
             let other = rest.strip_suffix(DASHES).unwrap_or_default();
             let other = String::from_utf8_lossy(other);
-            return Err(PemError::Labels(shown(&label), shown(&other)));
+            return Err(PemError::Labels(
+                displayable_label(&label),
+                displayable_label(&other),
+            ));
         }
         let contents = BASE64.decode(&*self.base64).map_err(|_| PemError::Base64)?;
         Ok(Block {
@@ -149,7 +152,7 @@ fn trim_end(line: &[u8]) -> &[u8] {
 }
 
 /// Returns a label for a message. Labels are in capitals and short, which no base64 line is.
-fn shown(label: &str) -> String {
+fn displayable_label(label: &str) -> String {
     let is_label_character =
         |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, ' ' | '.' | '#');
     let is_label = (1..=40).contains(&label.len()) && label.chars().all(is_label_character);
@@ -212,12 +215,12 @@ mod tests {
             assert_ne!(text, [KEY, KEY].concat());
             check(text.as_bytes(), error);
         }
-        assert_eq!(shown("X509 CRL"), "X509 CRL");
+        assert_eq!(displayable_label("X509 CRL"), "X509 CRL");
         assert_eq!(
-            shown("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwgg"),
+            displayable_label("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwgg"),
             "unknown label"
         );
-        assert_eq!(shown("A\nB"), "unknown label");
+        assert_eq!(displayable_label("A\nB"), "unknown label");
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl PublicKey {
         }
         match keys.is_empty() {
             true => Err(KeyError::NoKey(
-                blocks.iter().map(pem::Block::shown_label).collect(),
+                blocks.iter().map(pem::Block::display_label).collect(),
             )),
             false => Ok(keys),
         }

@@ -86,7 +86,7 @@ impl CertificateRequest {
             return CertificateRequest::from_der(bytes.to_vec());
         }
         let blocks = pem::blocks(bytes).map_err(RequestError::Pem)?;
-        let labels = || blocks.iter().map(pem::Block::shown_label).collect();
+        let labels = || blocks.iter().map(pem::Block::display_label).collect();
         let is_request = |block: &pem::Block| {
             matches!(
                 block.label.as_str(),
@@ -348,16 +348,16 @@ fn key_usage_name(usage: KeyUsages) -> &'static str {
 }
 
 /// How many items of a list a message shows.
-const MAX_SHOWN: usize = 5;
+const MAX_LISTED_ITEMS: usize = 5;
 
 /// Formats a list from a file, which may be long.
 fn list<T: AsRef<str>>(items: &[T]) -> String {
     let shown: Vec<_> = items
         .iter()
-        .take(MAX_SHOWN)
+        .take(MAX_LISTED_ITEMS)
         .map(|item| quote(item.as_ref()))
         .collect();
-    match items.len().checked_sub(MAX_SHOWN) {
+    match items.len().checked_sub(MAX_LISTED_ITEMS) {
         None | Some(0) => shown.join(", "),
         Some(more) => format!("{} and {more} more", shown.join(", ")),
     }

@@ -188,7 +188,7 @@ fn wrong_usage_exits_with_2() {
     check_usage(&["init", "--now", "yesterday"], "invalid value 'yesterday'");
 }
 
-/// The cases of this are unit tests of `cli::first_tries`.
+/// The cases of this are unit tests of `cli::usage_hints`.
 #[test]
 fn a_wrong_name_is_answered_with_the_right_one() {
     check_usage(&["renew", "apiserver.crt"], "use `pki renew apiserver`");

@@ -1,6 +1,6 @@
 //! The rows of the catalog, by name and file, as the tests need them: as constants, computed from the one table.
 
-use pki::catalog::{CATALOG, Place, Profile};
+use pki::catalog::{CATALOG, Profile, Storage};
 
 /// Every row whose certificate a CA signs: leaves and kubeconfigs, in catalog order.
 pub(crate) const SIGNED: [&str; 12] = names(Kind::Signed);
@@ -38,10 +38,10 @@ pub(crate) fn never_renewed() -> Vec<String> {
 /// Returns the files of a row, below `etc/kubernetes`: the certificate or public key first.
 pub(crate) fn files_of(name: &str) -> Vec<String> {
     let row = pki::catalog::find(name).unwrap_or_else(|| panic!("there is no row {name}"));
-    match row.place {
-        Place::Pair { base } => vec![format!("pki/{base}.crt"), format!("pki/{base}.key")],
-        Place::PublicPair { base } => vec![format!("pki/{base}.pub"), format!("pki/{base}.key")],
-        Place::Kubeconfig { file } => vec![file.to_owned()],
+    match row.storage {
+        Storage::Pair { base } => vec![format!("pki/{base}.crt"), format!("pki/{base}.key")],
+        Storage::PublicPair { base } => vec![format!("pki/{base}.pub"), format!("pki/{base}.key")],
+        Storage::Kubeconfig { file } => vec![file.to_owned()],
     }
 }
 
@@ -91,8 +91,8 @@ const fn leaves<const N: usize>() -> [(&'static str, &'static str, &'static str)
     while index < CATALOG.len() {
         let row = CATALOG[index];
         if let Profile::Leaf { signer, .. } = &row.profile
-            && let Place::Pair { base } = row.place
-            && let Place::Pair { base: ca } = signer.place
+            && let Storage::Pair { base } = row.storage
+            && let Storage::Pair { base: ca } = signer.storage
         {
             leaves[count] = (row.name, base, ca);
             count += 1;
@@ -177,8 +177,8 @@ fn the_catalog_has_the_rows_of_kubeadm() {
         // What the library reads and writes.
         let mut files: Vec<_> = pki::tree::layout::files(row)
             .iter()
-            .map(|(file, _)| match row.place {
-                Place::Kubeconfig { .. } => file.relative.clone(),
+            .map(|(file, _)| match row.storage {
+                Storage::Kubeconfig { .. } => file.relative.clone(),
                 _ => format!("pki/{}", file.relative),
             })
             .collect();

@@ -344,14 +344,14 @@ fn keep(diagnostics: &mut Vec<Problem>, origin: &Origin, message: String) {
 
 /// Lists the first few names, without duplicates.
 fn names(names: &[String]) -> String {
-    const SHOWN: usize = 3;
+    const MAX_NAMES: usize = 3;
     let mut shown: Vec<String> = Vec::new();
     for name in names {
         let name = quote(name);
         if shown.contains(&name) {
             continue;
         }
-        if shown.len() == SHOWN {
+        if shown.len() == MAX_NAMES {
             shown.push("others".to_owned());
             break;
         }

@@ -45,14 +45,14 @@ impl<'a> RenewPlanner<'a> {
         row: &'static Row,
         file: &'a KubeconfigFile,
     ) -> Result<Current<'a>, Skip> {
-        let other = |what: String| Err(Skip::not_ours(what, Remedy::default()));
+        let other = |what: String| Err(Skip::not_managed(what, Remedy::default()));
         match &file.client {
             ClientCertificate::Embedded { chain, key } => Ok(Current {
                 key: key.read(),
                 ..Current::of_chain(chain)
             }),
             // Without a valid certificate the kubelet cannot ask for another one.
-            ClientCertificate::KubeletRotated(chain) if self.is_kubelet_cut_off(row) => {
+            ClientCertificate::KubeletRotated(chain) if self.is_kubelet_locked_out(row) => {
                 Ok(chain.valid().map(Current::of_chain).unwrap_or_default())
             }
             ClientCertificate::KubeletRotated(_) => {
@@ -71,7 +71,7 @@ impl<'a> RenewPlanner<'a> {
     }
 
     /// Returns whether nothing that the kubelet could show is accepted.
-    fn is_kubelet_cut_off(&self, row: &Row) -> bool {
+    fn is_kubelet_locked_out(&self, row: &Row) -> bool {
         self.findings.errors_of(row).any(|error| {
             matches!(
                 error.id,

@@ -32,8 +32,8 @@ impl RenewPlanner<'_> {
             .declared
             .map(|cluster| cluster.certificate_validity.length());
         let period = declared.unwrap_or(DEFAULT_CERTIFICATE_VALIDITY);
-        let (validity, is_cut) = validity::leaf(self.now, period, issuer.validity());
-        if is_cut {
+        let (validity, is_shortened) = validity::leaf(self.now, period, issuer.validity());
+        if is_shortened {
             self.warn(cut_short(row, signer, validity));
         } else if let Some(old) = current
             .leaf

@@ -9,28 +9,28 @@ use serde_json::ser::PrettyFormatter;
 /// What a command reports: its fields are what JSON and YAML hold.
 pub trait Report: Serialize {
     /// Returns the report for people.
-    fn text(&self, look: Look) -> String;
+    fn text(&self, text_target: TextTarget) -> String;
 }
 
 /// What the text of a report goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
-    /// Whether people look at it: colours are welcome.
+pub struct TextTarget {
+    /// Whether it is a terminal, which shows colours.
     pub is_terminal: bool,
     /// How many columns there are.
     pub width: usize,
 }
 
-impl Look {
+impl TextTarget {
     /// A pipe or a file: no colours, any width.
-    pub const PIPE: Look = Look {
+    pub const PIPE: TextTarget = TextTarget {
         is_terminal: false,
         width: usize::MAX,
     };
 
-    /// Returns the look of a terminal; one that does not know its width has room for everything.
-    pub fn terminal(width: usize) -> Look {
-        Look {
+    /// Returns a terminal with this many columns; zero means that the width is unknown and not limited.
+    pub fn terminal(width: usize) -> TextTarget {
+        TextTarget {
             is_terminal: true,
             width: if width == 0 { usize::MAX } else { width },
         }

@@ -26,7 +26,7 @@ pub struct FileToReplace<'a> {
 }
 
 /// What a generation is kept of.
-pub(in crate::store) struct Kept<'a> {
+pub(in crate::store) struct GenerationInfo<'a> {
     pub(in crate::store) command: &'a str,
     pub(in crate::store) now: OffsetDateTime,
     /// What a rollback records; none for any other change.
@@ -37,7 +37,7 @@ pub(in crate::store) struct Kept<'a> {
 /// as `20261122T014500Z-renew`.
 pub(in crate::store) fn keep(
     places: &Places,
-    kept: &Kept<'_>,
+    kept: &GenerationInfo<'_>,
     replaced: &[FileToReplace<'_>],
 ) -> Result<String, FileError> {
     let state = places.create(Root::State)?;

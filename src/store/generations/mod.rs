@@ -10,7 +10,7 @@ pub(super) mod keep;
 use serde::{Deserialize, Serialize};
 
 use crate::fs::directory::{Directory, FileKind, Opened};
-use crate::fs::file::{Contents, FileError, LARGEST_FILE};
+use crate::fs::file::{Contents, FileError, MAX_FILE_SIZE};
 use crate::tree::journal::is_generation_name;
 use crate::tree::layout::{self, Root, TreePath};
 use crate::tree::overlay::Tree;
@@ -162,7 +162,7 @@ pub(crate) fn read(
         None => UNFINISHED,
     };
     match directory.open_directory(name)?.open_file(stored)? {
-        Opened::File(file) => file.contents(LARGEST_FILE).map(Some),
+        Opened::File(file) => file.contents(MAX_FILE_SIZE).map(Some),
         Opened::Missing | Opened::Link => Err(gone()),
     }
 }
@@ -221,7 +221,7 @@ fn manifest(
                 "it is a symbolic link",
             ));
         }
-        Opened::File(file) => file.contents(LARGEST_FILE)?.bytes,
+        Opened::File(file) => file.contents(MAX_FILE_SIZE)?.bytes,
     };
     let refuse = |what: String| FileError::unexpected("reading", &path, what);
     let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| {

@@ -7,7 +7,7 @@ use super::{
     ClientCertificate, Depth, FileState, InvalidFile, InvalidReason, KeyFile, KubeconfigCa,
     KubeconfigFile, RowFiles,
 };
-use crate::catalog::{CATALOG, Place, Row};
+use crate::catalog::{CATALOG, Row, Storage};
 use crate::fs::file::Contents;
 use crate::kubeconfig::{Credentials, Kubeconfig};
 use crate::tree::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
@@ -24,8 +24,8 @@ pub(super) struct RowReader<'a> {
 
 impl RowReader<'_> {
     pub(super) fn row_files(&self, row: &'static Row) -> RowFiles {
-        match row.place {
-            Place::Pair { .. } if row.is_ca() => RowFiles::Ca {
+        match row.storage {
+            Storage::Pair { .. } if row.is_ca() => RowFiles::Ca {
                 bundle: self.parse(
                     layout::certificate_file(row),
                     CaBundle::from_pem,
@@ -33,7 +33,7 @@ impl RowReader<'_> {
                 ),
                 key: self.key(row),
             },
-            Place::Pair { .. } => RowFiles::Leaf {
+            Storage::Pair { .. } => RowFiles::Leaf {
                 chain: self.parse(
                     layout::certificate_file(row),
                     Chain::from_pem,
@@ -41,7 +41,7 @@ impl RowReader<'_> {
                 ),
                 key: self.key(row),
             },
-            Place::PublicPair { .. } => RowFiles::ServiceAccount {
+            Storage::PublicPair { .. } => RowFiles::ServiceAccount {
                 public: self.parse(
                     layout::certificate_file(row),
                     PublicKey::from_pem,
@@ -49,7 +49,7 @@ impl RowReader<'_> {
                 ),
                 key: self.key(row),
             },
-            Place::Kubeconfig { .. } => RowFiles::Kubeconfig(self.kubeconfig(row)),
+            Storage::Kubeconfig { .. } => RowFiles::Kubeconfig(self.kubeconfig(row)),
         }
     }
 
@@ -174,7 +174,7 @@ impl RowReader<'_> {
             Ok(None) => return FileState::Missing,
             Err(error) => return FileState::Invalid(self.invalid(&file, error.into())),
         };
-        if self.has_foreign_name(&file, &contents) {
+        if self.has_other_hard_links(&file, &contents) {
             let reason = InvalidReason::HardLinks(contents.links);
             let linked = self.invalid(&file, reason);
             self.hard_linked.borrow_mut().push(linked);
@@ -186,7 +186,7 @@ impl RowReader<'_> {
     }
 
     /// A transaction that was interrupted has given the old file a second name, which the next one removes.
-    fn has_foreign_name(&self, file: &TreePath, contents: &Contents) -> bool {
+    fn has_other_hard_links(&self, file: &TreePath, contents: &Contents) -> bool {
         contents.links > 1 && contents.links > 1 + u64::from(self.tree.has_backup(file))
     }
 

@@ -21,7 +21,7 @@ use crate::tree::journal::{backup_name, staging_name};
 use crate::tree::layout::{Layout, Root, STATE_DIRECTORY, TreePath};
 use crate::tree::source::FileVersion;
 
-const DOING: &str = "opening the directory";
+const OPERATION: &str = "opening the directory";
 
 /// The directories whose files are read.
 const NAMED: [Root; 3] = [Root::Certificates, Root::Kubelet, Root::Kubeconfigs];
@@ -117,7 +117,7 @@ impl Places {
                 Ok(Some(position))
             }
             Some(Destination::File(..)) => Err(FileError::unexpected(
-                DOING,
+                OPERATION,
                 self.layout.directory(root),
                 "it is a file, want a directory",
             )),
@@ -146,7 +146,7 @@ impl Places {
             None => path.as_path(),
             Some(rootfs) => path.strip_prefix(rootfs).map_err(|_| {
                 let what = "it is not below the directory of `--rootfs`";
-                FileError::unexpected(DOING, &path, what)
+                FileError::unexpected(OPERATION, &path, what)
             })?,
         };
         match self.start()? {
@@ -186,14 +186,18 @@ impl Places {
         }
         let Some(Destination::Missing(position, names)) = self.resolve(root)? else {
             let path = self.layout.directory(root);
-            return Err(FileError::unexpected(DOING, path, "it was just removed"));
+            return Err(FileError::unexpected(
+                OPERATION,
+                path,
+                "it was just removed",
+            ));
         };
         let mode = if root == Root::State { 0o700 } else { 0o755 };
         self.create_below(position, &names, mode)?;
         // Resolved again: below a new `--rootfs` the walk starts at another root.
         let position = self.position(root)?.ok_or_else(|| {
             let path = self.layout.directory(root);
-            FileError::unexpected(DOING, path, "it was just removed")
+            FileError::unexpected(OPERATION, path, "it was just removed")
         })?;
         position.directory().cloned()
     }
@@ -241,7 +245,7 @@ impl Places {
                 Ok(Some(position))
             }
             Destination::File(..) => Err(FileError::unexpected(
-                DOING,
+                OPERATION,
                 path,
                 "it is a file, want a directory",
             )),
@@ -328,7 +332,7 @@ impl Places {
         }
         let location = self.locate_file(file)?.ok_or_else(|| {
             FileError::unexpected(
-                DOING,
+                OPERATION,
                 self.layout.path(file),
                 "its directory was just removed",
             )

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use super::cells;
 use crate::report::changes::{Changes, FieldChange, RowAction, RowChange};
-use crate::report::render::{Look, Report};
+use crate::report::render::{Report, TextTarget};
 use crate::report::time::Time;
 use crate::util::escape::escape_line;
 use crate::util::table::{Cell, Spacing, table};
 
 impl Report for Changes {
-    fn text(&self, _look: Look) -> String {
+    fn text(&self, _text_target: TextTarget) -> String {
         let mut text = format!(
             "certificates in {}, kubeconfigs in {}\n",
             self.cert_dir, self.kubeconfig_dir
@@ -52,8 +52,8 @@ impl Changes {
         // What is the same for all is said once.
         let common_key = self.common_key();
         columns.retain(|(header, value)| {
-            let is_told = *header == KEY.0 && common_key.is_some();
-            !is_told && self.changed().any(|row| !value(row).is_empty())
+            let is_common = *header == KEY.0 && common_key.is_some();
+            !is_common && self.changed().any(|row| !value(row).is_empty())
         });
         let mut rows = vec![header(&columns)];
         rows.extend(self.rows.iter().map(|row| {
@@ -371,7 +371,7 @@ mod tests {
                 ],
             )
         };
-        assert_snapshot!(changes.text(Look::PIPE), @r"
+        assert_snapshot!(changes.text(TextTarget::PIPE), @r"
         certificates in /etc/kubernetes/pki, kubeconfigs in /etc/kubernetes
           NAME         OLD EXPIRY (UTC)  EXPIRES (UTC)
         ~ etcd-server  2027-01-01 00:00  2027-12-15 00:00
@@ -405,7 +405,7 @@ mod tests {
             kept_generation: None,
             ..changes
         };
-        assert_snapshot!(dry.text(Look::PIPE), @r"
+        assert_snapshot!(dry.text(TextTarget::PIPE), @r"
         certificates in /etc/kubernetes/pki, kubeconfigs in /etc/kubernetes
           NAME         OLD EXPIRY (UTC)  EXPIRES (UTC)
         ~ etcd-server  2027-01-01 00:00  2027-12-15 00:00
@@ -447,7 +447,7 @@ mod tests {
             records_configuration: true,
             ..report("init", rows)
         };
-        assert_snapshot!(changes.text(Look::PIPE), @r"
+        assert_snapshot!(changes.text(TextTarget::PIPE), @r"
         certificates in /etc/kubernetes/pki, kubeconfigs in /etc/kubernetes
           NAME
         = ca
@@ -465,7 +465,7 @@ mod tests {
     #[test]
     fn what_writes_nothing_says_so() {
         let last = |changes: Changes| {
-            let text = changes.text(Look::PIPE);
+            let text = changes.text(TextTarget::PIPE);
             text.lines().last().map(str::to_owned).unwrap_or_default()
         };
         assert_eq!(

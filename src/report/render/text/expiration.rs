@@ -3,8 +3,8 @@
 use super::{RED, YELLOW, cells};
 use crate::check::finding::Outcome;
 use crate::report::expiration::{CertificateExpiration, CertificateExpirationInfo};
-use crate::report::render::{Look, Report};
-use crate::report::time::{Time, human};
+use crate::report::render::{Report, TextTarget};
+use crate::report::time::{Time, residual_text};
 use crate::util::table::{Cell, Spacing, table, width};
 
 /// A column of the tables for terminals; the first that is dropped comes last.
@@ -18,7 +18,7 @@ enum Column {
 }
 
 impl Report for CertificateExpirationInfo {
-    fn text(&self, look: Look) -> String {
+    fn text(&self, text_target: TextTarget) -> String {
         let tables = match self.attention_only {
             true => vec![(self.most_urgent_last(), TableKind::Certificates)],
             false => vec![
@@ -31,8 +31,8 @@ impl Report for CertificateExpirationInfo {
         };
         let tables: Vec<_> = tables
             .iter()
-            .map(|(entries, kind)| match look.is_terminal {
-                true => terminal(entries, *kind, look.width),
+            .map(|(entries, kind)| match text_target.is_terminal {
+                true => terminal(entries, *kind, text_target.width),
                 false => kubeadm(entries, *kind),
             })
             .collect();
@@ -86,7 +86,7 @@ fn kubeadm(entries: &[&CertificateExpiration], kind: TableKind) -> String {
             Some(time) => cells([
                 &format!("{}{}", mark(entry), entry.name),
                 &time.kubeadm(),
-                &human(entry.residual_time),
+                &residual_text(entry.residual_time),
                 // kubeadm pads the last word to eight characters, and leaves it out where there is nothing.
                 &format!("{:<8}", external(entry)),
             ]),
@@ -177,9 +177,9 @@ fn residual(entry: &CertificateExpiration) -> Cell {
         _ if entry.unreadable => "unreadable".to_owned(),
         (Some(_), ..) => "broken".to_owned(),
         (None, true, _) => "missing".to_owned(),
-        _ if time.is_negative() => format!("expired {} ago", human(-time)),
-        (.., Outcome::Due) => format!("due, {}", human(time)),
-        _ => human(time),
+        _ if time.is_negative() => format!("expired {} ago", residual_text(-time)),
+        (.., Outcome::Due) => format!("due, {}", residual_text(time)),
+        _ => residual_text(time),
     };
     match entry.outcome {
         Outcome::Failing => Cell::styled(text, RED),
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_pipe_gets_kubeadms_tables() {
-        let text = report(false).text(Look::PIPE);
+        let text = report(false).text(TextTarget::PIPE);
         let trimmed: Vec<_> = text.lines().map(str::trim_end).collect();
         assert_snapshot!(trimmed.join("\n"), @r"
         CERTIFICATE                EXPIRES                  RESIDUAL TIME   CERTIFICATE AUTHORITY   EXTERNALLY MANAGED
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_words_in_colour() {
-        assert_snapshot!(plain(&report(false).text(Look::terminal(120))), @r"
+        assert_snapshot!(plain(&report(false).text(TextTarget::terminal(120))), @r"
         CERTIFICATE     RESIDUAL TIME    EXPIRES (UTC)     CA
         admin.conf      <red>expired 98d ago</>  2026-10-04 00:00  ca
         apiserver       <yellow>due, 17d</>         2027-01-27 00:00  ca
@@ -286,7 +286,7 @@ mod tests {
     fn a_narrow_terminal_gets_fewer_columns() {
         for (columns, has_ca, has_date) in [(60, true, true), (52, false, true), (40, false, false)]
         {
-            let text = plain(&report(false).text(Look::terminal(columns)));
+            let text = plain(&report(false).text(TextTarget::terminal(columns)));
             assert_eq!(text.contains(" CA"), has_ca, "{text}");
             assert_eq!(text.contains("2027-01-27 00:00"), has_date, "{text}");
             assert!(text.contains("expired 98d ago"), "{text}");
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn attention_comes_as_one_table_with_the_most_urgent_last() {
-        let text = report(true).text(Look::PIPE);
+        let text = report(true).text(TextTarget::PIPE);
         let names: Vec<_> = text
             .lines()
             .skip(1)

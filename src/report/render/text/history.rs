@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use super::cells;
 use crate::report::history::{History, KeptGeneration, Ledger};
-use crate::report::render::{Look, Report};
+use crate::report::render::{Report, TextTarget};
 use crate::report::time::Time;
 use crate::util::escape::escape_line;
 use crate::util::table::{Spacing, table, width};
 
 impl Report for History {
-    fn text(&self, _look: Look) -> String {
+    fn text(&self, _text_target: TextTarget) -> String {
         if self.generations.is_empty() {
             return "no generation is kept\n".to_owned();
         }
@@ -59,7 +59,7 @@ fn files(generation: &KeptGeneration, wide: bool) -> String {
 }
 
 impl Report for Ledger {
-    fn text(&self, look: Look) -> String {
+    fn text(&self, text_target: TextTarget) -> String {
         if self.entries.is_empty() {
             return "no certificate was issued here\n".to_owned();
         }
@@ -84,7 +84,7 @@ impl Report for Ledger {
         }));
         // Which one, and until when, has to be there on the narrowest terminal.
         while !self.wide
-            && width(&rows, Spacing::Narrow) > look.width
+            && width(&rows, Spacing::Narrow) > text_target.width
             && rows.first().is_some_and(|row| row.len() > 4)
         {
             for row in &mut rows {
@@ -96,11 +96,11 @@ impl Report for Ledger {
 }
 
 /// How many octets of a serial number are shown: enough to tell two of one tree apart.
-const OCTETS: usize = 5;
+const MAX_SERIAL_OCTETS: usize = 5;
 
 pub(super) fn serial_text(serial: &str, wide: bool) -> String {
     let mut octets = serial.split(':');
-    let first: Vec<_> = octets.by_ref().take(OCTETS).collect();
+    let first: Vec<_> = octets.by_ref().take(MAX_SERIAL_OCTETS).collect();
     match wide || octets.next().is_none() {
         true => serial.to_owned(),
         false => format!("{}…", first.join(":")),
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn history_has_one_line_a_generation() {
-        assert_snapshot!(history(false, false).text(Look::PIPE), @r"
+        assert_snapshot!(history(false, false).text(TextTarget::PIPE), @r"
         GENERATION              TIME (UTC)        FILES  REPLACED BY
         20261215T000000Z-renew  2026-12-15 00:00  3      pki renew apiserver
         ");
@@ -154,14 +154,14 @@ mod tests {
 
     #[test]
     fn the_files_of_a_generation_are_listed_with_short_serial_numbers() {
-        assert_snapshot!(history(true, false).text(Look::PIPE), @r"
+        assert_snapshot!(history(true, false).text(TextTarget::PIPE), @r"
         20261215T000000Z-renew: the files that `pki renew apiserver` replaced on 2026-12-15 00:00 UTC
         FILE           SERIAL
         apiserver.crt  3f:1c:88:a0:42…
         apiserver.key
         cluster.yaml   (did not exist)
         ");
-        assert!(history(true, true).text(Look::PIPE).contains(SERIAL));
+        assert!(history(true, true).text(TextTarget::PIPE).contains(SERIAL));
     }
 
     #[test]
@@ -190,11 +190,11 @@ mod tests {
             }],
             wide,
         };
-        assert_snapshot!(ledger(false).text(Look::terminal(80)), @r"
+        assert_snapshot!(ledger(false).text(TextTarget::terminal(80)), @r"
         ISSUED (UTC)      NAME                      SERIAL           EXPIRES (UTC)
         2026-12-15 00:00  apiserver-kubelet-client  3f:1c:88:a0:42…  2027-12-15 00:00
         ");
-        assert_snapshot!(ledger(true).text(Look::terminal(80)), @r"
+        assert_snapshot!(ledger(true).text(TextTarget::terminal(80)), @r"
         ISSUED (UTC)      NAME                      SERIAL                         EXPIRES (UTC)     COMMAND    REPLACES
         2026-12-15 00:00  apiserver-kubelet-client  3f:1c:88:a0:42:07:9d:11:5e:60  2027-12-15 00:00  renew all  3f:1c:88:a0:42:07:9d:11:5e:60
         ");

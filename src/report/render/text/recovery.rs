@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::report::recovery::{Purge, Recovery};
-use crate::report::render::{Look, Report};
+use crate::report::render::{Report, TextTarget};
 
 impl Report for Recovery {
-    fn text(&self, _look: Look) -> String {
+    fn text(&self, _text_target: TextTarget) -> String {
         if !self.was_pending {
             return "no commit is pending; nothing was written\n".to_owned();
         }
@@ -34,7 +34,7 @@ impl Report for Recovery {
 }
 
 impl Report for Purge {
-    fn text(&self, _look: Look) -> String {
+    fn text(&self, _text_target: TextTarget) -> String {
         if self.removed_generations.is_empty() {
             return "no generation was removed\n".to_owned();
         }
@@ -61,13 +61,13 @@ mod tests {
             left: vec!["apiserver.key".to_owned()],
             kept_generation: Some("20261215T000000Z-recover".to_owned()),
         };
-        assert_snapshot!(recovery.text(Look::PIPE), @r"
+        assert_snapshot!(recovery.text(TextTarget::PIPE), @r"
         the pending commit of `pki renew all` is settled
         apiserver.crt: has its new content
         apiserver.key: was left alone
         the replaced files are kept as generation 20261215T000000Z-recover
         ");
-        let nothing = Recovery::default().text(Look::PIPE);
+        let nothing = Recovery::default().text(TextTarget::PIPE);
         assert_eq!(nothing, "no commit is pending; nothing was written\n");
     }
 }

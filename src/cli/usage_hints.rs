@@ -17,7 +17,7 @@ use crate::util::escape::quote;
 /// Wrong usage, a request for help or for the version; all are clap's.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Error> {
     let arguments: Vec<_> = arguments.into_iter().collect();
-    Cli::try_parse_from(&arguments).map_err(|error| match answer(&error) {
+    Cli::try_parse_from(&arguments).map_err(|error| match hint_for(&error) {
         Some(message) => command(&arguments).error(error.kind(), message),
         None => error,
     })
@@ -47,7 +47,7 @@ const FLAGS: [(&str, &str); 8] = [
     ),
 ];
 
-fn answer(error: &Error) -> Option<String> {
+fn hint_for(error: &Error) -> Option<String> {
     let ErrorKind::UnknownArgument = error.kind() else {
         return None;
     };
@@ -80,7 +80,7 @@ fn command(arguments: &[OsString]) -> clap::Command {
 }
 
 /// Returns what to say of a name that cannot be renewed.
-pub(super) fn name_to_renew(name: &str) -> String {
+pub(super) fn unknown_name_message(name: &str) -> String {
     let shown = quote(name);
     if let Some(row) = catalog::find(name) {
         return match row.is_ca() {
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_answered_with_all_names() {
-        let text = name_to_renew("bogus");
+        let text = unknown_name_message("bogus");
         for name in renew::names() {
             assert!(text.contains(&format!(" {name}")), "{name}: {text}");
         }
