@@ -98,10 +98,7 @@ pub(super) fn may_be_key(text: &str) -> bool {
 /// Returns the beginning of a text in backticks, or only its length if it may be a key.
 fn quote_unless_key(text: &str) -> String {
     match may_be_key(text) {
-        true => format!(
-            "`…` ({} characters, not quote_unless_key)",
-            text.chars().count()
-        ),
+        true => format!("`…` ({} characters, not shown)", text.chars().count()),
         false => format!("`{}`", truncate(text, 30)),
     }
 }

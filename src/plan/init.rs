@@ -254,7 +254,7 @@ impl InitPlanner<'_> {
     /// Leaves out a row that only its external CA can make.
     fn skip_external(&self, row: &'static Row, signer: &Row, what: &str) -> Action {
         let contents = expected::contents(row, self.request.cluster).and_then(Result::ok);
-        let skip_external = contents.map_or_else(String::new, |contents| {
+        let details = contents.map_or_else(String::new, |contents| {
             let names = contents.san_texts().join(", ");
             let names = if names.is_empty() {
                 names
@@ -274,7 +274,7 @@ impl InitPlanner<'_> {
         Action::Skip {
             reason: format!("{what}, and its CA `{}` is external", signer.name),
             remedy: Remedy::words(format!(
-                "have that CA sign a certificate{skip_external} and {place}"
+                "have that CA sign a certificate{details} and {place}"
             )),
             failed: true,
             findings: Vec::new(),
