@@ -1,6 +1,6 @@
 //! Bootstraps, checks and renews the PKI of a Kubernetes cluster.
 //!
-//! Every command runs down the same spine, and each part of it only knows the ones before it:
+//! Every command takes the same steps, and each step uses only the ones before it:
 //!
 //! ```text
 //! config -> plan -> execute -> commit -> report
@@ -11,21 +11,21 @@
 //! (`store::transaction`), and says what it did (`report`). Commands differ only in how the plan is made, so a dry run is
 //! the plan, printed.
 //!
-//! Modules, in reading order; each uses only those above it, but for `cli` and `cmd`, which come last:
+//! Modules, in reading order; each uses only those above it:
 //!
-//! - [`util`]: small helpers: how text of others is shown, durations.
+//! - [`util`]: small helpers: escaping, durations, tables.
 //! - [`x509`]: keys, certificates, signing and verification. No files, no clock.
 //! - [`catalog`]: the table of everything a tree holds. Start here.
-//! - [`config`]: kubeadm's YAML and flags, into a [`config::Cluster`] that cannot be wrong.
-//! - [`kubeconfig`]: the few fields of a kubeconfig that matter here, the rest kept.
+//! - [`config`]: kubeadm's YAML and flags, into a [`config::Cluster`], which is always valid.
+//! - [`kubeconfig`]: reads the few fields of a kubeconfig that `pki` needs, and keeps the rest.
 //! - [`fs`]: the only file access.
 //! - [`tree`]: reading a tree: layout, inventory, journal.
 //! - [`store`]: writing a tree: transaction, generations, ledger.
 //! - [`check`]: the judgement of a tree.
-//! - [`plan`]: decides, without doing: [`plan::init`], [`plan::renew`], [`plan::rollback`].
+//! - [`plan`]: decides what to do: [`plan::init`], [`plan::renew`], [`plan::rollback`].
 //! - [`execute`]: carries a plan out in memory.
 //! - [`report`]: formats results, as strings.
-//! - [`cli`] and [`cmd`]: what was typed, and one thin handler for each command.
+//! - [`cli`] and [`cmd`]: the command line, and one thin handler for each command.
 //!
 //! Invariants:
 //!

@@ -1,6 +1,6 @@
-//! Who reads which file of a tree, by which option, and when it reads the file again.
+//! Which component reads which file of a tree, by which option, and when it reloads the file.
 //!
-//! Taken from the sources of Kubernetes 1.36 and etcd 3.6 for components that run as kubeadm's static pods.
+//! Source: Kubernetes 1.36 and etcd 3.6, for components that run as kubeadm's static pods.
 
 use super::{
     ADMIN_CONF, APISERVER, APISERVER_ETCD_CLIENT, APISERVER_KUBELET_CLIENT, CA,
@@ -30,16 +30,16 @@ pub enum Component {
     Kubectl,
 }
 
-/// When a component reads a file again.
+/// When a component reloads a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
-    /// By itself: it watches the file, or reads it for every connection or run.
+    /// Automatically: it watches the file, or reads it for every connection or run.
     Automatic,
     /// Only when it starts.
     Restart,
 }
 
-/// What a component reads of a row.
+/// The files of a row that a component reads.
 #[derive(Clone, Copy, Debug)]
 pub struct FileReader {
     /// The row.
@@ -50,7 +50,7 @@ pub struct FileReader {
     pub options: &'static [&'static str],
     /// The files that these options name, in the same order or one for all.
     pub files: &'static [&'static str],
-    /// When it reads them again.
+    /// When it reloads them.
     pub reload: Reload,
 }
 
@@ -68,10 +68,10 @@ impl Component {
         }
     }
 
-    /// Returns the command that restarts it; none for what does not run all the time.
+    /// Returns the command that restarts it; `None` for a component that is not a service.
     ///
-    /// A static pod is stopped as a whole and not only its container: kubeadm mounts kubeconfigs as single files, and a
-    /// restarted container would still see the old one (kubeadm `phases/controlplane/volumes.go`).
+    /// The command stops the whole static pod, not only its container: kubeadm mounts kubeconfigs as single files,
+    /// and a restarted container would still see the old file (kubeadm `phases/controlplane/volumes.go`).
     pub fn restart(self) -> Option<String> {
         match self {
             Component::Etcd
@@ -87,7 +87,7 @@ impl Component {
     }
 }
 
-/// Returns the components that use a new version of these rows only after a restart, in the order in which to restart them.
+/// Returns the components that reload these rows only when they restart, in the order in which to restart them.
 pub fn to_restart<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Component> {
     let mut components: Vec<_> = rows
         .into_iter()
@@ -100,7 +100,7 @@ pub fn to_restart<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Component>
     components
 }
 
-/// Returns whether copies of a row's file are usual, which nothing replaces by itself.
+/// Returns whether users usually copy a row's file; `pki` cannot replace the copies.
 pub fn has_copies(row: &Row) -> bool {
     readers(row).any(|reader| reader.component == Component::Kubectl)
 }
@@ -284,7 +284,7 @@ pub static READERS: &[FileReader] = &[
         &["pki/etcd/peer.crt", "pki/etcd/peer.key"],
         Automatic,
     ),
-    // Read in every run of the one that asks etcd for its health.
+    // etcdctl reads it in every run.
     reader(
         Etcdctl,
         &ETCD_HEALTHCHECK_CLIENT,

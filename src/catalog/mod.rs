@@ -1,7 +1,7 @@
 //! The table: every CA, certificate, key pair and kubeconfig of a kubeadm 1.36 tree, one row each.
 //!
-//! Rows are constants. What depends on the cluster (node name, SANs, server URL) is a rule here and is resolved by
-//! `plan::wanted`; where a row's files lie in the file system is `store::layout`.
+//! Rows are constants. Values that depend on the cluster (node name, SANs, server URL) are rules here, which
+//! `check::expected` resolves; `tree::layout` has the paths of a row's files.
 //!
 //! Source: kubeadm 1.36 `cmd/kubeadm/app/phases/certs/certlist.go` and `phases/kubeconfig/kubeconfig.go`.
 
@@ -12,22 +12,22 @@ use crate::x509::usage::Usage;
 
 pub use rows::*;
 
-/// One thing that `pki` keeps in a tree.
+/// A CA, certificate, key pair or kubeconfig in a tree.
 #[derive(Debug)]
 pub struct Row {
     /// kubeadm's name, as typed on the command line: `etcd-server`, `admin.conf`.
     pub name: &'static str,
-    /// What it is for, one phrase.
+    /// Its purpose, one phrase.
     pub description: &'static str,
-    /// The files it consists of.
+    /// The files that it is stored in.
     pub storage: Storage,
-    /// What is inside.
+    /// Its contents.
     pub profile: Profile,
-    /// Whether every control-plane node holds the same one.
+    /// Whether all control-plane nodes share it.
     pub sharing: Sharing,
 }
 
-/// Where a row lives, relative to the directory it belongs to.
+/// The files of a row, relative to their directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
     /// `<base>.crt` and `<base>.key` in the certificates directory.
@@ -72,14 +72,14 @@ pub enum Profile {
         common_name: CommonName,
         /// Subject organization; the Kubernetes group.
         organization: Option<&'static str>,
-        /// The server the kubeconfig points at.
+        /// The server in the kubeconfig.
         server: Server,
     },
     /// The service-account token key pair; no certificate.
     ServiceAccount,
 }
 
-/// A subject common name, fixed or made from the node's name.
+/// A subject common name: fixed, or derived from the node's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommonName {
     /// The same in every cluster.
@@ -90,7 +90,7 @@ pub enum CommonName {
     NodeUser,
 }
 
-/// Which subject alternative names a leaf gets from the cluster's configuration.
+/// The rule for the subject alternative names of a leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SanRule {
     /// None.
@@ -122,7 +122,7 @@ pub enum Sharing {
 }
 
 impl Row {
-    /// Returns the row of the CA that signs this row's certificate, if it has one that another row signs.
+    /// Returns the row of the CA that signs this row's certificate, if a CA signs it.
     pub fn signer(&self) -> Option<&'static Row> {
         match self.profile {
             Profile::Leaf { signer, .. } => Some(signer),
@@ -136,7 +136,7 @@ impl Row {
         matches!(self.profile, Profile::Ca { .. })
     }
 
-    /// Returns whether this row exists only where etcd runs as a static pod beside the API server.
+    /// Returns whether this row exists only if etcd runs as a static pod on the same node.
     pub fn needs_local_etcd(&self) -> bool {
         std::ptr::eq(self, &ETCD_CA)
             || self
@@ -146,7 +146,8 @@ impl Row {
 
     /// Returns whether a control-plane node is healthy without this row.
     ///
-    /// `kubeadm join` never writes `super-admin.conf`, and operators are told to keep it elsewhere; every other row is needed.
+    /// `kubeadm join` never writes `super-admin.conf`, and kubeadm's guide says to keep it elsewhere; every other row
+    /// is needed.
     pub fn is_optional(&self) -> bool {
         std::ptr::eq(self, &SUPER_ADMIN_CONF)
     }
@@ -185,7 +186,7 @@ pub fn find(name: &str) -> Option<&'static Row> {
     CATALOG.iter().copied().find(|row| row.name == name)
 }
 
-/// Returns the rows whose certificate some CA signs, in catalog order: what `renew` can renew.
+/// Returns the rows that `renew` can renew, in catalog order: those that a CA signs.
 pub fn renewable() -> impl Iterator<Item = &'static Row> {
     CATALOG.iter().copied().filter(|row| row.signer().is_some())
 }

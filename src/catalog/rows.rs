@@ -49,8 +49,8 @@ pub static APISERVER: Row = Row {
 
 /// The API server's client certificate towards kubelets.
 ///
-/// Without an organization since kubeadm 1.36.1: the group `system:masters`, then `kubeadm:cluster-admins`, gave way to a
-/// ClusterRoleBinding for this user (kubernetes/kubernetes#138957).
+/// It has no organization since kubeadm 1.36.1: a ClusterRoleBinding for this user replaced the groups
+/// `system:masters` and `kubeadm:cluster-admins` (kubernetes/kubernetes#138957).
 pub static APISERVER_KUBELET_CLIENT: Row = Row {
     name: "apiserver-kubelet-client",
     description: "API server, client of kubelets",
@@ -191,7 +191,7 @@ pub static ADMIN_CONF: Row = Row {
     sharing: Sharing::Node,
 };
 
-/// The break-glass kubeconfig, which no RBAC rule can lock out.
+/// The kubeconfig for emergencies; its group bypasses RBAC.
 pub static SUPER_ADMIN_CONF: Row = Row {
     name: "super-admin.conf",
     description: "emergency access, above RBAC",
@@ -206,7 +206,7 @@ pub static SUPER_ADMIN_CONF: Row = Row {
     sharing: Sharing::Node,
 };
 
-/// The kubelet's kubeconfig; the local endpoint since kubeadm 1.33 (kubernetes/kubernetes#129956).
+/// The kubelet's kubeconfig. It has the local endpoint since kubeadm 1.33 (kubernetes/kubernetes#129956).
 pub static KUBELET_CONF: Row = Row {
     name: "kubelet.conf",
     description: "kubelet of this node",

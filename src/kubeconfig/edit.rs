@@ -1,4 +1,4 @@
-//! Changes fields in the text of a kubeconfig, so that everything else stays as it is: comments, order, quotes, spelling.
+//! Changes fields in the text of a kubeconfig and keeps the rest unchanged: comments, order, quotes, spelling.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub(super) enum KubeconfigField {
     Server,
 }
 
-/// Where the fields are.
+/// The positions of the fields in the text.
 #[derive(Deserialize)]
 struct FieldPositions {
     #[serde(default)]
@@ -50,9 +50,9 @@ struct UserFields {
     client_key_data: Option<Spanned<String>>,
 }
 
-/// Returns the text with another value for a field; none if the field is missing or shared with others by an alias.
+/// Returns the text with another value for a field; `None` if the field is missing or an alias shares it with others.
 ///
-/// The caller reads the result and writes the whole document where the result does not read as expected.
+/// The caller parses the result, and writes the whole document if the result is not as expected.
 pub(super) fn replace(
     text: &str,
     field: KubeconfigField,

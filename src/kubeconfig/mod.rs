@@ -1,4 +1,4 @@
-//! Kubeconfig files: the few fields that `pki` needs are typed, everything else is kept as it is written.
+//! Kubeconfig files: the few fields that `pki` needs are typed, all others are kept unchanged.
 //!
 //! Format: Kubernetes `client-go/tools/clientcmd/api/v1`. `yaml` reads fields, `edit` changes them in the text.
 
@@ -20,13 +20,13 @@ use self::yaml::{
 };
 use crate::x509::certificate::{Certificate, CertificateError};
 
-/// No larger file is read, see `fs::file`.
+/// The largest file that is read, see `fs::file`.
 const MAX_SIZE: usize = 1024 * 1024;
 
 /// A kubeconfig whose current context leads to a cluster and a user.
 #[derive(Clone)]
 pub struct Kubeconfig {
-    /// The file as it is written; none where it has to be written from the document.
+    /// The text of the file; `None` if the file must be written from the document.
     text: Option<Zeroizing<String>>,
     document: Value,
     /// Index of the current context's cluster in `clusters`.
@@ -44,16 +44,16 @@ pub enum Credentials {
         /// Decoded `client-key-data`.
         key: Zeroizing<Vec<u8>>,
     },
-    /// Certificate and key are in files of their own.
+    /// Certificate and key are in other files.
     CertificateFiles {
         /// `client-certificate`.
         certificate: String,
     },
-    /// A token, a password or a plugin.
+    /// The user has a token, a password or a plugin.
     NoCertificate,
 }
 
-/// What a kubeconfig made from scratch says.
+/// The contents of a new kubeconfig.
 pub struct KubeconfigContents<'a> {
     /// Name of the cluster entry.
     pub cluster: &'a str,
@@ -76,7 +76,7 @@ pub enum KubeconfigError {
     Empty,
     /// The file is not YAML; the library's reason, with the line.
     Yaml(String),
-    /// The field has another type, or names something that is not there.
+    /// The field has the wrong type, or names an entry that does not exist.
     Field {
         /// Path of the field.
         path: String,
@@ -169,7 +169,7 @@ impl Kubeconfig {
         if let Some(text) = &self.text {
             return Ok(text.clone());
         }
-        // Certificates are single long words that no reader expects to be folded.
+        // Base64 values must not be folded.
         let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
         serde_saphyr::to_string_with_options(&self.document, options)
             .map(Zeroizing::new)
@@ -181,14 +181,14 @@ impl Kubeconfig {
         self.cluster()?.get("server")?.as_str()
     }
 
-    /// Returns the name that the file gives to the current context's cluster, unless a key was pasted there.
+    /// Returns the name of the current context's cluster, unless it may be a pasted key.
     pub fn cluster_name(&self) -> Option<&str> {
         let clusters = self.document.get("clusters")?;
         let name = clusters.get(self.cluster)?.get("name")?.as_str();
         name.filter(|name| !may_be_key(name))
     }
 
-    /// Returns the name that the file gives to the current context's user, unless a key was pasted there.
+    /// Returns the name of the current context's user, unless it may be a pasted key.
     pub fn user_name(&self) -> Option<&str> {
         let users = self.document.get("users")?;
         let name = users.get(self.user)?.get("name")?.as_str();
@@ -213,7 +213,7 @@ impl Kubeconfig {
         }
     }
 
-    /// Returns the path in `certificate-authority`, if the CA is a file of its own.
+    /// Returns the path in `certificate-authority`, if the CA is in another file.
     pub fn ca_file(&self) -> Option<&str> {
         let path = self.cluster()?.get("certificate-authority")?.as_str()?;
         Some(path).filter(|path| !path.is_empty())
@@ -276,8 +276,8 @@ impl Kubeconfig {
         }
     }
 
-    /// Puts another client certificate and key into the current context's user. Paths of files are removed: client-go refuses
-    /// both at once (`tools/clientcmd/validation.go`).
+    /// Replaces the client certificate and key of the current context's user. Removes paths of files, because
+    /// client-go refuses both at once (`tools/clientcmd/validation.go`).
     pub fn set_client(&mut self, certificate: &str, key: Option<&str>) {
         let user = self.user;
         self.remove("users", user, "user", "client-certificate");
@@ -293,7 +293,7 @@ impl Kubeconfig {
         }
     }
 
-    /// Puts other CA certificates into the current context's cluster. The path of a file is removed, see
+    /// Replaces the CA certificates of the current context's cluster. Removes the path of a file, see
     /// [`Kubeconfig::set_client`].
     pub fn set_ca(&mut self, ca: &str) {
         let cluster = self.cluster;
@@ -304,12 +304,13 @@ impl Kubeconfig {
         );
     }
 
-    /// Puts another URL of the API server into the current context's cluster.
+    /// Replaces the server of the current context's cluster.
     pub fn set_server(&mut self, server: &str) {
         self.set(KubeconfigField::Server, server);
     }
 
-    /// Returns whether the whole file is written from its fields, without comments, because its text could not be changed in place.
+    /// Returns whether the file is written from its fields, without comments, because its text could not be changed
+    /// in place.
     pub fn loses_comments(&self) -> bool {
         self.text.is_none()
     }
@@ -336,14 +337,15 @@ impl Kubeconfig {
             .text
             .as_deref()
             .and_then(|text| edit::replace(text, field, self.cluster, self.user, value));
-        // A block scalar or an alias does not always allow it, and a file must not become too large to be read.
+        // The text cannot be changed in some block scalars and aliases, and a file must not become too large to be
+        // read.
         self.text = edited.filter(|text| {
             let is_read = || yaml::read(text).is_ok_and(|document| document == self.document);
             text.len() <= MAX_SIZE && is_read()
         });
     }
 
-    /// Removes a field. The text cannot say so in place, so the file is then written from the document.
+    /// Removes a field. This cannot be done in the text, so the file is written from the document.
     fn remove(&mut self, list: &str, index: usize, key: &str, name: &str) {
         let removed = self
             .entry(list, index, key)
@@ -353,9 +355,9 @@ impl Kubeconfig {
         }
     }
 
-    /// Refuses a server that is neither a URL nor a host with a port: a key that was pasted there must reach no message.
+    /// Refuses a server that is neither a URL nor a host with a port, because messages must not show a pasted key.
     fn check_server(&self) -> Result<(), KubeconfigError> {
-        /// RFC 1035 section 2.3.4: no label of a name is longer.
+        /// The longest label of a DNS name (RFC 1035 section 2.3.4).
         const MAX_LABEL: usize = 63;
         let server = self.server().unwrap_or_default();
         let (_, rest) = server.split_once("://").unwrap_or(("", server));

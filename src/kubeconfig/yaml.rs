@@ -1,4 +1,4 @@
-//! Reads the YAML of a kubeconfig as client-go does, field by field. Messages never show what may be a key.
+//! Reads the YAML of a kubeconfig as client-go does, field by field. Messages do not show text that may be a key.
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::KubeconfigError;
 use crate::util::escape::truncate;
 
-/// Reads a document. Of a key that is given twice the last one counts, as in client-go.
+/// Reads a document. The last of two equal keys counts, as in client-go.
 pub(super) fn read(text: &str) -> Result<Value, KubeconfigError> {
     let mut document = serde_saphyr::from_str_with_options(text, options())
         .map_err(|error| KubeconfigError::Yaml(yaml_reason(&error)))?;
@@ -38,7 +38,7 @@ const BOOLEANS: [&str; 4] = [
     "provideClusterInfo",
 ];
 
-/// Takes the booleans of YAML 1.1 in boolean fields for what client-go takes them for; elsewhere such a word is text.
+/// Reads the booleans of YAML 1.1 in boolean fields, as client-go does; in other fields such a word is text.
 fn read_booleans(document: &mut Value) {
     match document {
         Value::Array(items) => items.iter_mut().for_each(read_booleans),
@@ -57,7 +57,7 @@ fn read_booleans(document: &mut Value) {
     }
 }
 
-/// Reads the booleans of YAML 1.1 that YAML 1.2 has not (`gopkg.in/yaml.v2`, `resolve.go`).
+/// Reads a boolean of YAML 1.1 that is not one in YAML 1.2 (`gopkg.in/yaml.v2`, `resolve.go`).
 fn boolean(word: &str) -> Option<bool> {
     match word {
         "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
@@ -70,7 +70,7 @@ fn boolean(word: &str) -> Option<bool> {
 fn yaml_reason(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
     if text.contains("budget breached") {
-        return "it is nested too deeply, or repeats itself too often".to_owned();
+        return "it is nested too deeply, or has too many aliases".to_owned();
     }
     if text.contains("multiple YAML documents") {
         return "it has several documents, want one".to_owned();
@@ -86,7 +86,7 @@ fn yaml_reason(error: &serde_saphyr::Error) -> String {
 /// The longest word of a library's message that is quote_unless_key.
 const MAX_WORD: usize = 24;
 
-/// Returns whether a text that should be something else may be a private key: PEM, or base64 of it or of DER.
+/// Returns whether a text may be a private key: PEM, or base64 of PEM or DER.
 pub(super) fn may_be_key(text: &str) -> bool {
     let is_base64 =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '\n' | ' ');
@@ -95,7 +95,7 @@ pub(super) fn may_be_key(text: &str) -> bool {
         || (text.len() >= 64 && !text.starts_with('/') && text.chars().all(is_base64))
 }
 
-/// Returns the beginning of a text in backticks, or only its length if it may be a key.
+/// Quotes the beginning of a text, or returns only its length if it may be a key.
 fn quote_unless_key(text: &str) -> String {
     match may_be_key(text) {
         true => format!("`…` ({} characters, not shown)", text.chars().count()),
@@ -110,7 +110,7 @@ pub(super) fn field(path: &str, problem: impl Into<String>) -> KubeconfigError {
     }
 }
 
-/// Checks a field that client-go fills in where it is missing or empty.
+/// Checks a field for which client-go has a default.
 pub(super) fn expect(document: &Value, key: &str, wanted: &str) -> Result<(), KubeconfigError> {
     match document.get(key) {
         None | Some(Value::Null) => Ok(()),
@@ -151,7 +151,7 @@ pub(super) fn list<'a>(document: &'a Value, key: &str) -> Result<&'a [Value], Ku
     }
 }
 
-/// Finds the one entry of a list that has a name. client-go refuses two of the same name, and so does this.
+/// Finds the only entry of a list with this name. Refuses two entries of the same name, as client-go does.
 pub(super) fn named<'a>(
     items: &'a [Value],
     list: &str,
@@ -194,7 +194,7 @@ pub(super) fn decoded(
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Ok(None),
         Some(Value::String(text)) => {
-            // Go's decoder passes over line breaks, and over no other blanks.
+            // Go's decoder ignores line breaks, but no other blanks.
             let packed = Zeroizing::new(text.replace(['\n', '\r'], ""));
             let decoded = BASE64.decode(packed.as_bytes()).map(Some);
             decoded.map_err(|_| field(&format!("{path}.{key}"), "it is not base64"))
@@ -203,7 +203,7 @@ pub(super) fn decoded(
     }
 }
 
-/// As Go's `base64.StdEncoding`: padded, and unused bits need not be zero.
+/// Like Go's `base64.StdEncoding`: with padding, and unused bits need not be zero.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),

@@ -1,11 +1,11 @@
-//! Durations in Go's notation, as kubeadm reads and writes them (`8760h`, `1h30m`), with `d` for days in addition.
+//! Durations in Go's notation (`8760h`, `1h30m`), as kubeadm reads and writes them, and with `d` for days.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::util::escape::quote;
 
-/// The longest period that is accepted: a certificate that is valid for so long still ends in a year of four digits.
+/// The longest period: a certificate that is valid for this long still ends in a year of four digits.
 const MAX_PERIOD: Duration = Duration::from_secs(36_525 * 24 * 60 * 60);
 
 /// The units of Go's `time.ParseDuration`, and days, in nanoseconds.
@@ -31,7 +31,7 @@ pub struct Period {
 impl Period {
     /// Reads a period such as `8760h`, `1h30m`, `1.5h` or `365d`.
     ///
-    /// Zero is a period; callers decide whether it makes sense.
+    /// Zero is a valid period; callers decide whether they accept it.
     pub fn parse(text: &str) -> Result<Period, String> {
         let length = parse(text)?;
         let text = text.to_owned();
@@ -43,7 +43,7 @@ impl Period {
         self.length
     }
 
-    /// Returns the period in a notation that Go reads, which has no unit for days.
+    /// Returns the period in Go's notation, which has no unit for days.
     pub fn to_go(&self) -> String {
         match self.text.contains('d') {
             true => format(self.length),
@@ -94,7 +94,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads a duration without a sign; none where Go's `time.ParseDuration` finds a mistake.
+/// Reads a duration without a sign. Returns `None` for what Go's `time.ParseDuration` refuses.
 fn nanoseconds(text: &str) -> Option<u128> {
     if text == "0" {
         return Some(0);
@@ -114,7 +114,7 @@ fn nanoseconds(text: &str) -> Option<u128> {
         let (unit, after) = after.split_at(end.unwrap_or(after.len()));
         let (_, length) = UNITS.iter().find(|(name, _)| *name == unit)?;
         sum = sum.saturating_add(number(whole).saturating_mul(*length));
-        // A nanosecond needs fewer digits than these, and more of them do not fit.
+        // Eighteen digits are more than a nanosecond needs; more would overflow.
         let fraction = fraction.get(..18).unwrap_or(fraction);
         sum = sum.saturating_add(number(fraction) * length / 10_u128.pow(fraction.len() as u32));
         rest = after;
@@ -122,7 +122,7 @@ fn nanoseconds(text: &str) -> Option<u128> {
     Some(sum)
 }
 
-/// Splits the digits off that a text begins with.
+/// Splits a text after its leading digits.
 fn digits(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !c.is_ascii_digit());
     text.split_at(end.unwrap_or(text.len()))

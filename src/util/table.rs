@@ -1,4 +1,4 @@
-//! Tables of text, with columns as wide as their cells are on a screen.
+//! Tables of text. Columns are as wide as their widest cell on a screen.
 
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
@@ -13,9 +13,10 @@ pub struct Cell {
 /// How wide columns are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spacing {
-    /// As Go's tabwriter lays kubeadm's tables out: at least ten columns wide, three blanks between two.
+    /// As in kubeadm's tables (Go's tabwriter): each column is at least ten characters wide, with three blanks after
+    /// it.
     Kubeadm,
-    /// Two blanks between two columns, none at the end of a line.
+    /// Two blanks between columns, none at the end of a line.
     Narrow,
 }
 
@@ -83,7 +84,7 @@ pub fn width(rows: &[Vec<Cell>], spacing: Spacing) -> usize {
         .unwrap_or_default()
 }
 
-/// Returns the width of each column that another one follows.
+/// Returns the width of each column but the last.
 fn widths(rows: &[Vec<Cell>], spacing: Spacing) -> Vec<usize> {
     let (least, gap) = match spacing {
         Spacing::Kubeadm => (10, 3),

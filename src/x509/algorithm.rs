@@ -1,4 +1,4 @@
-//! Key algorithms: kubeadm's five names, and what else may be found in a tree.
+//! Key algorithms: kubeadm's five, and others that a tree may contain.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub enum Algorithm {
     Rsa4096,
     /// RSA, modulus of 8192 bits: not one of kubeadm's choices, but a user-made CA may have it.
     Rsa8192,
-    /// RSA with a modulus of another size; a new key is never given it.
+    /// RSA with a modulus of another size; new keys never have it.
     OtherRsa(u32),
     /// ECDSA on NIST P-256.
     EcdsaP256,
@@ -33,7 +33,7 @@ impl Algorithm {
         Algorithm::EcdsaP384,
     ];
 
-    /// Returns the algorithm that kubeadm's configuration calls by `name`, in any case.
+    /// Returns the algorithm with this name in kubeadm's configuration, in upper or lower case.
     pub fn from_config(name: &str) -> Option<Algorithm> {
         Algorithm::CONFIGURABLE
             .into_iter()
@@ -62,7 +62,7 @@ impl Algorithm {
         }
     }
 
-    /// Returns kubeadm's name of this algorithm, without the size where it is unusual.
+    /// Returns kubeadm's name for this algorithm; an unusual size is left out.
     pub fn name(self) -> &'static str {
         match self {
             Algorithm::Rsa2048 => "RSA-2048",

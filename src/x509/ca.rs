@@ -1,4 +1,4 @@
-//! Whether a CA may issue: judges the certificates of its file. Needs no key and signs nothing; see `sign`.
+//! Checks whether a CA may issue, by the certificates in its file. Needs no key and signs nothing; see `sign`.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -13,30 +13,30 @@ use crate::util::escape::escape_line;
 /// Why a CA must not issue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssuerError {
-    /// The certificate is not a CA's, or its key usage does not let it sign certificates.
+    /// The certificate is not a CA certificate, or its key usage lacks keyCertSign.
     NotCa,
     /// The validity has ended.
     Expired(OffsetDateTime),
     /// The validity has not begun.
     NotYetValid(OffsetDateTime),
-    /// The key is another certificate's.
+    /// The key does not belong to the certificate.
     KeyMismatch,
-    /// A self-signed CA certificate whose signature does not verify.
+    /// The signature of a self-signed CA certificate does not verify.
     BadSelfSignature,
-    /// The signature does not verify with its issuer, which is in the same file; the issuer's name.
+    /// The signature does not verify with the issuer in the same file; the issuer's name.
     BadIssuerSignature(String),
     /// The signature cannot be verified: the issuer is not in the file, and the certificate does not name its key; the issuer's name.
     UnprovenSignature(String),
-    /// Another certificate of the file is damaged: its position, from 1, and the reason.
+    /// Another certificate in the file is damaged: its position, from 1, and the reason.
     OtherCertificate(usize, Box<IssuerError>),
     /// A critical extension that Go does not handle; its identifier.
     UnknownCritical(String),
 }
 
-/// Checks that the signer of a CA's file is a CA certificate that is valid at `now`. No key is needed.
+/// Checks that the first certificate of a CA file is a CA certificate that is valid at `now`. Needs no key.
 ///
-/// The other certificates of the file may be its issuers or any other CAs. Their signatures are verified as far as the file
-/// holds their issuers.
+/// The other certificates in the file may be its issuers or any other CAs. Their signatures are verified if their
+/// issuers are in the file.
 pub fn check_ca(bundle: &CaBundle, now: OffsetDateTime) -> Result<(), IssuerError> {
     let certificate = &bundle.signer;
     if !certificate.is_ca() {
@@ -46,7 +46,8 @@ pub fn check_ca(bundle: &CaBundle, now: OffsetDateTime) -> Result<(), IssuerErro
         return Err(IssuerError::UnknownCritical(oid.to_string()));
     }
     let certificates = bundle.certificates();
-    // Go does not verify the signature on a trusted CA, so one with SHA-1 is in use and cannot be told from a damaged one.
+    // Go does not verify the signature of a trusted CA, so CAs signed with SHA-1 are in use; such signatures are not
+    // verified here either.
     if has_supported_signature(certificate) {
         check_signature(&certificates, 0)?;
     }
@@ -60,12 +61,12 @@ pub fn check_ca(bundle: &CaBundle, now: OffsetDateTime) -> Result<(), IssuerErro
     Ok(())
 }
 
-/// How many further certificates of a file, and how many possible issuers of each, are looked at: a file of a mebibyte holds
-/// thousands.
+/// The number of further certificates in a file, and of possible issuers of each, that are checked: a file of one
+/// mebibyte can hold thousands.
 const MAX_OTHERS: usize = 16;
 const MAX_ISSUERS: usize = 4;
 
-/// Checks the further certificates of a file: they are trusted as well, and are copied into the kubeconfigs.
+/// Checks the further certificates in a file: components trust them too, and `pki` copies them into kubeconfigs.
 fn check_others(chain: &[&Certificate]) -> Result<(), IssuerError> {
     let Some(first) = chain.first() else {
         return Ok(());
@@ -76,7 +77,7 @@ fn check_others(chain: &[&Certificate]) -> Result<(), IssuerError> {
         others.filter(|(_, other)| seen.insert(other.der()) && has_supported_signature(other));
     for (index, other) in others.take(MAX_OTHERS) {
         match check_signature(chain, index) {
-            // It may have been issued by a CA that is not in the file, unless it is the issuer of the first one.
+            // Its CA may be outside the file, unless it issued the first certificate.
             Err(IssuerError::UnprovenSignature(_)) if !is_signed_by(first, other) => {}
             checked => {
                 checked
@@ -87,10 +88,11 @@ fn check_others(chain: &[&Certificate]) -> Result<(), IssuerError> {
     Ok(())
 }
 
-/// Verifies the signature on the certificate at `index` of a file with the others; it passes if its issuer is not among them.
+/// Verifies the signature of the certificate at `index` with the other certificates; it passes if its issuer is not
+/// among them.
 ///
-/// For the signer of the file and its issuer an equal name is enough to be taken for the issuer. Other CAs may have been issued
-/// by a CA of that name with another key.
+/// For the first certificate and its issuer, a certificate with the issuer's name counts as the issuer. Other CAs may
+/// have been issued by a CA with the same name and another key.
 fn check_signature(chain: &[&Certificate], index: usize) -> Result<(), IssuerError> {
     let Some(certificate) = chain.get(index) else {
         return Ok(());
@@ -129,7 +131,7 @@ fn check_signature(chain: &[&Certificate], index: usize) -> Result<(), IssuerErr
     if names_itself || claims_itself {
         return Err(IssuerError::BadSelfSignature);
     }
-    // The issuer may be one of those that were not tried.
+    // The issuer may be a certificate that was not tried.
     if issuers.len() > MAX_ISSUERS {
         return Ok(());
     }
@@ -155,9 +157,9 @@ impl fmt::Display for IssuerError {
             IssuerError::UnknownCritical(oid) => {
                 write!(f, "it has a critical extension that Go does not handle, {oid}; no Kubernetes component accepts it")
             }
-            IssuerError::BadSelfSignature => f.write_str("its own signature does not verify: the file is damaged"),
+            IssuerError::BadSelfSignature => f.write_str("its self-signature does not verify: the file is damaged"),
             IssuerError::OtherCertificate(position, error) => {
-                write!(f, "certificate {position} of its file is damaged: {error}")
+                write!(f, "certificate {position} in its file is damaged: {error}")
             }
             IssuerError::BadIssuerSignature(issuer) => write!(
                 f,

@@ -1,4 +1,4 @@
-//! Certificates: PEM files in, facts out. Nothing here signs or judges; see `sign` and `verify`.
+//! Reads certificates from PEM files. Nothing here signs or judges; see `sign` and `verify`.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -35,7 +35,7 @@ pub struct Certificate {
     der: Vec<u8>,
     parsed: CertificateInner<AnySerialNumber>,
     facts: go::Facts,
-    /// Why Go's `crypto/x509` does not read it, if it does not.
+    /// The error if Go's `crypto/x509` does not read it.
     go_error: Option<GoError>,
     public_key: PublicKey,
 }
@@ -49,7 +49,7 @@ pub enum CertificateError {
     Der,
     /// The PEM text is malformed.
     Pem(PemError),
-    /// A certificate has PEM headers, so Kubernetes passes over it: its position in the file, from 1.
+    /// A certificate has PEM headers, so Kubernetes ignores it: its position in the file, from 1.
     Headers(usize),
     /// There is no `CERTIFICATE` block; the labels that were found.
     NoCertificate(Vec<String>),
@@ -92,7 +92,7 @@ impl Certificate {
         let parsed = CertificateInner::from_der(&der).map_err(malformed)?;
         let facts = match (facts, &go_error) {
             (Some(facts), _) => facts,
-            // Readers differ on which of two counts.
+            // Readers disagree on which of the two counts.
             (
                 None,
                 Some(error @ (GoError::DuplicateExtension(_) | GoError::SignatureAlgorithms)),
@@ -117,12 +117,12 @@ impl Certificate {
         self.go_error.as_ref()
     }
 
-    /// Reads the certificates of a PEM file that everybody may read, in their order; at least one.
+    /// Reads the certificates of a world-readable PEM file, in their order; at least one.
     ///
-    /// Text around the blocks is passed over, as Go's `encoding/pem` does.
+    /// Text around the blocks is ignored, as in Go's `encoding/pem`.
     pub fn list_from_pem(text: &[u8]) -> Result<Vec<Certificate>, CertificateError> {
         let chain = Certificate::list_from_pem_with_key(text)?;
-        // The key of a `.crt`, which is 0644, is everybody's.
+        // A `.crt` has mode 0644, so everybody can read a key in it.
         if memmem::find(text, PRIVATE_KEY).is_some() {
             return Err(CertificateError::PrivateKey);
         }
@@ -141,7 +141,7 @@ impl Certificate {
         let mut certificates = Vec::new();
         for block in blocks.iter().filter(|block| block.label == "CERTIFICATE") {
             let position = certificates.len() + 1;
-            // Go's certificate pools pass over such a block.
+            // Go's certificate pools skip such a block.
             if block.has_headers {
                 return Err(CertificateError::Headers(position));
             }
@@ -190,7 +190,7 @@ impl Certificate {
         self.facts.subject == self.facts.issuer
     }
 
-    /// Returns the first common name of the subject, if it has one that is text.
+    /// Returns the first common name of the subject, if it is text.
     pub fn common_name(&self) -> Option<String> {
         self.subject()
             .common_name()
@@ -243,19 +243,19 @@ impl Certificate {
         &self.public_key
     }
 
-    /// Returns whether this is a CA certificate that may sign others: basicConstraints say so, and keyUsage, if there is one,
-    /// has keyCertSign. As in Go, basicConstraints need not be critical.
+    /// Returns whether this is a CA certificate that may sign others: basicConstraints has the CA flag, and keyUsage,
+    /// if present, has keyCertSign. As in Go, basicConstraints need not be critical.
     pub fn is_ca(&self) -> bool {
         self.has_ca_flag() && go::may_sign(self)
     }
 
-    /// Returns whether basicConstraints say that this is a CA, critical or not.
+    /// Returns whether basicConstraints, critical or not, has the CA flag.
     pub fn has_ca_flag(&self) -> bool {
         let constraints = self.facts.extensions.basic_constraints;
         constraints.is_some_and(|constraints| constraints.is_ca)
     }
 
-    /// Returns whether basicConstraints are there and marked critical, as RFC 5280 section 4.2.1.9 wants it of a CA.
+    /// Returns whether basicConstraints is present and critical, as RFC 5280 section 4.2.1.9 requires for a CA.
     pub fn has_critical_basic_constraints(&self) -> bool {
         let is_basic_constraints =
             |extension: &&Extension| extension.extn_id == BasicConstraints::OID;
@@ -280,12 +280,12 @@ impl Certificate {
             .any(|extension| extension.extn_id == KeyUsage::OID)
     }
 
-    /// Returns whether it is an X.509 version 1 certificate, which has no extensions.
+    /// Returns whether this is an X.509 version 1 certificate, which has no extensions.
     pub fn is_version_1(&self) -> bool {
         self.facts.version == 1
     }
 
-    /// Returns what Go reads in the certificate, or would read if it took it.
+    /// Returns the fields that Go reads, or would read if it accepted the certificate.
     pub(super) fn facts(&self) -> &go::Facts {
         &self.facts
     }
@@ -295,13 +295,14 @@ impl Certificate {
         &self.facts.extensions.extended_key_usage
     }
 
-    /// Returns whether the extended key usage, if there is one, lets the certificate be used for this.
+    /// Returns whether the extended key usage, if present, allows this usage.
     pub fn allows(&self, usage: Usage) -> bool {
         let usages = self.usage_oids();
         usages.is_empty() || usages.contains(&ANY_USAGE) || usages.contains(&usage_oid(usage))
     }
 
-    /// Returns the names of the extended key usages in their order; an unknown one is given as its object identifier.
+    /// Returns the names of the extended key usages in their order; an unknown usage is returned as its object
+    /// identifier.
     pub fn usage_names(&self) -> Vec<String> {
         self.usage_oids().iter().map(usage_text).collect()
     }
@@ -323,7 +324,7 @@ impl Certificate {
         self.general_names().iter().filter_map(to_san).collect()
     }
 
-    /// Returns how many intermediates may stand between this CA and a leaf, if that is limited.
+    /// Returns how many intermediates may be between this CA and a leaf, if this is limited.
     pub fn path_length(&self) -> Option<u64> {
         let constraints = self.facts.extensions.basic_constraints?;
         constraints.path_length
@@ -360,7 +361,7 @@ impl Certificate {
     }
 }
 
-/// An extension that is read here.
+/// An extension that the library can decode.
 pub(super) trait DecodableExtension:
     for<'a> Decode<'a, Error = x509_cert::der::Error> + AssociatedOid
 {
@@ -382,7 +383,7 @@ pub(super) fn find_extension<T: DecodableExtension>(extensions: &[Extension]) ->
     ))
 }
 
-/// Decodes the extensions that are read with the library, so that a malformed one is an error and not a missing one.
+/// Decodes the extensions that the library reads, so that a malformed extension is an error instead of a missing one.
 fn check_extensions(extensions: &[Extension]) -> x509_cert::der::Result<()> {
     for extension in extensions {
         let value = extension.extn_value.as_bytes();
@@ -395,7 +396,7 @@ fn check_extensions(extensions: &[Extension]) -> x509_cert::der::Result<()> {
     Ok(())
 }
 
-/// Returns what Go would read in a certificate that it does not take.
+/// Returns the fields of a certificate that Go does not accept.
 fn facts_of(certificate: &CertificateInner<AnySerialNumber>) -> x509_cert::der::Result<go::Facts> {
     let tbs = certificate.tbs_certificate();
     let list = tbs.extensions().map_or(&[][..], Vec::as_slice);
@@ -465,20 +466,20 @@ impl fmt::Display for CertificateError {
             CertificateError::Pem(error) => write!(f, "malformed PEM: {error}"),
             CertificateError::Headers(position) => write!(
                 f,
-                "certificate {position} has PEM headers, so Kubernetes passes over it"
+                "certificate {position} has PEM headers, so Kubernetes ignores it"
             ),
             CertificateError::NoCertificate(labels) if labels.is_empty() => {
-                f.write_str("there is no PEM block in it")
+                f.write_str("it contains no PEM block")
             }
             CertificateError::NoCertificate(labels) => {
                 write!(
                     f,
-                    "there is no `CERTIFICATE` block in it, only `{}`",
+                    "it contains no `CERTIFICATE` block, only `{}`",
                     labels.join("`, `")
                 )
             }
             CertificateError::PrivateKey => {
-                f.write_str("there is a private key in this world-readable file")
+                f.write_str("this world-readable file contains a private key")
             }
             CertificateError::Go(position, error) => {
                 write!(f, "certificate {position} is malformed: {error}")
@@ -509,7 +510,7 @@ pub(super) fn usage_text(oid: &ObjectIdentifier) -> String {
 }
 
 fn to_offset(time: x509_cert::time::Time) -> OffsetDateTime {
-    // X.509 times lie between 1950 and 9999, all of which `time` represents; before 1970 the library itself gives 1970.
+    // X.509 times are between 1950 and 9999, which `time` can represent. The library returns 1970 for earlier times.
     i64::try_from(time.to_unix_duration().as_secs())
         .ok()
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
@@ -524,7 +525,7 @@ pub(super) fn to_san(name: &GeneralName) -> Option<San> {
     }
 }
 
-/// Returns a name as text. An IA5String may hold what steers a terminal.
+/// Returns a name as text. An IA5String may contain control characters.
 pub(super) fn general_name_text(name: &GeneralName) -> String {
     match name {
         GeneralName::DnsName(name) => format!("DNS:{}", escape_line(name.as_str())),

@@ -1,6 +1,6 @@
-//! The certificates of one file: those of a leaf with its intermediates, and those of a CA with other trusted CAs.
+//! The certificates of one file: a leaf with its intermediates, or a CA with other trusted CAs.
 //!
-//! Neither is ever empty. `verify` judges a chain, `ca` a CA.
+//! Both contain at least one certificate. `verify` judges a chain, `ca` a CA.
 
 use super::certificate::{Certificate, CertificateError};
 
@@ -13,19 +13,19 @@ pub struct Chain {
     pub intermediates: Vec<Certificate>,
 }
 
-/// The certificates of a CA's file: the one that belongs to the CA's key, and others that are trusted beside it.
+/// The certificates of a CA file: the one that belongs to the CA's key, and other trusted CAs.
 ///
 /// kubeadm signs with the first certificate only (`pkiutil.TryLoadCertAndKeyFromDisk`); every component trusts all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaBundle {
     /// The first certificate of the file: the issuer of new leaves.
     pub signer: Certificate,
-    /// The other certificates of the file, in their order: issuers of the signer, and CAs before or after a rotation.
+    /// The other certificates in the file, in their order: issuers of the signer, and the CAs of a rotation.
     pub others: Vec<Certificate>,
 }
 
 impl Chain {
-    /// Reads a PEM file that everybody may read: the leaf first, then its intermediates.
+    /// Reads a world-readable PEM file: the leaf first, then its intermediates.
     pub fn from_pem(text: &[u8]) -> Result<Chain, CertificateError> {
         let (leaf, intermediates) = split(Certificate::list_from_pem(text)?)?;
         Ok(Chain {
@@ -68,7 +68,7 @@ impl CaBundle {
         std::iter::once(&self.signer).chain(&self.others).collect()
     }
 
-    /// Returns whether a certificate is one of the bundle.
+    /// Returns whether the bundle contains a certificate.
     pub fn contains(&self, certificate: &Certificate) -> bool {
         self.signer == *certificate || self.others.contains(certificate)
     }

@@ -1,5 +1,5 @@
-//! Reads DER as Go's `golang.org/x/crypto/cryptobyte` does: which lengths, tags and integers it takes is part of what `go`
-//! has to know.
+//! Reads DER as Go's `golang.org/x/crypto/cryptobyte` does; `go` depends on which lengths, tags and integers it
+//! accepts.
 
 /// Universal tags, as they are encoded.
 pub(super) mod tag {
@@ -24,7 +24,7 @@ pub(super) mod tag {
     }
 }
 
-/// What is left to read of some DER.
+/// DER that is still to be read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Der<'a>(pub(super) &'a [u8]);
 
@@ -46,7 +46,7 @@ impl<'a> Der<'a> {
         self.0.first() == Some(&tag)
     }
 
-    /// Reads the next element, whatever its tag (`readASN1`).
+    /// Reads the next element with any tag (`readASN1`).
     pub(super) fn any(&mut self) -> Option<Element<'a>> {
         let (&[tag, first], _) = self.0.split_first_chunk()?;
         // Only single-octet tags are supported.
@@ -82,13 +82,13 @@ impl<'a> Der<'a> {
         })
     }
 
-    /// Reads an element of this tag and returns what is in it.
+    /// Reads an element of this tag and returns its contents.
     pub(super) fn read(&mut self, tag: u8) -> Option<Der<'a>> {
         let element = self.any()?;
         (element.tag == tag).then_some(Der(element.contents))
     }
 
-    /// Reads an element of this tag and returns it as it is encoded.
+    /// Reads an element of this tag and returns its encoding.
     pub(super) fn read_whole(&mut self, tag: u8) -> Option<&'a [u8]> {
         let element = self.any()?;
         (element.tag == tag).then_some(element.whole)
@@ -102,7 +102,7 @@ impl<'a> Der<'a> {
         }
     }
 
-    /// Reads an INTEGER (or what is tagged instead of it) and returns its octets, which are as few as possible.
+    /// Reads an INTEGER, or one with an implicit tag, and returns its octets; their number must be minimal.
     pub(super) fn integer(&mut self, tag: u8) -> Option<&'a [u8]> {
         let octets = self.read(tag)?.0;
         let is_minimal = match octets {
@@ -146,8 +146,8 @@ impl<'a> Der<'a> {
         .then_some(octets)
     }
 
-    /// Reads a BIT STRING of whole octets; one of another length is returned as empty: Go moves its bits (`RightAlign`), and no
-    /// key or signature is left.
+    /// Reads a BIT STRING of whole octets. Returns an empty slice for any other length: Go shifts the bits
+    /// (`RightAlign`), and the result is not a key or signature.
     pub(super) fn octets_of_bit_string(&mut self) -> Option<&'a [u8]> {
         let (padding, octets) = self.bit_string()?;
         Some(if padding == 0 { octets } else { &[] })
@@ -164,7 +164,7 @@ impl<'a> Der<'a> {
     }
 }
 
-/// Returns whether octets are one component of an OBJECT IDENTIFIER below 2^31 (`readBase128Int`).
+/// Returns whether the octets encode one component of an OBJECT IDENTIFIER, below 2^31 (`readBase128Int`).
 fn is_arc(octets: &[u8]) -> bool {
     let is_ended = octets.last().is_some_and(|last| last & 0x80 == 0);
     let is_small = octets.len() < 5
@@ -172,7 +172,7 @@ fn is_arc(octets: &[u8]) -> bool {
     is_ended && is_small && octets.first() != Some(&0x80)
 }
 
-/// Returns whether the octets of an INTEGER are those of a negative number.
+/// Returns whether the octets of an INTEGER encode a negative number.
 pub(super) fn is_negative(octets: &[u8]) -> bool {
     octets.first().is_some_and(|first| first & 0x80 != 0)
 }

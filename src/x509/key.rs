@@ -1,7 +1,7 @@
 //! Private keys: generated, read from PEM, written as kubeadm writes them, used to sign.
 //!
-//! Key material stays inside [`PrivateKey`] and in buffers that are wiped when dropped; `Debug` shows none of it. Only this
-//! module and `public_key` use AWS-LC.
+//! Key material stays inside [`PrivateKey`] and in buffers that are wiped when dropped; `Debug` does not show it.
+//! Only this module and `public_key` use AWS-LC.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ use super::pem::{self, Block, PemError};
 pub use super::public_key::PublicKey;
 use super::public_key::oid;
 
-/// The label of PKCS#8; those of the other formats end with it.
+/// The label of PKCS#8; the labels of the other formats end with it.
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 
 /// A private key with its public half.
@@ -56,8 +56,8 @@ pub enum KeyError {
 }
 
 impl PrivateKey {
-    /// Generates a key; an RSA size that is not one of ours is rounded up to the next. RSA-2048 takes about a tenth of a second,
-    /// the larger ones seconds, ECDSA microseconds.
+    /// Generates a key; an unusual RSA size is rounded up. RSA-2048 takes about a tenth of a second, the larger ones
+    /// seconds, ECDSA microseconds.
     pub fn generate(algorithm: Algorithm) -> Result<PrivateKey, KeyError> {
         let algorithm = algorithm.for_new_key();
         let rsa = |size| RsaKeyPair::generate(size).map(Material::Rsa);
@@ -74,8 +74,8 @@ impl PrivateKey {
         PrivateKey::new(algorithm, material.map_err(|_| KeyError::Library)?)
     }
 
-    /// Reads the first private key of a PEM file: PKCS#1, SEC1 or PKCS#8. Blocks of other kinds are passed over (`EC
-    /// PARAMETERS`, certificates), and so are further keys, as in Kubernetes and in Go's `crypto/tls`.
+    /// Reads the first private key of a PEM file: PKCS#1, SEC1 or PKCS#8. Other blocks (`EC PARAMETERS`,
+    /// certificates) and further keys are ignored, as in Kubernetes and in Go's `crypto/tls`.
     pub fn from_pem(text: &[u8]) -> Result<PrivateKey, KeyError> {
         if text.is_empty() {
             return Err(KeyError::Empty);
@@ -91,7 +91,7 @@ impl PrivateKey {
         ))
     }
 
-    /// Reads the key of a PEM block; none if the block holds something else.
+    /// Reads the key of a PEM block; `None` if the block is not a private key.
     pub(super) fn from_block(block: &Block) -> Result<Option<PrivateKey>, KeyError> {
         let der = block.contents.as_slice();
         match block.label.as_str() {
@@ -132,7 +132,8 @@ impl PrivateKey {
         })?;
         if has_close_primes(der) {
             return Err(KeyError::Unsupported(
-                "RSA with two primes that are so close that the key can be computed".to_owned(),
+                "RSA with two primes that are so close that the private key can be computed"
+                    .to_owned(),
             ));
         }
         let modulus = key.public_key().modulus();
@@ -147,7 +148,7 @@ impl PrivateKey {
             (Algorithm::EcdsaP521, &ECDSA_P521_SHA512_ASN1_SIGNING),
         ];
         for (algorithm, curve) in curves {
-            // Go reads no key whose curve is spelled out instead of named, or left out.
+            // Go does not read a key that spells out its curve or leaves it out.
             if !names_curve(der, algorithm) {
                 continue;
             }
@@ -185,7 +186,8 @@ impl PrivateKey {
         &self.public
     }
 
-    /// Returns the key as PEM, as kubeadm writes it: `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC1 with the curve inside).
+    /// Returns the key as PEM in kubeadm's format: `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC1 with the
+    /// curve).
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
         match &self.material {
             Material::Rsa(key) => {
@@ -220,10 +222,10 @@ impl PrivateKey {
     }
 }
 
-/// Returns whether the primes of an RSA key (DER RSAPrivateKey, RFC 8017 appendix A.1.2) differ by less than FIPS 186-5
-/// section A.1.3 wants, 2^(half of the bits - 100). Fermat's method finds such primes at once.
+/// Returns whether the primes of an RSA key (DER RSAPrivateKey, RFC 8017 appendix A.1.2) differ by less than 2^(half
+/// of the bits - 100), the limit of FIPS 186-5 section A.1.3. Fermat's method finds such primes at once.
 fn has_close_primes(der: &[u8]) -> bool {
-    /// The first 128 bits tell.
+    /// Comparing the first 128 bits is enough.
     fn leading(prime: &[u8]) -> Option<u128> {
         prime.first_chunk().copied().map(u128::from_be_bytes)
     }
@@ -260,10 +262,10 @@ impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             KeyError::Empty => f.write_str("the file is empty"),
-            KeyError::Encrypted => f.write_str("the key is encrypted with a passphrase; Kubernetes components need it in the clear"),
+            KeyError::Encrypted => f.write_str("the key is encrypted with a passphrase; Kubernetes components need an unencrypted key"),
             KeyError::Pem(error) => write!(f, "malformed PEM: {error}"),
-            KeyError::NoKey(labels) if labels.is_empty() => f.write_str("there is no PEM block in it"),
-            KeyError::NoKey(labels) => write!(f, "there is no key in it, only `{}`", labels.join("`, `")),
+            KeyError::NoKey(labels) if labels.is_empty() => f.write_str("it contains no PEM block"),
+            KeyError::NoKey(labels) => write!(f, "it contains no key, only `{}`", labels.join("`, `")),
             KeyError::Unsupported(what) => write!(f, "unsupported key: {what}"),
             KeyError::Malformed(reason) => write!(f, "malformed key: {reason}"),
             KeyError::Library => f.write_str("the cryptography library failed"),

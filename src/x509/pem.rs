@@ -1,7 +1,7 @@
-//! PEM blocks as Go's `encoding/pem` reads and writes them; text around the blocks is passed over.
+//! Reads and writes PEM blocks as Go's `encoding/pem` does; text around the blocks is ignored.
 //!
-//! Go also passes over a damaged block. Here a file with one is refused: a bundle that lost a CA must not look complete.
-//! No message quotes the file, because a damaged block may be a private key.
+//! Go also ignores a damaged block. This module refuses a file with one, because a bundle that lost a CA must not
+//! look complete. No message quotes the file, because a damaged block may be a private key.
 
 use std::fmt;
 
@@ -88,7 +88,7 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 
-/// As Go's `base64.StdEncoding`: padded, and unused bits need not be zero.
+/// Like Go's `base64.StdEncoding`: with padding, and unused bits need not be zero.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
@@ -151,7 +151,7 @@ fn trim_end(line: &[u8]) -> &[u8] {
     line
 }
 
-/// Returns a label for a message. Labels are in capitals and short, which no base64 line is.
+/// Returns a label for a message. Only short labels in capitals are shown, so that a line of base64 never is.
 fn displayable_label(label: &str) -> String {
     let is_label_character =
         |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, ' ' | '.' | '#');
@@ -163,7 +163,7 @@ impl fmt::Display for PemError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PemError::BeginLine => f.write_str("a BEGIN line does not end with `-----`"),
-            PemError::Unended => f.write_str("a block has no END line: the file is cut off"),
+            PemError::Unended => f.write_str("a block has no END line: the file is truncated"),
             PemError::Unbegun => f.write_str("an END line has no BEGIN line before it"),
             PemError::Labels(begin, end) => {
                 write!(f, "a block begins as `{begin}` and ends as `{end}`")

@@ -51,15 +51,15 @@ pub(super) mod oid {
 }
 
 impl PublicKey {
-    /// Takes DER SubjectPublicKeyInfo as it is.
+    /// Wraps a DER SubjectPublicKeyInfo without checking it.
     pub(crate) fn from_spki(spki: Vec<u8>) -> PublicKey {
         PublicKey { spki }
     }
 
     /// Reads the public keys of a PEM file; at least one.
     ///
-    /// Several are legitimate: `--service-account-key-file` accepts any number while a key is being replaced. As in
-    /// Kubernetes (`keyutil.ParsePublicKeysPEM`) a certificate or a private key stands for its public key.
+    /// A file may contain several: `--service-account-key-file` accepts any number while a key is being replaced. As
+    /// in Kubernetes (`keyutil.ParsePublicKeysPEM`), the public key of a certificate or private key counts too.
     pub fn from_pem(text: &[u8]) -> Result<Vec<PublicKey>, KeyError> {
         if text.is_empty() {
             return Err(KeyError::Empty);
@@ -78,7 +78,7 @@ impl PublicKey {
                         .map_err(|error| KeyError::Malformed(error.to_string()))?;
                     keys.push(certificate.public_key().clone());
                 }
-                // Kubernetes passes over what it cannot read.
+                // Kubernetes ignores blocks that it cannot read.
                 _ => {
                     let private = PrivateKey::from_block(block).ok().flatten();
                     keys.extend(private.map(|key| key.public_key().clone()));
@@ -116,8 +116,7 @@ impl PublicKey {
         }
     }
 
-    /// Returns whether it is an RSA key with a public exponent below 65537, which has a history of attacks (FIPS 186-5 section
-    /// 5.1).
+    /// Returns whether this is an RSA key with a public exponent below 65537, the minimum of FIPS 186-5 section 5.1.
     pub fn has_small_exponent(&self) -> bool {
         let info = self
             .info()

@@ -1,6 +1,6 @@
-//! Certification requests (PKCS#10, RFC 2986): what somebody asks for. No command reads them yet.
+//! Reads certification requests (PKCS#10, RFC 2986). No command uses them yet.
 //!
-//! Nothing is signed here. A request proves one thing, that its maker holds the key; everything else in it is a wish.
+//! Nothing is signed here. A request only proves that its sender has the private key; everything else is unverified.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ use super::public_key::{PublicKey, oid};
 use super::signature::Signed;
 use crate::util::escape::quote;
 
-/// A thousand names of the usual length take a tenth of this.
+/// The largest request. A thousand names of usual length take a tenth of this.
 const MAX_SIZE: usize = 256 * 1024;
 
 /// A certification request (RFC 2986).
@@ -33,7 +33,7 @@ pub struct CertificateRequest {
     der: Vec<u8>,
     info: CertReqInfo,
     signature_algorithm: ObjectIdentifier,
-    /// The extensions that are asked for.
+    /// The requested extensions.
     extensions: Vec<Extension>,
 }
 
@@ -48,7 +48,7 @@ pub enum RequestError {
     Pem(PemError),
     /// There is no request in the file; the PEM labels that were found.
     NoRequest(Vec<String>),
-    /// There is more than the request in the file; the PEM labels that were found.
+    /// The file contains more than the request; the PEM labels that were found.
     SeveralBlocks(Vec<String>),
     /// There is a private key in the file.
     PrivateKey,
@@ -56,7 +56,7 @@ pub enum RequestError {
     Malformed(String),
 }
 
-/// Why a request does not prove that its maker holds a usable key.
+/// Why a request does not prove that its sender has a usable key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProofError {
     /// The key is too weak.
@@ -65,7 +65,7 @@ pub enum ProofError {
     InvalidKey(PublicKeyError),
     /// The key is of a kind that Kubernetes components do not use.
     UnsupportedKey(String),
-    /// The signature is made with a hash that is broken.
+    /// The signature uses a broken hash.
     WeakSignature(&'static str),
     /// The signature is of an unknown or unusual kind; its identifier.
     UnsupportedSignature(String),
@@ -139,11 +139,11 @@ impl CertificateRequest {
 
     /// Returns the public key.
     pub fn public_key(&self) -> PublicKey {
-        // The structure was decoded from DER a moment ago, so it encodes again; an empty key matches nothing.
+        // The structure was decoded from DER, so it can be encoded again; an empty key matches nothing.
         PublicKey::from_spki(self.info.public_key.to_der().unwrap_or_default())
     }
 
-    /// Returns the subject alternative names that are asked for, in their order.
+    /// Returns the requested subject alternative names, in their order.
     pub fn general_names(&self) -> GeneralNames {
         self.extension::<SubjectAltName>()
             .map(|names| names.0)
@@ -155,31 +155,31 @@ impl CertificateRequest {
         self.general_names().iter().map(general_name_text).collect()
     }
 
-    /// Returns the extended key usages that are asked for, in their order, by object identifier.
+    /// Returns the requested extended key usages, in their order, by object identifier.
     pub fn usage_oids(&self) -> Vec<ObjectIdentifier> {
         self.extension::<ExtendedKeyUsage>()
             .map(|usages| usages.0)
             .unwrap_or_default()
     }
 
-    /// Returns the names of the extended key usages; an unknown one is given as its object identifier.
+    /// Returns the names of the extended key usages; an unknown usage is returned as its object identifier.
     pub fn usage_names(&self) -> Vec<String> {
         self.usage_oids().iter().map(usage_text).collect()
     }
 
-    /// Returns the names of the key usages that are asked for.
+    /// Returns the names of the requested key usages.
     pub fn key_usage_names(&self) -> Vec<&'static str> {
         let usages = self.extension::<KeyUsage>().map(|usage| usage.0);
         usages.into_iter().flatten().map(key_usage_name).collect()
     }
 
-    /// Returns whether the certificate is to be a CA's.
+    /// Returns whether the request asks for a CA certificate.
     pub fn has_ca_flag(&self) -> bool {
         self.extension::<BasicConstraints>()
             .is_some_and(|basic| basic.ca)
     }
 
-    /// Returns the names of the extensions that are asked for and not known here.
+    /// Returns the names of requested extensions that this module does not read.
     pub fn other_extensions(&self) -> Vec<String> {
         let known = [
             SubjectAltName::OID,
@@ -206,7 +206,7 @@ impl CertificateRequest {
             .collect()
     }
 
-    /// Checks that the key is one that Kubernetes components accept, and that it signed the request.
+    /// Checks that Kubernetes components accept the key, and that the key signed the request.
     pub fn check_proof(&self) -> Result<(), ProofError> {
         let key = self.public_key();
         check_key(&key)?;
@@ -234,7 +234,8 @@ impl CertificateRequest {
     }
 }
 
-/// Decodes every extension that is read here, so that a malformed one is an error and not a missing one.
+/// Decodes every extension that this module reads, so that a malformed extension is an error instead of a missing
+/// one.
 fn check_extensions(extensions: &[Extension]) -> x509_cert::der::Result<()> {
     for extension in extensions {
         let value = extension.extn_value.as_bytes();
@@ -249,7 +250,8 @@ fn check_extensions(extensions: &[Extension]) -> x509_cert::der::Result<()> {
     Ok(())
 }
 
-/// Returns the extensions that are asked for; libraries differ on which of two they read, so that none may be there twice.
+/// Returns the requested extensions. Libraries disagree on which of two duplicates counts, so a duplicate is an
+/// error.
 fn requested_extensions(info: &CertReqInfo) -> Result<Vec<Extension>, RequestError> {
     let malformed = |reason: String| RequestError::Malformed(reason);
     let mut attributes = info
@@ -294,7 +296,7 @@ const WEAK_SIGNATURES: [(ObjectIdentifier, &str); 6] = [
     (ObjectIdentifier::new_unwrap("1.2.840.10040.4.3"), "SHA-1"),
 ];
 
-/// Go has to read the key, `pki` to know its kind, and it has to be strong: no certificate is made for a weak one.
+/// Checks that Go reads the key, that `pki` knows its algorithm, and that it is strong.
 fn check_key(key: &PublicKey) -> Result<(), ProofError> {
     check_public_key(key.spki()).map_err(ProofError::InvalidKey)?;
     let info = key
@@ -322,7 +324,7 @@ fn check_key(key: &PublicKey) -> Result<(), ProofError> {
     }
 }
 
-/// Returns the name of an object identifier without the prefixes of the modules that define it, if it has a name.
+/// Returns the name of an object identifier without its module prefix, or the identifier itself if it has no name.
 fn oid_name(oid: ObjectIdentifier) -> String {
     let Some(name) = DB.by_oid(&oid) else {
         return oid.to_string();
@@ -374,20 +376,20 @@ impl fmt::Display for RequestError {
         match self {
             RequestError::Empty => f.write_str("the file is empty"),
             RequestError::TooLarge(size) => {
-                write!(f, "it has {size} bytes, more than the {MAX_SIZE} that are accepted")
+                write!(f, "it has {size} bytes, the limit is {MAX_SIZE}")
             }
             RequestError::Pem(error) => write!(f, "malformed PEM: {error}"),
             RequestError::NoRequest(labels) if labels.is_empty() => {
-                f.write_str("there is no PEM block in it")
+                f.write_str("it contains no PEM block")
             }
             RequestError::NoRequest(labels) => {
-                write!(f, "there is no `CERTIFICATE REQUEST` block in it, only {}", list(labels))
+                write!(f, "it contains no `CERTIFICATE REQUEST` block, only {}", list(labels))
             }
             RequestError::SeveralBlocks(labels) => {
-                write!(f, "there are {} blocks in it, want one request: {}", labels.len(), list(labels))
+                write!(f, "it contains {} blocks, want one request: {}", labels.len(), list(labels))
             }
             RequestError::PrivateKey => f.write_str(
-                "there is a private key in it, which has to stay with its owner: send the request only",
+                "it contains a private key; a private key must stay with its owner: send only the request",
             ),
             RequestError::Malformed(reason) => write!(f, "the request is malformed: {reason}"),
         }
@@ -405,13 +407,13 @@ impl fmt::Display for ProofError {
                 write!(f, "its key is not supported: {what}, want RSA, or ECDSA on P-256, P-384 or P-521")
             }
             ProofError::WeakSignature(hash) => {
-                write!(f, "it is signed with {hash}, which proves nothing any more")
+                write!(f, "it is signed with {hash}, which is broken")
             }
             ProofError::UnsupportedSignature(name) => {
                 write!(f, "its signature algorithm is not supported: {name}")
             }
             ProofError::BadSignature => f.write_str(
-                "its signature does not verify with its own key: it is damaged, or its maker does not hold the key",
+                "its signature does not verify with its own key: the request is damaged, or its sender does not have the private key",
             ),
         }
     }

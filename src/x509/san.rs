@@ -1,9 +1,9 @@
-//! Subject alternative names as a configuration asks for them.
+//! Subject alternative names that a configuration can declare.
 
 use std::fmt;
 use std::net::IpAddr;
 
-/// A subject alternative name that `pki` can be asked for (RFC 5280 section 4.2.1.6).
+/// A subject alternative name that a configuration can declare (RFC 5280 section 4.2.1.6).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum San {
     /// dNSName, lower case.

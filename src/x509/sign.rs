@@ -1,7 +1,7 @@
-//! Makes certificates: a self-signed CA, and leaves. Every field is set here; nothing is left to a library's default.
+//! Makes certificates: a self-signed CA, and leaves. This module sets every field; no field has a library's default.
 //!
-//! rcgen is not used: its `DistinguishedName` is a map with one value per attribute type, so a subject or issuer with two
-//! organizations cannot be reissued without loss.
+//! rcgen is not used: its `DistinguishedName` has one value per attribute type, so a subject or issuer with two
+//! organizations would lose one when it is reissued.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ pub use super::template::LeafTemplate;
 use super::template::{general_name, name};
 use super::validity::Validity;
 
-/// A CA certificate with what signs for it. It is judged once, when it is made.
+/// A CA certificate with its signer. It is checked once, in [`Issuer::new`].
 #[derive(Clone, Copy)]
 pub struct Issuer<'a> {
     certificate: &'a Certificate,
@@ -46,7 +46,7 @@ pub enum IssueError {
 }
 
 impl<'a> Issuer<'a> {
-    /// Makes an issuer of a CA's signer and its key, if it may issue at `now`.
+    /// Makes an issuer from a CA and its signer, if the CA may issue at `now`.
     pub fn new(
         bundle: &'a CaBundle,
         signer: &'a dyn Signer,
@@ -123,7 +123,7 @@ impl<'a> Issuer<'a> {
     }
 }
 
-/// Makes a self-signed CA certificate. Its one SAN is its common name, as in kubeadm's CAs.
+/// Makes a self-signed CA certificate. Its only SAN is its common name, as in kubeadm's CAs.
 pub fn self_signed_ca(
     common_name: &str,
     signer: &dyn Signer,
@@ -148,7 +148,7 @@ pub fn self_signed_ca(
     sign(fields, signer)
 }
 
-/// The fields of a TBSCertificate (RFC 5280 section 4.1) that are not random; the names are DER.
+/// The fields of a TBSCertificate (RFC 5280 section 4.1) except the serial number; the names are DER.
 struct Fields<'a> {
     issuer: Vec<u8>,
     subject: Vec<u8>,
@@ -203,7 +203,7 @@ fn signature_algorithm(algorithm: Algorithm) -> &'static [u8] {
     }
 }
 
-/// UTCTime through 2049, then GeneralizedTime (RFC 5280 section 4.1.2.5).
+/// Encodes a time: Encodes a time: UTCTime through 2049, then GeneralizedTime (RFC 5280 section 4.1.2.5).
 fn encoded_time(time: OffsetDateTime) -> Result<Vec<u8>, IssueError> {
     let time = time.to_offset(time::UtcOffset::UTC);
     let (tag, year) = match time.year() {
@@ -225,7 +225,8 @@ fn encoded_time(time: OffsetDateTime) -> Result<Vec<u8>, IssueError> {
     Ok(encode(tag, &[text.as_bytes()]))
 }
 
-/// 20 octets, the most that RFC 5280 section 4.1.2.2 allows: positive, never short, 158 random bits.
+/// Returns a serial number of 20 octets, the most that RFC 5280 section 4.1.2.2 allows: positive, with 158 random
+/// bits.
 fn serial_number() -> Result<[u8; 20], IssueError> {
     let mut octets: [u8; 20] = random()?;
     if let Some(first) = octets.first_mut() {
@@ -234,7 +235,7 @@ fn serial_number() -> Result<[u8; 20], IssueError> {
     Ok(octets)
 }
 
-/// RFC 8813 section 3: an ECDSA key cannot encipher keys, so only RSA leaves carry keyEncipherment.
+/// An ECDSA key cannot encipher keys (RFC 8813 section 3), so only RSA leaves have keyEncipherment.
 fn leaf_key_usages(algorithm: Algorithm) -> FlagSet<KeyUsages> {
     if algorithm.is_rsa() {
         KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment

@@ -1,4 +1,4 @@
-//! Signatures on certificates and requests: which algorithms are accepted, and what exactly is signed.
+//! Signatures of certificates and requests: the accepted algorithms, and the bytes that are signed.
 
 use super::der::{Der, tag};
 use super::public_key::{PublicKey, oid};
@@ -22,7 +22,8 @@ pub(super) enum SignatureAlgorithm {
 
 /// The parts of a signed structure (RFC 5280 section 4.1.1, RFC 2986 section 4.2), as they are encoded.
 ///
-/// A decoded body must not be encoded again to check its signature: the library sorts sets, which not every signer did.
+/// The body must not be decoded and encoded again before its signature is checked: the library sorts sets, and not
+/// every signer did.
 pub(super) struct Signed<'a> {
     body: &'a [u8],
     algorithm: Option<SignatureAlgorithm>,
@@ -61,8 +62,8 @@ const SHA2: &[u8] = b"\x60\x86\x48\x01\x65\x03\x04\x02";
 const NULL: &[u8] = b"\x05\x00";
 
 impl SignatureAlgorithm {
-    /// Reads the contents of an AlgorithmIdentifier (Go's `getSignatureAlgorithmFromAI`); none for what Go does not know or
-    /// calls insecure, such as MD5 and SHA-1.
+    /// Reads the contents of an AlgorithmIdentifier (Go's `getSignatureAlgorithmFromAI`); `None` for algorithms that
+    /// Go does not know or calls insecure, such as MD5 and SHA-1.
     pub(super) fn parse(mut identifier: Der<'_>) -> Option<SignatureAlgorithm> {
         let algorithm = identifier.object_identifier()?;
         if algorithm == oid::ED25519 {
@@ -91,7 +92,8 @@ impl SignatureAlgorithm {
     }
 }
 
-/// Reads RSASSA-PSS parameters (RFC 4055 section 3.1): both hashes have to be the same, the salt as long as the hash.
+/// Reads RSASSA-PSS parameters (RFC 4055 section 3.1): both hashes must be the same, and the salt must be as long as
+/// the hash.
 fn pss_hash(mut identifier: Der<'_>) -> Option<Hash> {
     let mut parameters = identifier.read(tag::SEQUENCE)?;
     let hash = parameters.read(tag::constructed(0))?;

@@ -1,4 +1,4 @@
-//! What signs certificates: a private key in memory, later also one in a PKCS#11 token.
+//! Signs certificates: with a private key in memory, later also with one in a PKCS#11 token.
 
 use super::algorithm::Algorithm;
 use super::key::{KeyError, PrivateKey};

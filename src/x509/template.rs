@@ -1,4 +1,4 @@
-//! What a leaf certificate says, apart from its key, validity, serial number and issuer.
+//! The contents of a leaf certificate, except its key, validity, serial number and issuer.
 
 use std::net::IpAddr;
 
@@ -28,7 +28,7 @@ use super::usage::Usage;
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
 
-/// What a leaf certificate says, apart from its key, validity, serial number and issuer.
+/// The contents of a leaf certificate, except its key, validity, serial number and issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeafTemplate {
     pub(super) subject: Name,
@@ -36,7 +36,7 @@ pub struct LeafTemplate {
     pub(super) names: Vec<GeneralName>,
     /// Key usages beyond those that follow from the key's algorithm.
     pub(super) further_key_usages: FlagSet<KeyUsages>,
-    /// Extensions that `sign` does not set itself, copied as they are.
+    /// Extensions that `sign` does not set itself, copied unchanged.
     pub(super) further_extensions: Vec<Extension>,
 }
 
@@ -57,7 +57,7 @@ impl LeafTemplate {
         })
     }
 
-    /// Takes the contents of an existing certificate without loss: all RDNs, all alternative names that Go reads, all usages of a
+    /// Copies the contents of an existing certificate: all RDNs, all alternative names that Go reads, all usages of a
     /// leaf, and every extension that does not depend on the key or the issuer.
     pub fn of(certificate: &Certificate) -> LeafTemplate {
         let set_here = [
@@ -131,7 +131,7 @@ impl LeafTemplate {
         self.names.iter().filter_map(to_san).collect()
     }
 
-    /// Returns a critical extension that Go does not handle: Go would refuse a certificate with it.
+    /// Returns a critical extension that Go does not handle; Go refuses a certificate with it.
     pub fn unknown_critical(&self) -> Option<String> {
         self.further_extensions
             .iter()
@@ -139,7 +139,7 @@ impl LeafTemplate {
             .map(|extension| extension.extn_id.to_string())
     }
 
-    /// Returns this template with subject, usages and alternative names of `declared`.
+    /// Returns this template with the subject, usages and alternative names of `declared`.
     pub fn declared_as(self, declared: LeafTemplate) -> LeafTemplate {
         LeafTemplate {
             subject: declared.subject,
@@ -149,7 +149,8 @@ impl LeafTemplate {
         }
     }
 
-    /// Returns this template without critical extensions that Go does not handle, and the identifiers of those.
+    /// Returns this template without critical extensions that Go does not handle, and the identifiers of the removed
+    /// ones.
     pub fn without_unknown_critical(mut self) -> (LeafTemplate, Vec<String>) {
         let (dropped, kept) = self
             .further_extensions
@@ -163,7 +164,7 @@ impl LeafTemplate {
         (self, dropped)
     }
 
-    /// Returns this template with the usages that it lacks, and the names of those.
+    /// Returns this template with missing usages added, and the names of the added ones.
     pub fn with_usages(mut self, usages: &[Usage]) -> (LeafTemplate, Vec<String>) {
         let mut added = Vec::new();
         for usage in usages {
@@ -199,7 +200,7 @@ pub(super) fn name(common_name: &str, organization: Option<&str>) -> Result<Name
     Ok(Name::from_der(&rdns.to_der()?)?)
 }
 
-/// Returns the values of one kind of attribute, as text; one that is not text is shown as it is encoded.
+/// Returns the values of one kind of attribute, as text; a value that is not text is returned as encoded.
 fn attribute_texts(name: &Name, oid: ObjectIdentifier) -> Vec<String> {
     let text = |attribute: &AttributeTypeAndValue| {
         let decoded = attribute.value.to_der().ok();
@@ -212,7 +213,7 @@ fn attribute_texts(name: &Name, oid: ObjectIdentifier) -> Vec<String> {
         .collect()
 }
 
-/// PrintableString where the characters allow it, else UTF8String, as Go's `encoding/asn1` chooses.
+/// Encodes text as PrintableString if its characters allow it, else as UTF8String, as Go's `encoding/asn1` does.
 fn directory_string(value: &str) -> Result<Any, IssueError> {
     match PrintableString::new(value) {
         Ok(printable) => Ok(Any::encode_from(&printable)?),

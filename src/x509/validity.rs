@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-/// The validity of a certificate (RFC 5280 section 4.1.2.5): both ends included, whole seconds, UTC.
+/// The validity of a certificate (RFC 5280 section 4.1.2.5): whole seconds in UTC, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
     /// First valid second.

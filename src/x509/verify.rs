@@ -23,23 +23,23 @@ pub enum VerifyError {
     Expired(OffsetDateTime),
     /// The certificate's validity has not begun.
     NotYetValid(OffsetDateTime),
-    /// A certificate between it and the CA is not valid at that time.
+    /// An intermediate has expired or is not valid yet.
     Intermediate,
     /// No path leads to the CA.
     UnknownIssuer,
-    /// The signature is not the CA's.
+    /// The CA did not make the signature.
     BadSignature,
-    /// The extended key usage lacks what is asked for.
+    /// The extended key usage lacks this usage.
     Usage(Usage),
-    /// The CA's own extended key usage lacks what is asked for.
+    /// The CA's extended key usage lacks this usage.
     IssuerUsage(Usage),
-    /// A signature algorithm that is not accepted any more, such as SHA-1.
+    /// The signature algorithm is no longer accepted, such as SHA-1.
     WeakSignature,
-    /// The CA may not sign for one of its names.
+    /// The CA's name constraints exclude one of its names.
     NameConstraints,
     /// Go's `crypto/x509` does not read a certificate of the chain.
     Go(GoError),
-    /// The trusted CA itself must not sign it, whatever the leaf.
+    /// The trusted CA must not sign any certificate.
     Anchor(Box<VerifyError>),
     /// A CA in its path must not sign certificates.
     NotCa,
@@ -49,13 +49,13 @@ pub enum VerifyError {
     UnknownCritical(String),
     /// The leaf is a CA certificate.
     LeafIsCa,
-    /// Anything else; the library's name of it.
+    /// Another error; the library's message.
     Other(String),
 }
 
 /// Verifies that `chain` leads to one of `anchors` and may be used for `usage` at `now`, as Go's `crypto/x509` does.
 ///
-/// The anchors are trusted as they are: the caller checks their validity.
+/// The caller checks the validity of the anchors.
 pub fn verify(
     chain: &Chain,
     anchors: &[&Certificate],
@@ -65,15 +65,14 @@ pub fn verify(
     go::verify(chain, anchors, usage, now)
 }
 
-/// Verifies a leaf that was made here, for all of these usages, with webpki, which is stricter than Go and shares nothing with
-/// the code that issues.
+/// Verifies a new leaf for all of these usages with webpki, which is stricter than Go and shares no code with `sign`.
 pub fn verify_issued(
     leaf: &Certificate,
     issuer: &Certificate,
     usages: &[Usage],
     now: OffsetDateTime,
 ) -> Result<(), VerifyError> {
-    // webpki does not look at the usages of an anchor; Go does (`checkChainForKeyUsage`).
+    // webpki does not check the usages of an anchor; Go does (`checkChainForKeyUsage`).
     if let Some(usage) = usages.iter().find(|usage| !issuer.allows(**usage)) {
         return Err(VerifyError::IssuerUsage(*usage));
     }
@@ -98,7 +97,7 @@ pub fn verify_issued(
         .map_err(other)
 }
 
-/// Wants all of these usages at once, so that a signature is verified once.
+/// Requires all of these usages at once, so that the signature is verified only once.
 struct AllUsages<'a>(&'a [Usage]);
 
 impl ExtendedKeyUsageValidator for AllUsages<'_> {
@@ -123,16 +122,17 @@ impl ExtendedKeyUsageValidator for AllUsages<'_> {
     }
 }
 
-/// Returns whether `issuer`'s key made the signature on `certificate`.
+/// Returns whether the key of `issuer` signed `certificate`.
 pub fn is_signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
     Signed::split(certificate.der())
         .is_some_and(|signed| signed.is_signed_with(issuer.public_key()))
 }
 
-/// Returns whether a certificate claims to be signed by one of these CAs, and none of them did: it has been changed since.
+/// Returns whether a certificate claims to be signed by one of these CAs, but none of them signed it: it was changed
+/// afterwards.
 ///
-/// Every cluster's CA is called `kubernetes`, the former one of this cluster as well, so where the certificate names a key only
-/// that counts. One that names none is of an old release, or was damaged just there: nothing but the signature tells.
+/// The CA of every cluster is called `kubernetes`, so if the certificate has an authority key identifier, only that
+/// is compared, not the name.
 pub fn is_damaged(certificate: &Certificate, issuers: &[&Certificate]) -> bool {
     let named = certificate.authority_key_id();
     let is_named = |issuer: &&Certificate| match (&named, issuer.subject_key_id()) {
@@ -146,7 +146,7 @@ pub fn is_damaged(certificate: &Certificate, issuers: &[&Certificate]) -> bool {
             .any(|issuer| is_signed_by(certificate, issuer))
 }
 
-/// Returns whether a certificate names one of these CAs as its issuer, by key or by name, and none of them signed it.
+/// Returns whether a certificate names one of these CAs as its issuer, by key or by name, but none of them signed it.
 pub fn has_forged_issuer(certificate: &Certificate, issuers: &[&Certificate]) -> bool {
     let named = certificate.authority_key_id();
     let claims = |issuer: &&Certificate| {
@@ -159,7 +159,7 @@ pub fn has_forged_issuer(certificate: &Certificate, issuers: &[&Certificate]) ->
             .any(|issuer| is_signed_by(certificate, issuer))
 }
 
-/// Returns whether the signature on a certificate is of a kind that Go accepts.
+/// Returns whether Go accepts the signature algorithm of a certificate.
 pub fn has_supported_signature(certificate: &Certificate) -> bool {
     certificate.facts().signature_algorithm.is_some()
 }
@@ -180,14 +180,14 @@ impl fmt::Display for VerifyError {
             }
             VerifyError::UnknownIssuer => f.write_str("it is not signed by its CA"),
             VerifyError::BadSignature => f.write_str(
-                "its signature is wrong: it is damaged, or another CA of that name made it",
+                "its signature is wrong: it is damaged, or another CA of the same name signed it",
             ),
             VerifyError::Usage(usage) => write!(f, "its extended key usage lacks {}", usage.name()),
             VerifyError::IssuerUsage(usage) => {
                 write!(f, "the extended key usage of its CA lacks {}", usage.name())
             }
             VerifyError::WeakSignature => f.write_str(
-                "it is signed with an algorithm that is not accepted any more, such as SHA-1",
+                "it is signed with an algorithm that is no longer accepted, such as SHA-1",
             ),
             VerifyError::NameConstraints => {
                 f.write_str("its CA has name constraints that exclude one of its names")

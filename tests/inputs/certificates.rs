@@ -79,10 +79,10 @@ judged! {
     pkcs7: |t| { t.openssl(&["crl2pkcs7", "-nocrl", "-certfile", CRT, "-out", CRT]); } => ["apiserver: file.invalid: `pki/apiserver.crt`: there is no `CERTIFICATE` block in it, only `PKCS7`", "init refuses"];
     a_request: |t| { t.openssl(&["req", "-new", "-key", "pki/apiserver.key", "-subj", "/CN=kube-apiserver", "-out", CRT]); } => ["apiserver: file.invalid: `pki/apiserver.crt`: there is no `CERTIFICATE` block in it, only `CERTIFICATE REQUEST`", "init refuses"];
     a_public_key: |t| { t.openssl(&["pkey", "-in", "pki/apiserver.key", "-pubout", "-out", CRT]); } => ["apiserver: file.invalid: `pki/apiserver.crt`: there is no `CERTIFICATE` block in it, only `PUBLIC KEY`", "init refuses"];
-    base64_without_armour: |t| t.edit(CRT, |text| text.lines().filter(|line| !line.starts_with('-')).collect()) => ["apiserver: file.invalid: `pki/apiserver.crt`: there is no PEM block in it", "init refuses"];
-    a_page_of_html: |t| t.write(CRT, "<!DOCTYPE html>\n<title>401 Unauthorized</title>\n") => ["apiserver: file.invalid: `pki/apiserver.crt`: there is no PEM block in it", "init refuses"];
-    a_kubeconfig: |t| t.copy("admin.conf", CRT) => ["apiserver: file.invalid: `pki/apiserver.crt`: there is no PEM block in it", "init refuses"];
-    utf_16: |t| t.edit_bytes(CRT, |bytes| bytes.iter().flat_map(|&byte| [byte, 0]).collect()) => ["apiserver: file.invalid: `pki/apiserver.crt`: there is no PEM block in it", "init refuses"];
+    base64_without_armour: |t| t.edit(CRT, |text| text.lines().filter(|line| !line.starts_with('-')).collect()) => ["apiserver: file.invalid: `pki/apiserver.crt`: it contains no PEM block", "init refuses"];
+    a_page_of_html: |t| t.write(CRT, "<!DOCTYPE html>\n<title>401 Unauthorized</title>\n") => ["apiserver: file.invalid: `pki/apiserver.crt`: it contains no PEM block", "init refuses"];
+    a_kubeconfig: |t| t.copy("admin.conf", CRT) => ["apiserver: file.invalid: `pki/apiserver.crt`: it contains no PEM block", "init refuses"];
+    utf_16: |t| t.edit_bytes(CRT, |bytes| bytes.iter().flat_map(|&byte| [byte, 0]).collect()) => ["apiserver: file.invalid: `pki/apiserver.crt`: it contains no PEM block", "init refuses"];
     label_trusted_certificate: |t| relabel(t, "TRUSTED CERTIFICATE") => ["apiserver: file.invalid: `pki/apiserver.crt`: there is no `CERTIFICATE` block in it, only `TRUSTED CERTIFICATE`", "init refuses"];
     label_x509_certificate: |t| relabel(t, "X509 CERTIFICATE") => ["apiserver: file.invalid: `pki/apiserver.crt`: there is no `CERTIFICATE` block in it, only `X509 CERTIFICATE`", "init refuses"];
     label_in_lower_case: |t| relabel(t, "certificate") => ["apiserver: file.invalid: `pki/apiserver.crt`: there is no `CERTIFICATE` block in it, only `unknown label`", "init refuses"];

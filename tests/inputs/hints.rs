@@ -66,7 +66,7 @@ said! {
         "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_leaked_key: |t| t.append("pki/apiserver.key", CRT), ["init"] => [
-        "error: `ROOT/etc/kubernetes/pki/apiserver.crt`: there is a private key in this world-readable file",
+        "error: `ROOT/etc/kubernetes/pki/apiserver.crt`: this world-readable file contains a private key",
         "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_lost_certificate: |t| t.remove(CRT), ["init"] => [
@@ -87,7 +87,7 @@ said! {
         t.remove("encrypted");
         t.write("pki/apiserver.key", text);
     }, ["init"] => [
-        "error: `ROOT/etc/kubernetes/pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear",
+        "error: `ROOT/etc/kubernetes/pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need an unencrypted key",
         "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_leaf_of_another_ca: |t| t.sign("apiserver", "etcd/ca", &(t.apiserver_names() + SERVER), &[]), ["init"] => [
@@ -95,7 +95,7 @@ said! {
         "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_leaf_signed_with_sha1: |t| t.sign("apiserver", "ca", &(t.apiserver_names() + SERVER), &["-md", "sha1"]), ["init"] => [
-        "error: `apiserver`: it is signed with an algorithm that is not accepted any more, such as SHA-1",
+        "error: `apiserver`: it is signed with an algorithm that is no longer accepted, such as SHA-1",
         "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_leaf_without_its_usage: |t| t.sign("apiserver", "ca", &(t.apiserver_names() + "extendedKeyUsage=clientAuth\n"), &[]), ["init"] => [
@@ -193,7 +193,7 @@ said! {
         "warning: CA `front-proxy-ca`: it is missing, and these certificates need it: front-proxy-client; put the CA back from a backup or from another control plane node",
     ];
     check_of_a_broken_leaf: |t| t.write(CRT, "broken"), ["check-expiration"] => [
-        "warning: `apiserver`: `ROOT/etc/kubernetes/pki/apiserver.crt`: there is no PEM block in it; run `pki renew apiserver --rootfs ROOT`",
+        "warning: `apiserver`: `ROOT/etc/kubernetes/pki/apiserver.crt`: it contains no PEM block; run `pki renew apiserver --rootfs ROOT`",
     ];
     check_of_a_leaf_that_has_expired: |t| expire(t, CRT, "ca"), ["check-expiration"] => ["warning: `apiserver`: it expired on 2020-01-01; run `pki renew --due 30d --rootfs ROOT`"];
     check_of_a_leaf_of_another_ca: |t| t.sign("apiserver", "etcd/ca", &(t.apiserver_names() + SERVER), &[]), ["check-expiration"] => [

@@ -124,13 +124,13 @@ fn even_modulus(t: &TestTree, key: &str) {
 judged! {
     // A leaf's: renewing makes another one.
     no_bytes: |t| t.write(KEY, "") => ["apiserver: file.invalid: `pki/apiserver.key`: the file is empty", "init refuses"];
-    only_nul_bytes: |t| t.write(KEY, [0; 4096]) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no PEM block in it", "init refuses"];
+    only_nul_bytes: |t| t.write(KEY, [0; 4096]) => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no PEM block", "init refuses"];
     missing_beside_its_certificate: |t| t.remove(KEY) => ["apiserver: certificate.key-missing", "init refuses"];
     of_another_certificate: |t| t.copy("pki/etcd/server.key", KEY) => ["apiserver: certificate.key-mismatch", "init refuses"];
     of_its_ca: |t| t.copy(CA_KEY, KEY) => ["apiserver: certificate.key-mismatch", "init refuses"];
-    encrypted_pkcs8: |t| convert(t, KEY, &["pkey", "-aes256", "-passout", "pass:secret"]) => ["apiserver: file.invalid: `pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear", "init refuses"];
-    encrypted_traditional: |t| convert(t, KEY, &["ec", "-aes256", "-passout", "pass:secret"]) => ["apiserver: file.invalid: `pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear", "init refuses"];
-    encrypted_rsa: |t| { t.write(KEY, RSA_2048); convert(t, KEY, &["rsa", "-traditional", "-des3", "-passout", "pass:secret"]); } => ["apiserver: file.invalid: `pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear", "init refuses"];
+    encrypted_pkcs8: |t| convert(t, KEY, &["pkey", "-aes256", "-passout", "pass:secret"]) => ["apiserver: file.invalid: `pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need an unencrypted key", "init refuses"];
+    encrypted_traditional: |t| convert(t, KEY, &["ec", "-aes256", "-passout", "pass:secret"]) => ["apiserver: file.invalid: `pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need an unencrypted key", "init refuses"];
+    encrypted_rsa: |t| { t.write(KEY, RSA_2048); convert(t, KEY, &["rsa", "-traditional", "-des3", "-passout", "pass:secret"]); } => ["apiserver: file.invalid: `pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need an unencrypted key", "init refuses"];
     its_public_half: |t| convert(t, KEY, &["pkey", "-pubout"]) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `PUBLIC KEY`", "init refuses"];
     a_certificate: |t| t.copy("pki/apiserver.crt", KEY) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `CERTIFICATE`", "init refuses"];
     a_request: |t| { t.openssl(&["req", "-new", "-key", KEY, "-subj", "/CN=x", "-out", "pki/x.csr"]); t.copy("pki/x.csr", KEY); t.remove("pki/x.csr"); } => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `CERTIFICATE REQUEST`", "init refuses"];
@@ -140,10 +140,10 @@ judged! {
     four_thousand_in_one_file: |t| t.edit(KEY, |text| text.repeat(4000)) => [];
     five_thousand_in_one_file: |t| t.edit(KEY, |text| text.repeat(5000)) => ["apiserver: file.unreadable: reading `pki/apiserver.key`: it has 1135000 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for apiserver"];
     one_hundred_mebibytes: |t| t.write_zeroes(KEY, 100 << 20) => ["apiserver: file.unreadable: reading `pki/apiserver.key`: it has 104857600 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for apiserver"];
-    der: |t| convert(t, KEY, &["ec", "-outform", "der"]) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no PEM block in it", "init refuses"];
-    utf_16: |t| t.edit_bytes(KEY, |bytes| bytes.iter().flat_map(|&byte| [byte, 0]).collect()) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no PEM block in it", "init refuses"];
-    pkcs12: |t| { t.openssl(&["pkcs12", "-export", "-in", "pki/apiserver.crt", "-inkey", KEY, "-passout", "pass:x", "-out", KEY]); } => ["apiserver: file.invalid: `pki/apiserver.key`: there is no PEM block in it", "init refuses"];
-    pkcs11_uri: |t| t.write(KEY, "pkcs11:token=hsm;object=apiserver\n") => ["apiserver: file.invalid: `pki/apiserver.key`: there is no PEM block in it", "init refuses"];
+    der: |t| convert(t, KEY, &["ec", "-outform", "der"]) => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no PEM block", "init refuses"];
+    utf_16: |t| t.edit_bytes(KEY, |bytes| bytes.iter().flat_map(|&byte| [byte, 0]).collect()) => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no PEM block", "init refuses"];
+    pkcs12: |t| { t.openssl(&["pkcs12", "-export", "-in", "pki/apiserver.crt", "-inkey", KEY, "-passout", "pass:x", "-out", KEY]); } => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no PEM block", "init refuses"];
+    pkcs11_uri: |t| t.write(KEY, "pkcs11:token=hsm;object=apiserver\n") => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no PEM block", "init refuses"];
     pkcs11_uri_in_pem: |t| relabel(t, KEY, "PKCS#11 PROVIDER URI") => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `PKCS#11 PROVIDER URI`", "init refuses"];
     key_of_a_tpm: |t| relabel(t, KEY, "TSS2 PRIVATE KEY") => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `TSS2 PRIVATE KEY`", "init refuses"];
     key_of_openssh: |t| relabel(t, KEY, "OPENSSH PRIVATE KEY") => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `OPENSSH PRIVATE KEY`", "init refuses"];
@@ -220,7 +220,7 @@ judged! {
     ca_an_empty_line_before_the_end: |t| hollow(t, CA_KEY, "\n-----END") => [];
     ca_pkcs11_uri: |t| t.write(CA_KEY, "pkcs11:token=hsm;object=ca\n") => ["ca: file.invalid: `pki/ca.key`: there is no PEM block in it", "init refuses", "renew all fails for all of ca"];
     ca_key_of_a_tpm: |t| relabel(t, CA_KEY, "TSS2 PRIVATE KEY") => ["ca: file.invalid: `pki/ca.key`: there is no key in it, only `TSS2 PRIVATE KEY`", "init refuses", "renew all fails for all of ca"];
-    ca_der: |t| convert(t, CA_KEY, &["ec", "-outform", "der"]) => ["ca: file.invalid: `pki/ca.key`: there is no PEM block in it", "init refuses", "renew all fails for all of ca"];
+    ca_der: |t| convert(t, CA_KEY, &["ec", "-outform", "der"]) => ["ca: file.invalid: `pki/ca.key`: it contains no PEM block", "init refuses", "renew all fails for all of ca"];
     ca_of_one_hundred_mebibytes: |t| t.write_zeroes(CA_KEY, 100 << 20) => ["ca: file.unreadable: reading `pki/ca.key`: it has 104857600 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for all of ca"];
     ca_ed25519: |t| generate(t, CA_KEY, &["genpkey", "-algorithm", "ED25519"]) => ["ca: file.invalid: `pki/ca.key`: unsupported key: a key of algorithm 1.3.101.112, neither RSA nor ECDSA", "init refuses", "renew all fails for all of ca"];
     ca_ed25519_with_its_certificate: |t| { generate(t, CA_KEY, &["genpkey", "-algorithm", "ED25519"]); t.resign_ca("ca", CA, &[]); } => ["ca: file.invalid: `pki/ca.key`: unsupported key: a key of algorithm 1.3.101.112, neither RSA nor ECDSA", "ca: ca.replaced", "init refuses", "renew all fails for all of ca"];

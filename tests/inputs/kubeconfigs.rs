@@ -131,12 +131,12 @@ judged! {
     a_page_of_html: |t| t.write(ADMIN, "<!DOCTYPE html>\n<title>401: Unauthorized</title>\n") => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: mapping values are not allowed in this context at line 2, column 11", "init refuses", "renew all fails for admin.conf"];
     nested_without_end: |t| t.write(ADMIN, format!("a: {}", "[".repeat(20_000))) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: recursion limit exceeded at line 1, column 259", "init refuses", "renew all fails for admin.conf"];
     nested_to_the_end: |t| t.edit(ADMIN, |text| format!("{text}deep: {}{}\n", "[".repeat(20_000), "]".repeat(20_000))) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: recursion limit exceeded at line 19, column 262", "init refuses", "renew all fails for admin.conf"];
-    nested_in_lines: |t| t.edit(ADMIN, |text| (0..1000).fold(text, |text, depth| format!("{text}{}a:\n", " ".repeat(depth)))) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: it is nested too deeply, or repeats itself too often", "init refuses", "renew all fails for admin.conf"];
+    nested_in_lines: |t| t.edit(ADMIN, |text| (0..1000).fold(text, |text, depth| format!("{text}{}a:\n", " ".repeat(depth)))) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: it is nested too deeply, or has too many aliases", "init refuses", "renew all fails for admin.conf"];
     a_bomb_of_aliases: |t| {
         let line = |(from, to): (u8, u8)| format!("{}: &{} [{}]\n", to as char, to as char, vec![format!("*{}", from as char); 9].join(", "));
         let bomb: String = (b'a'..=b'y').zip(b'b'..=b'z').map(line).collect();
         t.edit(ADMIN, |text| format!("a: &a [x]\n{bomb}{text}"));
-    } => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: it is nested too deeply, or repeats itself too often", "init refuses", "renew all fails for admin.conf"];
+    } => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: it is nested too deeply, or has too many aliases", "init refuses", "renew all fails for admin.conf"];
     an_alias_of_itself: |t| t.edit(ADMIN, |text| format!("a: &a [*a]\n{text}")) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: recursive references require weak recursion types at line 1, column 8", "init refuses", "renew all fails for admin.conf"];
     two_documents: |t| t.edit(ADMIN, |text| format!("{text}---\n{text}")) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: it has several documents, want one", "init refuses", "renew all fails for admin.conf"];
     duplicate_key: |t| t.edit(ADMIN, |text| text + "kind: Config\n") => [];
@@ -206,13 +206,13 @@ judged! {
     certificate_in_base64_for_addresses: |t| set(t, CERTIFICATE, "client-certificate-data: LS0tLS1CRUdJTi_-") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-certificate-data: it is not base64", "init refuses", "renew all fails for admin.conf"];
     certificate_without_padding: |t| set(t, CERTIFICATE, "client-certificate-data: QQ") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-certificate-data: it is not base64", "init refuses", "renew all fails for admin.conf"];
     certificate_a_number: |t| set(t, CERTIFICATE, "client-certificate-data: 7") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-certificate-data: it is not a string", "init refuses", "renew all fails for admin.conf"];
-    certificate_is_none: |t| t.embed(ADMIN, CERTIFICATE, "nothing") => ["admin.conf: file.invalid: `admin.conf`: client-certificate-data: there is no PEM block in it", "init refuses", "renew all fails for admin.conf"];
+    certificate_is_none: |t| t.embed(ADMIN, CERTIFICATE, "nothing") => ["admin.conf: file.invalid: `admin.conf`: client-certificate-data: it contains no PEM block", "init refuses", "renew all fails for admin.conf"];
     certificate_is_der: |t| {
         let der = pem::parse(t.embedded(ADMIN, CERTIFICATE)).unwrap();
         t.embed(ADMIN, CERTIFICATE, der.contents());
     } => ["admin.conf: file.invalid: `admin.conf`: client-certificate-data: the file is DER, want PEM (`openssl x509 -inform der` converts it)", "init refuses", "renew all fails for admin.conf"];
     certificate_missing: |t| set(t, CERTIFICATE, "") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-certificate-data: it is missing beside client-key-data", "init refuses", "renew all fails for admin.conf"];
-    certificate_with_its_key: |t| behind(t, &String::from_utf8(t.embedded(ADMIN, KEY)).unwrap()) => ["admin.conf: file.invalid: `admin.conf`: client-certificate-data: there is a private key in this world-readable file", "init refuses", "renew all fails for admin.conf"];
+    certificate_with_its_key: |t| behind(t, &String::from_utf8(t.embedded(ADMIN, KEY)).unwrap()) => ["admin.conf: file.invalid: `admin.conf`: client-certificate-data: this world-readable file contains a private key", "init refuses", "renew all fails for admin.conf"];
     certificate_and_another: |t| behind(t, &t.text("pki/apiserver-kubelet-client.crt")) => ["admin.conf: certificate.extra"];
     certificate_and_its_ca: |t| behind(t, &t.text("pki/ca.crt")) => [];
     certificate_and_another_ca: |t| behind(t, &t.text("pki/etcd/ca.crt")) => [];
@@ -264,7 +264,7 @@ judged! {
     } => ["renew all skips admin.conf"];
     files_of_a_row: |t| { set(t, CERTIFICATE, "client-certificate: pki/apiserver-kubelet-client.crt"); set(t, KEY, "client-key: pki/apiserver-kubelet-client.key"); } => ["admin.conf: certificate.differs", "admin.conf: certificate.differs", "renew all skips admin.conf"];
     files_that_are_not_there: |t| { unpack(t, "admin"); t.remove("admin.crt"); } => ["admin.conf: kubeconfig.client-certificate-missing", "init refuses", "renew all skips admin.conf"];
-    files_that_are_broken: |t| { unpack(t, "admin"); t.write("admin.crt", "nothing"); } => ["admin.conf: file.invalid: `admin.crt`: there is no PEM block in it", "init refuses", "renew all skips admin.conf"];
+    files_that_are_broken: |t| { unpack(t, "admin"); t.write("admin.crt", "nothing"); } => ["admin.conf: file.invalid: `admin.crt`: it contains no PEM block", "init refuses", "renew all skips admin.conf"];
     files_that_are_too_large: |t| { unpack(t, "admin"); t.write_zeroes("admin.crt", 100 << 20); } => ["admin.conf: file.unreadable: reading `admin.crt`: it has 104857600 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for admin.conf"];
     files_of_another_ca: |t| { unpack(t, "admin"); t.copy("pki/front-proxy-client.crt", "admin.crt"); t.copy("pki/front-proxy-client.key", "admin.key"); } => ["admin.conf: certificate.other-issuer", "init refuses", "renew all skips admin.conf"];
     files_up_and_out: |t| unpack(t, "/etc/kubernetes/../kubernetes/admin") => ["renew all skips admin.conf"];

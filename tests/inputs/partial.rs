@@ -177,7 +177,7 @@ judged! {
     external_etcd_ca_and_a_leafs_key_lost: |t| { external(t, &["etcd-ca"]); t.remove("pki/etcd/server.key"); } => ["etcd-server: certificate.key-missing", "init refuses", "renew all skips all of etcd-ca"];
     external_ca_and_a_certificate_lost: |t| { external(t, &["ca"]); t.remove("pki/apiserver.crt"); } => ["apiserver: certificate.key-only", "init fails for apiserver", "renew all skips all of ca"];
     external_ca_that_has_expired: |t| { expire(t, "pki/front-proxy-ca.crt", "front-proxy-ca"); external(t, &["front-proxy-ca"]); } => ["front-proxy-ca: ca.expired", "front-proxy-client: certificate.outlives-ca", "init refuses", "renew all fails for front-proxy-client"];
-    external_ca_that_is_broken: |t| { t.write("pki/ca.crt", "broken"); external(t, &["ca"]); } => ["ca: file.invalid: `pki/ca.crt`: there is no PEM block in it", "init refuses", "renew all fails for all of ca"];
+    external_ca_that_is_broken: |t| { t.write("pki/ca.crt", "broken"); external(t, &["ca"]); } => ["ca: file.invalid: `pki/ca.crt`: it contains no PEM block", "init refuses", "renew all fails for all of ca"];
 
     // Things that are there twice.
     front_proxy_ca_is_the_cluster_ca: |t| { share(t, "ca", "front-proxy-ca"); share(t, "apiserver-kubelet-client", "front-proxy-client"); } => ["ca: ca.shared", "front-proxy-client: certificate.differs"];

@@ -26,7 +26,7 @@ struct Subtrees {
     uri: Vec<Vec<u8>>,
 }
 
-/// A name that constraints apply to.
+/// A name that constraints can apply to.
 #[derive(Clone, Debug)]
 enum Name {
     Dns(Vec<u8>),
@@ -39,8 +39,8 @@ enum Name {
     Uri(Vec<u8>),
 }
 
-/// How many comparisons of a name with a constraint are made for a chain: a file of a mebibyte could ask for billions. Go 1.25
-/// had the same limit.
+/// The number of comparisons of names with constraints for one chain: a file of one mebibyte could require billions.
+/// Go 1.25 had the same limit.
 const MAX_COMPARISONS: usize = 250_000;
 
 impl NameConstraints {
@@ -129,7 +129,7 @@ enum SubtreeKind {
 }
 
 impl Name {
-    /// Returns a name of a certificate that constraints apply to; `Err` if Go cannot compare it with constraints.
+    /// Returns a certificate's name if constraints apply to its kind; `Err` if Go cannot compare it with constraints.
     fn of(name: &GeneralName) -> Result<Option<Name>, ()> {
         Ok(Some(match name {
             GeneralName::DnsName(name) => {
@@ -166,7 +166,7 @@ impl Name {
     }
 }
 
-/// Returns whether every name of a chain is allowed by the constraints of the CAs above it; `chain` begins with the leaf.
+/// Returns whether the constraints of the CAs in a chain allow all names below them; `chain` begins with the leaf.
 pub(super) fn allow(chain: &[&Certificate]) -> bool {
     let is_constrained = |certificate: &&Certificate| {
         let extensions = &certificate.facts().extensions;
@@ -202,8 +202,8 @@ pub(super) fn allow(chain: &[&Certificate]) -> bool {
     true
 }
 
-/// `dnsHasSuffix` and, for excluded names, the wildcards of `newDNSConstraints`: a leading dot asks for at least one more label,
-/// an empty constraint is for every name.
+/// `dnsHasSuffix` and, for excluded names, the wildcards of `newDNSConstraints`: a leading dot requires at least one
+/// more label, and an empty constraint matches every name.
 fn is_in_domain(name: &[u8], subtree: &[u8], role: SubtreeKind) -> bool {
     if subtree.is_empty() {
         return true;
@@ -236,7 +236,7 @@ fn is_in_network(address: &[u8], network: &[u8]) -> bool {
             .all(|((address, first), mask)| address & mask == first & mask)
 }
 
-/// An address and a mask of ones followed by zeros (`isValidIPMask`).
+/// Returns whether a constraint is an address and a mask of ones followed by zeros (`isValidIPMask`).
 fn is_network(value: &[u8]) -> bool {
     let mask = match value.len() {
         8 | 32 => value.split_at(value.len() / 2).1,

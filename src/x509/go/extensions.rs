@@ -10,18 +10,18 @@ use super::names::is_valid_domain;
 use super::uri;
 use crate::x509::der::{Der, tag};
 
-/// What Go reads in the extensions of a certificate.
+/// The extensions of a certificate, as Go reads them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::x509) struct Extensions {
-    /// None without the extension; critical or not does not matter.
+    /// `None` without the extension; it need not be critical.
     pub(in crate::x509) basic_constraints: Option<BasicConstraints>,
-    /// Bit 0 is digitalSignature; no bit means the same as no extension.
+    /// Bit 0 is digitalSignature; zero means the same as no extension.
     pub(in crate::x509) key_usage: u16,
     pub(in crate::x509) extended_key_usage: Vec<ObjectIdentifier>,
     pub(in crate::x509) subject_key_id: Option<Vec<u8>>,
     pub(in crate::x509) authority_key_id: Option<Vec<u8>>,
     pub(in crate::x509) name_constraints: Option<NameConstraints>,
-    /// The first critical extension that Go does not handle: it reads such a certificate and refuses to use it.
+    /// The first critical extension that Go does not handle; Go reads such a certificate but refuses to use it.
     pub(in crate::x509) unhandled_critical: Option<ObjectIdentifier>,
 }
 
@@ -37,7 +37,7 @@ const ID_CE: &[u8] = b"\x55\x1d";
 const AUTHORITY_INFO_ACCESS: &[u8] = b"\x2b\x06\x01\x05\x05\x07\x01\x01";
 
 impl Extensions {
-    /// Reads the list of extensions: none of them twice (`parseCertificate`), each well-formed if Go knows it.
+    /// Reads the extensions: refuses duplicates (`parseCertificate`) and malformed extensions that Go knows.
     pub(super) fn parse(mut list: Der<'_>) -> Result<Extensions, GoError> {
         let malformed = GoError::Malformed("extension");
         let mut parsed = Vec::new();
@@ -125,7 +125,7 @@ impl Extensions {
     }
 }
 
-/// Returns whether Go handles an extension, so that it may be critical.
+/// Returns whether Go handles an extension, so that the extension may be critical.
 pub(in crate::x509) fn is_handled(oid: &ObjectIdentifier) -> bool {
     const HANDLED: [u8; 11] = [14, 15, 17, 19, 30, 31, 32, 33, 36, 37, 54];
     match oid.as_bytes().strip_prefix(ID_CE) {
@@ -160,7 +160,7 @@ fn basic_constraints(mut value: Der<'_>) -> Option<BasicConstraints> {
     })
 }
 
-/// `parseSANExtension`; returns whether there is a name of a kind that Go knows.
+/// `parseSANExtension`; returns whether there is a name that Go knows.
 fn check_alternative_names(mut value: Der<'_>) -> Result<bool, GoError> {
     let malformed = GoError::Malformed("alternative names");
     let mut names = value.read(tag::SEQUENCE).ok_or(malformed.clone())?;

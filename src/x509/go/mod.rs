@@ -1,9 +1,9 @@
-//! Whether Go's `crypto/x509` reads and accepts a certificate: the programs that read a tree are written in Go, so a
-//! certificate that they refuse is of no use, whatever other libraries say, and one that they accept is in use somewhere.
+//! Decides whether Go's `crypto/x509` reads and accepts a certificate. The programs that read a tree are written in
+//! Go: a certificate that Go refuses is useless, and one that Go accepts may be in use.
 //!
-//! The rules are those of Go 1.26, which Kubernetes 1.36 is built with; each names the function that it follows. `parse` has
-//! those of `parser.go`, `names` those about names, `path` and `constraints` those of `verify.go` and `constraints.go`.
-//! Certificate policies are the one part of `verify.go` that is left out.
+//! The rules are those of Go 1.26, which Kubernetes 1.36 is built with; the comments name Go's functions. `parse` has
+//! those of `parser.go`, `names` those about names, `path` and `constraints` those of `verify.go` and
+//! `constraints.go`. The only missing part of `verify.go` is certificate policies.
 
 pub(super) mod constraints;
 mod extensions;
@@ -31,16 +31,16 @@ pub(super) fn signature_algorithm(identifier: &[u8]) -> Option<SignatureAlgorith
     SignatureAlgorithm::parse(Der(identifier).read(tag::SEQUENCE)?)
 }
 
-/// What Go reads in a certificate and judges it by.
+/// The fields of a certificate that Go reads and judges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Facts {
     /// 1, 2 or 3.
     pub(super) version: u8,
-    /// The issuer as it is encoded: Go compares names octet by octet.
+    /// The encoded issuer: Go compares names octet by octet.
     pub(super) issuer: Vec<u8>,
-    /// The subject as it is encoded.
+    /// The encoded subject.
     pub(super) subject: Vec<u8>,
-    /// The algorithm of the signature on it; none if Go does not accept it.
+    /// The signature algorithm; `None` if Go does not accept it.
     pub(super) signature_algorithm: Option<SignatureAlgorithm>,
     pub(super) extensions: Extensions,
 }
@@ -50,13 +50,13 @@ pub(super) struct Facts {
 pub enum GoError {
     /// There are bytes after the certificate.
     TrailingData,
-    /// Part of it is not the DER that it should be.
+    /// A part is malformed; its name.
     Malformed(&'static str),
     /// The version is not 1, 2 or 3.
     Version,
     /// The serial number is negative.
     NegativeSerial,
-    /// The signature algorithm in the signed part differs from the one beside the signature.
+    /// The signature algorithm in the signed part differs from the one next to the signature.
     SignatureAlgorithms,
     /// A name has a string with characters that its type does not allow; the type.
     String(&'static str),
@@ -66,19 +66,19 @@ pub enum GoError {
     TimeType,
     /// The public key cannot be used; the reason.
     PublicKey(PublicKeyError),
-    /// An extension is there twice.
+    /// An extension occurs twice.
     DuplicateExtension(ObjectIdentifier),
-    /// An extension is marked critical that must not be; its name.
+    /// An extension is critical that must not be critical; its name.
     Critical(&'static str),
     /// An IP address among the alternative names has neither 4 nor 16 octets, but this many.
     IpLength(usize),
-    /// A URI among the alternative names is not one.
+    /// A URI among the alternative names is malformed.
     Uri,
     /// The name constraints are empty.
     EmptyNameConstraints,
     /// A name constraint is malformed; its kind.
     NameConstraint(&'static str),
-    /// A certificate policy is there twice.
+    /// A certificate policy occurs twice.
     DuplicatePolicy,
 }
 
@@ -117,7 +117,7 @@ impl fmt::Display for GoError {
             }
             GoError::TimeType => f.write_str("a date is neither UTCTime nor GeneralizedTime"),
             GoError::PublicKey(error) => error.fmt(f),
-            GoError::DuplicateExtension(oid) => write!(f, "it has the extension {oid} twice"),
+            GoError::DuplicateExtension(oid) => write!(f, "the extension {oid} occurs twice"),
             GoError::Critical(extension) => write!(f, "its {extension} is marked critical"),
             GoError::IpLength(octets) => write!(
                 f,
@@ -126,7 +126,7 @@ impl fmt::Display for GoError {
             GoError::Uri => f.write_str("invalid URI among its alternative names"),
             GoError::EmptyNameConstraints => f.write_str("its name constraints are empty"),
             GoError::NameConstraint(kind) => write!(f, "invalid name constraint ({kind})"),
-            GoError::DuplicatePolicy => f.write_str("it has a certificate policy twice"),
+            GoError::DuplicatePolicy => f.write_str("a certificate policy occurs twice"),
         }
     }
 }

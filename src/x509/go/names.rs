@@ -1,9 +1,9 @@
-//! Names and the strings in them (`parseName` and `parseASN1String` in `parser.go`, `domainNameValid`).
+//! Reads names and the strings in them (`parseName` and `parseASN1String` in `parser.go`, `domainNameValid`).
 
 use super::GoError;
 use crate::x509::der::{Der, tag};
 
-/// Reads a Name and returns it as it is encoded: every attribute has to be a string of a known type.
+/// Reads a Name and returns its encoding; every attribute must be a string of a known type.
 pub(super) fn read_name<'a>(tbs: &mut Der<'a>, what: &'static str) -> Result<&'a [u8], GoError> {
     let malformed = GoError::Malformed(what);
     let name = tbs.any().ok_or(malformed.clone())?;
@@ -51,12 +51,12 @@ fn check_string(tag: u8, value: &[u8]) -> Result<(), GoError> {
     }
 }
 
-/// Unlike X.680, Go takes `*` and `&` for printable (`isPrintable`).
+/// Unlike X.680, Go accepts `*` and `&` as printable (`isPrintable`).
 fn is_printable(c: &u8) -> bool {
     c.is_ascii_alphanumeric() || b" '()+,-./:=?*&".contains(c)
 }
 
-/// Two octets a character; the surrogates and noncharacters of UTF-16 are refused.
+/// Two octets per character; surrogates and noncharacters of UTF-16 are refused.
 fn is_bmp_string(value: &[u8]) -> bool {
     let value = value.strip_suffix(b"\0\0").unwrap_or(value);
     let (points, rest) = value.as_chunks::<2>();

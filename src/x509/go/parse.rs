@@ -66,7 +66,7 @@ fn version(tbs: &mut Der<'_>) -> Result<u8, GoError> {
     }
 }
 
-/// The algorithm is there twice, and both have to be the same.
+/// Reads both occurrences of the algorithm, which must be the same.
 fn signature_algorithm(
     tbs: &mut Der<'_>,
     certificate: &mut Der<'_>,
@@ -98,7 +98,7 @@ fn check_validity(tbs: &mut Der<'_>) -> Result<(), GoError> {
     Ok(())
 }
 
-/// Extensions of versions 1 and 2 are not looked at.
+/// Ignores the extensions of versions 1 and 2.
 fn extensions(tbs: &mut Der<'_>, version: u8) -> Result<Extensions, GoError> {
     if version == 1 {
         return Ok(Extensions::default());

@@ -1,6 +1,7 @@
 //! Paths from a leaf to a trusted CA (`Verify`, `buildChains`, `isValid` in `verify.go`; `CheckSignatureFrom` in `x509.go`).
 //!
-//! The dates of the trusted CAs are not looked at: an expired CA is one finding about the CA, not one about each leaf.
+//! The validity of the trusted CAs is not checked: an expired CA is one finding about the CA, not one about each
+//! leaf.
 
 use time::OffsetDateTime;
 
@@ -10,10 +11,10 @@ use crate::x509::chain::Chain;
 use crate::x509::usage::Usage;
 use crate::x509::verify::{VerifyError, is_signed_by};
 
-/// How many signatures are verified for one leaf (`maxChainSignatureChecks`).
+/// The number of signatures that are verified for one leaf (`maxChainSignatureChecks`).
 const MAX_SIGNATURE_CHECKS: usize = 100;
 
-/// Verifies that a chain leads to one of these CAs and may be used for this at `now`.
+/// Verifies that a chain leads to one of these CAs and may be used for `usage` at `now`.
 pub(in crate::x509) fn verify(
     chain: &Chain,
     anchors: &[&Certificate],
@@ -55,8 +56,8 @@ pub(in crate::x509) fn verify(
     }
 }
 
-/// Returns whether a certificate may have signed another (`CheckSignatureFrom`): one of version 3 has to be a CA's; without
-/// keyUsage it may sign; whether basicConstraints are critical does not matter.
+/// Returns whether a certificate may sign others (`CheckSignatureFrom`): a version 3 certificate must be a CA
+/// certificate, and keyUsage, if present, must have keyCertSign. basicConstraints need not be critical.
 pub(in crate::x509) fn may_sign(issuer: &Certificate) -> bool {
     const KEY_CERT_SIGN: u16 = 1 << 5;
     let facts = issuer.facts();
@@ -74,12 +75,13 @@ struct PathBuilder<'a> {
     usage: Usage,
     now: OffsetDateTime,
     signature_checks: usize,
-    /// The first thing that stopped a path.
+    /// The first error that ended a path.
     error: Option<VerifyError>,
 }
 
 impl<'a> PathBuilder<'a> {
-    /// Looks for issuers of the last certificate of a path, trusted ones first, and returns whether a path is accepted.
+    /// Tries the issuers of the last certificate in a path, trusted ones first, and returns whether a path is
+    /// accepted.
     fn extend(&mut self, path: &mut Vec<&'a Certificate>) -> bool {
         let Some(child) = path.last().copied() else {
             return false;
@@ -108,7 +110,7 @@ impl<'a> PathBuilder<'a> {
         false
     }
 
-    /// Returns whether a certificate issued the last one of a path and may be added to it.
+    /// Returns whether a certificate issued the last one in a path and may be added to the path.
     fn is_issuer(&mut self, issuer: &Certificate, path: &[&Certificate], role: IssuerRole) -> bool {
         let Some(child) = path.last() else {
             return false;
@@ -197,7 +199,8 @@ enum IssuerRole {
     Intermediate,
 }
 
-/// Returns the certificates with the name of a certificate's issuer, the likely ones first (`findPotentialParents`).
+/// Returns the certificates whose subject is the issuer of `child`, the most likely ones first
+/// (`findPotentialParents`).
 fn candidates<'a>(
     child: &Certificate,
     certificates: impl Iterator<Item = &'a Certificate>,
@@ -217,7 +220,7 @@ fn candidates<'a>(
     candidates
 }
 
-/// `alreadyInChain`: subject, key and alternative names tell, so that cross-signed CAs do not lead in circles.
+/// `alreadyInChain`: compares subject, key and alternative names, so that cross-signed CAs do not form a loop.
 fn is_in_path(candidate: &Certificate, path: &[&Certificate]) -> bool {
     path.iter().any(|certificate| {
         certificate.facts().subject == candidate.facts().subject
@@ -233,7 +236,7 @@ fn signature_error(child: &Certificate, issuer: &Certificate) -> VerifyError {
     };
     match child.facts().signature_algorithm {
         None => VerifyError::WeakSignature,
-        // A CA of the same name with another kind of key.
+        // Another CA of the same name, with another kind of key.
         Some(algorithm) if kind(issuer).as_deref() != Some(algorithm.key_algorithm()) => {
             VerifyError::UnknownIssuer
         }

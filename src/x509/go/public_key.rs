@@ -1,5 +1,5 @@
-//! Which public keys Go reads (`parsePublicKey` in `parser.go`) and uses (`checkKeySize` and `checkPublicKey` in
-//! `crypto/rsa`). A key of an unknown algorithm is read, and verifies nothing.
+//! Checks that Go reads a public key (`parsePublicKey` in `parser.go`) and uses it (`checkKeySize` and
+//! `checkPublicKey` in `crypto/rsa`). Go reads a key of an unknown algorithm, but verifies nothing with it.
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ParsedPublicKey,
@@ -27,7 +27,7 @@ pub(in crate::x509) fn check_public_key(spki: &[u8]) -> Result<(), PublicKeyErro
     }
 }
 
-/// Small exponents such as 3 and unusual sizes from 1024 bits on are accepted.
+/// Accepts small exponents such as 3, and any size from 1024 bits.
 fn check_rsa(info: &KeyInfo<'_>) -> Result<(), PublicKeyError> {
     let numbers = info.rsa_numbers().ok_or(PublicKeyError::Malformed)?;
     let is_odd = |octets: &[u8]| octets.last().is_some_and(|last| last & 1 == 1);
@@ -46,7 +46,7 @@ fn check_rsa(info: &KeyInfo<'_>) -> Result<(), PublicKeyError> {
     Ok(())
 }
 
-/// Only uncompressed points on four curves are read (`namedCurveFromOID`, `ecdsa.ParseUncompressedPublicKey`).
+/// Accepts only uncompressed points on four curves (`namedCurveFromOID`, `ecdsa.ParseUncompressedPublicKey`).
 fn check_point(info: &KeyInfo<'_>) -> Result<(), PublicKeyError> {
     let curve = info.curve().ok_or(PublicKeyError::Parameters)?;
     let (verification, octets) = match curve {

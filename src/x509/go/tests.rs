@@ -66,10 +66,10 @@ fn every_rule_has_gos_verdict() {
     serial number not minimal: malformed serial number
     serial number without octets: malformed serial number
     two signature algorithms: it names one signature algorithm in the signed part and another outside
-    signed with SHA-1: it is signed with an algorithm that is not accepted any more, such as SHA-1
-    signed with MD5 and RSA: it is signed with an algorithm that is not accepted any more, such as SHA-1
-    unknown signature algorithm: it is signed with an algorithm that is not accepted any more, such as SHA-1
-    damaged signature: its signature is wrong: it is damaged, or another CA of that name made it
+    signed with SHA-1: it is signed with an algorithm that is no longer accepted, such as SHA-1
+    signed with MD5 and RSA: it is signed with an algorithm that is no longer accepted, such as SHA-1
+    unknown signature algorithm: it is signed with an algorithm that is no longer accepted, such as SHA-1
+    damaged signature: its signature is wrong: it is damaged, or another CA of the same name signed it
     underscore in a PrintableString: invalid PrintableString in a name
     asterisk and ampersand in a PrintableString: accepted
     invalid UTF8String: invalid UTF8String in a name
@@ -151,7 +151,7 @@ fn every_rule_has_gos_verdict() {
     URN: accepted
     URI with a control character: invalid URI among its alternative names
     malformed policies: malformed certificate policies
-    duplicate policy: it has a certificate policy twice
+    duplicate policy: a certificate policy occurs twice
     malformed distribution points: malformed CRL distribution points
     CA: basicConstraints not critical: accepted
     CA: no basicConstraints: a CA in its path must not sign certificates: it lacks the CA flag or keyCertSign
@@ -198,7 +198,7 @@ fn every_rule_has_gos_verdict() {
     intermediate: its constraints exclude the name: its CA has name constraints that exclude one of its names
     intermediate: another name than the leaf's issuer: it is not signed by its CA
     intermediate: same name in another string type: it is not signed by its CA
-    intermediate: damaged: its signature is wrong: it is damaged, or another CA of that name made it
+    intermediate: damaged: its signature is wrong: it is damaged, or another CA of the same name signed it
     ");
 }
 

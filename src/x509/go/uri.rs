@@ -1,4 +1,4 @@
-//! Which URIs Go reads (`Parse` in `net/url`), and what it takes for their host.
+//! Reads URIs as Go does (`Parse` in `net/url`).
 
 use std::net::Ipv6Addr;
 
@@ -35,7 +35,7 @@ pub(super) fn host(uri: &[u8]) -> Option<Vec<u8>> {
     Some(host)
 }
 
-/// `getScheme`: no scheme is not an error, an empty one is.
+/// `getScheme`: a missing scheme is not an error, an empty scheme is.
 fn scheme(uri: &[u8]) -> Option<(&[u8], &[u8])> {
     let is_scheme = |c: &u8| c.is_ascii_alphanumeric() || b"+-.".contains(c);
     let end = uri.iter().position(|c| !is_scheme(c)).unwrap_or(uri.len());
@@ -97,7 +97,8 @@ fn is_escaped_in_host(octet: u8) -> bool {
     !octet.is_ascii() || octet == b'%'
 }
 
-/// Resolves `%XX`; `None` if one is malformed or must not be escaped, or if a host has a character that it must not have.
+/// Decodes `%XX`; `None` if an escape is malformed or not allowed, or if a host contains a character that is not
+/// allowed.
 fn unescape(text: &[u8], may_be_escaped: fn(u8) -> bool) -> Option<Vec<u8>> {
     let is_host = !may_be_escaped(b'a');
     let is_host_character =

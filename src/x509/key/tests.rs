@@ -80,7 +80,7 @@ fn pkcs8_is_read_and_so_is_a_key_behind_ec_parameters_with_crlf() {
 #[test]
 fn what_is_no_usable_key_is_named() {
     assert_eq!(error(""), "the file is empty");
-    assert_eq!(error("hello"), "there is no PEM block in it");
+    assert_eq!(error("hello"), "it contains no PEM block");
     let public = PrivateKey::generate(Algorithm::EcdsaP256)
         .unwrap()
         .public_key()

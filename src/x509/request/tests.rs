@@ -235,7 +235,7 @@ fn a_file_with_anything_but_one_request_is_refused() {
     let der = read("node").der().to_vec();
     for (bytes, reason) in [
         (Vec::new(), "the file is empty"),
-        (b"a CSR\n".to_vec(), "there is no PEM block in it"),
+        (b"a CSR\n".to_vec(), "it contains no PEM block"),
         (
             block("CERTIFICATE").into(),
             "there is no `CERTIFICATE REQUEST` block in it, only `CERTIFICATE`",
@@ -254,11 +254,11 @@ fn a_file_with_anything_but_one_request_is_refused() {
         ),
         (
             (block("EC PRIVATE KEY") + &request).into(),
-            "there is a private key in it, which has to stay with its owner: send the request only",
+            "it contains a private key; a private key must stay with its owner: send only the request",
         ),
         (
             block("RSA PRIVATE KEY").into(),
-            "there is a private key in it, which has to stay with its owner: send the request only",
+            "it contains a private key; a private key must stay with its owner: send only the request",
         ),
         (
             vec![b'x'; MAX_SIZE + 1],
