@@ -70,7 +70,7 @@ impl Acl {
         bytes
     }
 
-    /// Returns the ACL with nothing granted to the group class and to others that `mode` does not grant.
+    /// Returns the ACL with the permissions of the group class and of others limited to those in `mode`.
     pub(super) fn restricted_to(&self, mode: u32) -> Acl {
         let group = (mode >> 3 & 7) as u16;
         let other = (mode & 7) as u16;
@@ -90,7 +90,7 @@ impl Acl {
         }
     }
 
-    /// Returns the users and groups that it names and that may write.
+    /// Returns the named users and groups that may write.
     pub(super) fn named_writers(&self) -> impl Iterator<Item = AclSubject> {
         let mask = self.permissions_of(MASK).unwrap_or(7);
         self.entries
@@ -103,7 +103,7 @@ impl Acl {
             })
     }
 
-    /// Returns whether the owning group may write; the group bits of the mode show the mask instead.
+    /// Returns whether the owning group may write. The group bits of the mode are the mask, so they do not show this.
     pub(super) fn owning_group_may_write(&self) -> bool {
         let mask = self.permissions_of(MASK).unwrap_or(7);
         self.permissions_of(GROUP_OBJ).unwrap_or(0) & mask & WRITE != 0

@@ -8,8 +8,7 @@ use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr};
 use super::acl::{ACCESS, Acl};
 use crate::util::escape::escape;
 
-/// These say something about the old bytes, which the new ones must not claim: signatures of integrity (IMA, EVM), and
-/// capabilities.
+/// Attributes that are valid only for the old bytes: integrity signatures (IMA, EVM) and capabilities.
 const NOT_CARRIED_OVER: [&str; 3] = ["security.ima", "security.evm", "security.capability"];
 
 /// The kernel's limits: `XATTR_LIST_MAX` and `XATTR_SIZE_MAX`.
@@ -23,7 +22,7 @@ pub(crate) struct ExtendedAttributes {
 }
 
 impl ExtendedAttributes {
-    /// Reads the attributes of an open file. A file system that has none gives none.
+    /// Reads the attributes of an open file. Returns none if the file system does not support them.
     pub(crate) fn read(file: &File) -> ExtendedAttributes {
         let mut extended = ExtendedAttributes::default();
         for name in names(file) {
@@ -42,12 +41,12 @@ impl ExtendedAttributes {
         extended
     }
 
-    /// Gives the attributes to a new file that is still empty. Returns the names of those that could not be set. The ACL
-    /// grants no more than `mode` does.
+    /// Sets the attributes of a new, empty file and returns the names of those that could not be set. The ACL is
+    /// limited to the permissions in `mode`.
     pub(crate) fn apply(&self, file: &File, mode: u32) -> Vec<String> {
         let mut failed = Vec::new();
         for (name, wanted) in &self.attributes {
-            // A label that the policy gives to new files by itself need not be set, and not everybody may set it.
+            // A security label that the policy sets by itself need not be set, and only some users may set it.
             let is_set = value(file, name).is_some_and(|value| value == *wanted);
             if !is_set && fsetxattr(file, name.as_c_str(), wanted, XattrFlags::empty()).is_err() {
                 failed.push(escape(&name.to_string_lossy()));
@@ -60,7 +59,7 @@ impl ExtendedAttributes {
                     failed.push(ACCESS.to_owned());
                 }
             }
-            // The directory's default ACL must not let in whom the old file did not.
+            // The directory's default ACL must not grant more than the old file did.
             None => _ = fremovexattr(file, ACCESS),
         }
         failed

@@ -1,6 +1,6 @@
-//! An open directory in which files are opened, made, renamed and removed by name.
+//! An open directory: opens, creates, renames and removes files in it by name.
 //!
-//! Every name is one path component and is resolved relative to the open descriptor, and no link is followed.
+//! Every name is one path component, resolved relative to the open descriptor without following links.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -22,30 +22,30 @@ use super::file::{self, Attributes, OpenFile};
 /// An open directory.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    /// `O_PATH`: it need not be readable to be searched.
+    /// Opened with `O_PATH`, so the directory need not be readable.
     descriptor: OwnedFd,
-    /// Made when it is listed, locked or synced for the first time.
+    /// Opened when the directory is listed, locked or synced for the first time.
     readable: OnceLock<OwnedFd>,
     path: PathBuf,
     id: DirectoryId,
     attributes: Attributes,
 }
 
-/// Which directory it is, whatever its name.
+/// Identifies a directory independently of its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct DirectoryId {
     device: u64,
     inode: u64,
 }
 
-/// What is found under a name.
+/// The result of opening a file by name.
 pub(crate) enum Opened {
     Missing,
     Link,
     File(Box<OpenFile>),
 }
 
-/// What a name stands for, without opening it.
+/// The kind of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileKind {
     Directory,
@@ -54,7 +54,7 @@ pub(crate) enum FileKind {
     Other,
 }
 
-/// What a new file gets before its first byte.
+/// The attributes that a new file gets before its first byte.
 #[derive(Clone, Debug)]
 pub(crate) struct NewAttributes {
     pub(crate) attributes: Attributes,
@@ -62,7 +62,7 @@ pub(crate) struct NewAttributes {
 }
 
 impl NewAttributes {
-    /// Returns the attributes of a file that replaces none, and belongs to the user who runs this.
+    /// Returns the attributes of a file that replaces none: it belongs to the user of this process.
     pub(crate) fn own(mode: u32) -> NewAttributes {
         let attributes = Attributes {
             mode,
@@ -76,7 +76,7 @@ impl NewAttributes {
     }
 }
 
-/// A file that was made, not yet synced.
+/// A new file that is not synced yet.
 pub(crate) struct Created {
     pub(crate) file: File,
     /// ExtendedAttributes attributes that could not be set.
@@ -99,7 +99,7 @@ impl Directory {
         }
     }
 
-    /// Returns where the directory is, as messages name it.
+    /// Returns the path for messages.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -108,7 +108,7 @@ impl Directory {
         self.id
     }
 
-    /// Returns owner and mode as they were when it was opened.
+    /// Returns owner and mode at the time of opening.
     pub(crate) fn attributes(&self) -> Attributes {
         self.attributes
     }
@@ -145,7 +145,7 @@ impl Directory {
                     rustix::fs::fstat(&descriptor).map_err(FileError::io(operation, &path))?;
                 Ok(Directory::new(descriptor, path, &status))
             }
-            // What a link gives with these flags, too.
+            // The kernel returns these errors for a link, too.
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 let what = match self.kind(name)? {
                     Some(FileKind::Link) => "it is a symbolic link, want a directory",
@@ -157,11 +157,11 @@ impl Directory {
         }
     }
 
-    /// Opens what is under a name for reading, if it is a regular file.
+    /// Opens a regular file for reading.
     pub(crate) fn open_file(&self, name: impl AsRef<OsStr>) -> Result<Opened, FileError> {
         let name = name.as_ref();
         let path = self.path.join(name);
-        // NONBLOCK: opening a FIFO must not hang. The descriptor is judged, not the path.
+        // With NONBLOCK, opening a FIFO does not hang. The type is checked on the descriptor, not on the path.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match rustix::io::retry_on_intr(|| {
             rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())
@@ -176,7 +176,7 @@ impl Directory {
         }
     }
 
-    /// Opens a regular file for writing, its contents kept.
+    /// Opens a regular file for writing, without truncating it.
     pub(crate) fn open_for_writing(&self, name: impl AsRef<OsStr>) -> Result<File, FileError> {
         let name = name.as_ref();
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -187,7 +187,7 @@ impl Directory {
         OpenFile::new(descriptor, self.path.join(name)).map(OpenFile::into_file)
     }
 
-    /// Returns what is under a name; `None` if nothing is.
+    /// Returns the kind of an entry; `None` if it does not exist.
     pub(crate) fn kind(&self, name: impl AsRef<OsStr>) -> Result<Option<FileKind>, FileError> {
         let status = self.status(name.as_ref())?;
         Ok(
@@ -200,7 +200,7 @@ impl Directory {
         )
     }
 
-    /// Returns owner and mode of what is under a name, without opening it; `None` if nothing is.
+    /// Returns owner and mode of an entry, without opening it; `None` if it does not exist.
     pub(crate) fn attributes_of(
         &self,
         name: impl AsRef<OsStr>,
@@ -239,11 +239,11 @@ impl Directory {
         }
     }
 
-    /// Makes a file with its final owner, attributes and mode before the first byte, and writes all of it. Until then nobody
-    /// else can open it.
+    /// Creates a file and writes its bytes. The file has its final owner, attributes and mode before the first byte;
+    /// before that, no other user can open it.
     ///
     /// # Errors
-    /// If anything of that name exists.
+    /// If the name exists.
     pub(crate) fn create(
         &self,
         name: impl AsRef<OsStr>,
@@ -283,13 +283,14 @@ impl Directory {
                 .map_err(self.error("setting the owner of", name))?;
         }
         let not_set = wanted.extended.apply(file, mode);
-        // Always: the umask, a default ACL and the ACL that was set may each have changed it.
+        // Always set: the umask, a default ACL and the copied ACL may each have changed the mode.
         rustix::fs::fchmod(file, Mode::from_raw_mode(mode))
             .map_err(self.error("setting the mode of", name))?;
         Ok(not_set)
     }
 
-    /// Makes a directory with this mode, whatever the umask; an existing one is left as it is. Returns whether it was made.
+    /// Creates a directory with exactly this mode, regardless of the umask. Leaves an existing one unchanged. Returns
+    /// whether it was created.
     pub(crate) fn create_directory(
         &self,
         name: impl AsRef<OsStr>,
@@ -303,7 +304,7 @@ impl Directory {
                     rustix::fs::fchmod(made.readable()?, Mode::from_raw_mode(mode))
                         .map_err(self.error("setting the mode of", name))
                 })
-                // One that cannot be used leaves no trace.
+                // A directory that cannot be used is removed again.
                 .inspect_err(|_| drop(self.remove_directory(name)))
                 .map(|()| true),
             Err(Errno::EXIST) => Ok(false),
@@ -323,7 +324,7 @@ impl Directory {
             .map_err(self.error("linking", from))
     }
 
-    /// Renames a file or directory, in place of the file that has the new name. Both are in this directory.
+    /// Renames a file or directory within this directory, replacing a file that has the new name.
     pub(crate) fn rename(
         &self,
         from: impl AsRef<OsStr>,
@@ -335,12 +336,12 @@ impl Directory {
             .map_err(self.error("renaming into place", to))
     }
 
-    /// Removes a file. Returns whether there was one.
+    /// Removes a file. Returns whether it existed.
     pub(crate) fn remove(&self, name: impl AsRef<OsStr>) -> Result<bool, FileError> {
         self.unlink(name.as_ref(), AtFlags::empty())
     }
 
-    /// Removes an empty directory. Returns whether there was one.
+    /// Removes an empty directory. Returns whether it existed.
     pub(crate) fn remove_directory(&self, name: impl AsRef<OsStr>) -> Result<bool, FileError> {
         self.unlink(name.as_ref(), AtFlags::REMOVEDIR)
     }
@@ -353,12 +354,12 @@ impl Directory {
         }
     }
 
-    /// Takes the lock of the directory itself, at once or not at all. It is held until the directory is closed.
+    /// Tries to lock the directory, without waiting. The lock is held until the directory is closed.
     pub(crate) fn try_lock(&self) -> Result<bool, FileError> {
         self.flock(FlockOperation::NonBlockingLockExclusive)
     }
 
-    /// Returns whether another process holds the lock of the directory, without keeping it.
+    /// Returns whether another process holds the lock of the directory. Does not keep the lock.
     pub(crate) fn is_locked(&self) -> Result<bool, FileError> {
         let is_free = self.flock(FlockOperation::NonBlockingLockShared)?;
         if is_free {
@@ -376,8 +377,8 @@ impl Directory {
         }
     }
 
-    /// Fails as a write in this directory would, as far as that can be told before: a read-only file system, no permission,
-    /// an immutable directory.
+    /// Checks that files can be created in this directory: it is not immutable, its file system is not read-only, and
+    /// this user has permission.
     pub(crate) fn check_writable(&self) -> Result<(), FileError> {
         let refused = |error: Errno| FileError::io("writing in", &self.path)(error);
         let mount = rustix::fs::fstatvfs(&self.descriptor).map_err(refused)?;
@@ -393,7 +394,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Fails if this user may not write in this directory, whatever its file system allows.
+    /// Checks that this user has permission to write in this directory.
     pub(crate) fn check_access(&self) -> Result<(), FileError> {
         let access = Access::WRITE_OK | Access::EXEC_OK;
         match rustix::fs::accessat(&self.descriptor, ".", access, AtFlags::EACCESS) {
@@ -417,7 +418,7 @@ impl Directory {
         Ok(names)
     }
 
-    /// Makes the names in this directory durable.
+    /// Makes changes to the entries of this directory durable.
     pub(crate) fn sync(&self) -> Result<(), FileError> {
         let descriptor = self.readable()?;
         rustix::io::retry_on_intr(|| rustix::fs::fsync(descriptor))
@@ -448,7 +449,7 @@ impl DirectoryId {
     }
 }
 
-/// Makes files durable, several at a time: concurrent calls share one commit of the file system's journal.
+/// Syncs files in parallel: concurrent calls share one commit of the file system's journal.
 pub(crate) fn sync_all(files: &[(File, PathBuf)]) -> Result<(), FileError> {
     const THREADS: usize = 8;
     let sync = |part: &[(File, PathBuf)]| {
@@ -462,13 +463,13 @@ pub(crate) fn sync_all(files: &[(File, PathBuf)]) -> Result<(), FileError> {
         for part in files.chunks(size) {
             match std::thread::Builder::new().spawn_scoped(scope, move || sync(part)) {
                 Ok(thread) => threads.push(thread),
-                // No thread can be started (RLIMIT_NPROC): sync here.
+                // If no thread can be started (RLIMIT_NPROC), sync on this one.
                 Err(_) => result = result.and(sync(part)),
             }
         }
         for thread in threads {
             let joined = thread.join().unwrap_or_else(|_| {
-                let what = "the thread that did it ended early";
+                let what = "its thread ended unexpectedly";
                 Err(FileError::unexpected("syncing", ".", what))
             });
             result = result.and(joined);

@@ -1,4 +1,4 @@
-//! A failed file operation, in words for people.
+//! The error of a file operation, with a readable message.
 
 use std::fmt;
 use std::io;
@@ -8,10 +8,10 @@ use rustix::io::Errno;
 
 use crate::util::escape::escape;
 
-/// A failed file operation: what was being done to which file, and why it failed.
+/// A failed file operation: the operation, the file and the reason.
 #[derive(Debug)]
 pub struct FileError {
-    /// What was being done: `reading`, `writing`.
+    /// The operation: `reading`, `writing`.
     pub operation: &'static str,
     /// The file.
     pub path: PathBuf,
@@ -24,9 +24,9 @@ pub struct FileError {
 /// Why a file operation failed.
 #[derive(Debug)]
 pub enum FileErrorReason {
-    /// The system refused.
+    /// The operating system returned an error.
     Io(io::Error),
-    /// The file is not what is expected there.
+    /// The file has an unexpected type or content; a description.
     Unexpected(String),
 }
 
@@ -84,7 +84,7 @@ impl FileError {
         matches!(&self.reason, FileErrorReason::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Returns whether the system refused, and not what was found there.
+    /// Returns whether it is an error of the operating system.
     pub(crate) fn is_io(&self) -> bool {
         matches!(self.reason, FileErrorReason::Io(_))
     }

@@ -1,4 +1,4 @@
-//! Reads regular files: no FIFO blocks, no device is read, no file is larger than expected.
+//! Reads regular files only, up to a limit; never blocks on a FIFO and never reads a device.
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -13,10 +13,10 @@ use zeroize::Zeroizing;
 use crate::fs::attributes::ExtendedAttributes;
 pub use crate::fs::error::{FileError, FileErrorReason};
 
-/// No certificate, key or kubeconfig of a control plane comes near this size.
+/// The largest file that is read; certificates, keys and kubeconfigs of a control plane are much smaller.
 pub const MAX_FILE_SIZE: u64 = 1024 * 1024;
 
-/// What is known of a file besides its bytes.
+/// Mode and owner of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes {
     /// Permission bits.
@@ -31,14 +31,14 @@ pub struct Attributes {
 pub struct Contents {
     /// The bytes.
     pub bytes: Zeroizing<Vec<u8>>,
-    /// The attributes of the descriptor that they were read from.
+    /// The attributes of the file that they were read from.
     pub attributes: Attributes,
-    /// How many names the file has.
+    /// The number of hard links.
     pub(crate) links: u64,
 }
 
 impl Contents {
-    /// Returns bytes that come from no file.
+    /// Wraps bytes that are not read from a file.
     pub(crate) fn in_memory(bytes: Zeroizing<Vec<u8>>) -> Contents {
         Contents {
             bytes,
@@ -60,7 +60,7 @@ pub(crate) struct OpenFile {
 }
 
 impl OpenFile {
-    /// Takes a descriptor for a file to be read, if it is a regular one.
+    /// Takes a descriptor, if it is a regular file.
     pub(crate) fn new(descriptor: OwnedFd, path: PathBuf) -> Result<OpenFile, FileError> {
         let file = File::from(descriptor);
         let metadata = file.metadata().map_err(FileError::io("reading", &path))?;
@@ -79,7 +79,7 @@ impl OpenFile {
         attributes(&self.metadata)
     }
 
-    /// Returns how many names the file has.
+    /// Returns the number of hard links.
     pub(crate) fn links(&self) -> u64 {
         self.metadata.nlink()
     }
@@ -97,7 +97,7 @@ impl OpenFile {
         ExtendedAttributes::read(&self.file)
     }
 
-    /// Returns whether the file can be neither replaced nor removed, whoever asks.
+    /// Returns whether the file is immutable or append-only, so that no user can replace or remove it.
     pub(crate) fn is_immutable(&self) -> bool {
         is_immutable(&self.file)
     }
@@ -110,13 +110,10 @@ impl OpenFile {
         self.file
     }
 
-    /// Reads all of it, if it is not larger than `limit` bytes.
+    /// Reads the whole file, if it has at most `limit` bytes.
     pub(crate) fn contents(mut self, limit: u64) -> Result<Contents, FileError> {
         if self.len() > limit {
-            let what = format!(
-                "it has {} bytes, more than the {limit} that are accepted",
-                self.len()
-            );
+            let what = format!("it has {} bytes, the limit is {limit}", self.len());
             return Err(FileError::unexpected("reading", self.path, what));
         }
         let capacity = usize::try_from(self.len()).unwrap_or(0) + 1;
@@ -132,9 +129,9 @@ impl OpenFile {
     }
 }
 
-/// Reads a regular file that the command line names, and that is no part of a tree; links are followed.
+/// Reads a regular file that is named on the command line; follows links.
 pub fn read_given(path: &Path) -> Result<Contents, FileError> {
-    // NONBLOCK: opening a FIFO must not hang. The descriptor is judged, not the path.
+    // With NONBLOCK, opening a FIFO does not hang. The type is checked on the descriptor, not on the path.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let descriptor =
         rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, path, flags, Mode::empty()))
@@ -146,7 +143,11 @@ pub fn read_given(path: &Path) -> Result<Contents, FileError> {
 pub(crate) fn open_error(error: Errno, path: &Path) -> FileError {
     match error {
         Errno::NXIO => FileError::unexpected("reading", path, "it is a socket, want a file"),
-        Errno::LOOP => FileError::unexpected("following the link", path, "the links form a circle"),
+        Errno::LOOP => FileError::unexpected(
+            "following the link",
+            path,
+            "too many levels of symbolic links",
+        ),
         error => FileError::io("reading", path)(error),
     }
 }
@@ -159,13 +160,14 @@ pub(crate) fn attributes(metadata: &Metadata) -> Attributes {
     }
 }
 
-/// Returns whether `chattr +i` or `+a` holds for an open file or directory. Not every file system knows them.
+/// Returns whether an open file or directory has the attribute `i` or `a` (`chattr`). Not every file system supports
+/// them.
 pub(crate) fn is_immutable(descriptor: impl std::os::fd::AsFd) -> bool {
     rustix::fs::ioctl_getflags(descriptor)
         .is_ok_and(|flags| flags.intersects(IFlags::IMMUTABLE | IFlags::APPEND))
 }
 
-/// Returns what is there instead of a regular file, for people.
+/// Describes an entry that is not a regular file.
 fn kind(metadata: &Metadata) -> &'static str {
     if metadata.is_dir() {
         "it is a directory"

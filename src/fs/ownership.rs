@@ -1,8 +1,9 @@
-//! Who else could change what is in a directory: judged on the open descriptor, by owner, mode and ACL.
+//! Determines which other users can change the files in a directory, by owner, mode and ACL of the open descriptor.
 //!
-//! What another user or a group of people may change is written in with a warning: who gave it to them trusts them (kubespray
-//! gives `/etc/kubernetes` to a user `kube`). Where everybody can write, or somebody whom only an ACL names, nothing is
-//! written. In a sticky directory such as `/tmp` nobody can rename the entries of others, so it may stand above a tree.
+//! `pki` writes in a directory that another user or a group can change, with a warning: the administrator trusts them
+//! (kubespray makes a user `kube` the owner of `/etc/kubernetes`). It does not write where everybody can write, or a
+//! user or group that only an ACL names. In a sticky directory such as `/tmp`, users cannot rename the entries of
+//! others, so it may be above a tree.
 
 use std::path::PathBuf;
 
@@ -10,16 +11,16 @@ use super::acl::{ACCESS, Acl, AclSubject};
 use super::directory::Directory;
 use super::error::FileError;
 
-/// What a directory is used for.
+/// How a directory is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum DirectoryUse {
-    /// It is above a directory of the tree.
+    /// It is a parent of a directory of the tree.
     Above,
     /// Files are written in it.
     Written,
 }
 
-/// Who else can change what is in a directory.
+/// The other users who can change the files in a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Writers {
     /// Its owner, another user.
@@ -32,7 +33,7 @@ pub(crate) enum Writers {
     Acl(AclSubject),
 }
 
-/// A directory that somebody else can change.
+/// A directory that other users can change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SharedDirectory {
     pub(crate) path: PathBuf,
@@ -40,12 +41,12 @@ pub(crate) struct SharedDirectory {
 }
 
 impl Writers {
-    /// Returns whether nothing is written there.
+    /// Returns whether `pki` refuses to write there.
     pub(crate) fn is_refused(self) -> bool {
         matches!(self, Writers::Everybody { .. } | Writers::Acl(_))
     }
 
-    /// Says who they are and what they can do.
+    /// Describes who they are and what they can do.
     pub(crate) fn describe(self) -> String {
         match self {
             Writers::Owner { uid } => {
@@ -64,7 +65,7 @@ impl Writers {
 }
 
 impl SharedDirectory {
-    /// Returns the refusal to write there.
+    /// Returns the error of a refused write.
     pub(crate) fn refusal(&self) -> FileError {
         let path = self.path.display();
         let hint = match self.writers {
@@ -77,12 +78,12 @@ impl SharedDirectory {
     }
 }
 
-/// Returns whether a user is root or the one that this process acts for.
+/// Returns whether a user is root or the user of this process.
 pub(crate) fn is_trusted(uid: u32) -> bool {
     uid == 0 || uid == rustix::process::geteuid().as_raw()
 }
 
-/// Returns who else can change what is in a directory; of several, those that are refused.
+/// Returns the other users who can change the files in a directory; refused ones first.
 pub(crate) fn judge(directory: &Directory, used: DirectoryUse) -> Option<SharedDirectory> {
     let attributes = directory.attributes();
     let (mode, uid, gid) = (attributes.mode, attributes.uid, attributes.gid);
@@ -98,7 +99,7 @@ pub(crate) fn judge(directory: &Directory, used: DirectoryUse) -> Option<SharedD
         if mode & 0o002 != 0 {
             return shared(Writers::Everybody { mode });
         }
-        // The mask of an ACL is shown in the group bits: without them, nobody whom it names may write.
+        // The group bits are the mask of the ACL: without the write bit, no named user may write.
         if let Some(acl) = group_may_write.then(|| acl_of(directory)).flatten() {
             let is_other =
                 |named: &AclSubject| !matches!(named, AclSubject::User(uid) if is_trusted(*uid));
@@ -111,7 +112,7 @@ pub(crate) fn judge(directory: &Directory, used: DirectoryUse) -> Option<SharedD
     if !is_trusted(uid) {
         return shared(Writers::Owner { uid });
     }
-    // A group of one's own is no other one, above the tree.
+    // Above the tree, the group of this process may write.
     let is_own_group = [0, rustix::process::getegid().as_raw()].contains(&gid);
     if group_may_write && !is_sticky && !(is_own_group && used == DirectoryUse::Above) {
         return shared(Writers::Group { gid, mode });
@@ -119,7 +120,7 @@ pub(crate) fn judge(directory: &Directory, used: DirectoryUse) -> Option<SharedD
     None
 }
 
-/// Returns the ACL of a directory. One that this user may not list is judged by its mode alone.
+/// Returns the ACL of a directory; `None` if this user may not open it.
 fn acl_of(directory: &Directory) -> Option<Acl> {
     let mut value = Vec::with_capacity(64 * 1024);
     let descriptor = directory.readable().ok()?;

@@ -1,4 +1,4 @@
-//! Resolves paths component by component over open descriptors, as in a chroot: see the head of `fs`.
+//! Resolves paths component by component over open descriptors, as in a chroot; see `fs`.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -13,17 +13,17 @@ use super::directory::Directory;
 use super::error::FileError;
 use super::ownership::is_trusted;
 
-/// How many links may follow one another; Linux follows 40.
+/// The most links in one path, the same as in Linux.
 const MAX_LINKS: usize = 40;
 
 const OPERATION: &str = "opening the directory";
 
-/// A directory with all that were gone through to reach it.
+/// A directory with the directories that the walk passed on its way.
 #[derive(Clone, Debug)]
 pub(crate) struct Position {
     /// From the root of the walk down to the directory.
     stack: Vec<Arc<Directory>>,
-    /// Directories that are not above it: those above the root of the walk, and those that held a link that was followed.
+    /// Other directories on the way: those above the root of the walk, and those that contain a followed link.
     passed: Vec<Arc<Directory>>,
 }
 
@@ -32,18 +32,18 @@ pub(crate) struct Position {
 pub(crate) enum Destination {
     /// To a directory.
     Directory(Position),
-    /// To something else, of that name in a directory.
+    /// To another kind of file: its directory and name.
     File(Position, OsString),
-    /// To nothing: from the last directory that exists, these names are missing.
+    /// To nothing: the last directory that exists, and the missing names.
     Missing(Position, Vec<OsString>),
 }
 
 /// Which links a walk follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Links {
-    /// Those that root or the user owns: another user could make theirs lead anywhere, at any time.
+    /// Those that root or this user owns: another user could change the target of theirs at any time.
     Trusted,
-    /// All: the caller looks where they have led.
+    /// All: the caller checks the destination.
     Any,
 }
 
@@ -66,7 +66,7 @@ impl Position {
         })
     }
 
-    /// Makes this directory the root of further walks: `..` and absolute links do not leave it.
+    /// Makes this directory the root of further walks, which `..` and absolute links do not leave.
     pub(crate) fn into_root(mut self) -> Position {
         if let Some(root) = self.stack.pop() {
             self.passed.append(&mut self.stack);
@@ -82,13 +82,13 @@ impl Position {
             .ok_or_else(|| FileError::unexpected(OPERATION, "/", "the walk has no root"))
     }
 
-    /// Returns every directory in which somebody could have led the walk elsewhere.
+    /// Returns every directory whose writers could have redirected the walk.
     pub(crate) fn above(&self) -> impl Iterator<Item = &Arc<Directory>> {
         let (_, above) = self.stack.split_last().unzip();
         self.passed.iter().chain(above.unwrap_or_default())
     }
 
-    /// Returns the path of this directory below that one, if it is there.
+    /// Returns the path of this directory relative to another one above it.
     pub(crate) fn below(&self, directory: &Directory) -> Option<PathBuf> {
         let depth = self
             .stack
@@ -113,7 +113,7 @@ impl Position {
         )
     }
 
-    /// Goes down to a directory in this one, which was just made.
+    /// Opens a subdirectory that was just created.
     pub(crate) fn enter(&self, name: &OsStr) -> Result<Position, FileError> {
         let directory = self.directory()?.open_directory(name)?;
         let mut below = self.clone();
@@ -139,7 +139,7 @@ impl Position {
     }
 }
 
-/// A step of a walk.
+/// One step of a walk.
 enum PathStep {
     Root,
     Up,
@@ -154,7 +154,7 @@ struct PathWalk {
 }
 
 impl PathWalk {
-    /// Puts the components of a path in front of those that are still to go.
+    /// Inserts the components of a path before the pending ones.
     fn push(&mut self, path: &Path) {
         for component in path.components().rev() {
             match component {
@@ -166,7 +166,7 @@ impl PathWalk {
         }
     }
 
-    /// Takes one step. Returns where the walk ends, if it is not a directory.
+    /// Takes one step. Returns the destination if the walk ends at something other than a directory.
     fn step(&mut self, part: PathStep) -> Result<Option<Destination>, FileError> {
         let name = match part {
             PathStep::Root => {
@@ -231,7 +231,7 @@ impl PathWalk {
         }
         self.followed += 1;
         if self.followed > MAX_LINKS {
-            return refuse("the links form a circle".to_owned());
+            return refuse("too many levels of symbolic links".to_owned());
         }
         self.position.passed.push(holder);
         self.push(Path::new(&OsString::from_vec(target)));
@@ -243,7 +243,7 @@ impl PathWalk {
         for part in self.pending.drain(..) {
             match part {
                 PathStep::Name(name) => names.push(name),
-                // What `..` of a directory that does not exist would be cannot be known.
+                // The parent of a missing directory is unknown.
                 PathStep::Up | PathStep::Root => {
                     return Err(FileError::io(OPERATION, path)(Errno::NOENT));
                 }
@@ -253,7 +253,7 @@ impl PathWalk {
     }
 }
 
-/// Returns an absolute path without `.` and `..`: what comes before the last `..` is resolved. Links that come after it stay.
+/// Returns an absolute path without `.` and `..`: resolves everything before the last `..` and keeps links after it.
 pub(crate) fn resolve_parents(path: &Path) -> Result<PathBuf, FileError> {
     let components: Vec<_> = path.components().collect();
     let Some(last) = components
@@ -364,7 +364,7 @@ mod tests {
         for (path, message) in [
             (
                 "/loop",
-                "following the link `/root/loop`: the links form a circle",
+                "following the link `/root/loop`: too many levels of symbolic links",
             ),
             (
                 "/a/file/x",

@@ -1,9 +1,10 @@
-//! The commit record of a transaction: a file beside the certificates whose presence is the commit. Its format only; `store`
-//! decides when it is written.
+//! The format of the journal, the commit record of a transaction: a file next to the certificates. `store` decides
+//! when it is written.
 //!
-//! `.pki-journal.commit` means: the new files are all written and durable, put them in place. `.pki-journal.undo` means: a
-//! rename failed and the old files come back. Turning one into the other is a single rename. Without either, nothing was
-//! committed, and what is there under a [`staging_name`] or [`backup_name`] is left over.
+//! `.pki-journal.commit` means that all new files are written and durable and must be renamed into place.
+//! `.pki-journal.undo` means that a rename failed and the old files must be restored. A single rename changes one
+//! into the other. Without a journal, nothing was committed, and files with a [`staging_name`] or [`backup_name`] are
+//! leftovers.
 
 use std::ffi::{OsStr, OsString};
 
@@ -16,32 +17,32 @@ use crate::tree::layout::{self, TreePath};
 use crate::util::escape::escape;
 use crate::x509::key::{self, hex};
 
-/// The journal of a transaction whose new files go into place.
+/// The journal of a transaction whose new files are put in place.
 pub(crate) const COMMIT: &str = ".pki-journal.commit";
-/// The journal of a transaction whose old files come back.
+/// The journal of a transaction whose old files are restored.
 pub(crate) const UNDO: &str = ".pki-journal.undo";
 
 const VERSION: u32 = 2;
 
-/// The direction in which a pending transaction is finished.
+/// How a pending transaction is finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// The new files go into place.
+    /// The new files are put in place.
     Commit,
-    /// The old files come back.
+    /// The old files are restored.
     Undo,
 }
 
-/// The files of a transaction whose renames have begun or are about to.
+/// The files of a committed transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Journal {
     version: u32,
-    /// What wrote it, for people: `renew all`.
+    /// The command that wrote it, for messages: `renew all`.
     pub(crate) command: String,
-    /// The kubeconfig directory that it belongs to, as [`super::places::Places::kubeconfigs_name`] names it.
+    /// The kubeconfig directory that it belongs to, see [`super::places::Places::kubeconfigs_name`].
     pub(crate) kubeconfigs: String,
-    /// The generation that keeps the old files, if there were any.
+    /// The generation that keeps the old files, if any.
     pub(crate) generation: Option<String>,
     /// In the order of the renames.
     pub(crate) files: Vec<JournalFile>,
@@ -52,23 +53,23 @@ pub(crate) struct Journal {
 #[serde(deny_unknown_fields)]
 pub(crate) struct JournalFile {
     pub(crate) file: TreePath,
-    /// SHA-256 of the old content, hexadecimal; none if there was no such file.
+    /// SHA-256 of the old content, hexadecimal; `None` if the file is new.
     pub(crate) old: Option<String>,
     /// SHA-256 of the new content, hexadecimal.
     pub(crate) new: String,
 }
 
-/// What a file of a pending transaction holds now.
+/// The current content of a file of a pending transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileContent {
     Old,
     New,
-    /// Something that the transaction knows nothing of.
+    /// Neither of the two.
     Foreign,
 }
 
 impl JournalFile {
-    /// Returns what a file holds with these bytes; `None` stands for no file.
+    /// Classifies the bytes of a file; `None` means that there is no file.
     pub(crate) fn content(&self, bytes: Option<&[u8]>) -> FileContent {
         let digest = bytes.map(sha256);
         if digest.as_deref() == Some(&self.new) {
@@ -97,17 +98,17 @@ impl Journal {
         }
     }
 
-    /// Reads the pending journal in a certificate directory, if there is one.
+    /// Reads the pending journal in a certificate directory, if any.
     ///
     /// # Errors
-    /// If something is there that is not a journal that root or the user wrote.
+    /// If it is not a valid journal that root or this user owns.
     pub(crate) fn read(
         certificates: &Directory,
     ) -> Result<Option<(Direction, Journal)>, FileError> {
         for (direction, name) in [(Direction::Commit, COMMIT), (Direction::Undo, UNDO)] {
             let refuse = |what: String| {
                 FileError::unexpected("reading", certificates.path().join(name), what)
-                    .with_hint("see what is there and remove it, or run `pki recover --discard`")
+                    .with_hint("inspect it and remove it, or run `pki recover --discard`")
             };
             let file = match certificates.open_file(name)? {
                 Opened::Missing => continue,
@@ -117,7 +118,7 @@ impl Journal {
             let owner = file.attributes().uid;
             if !is_trusted(owner) {
                 return Err(refuse(format!(
-                    "it belongs to user {owner}: nothing is recovered from it"
+                    "it belongs to user {owner}, so `pki` does not recover from it"
                 )));
             }
             let bytes = file.contents(MAX_FILE_SIZE)?.bytes;
@@ -127,7 +128,7 @@ impl Journal {
         Ok(None)
     }
 
-    /// Reads a journal, and trusts no name in it: a restored or forged one must not lead a rename elsewhere.
+    /// Reads a journal and checks every name in it, because a restored or forged journal must not redirect a rename.
     fn parse(bytes: &[u8]) -> Result<Journal, String> {
         let journal: Journal = serde_json::from_slice(bytes)
             .map_err(|error| format!("it is not a journal of this version of `pki`: {error}"))?;
@@ -147,7 +148,7 @@ impl Journal {
         }
         match &journal.generation {
             Some(name) if !is_generation_name(name) => Err(format!(
-                "it names the generation `{}`, which is not a name that `pki` gives",
+                "it names the generation `{}`, which is not a valid name of a generation",
                 escape(name)
             )),
             _ => Ok(journal),
@@ -160,7 +161,7 @@ impl Journal {
     }
 }
 
-/// Returns whether a name has the form that `pki` gives to generations: `20261122T014500Z-renew`, perhaps with a number.
+/// Returns whether a name is a valid name of a generation: `20261122T014500Z-renew`, optionally with a number.
 pub(crate) fn is_generation_name(name: &str) -> bool {
     let Some((time, command)) = name.split_once('-') else {
         return false;
@@ -180,12 +181,12 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&key::sha256(bytes))
 }
 
-/// Returns the name under which the new file is written beside its target.
+/// Returns the name of the new file next to its target.
 pub(crate) fn staging_name(name: impl AsRef<OsStr>) -> OsString {
     beside(name.as_ref(), ".pki-new")
 }
 
-/// Returns the name under which the old file is kept beside its target until the transaction is over.
+/// Returns the name of the old file next to its target until the end of the transaction.
 pub(crate) fn backup_name(name: impl AsRef<OsStr>) -> OsString {
     beside(name.as_ref(), ".pki-old")
 }
@@ -197,7 +198,7 @@ fn beside(name: &OsStr, suffix: &str) -> OsString {
     beside
 }
 
-/// Returns whether a name is one that [`staging_name`] or [`backup_name`] makes.
+/// Returns whether a name is a [`staging_name`] or [`backup_name`].
 pub(crate) fn is_leftover(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(b".") && (name.ends_with(b".pki-new") || name.ends_with(b".pki-old"))

@@ -1,4 +1,4 @@
-//! Where everything lies: directories, file names and modes.
+//! The layout of a tree: directories, file names and modes.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ use crate::catalog::{CATALOG, Row, Storage};
 pub struct Layout {
     /// kubeadm's `certificatesDir`.
     pub certificates: PathBuf,
-    /// Where the kubeconfigs are, and `.pki`.
+    /// The directory of the kubeconfigs and of `.pki`.
     pub kubeconfigs: PathBuf,
-    /// The kubelet's own certificate directory; only ever read.
+    /// The kubelet's own certificate directory; never written.
     pub kubelet: PathBuf,
-    /// The root directory that the tree was written for, if it is not that of this machine. The other directories are below it.
+    /// The root directory of the tree, if it is not `/` (`--rootfs`). The other directories are below it.
     pub rootfs: Option<PathBuf>,
 }
 
@@ -48,7 +48,7 @@ pub struct TreePath {
 /// How private a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// 0600: it holds a private key, or kubeadm treats it as if it did (`sa.pub`).
+    /// 0600: it contains a private key, or kubeadm treats it like one (`sa.pub`).
     Private,
     /// 0644.
     Public,
@@ -57,7 +57,7 @@ pub enum Access {
 /// The name of the kubelet's rotating client certificate; kubelet.conf points at it after bootstrap.
 pub const KUBELET_CLIENT_CURRENT: &str = "kubelet-client-current.pem";
 
-/// kubeadm's directory of kubeconfigs, a constant there.
+/// kubeadm's directory of kubeconfigs, which cannot be configured.
 pub const DEFAULT_KUBECONFIGS: &str = "/etc/kubernetes";
 
 /// The directory of `pki`'s own state, in the kubeconfig directory.
@@ -74,7 +74,7 @@ impl Layout {
         }
     }
 
-    /// Returns the path that a kubeconfig of the tree names. A relative path counts from the kubeconfig, as in client-go
+    /// Resolves a path in a kubeconfig of the tree. A relative path is relative to the kubeconfig, as in client-go
     /// (`tools/clientcmd/loader.go`, `ResolvePaths`).
     pub(crate) fn named_path(&self, named: &str) -> PathBuf {
         let named = Path::new(named);
@@ -85,8 +85,8 @@ impl Layout {
         }
     }
 
-    /// Returns the file that a kubeconfig of the tree names, if its path is below one of the tree's directories. See
-    /// `Tree::locate` for one that a link leads to.
+    /// Returns the file that a kubeconfig of the tree names, if its path is below one of the tree's directories.
+    /// `Tree::locate` also follows links.
     pub fn locate(&self, named: &str) -> Option<TreePath> {
         let path = self.named_path(named);
         [Root::Certificates, Root::Kubelet, Root::Kubeconfigs]
@@ -118,7 +118,7 @@ impl TreePath {
         }
     }
 
-    /// Returns the path of the directory the file lies in, below its root; empty for the root itself.
+    /// Returns the path of the file's directory below its root; empty for the root itself.
     pub fn parent(&self) -> &str {
         self.relative
             .rsplit_once('/')
@@ -132,7 +132,7 @@ impl TreePath {
             .map_or(self.relative.as_str(), |(_, name)| name)
     }
 
-    /// Returns the file of another name in the same directory.
+    /// Returns the file with another name in the same directory.
     pub fn sibling(&self, name: &str) -> TreePath {
         match self.parent() {
             "" => TreePath::new(self.root, name),
@@ -142,7 +142,7 @@ impl TreePath {
 }
 
 impl fmt::Display for TreePath {
-    /// Writes the path as an operator knows it: below the directory the row belongs to.
+    /// Writes the path below the file's root directory.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.relative)
     }
@@ -157,8 +157,8 @@ impl Access {
         }
     }
 
-    /// Returns the mode of a file that replaces one of that mode: a stricter one is kept, and so is the group's right to read
-    /// (a control plane whose components run as users of their own, KEP-2568).
+    /// Returns the mode of a file that replaces one with mode `old`: keeps a stricter mode, and the group's read
+    /// permission (for components that run as their own users, KEP-2568).
     pub(crate) fn mode_replacing(self, old: u32) -> u32 {
         match self {
             Access::Private => old & 0o640,
@@ -167,7 +167,7 @@ impl Access {
     }
 }
 
-/// Returns the certificate file of a row; `sa.pub` for the service-account row, none for a kubeconfig.
+/// Returns the certificate file of a row; `sa.pub` for the service-account row, `None` for a kubeconfig.
 pub fn certificate_file(row: &Row) -> Option<TreePath> {
     match row.storage {
         Storage::Pair { base } => Some(TreePath::new(Root::Certificates, format!("{base}.crt"))),
@@ -178,7 +178,7 @@ pub fn certificate_file(row: &Row) -> Option<TreePath> {
     }
 }
 
-/// Returns the private key file of a row; none for a kubeconfig.
+/// Returns the private key file of a row; `None` for a kubeconfig.
 pub fn key_file(row: &Row) -> Option<TreePath> {
     match row.storage {
         Storage::Pair { base } | Storage::PublicPair { base } => {
@@ -196,7 +196,7 @@ pub fn kubeconfig_file(row: &Row) -> Option<TreePath> {
     }
 }
 
-/// Returns the files of a row with how private each is: the certificate or public key first.
+/// Returns the files of a row, each with its access: the certificate or public key first.
 pub fn files(row: &Row) -> Vec<(TreePath, Access)> {
     let public = match row.storage {
         // kubeadm's init writes sa.pub through its private-key writer, hence 0600 (kubeadm `util/pkiutil/pki_helpers.go`).
@@ -210,30 +210,30 @@ pub fn files(row: &Row) -> Vec<(TreePath, Access)> {
     certificate.into_iter().chain(private).collect()
 }
 
-/// Returns the file that the resolved cluster configuration is recorded in.
+/// Returns the file of the recorded configuration.
 pub fn recorded_configuration() -> TreePath {
     TreePath::new(Root::State, "cluster.yaml")
 }
 
-/// Returns the file that lists every certificate ever issued for this tree, but for those in segments.
+/// Returns the file of the ledger, which lists every issued certificate except those in segments.
 pub fn ledger() -> TreePath {
     TreePath::new(Root::State, "ledger.jsonl")
 }
 
-/// Returns the file with the entries that one transaction adds to the ledger, at that offset.
+/// Returns the file with the entries that one transaction adds to the ledger at this offset.
 pub(crate) fn ledger_segment(offset: u64) -> TreePath {
     TreePath::new(Root::State, format!("ledger-{offset}.jsonl"))
 }
 
-/// Returns the offset of a file that [`ledger_segment`] names.
+/// Returns the offset in the name of a [`ledger_segment`].
 pub(crate) fn segment_offset(name: &str) -> Option<u64> {
     let digits = name.strip_prefix("ledger-")?.strip_suffix(".jsonl")?;
     let offset = digits.parse().ok()?;
-    // Only the form that is written: no sign, no leading zeros.
+    // Accept only names that `ledger_segment` returns: no sign, no leading zeros.
     (ledger_segment(offset).relative == name).then_some(offset)
 }
 
-/// Returns the row that a file belongs to, and how private the file is.
+/// Returns the row of a file, and the access of the file.
 pub fn row_of(file: &TreePath) -> Option<(&'static Row, Access)> {
     CATALOG.iter().find_map(|row| {
         let (_, access) = files(row)
@@ -243,22 +243,23 @@ pub fn row_of(file: &TreePath) -> Option<(&'static Row, Access)> {
     })
 }
 
-/// Returns whether a transaction may write a file: one of a row's, the recorded configuration, or a segment of the ledger.
+/// Returns whether a transaction may write a file: a file of a row, the recorded configuration, or a segment of the
+/// ledger.
 pub(crate) fn is_known(file: &TreePath) -> bool {
     is_ledger_segment(file) || row_of(file).is_some() || *file == recorded_configuration()
 }
 
-/// Returns whether a file is one that [`ledger_segment`] names.
+/// Returns whether a file is a [`ledger_segment`].
 pub(crate) fn is_ledger_segment(file: &TreePath) -> bool {
     file.root == Root::State && segment_offset(&file.relative).is_some()
 }
 
-/// Returns the name under which a generation keeps a file of the tree.
+/// Returns the name of a file of the tree in a generation.
 pub(crate) fn stored_name(file: &TreePath) -> String {
     file.relative.replace('/', "-")
 }
 
-/// Returns whether a name is one that [`stored_name`] gives.
+/// Returns whether a name is a [`stored_name`].
 pub(crate) fn is_stored_name(name: &str) -> bool {
     CATALOG
         .iter()

@@ -1,6 +1,6 @@
-//! Reading a tree: where its files are (`layout`), the open directories that they are read from (`places`, a `source`), what a
-//! pending transaction makes of them (`overlay`, `journal`), whom their modes let in (`permissions`), and what they hold
-//! (`inventory`).
+//! Reading a tree: where its files are (`layout`), the open directories that they are read from (`places`, a
+//! `source`), the effect of a pending transaction (`overlay`, `journal`), who can access them (`permissions`), and
+//! their contents (`inventory`).
 
 pub mod inventory;
 pub mod journal;

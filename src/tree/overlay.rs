@@ -1,4 +1,4 @@
-//! A tree as a reader sees it: through a pending transaction, to what recovery will make of it.
+//! Reads a tree as it will be after recovery of a pending transaction.
 
 use std::rc::Rc;
 
@@ -10,20 +10,20 @@ use crate::tree::layout::{self, Layout, TreePath};
 use crate::tree::places::Places;
 use crate::tree::source::{FileVersion, TreeSource};
 
-/// A tree as it will be once a pending transaction is finished; reading one needs no lock and no write access.
+/// A tree as it will be after recovery of a pending transaction. Reading it needs no lock and no write access.
 pub struct Tree {
     /// Where it is.
     pub layout: Layout,
     source: Rc<dyn TreeSource>,
     pending: Option<(Direction, Journal)>,
-    /// Why the journal cannot be read, if one is there.
+    /// Why the journal cannot be read, if it exists.
     journal_error: Option<FileError>,
-    /// Files that are read instead of those on disk.
+    /// Contents that replace files on disk.
     replaced: Vec<(TreePath, Zeroizing<Vec<u8>>)>,
 }
 
 impl Tree {
-    /// Opens a tree for reading. A journal that cannot be read does not hinder that: see [`Tree::journal_error`].
+    /// Opens a tree for reading. A journal that cannot be read is not an error here, see [`Tree::journal_error`].
     ///
     /// # Errors
     /// If one of its directories cannot be reached, or is a file.
@@ -31,7 +31,7 @@ impl Tree {
         Tree::over(&Rc::new(Places::new(layout)))
     }
 
-    /// Opens a tree whose directories are open already.
+    /// Opens a tree whose directories are already open.
     pub(crate) fn over(places: &Rc<Places>) -> Result<Tree, FileError> {
         let source: Rc<dyn TreeSource> = Rc::clone(places) as Rc<dyn TreeSource>;
         source.is_missing()?;
@@ -73,7 +73,7 @@ impl Tree {
             .map(|pending| &pending.file)
     }
 
-    /// Returns the generation that recovery will add, while it is not finished.
+    /// Returns the generation that recovery will add.
     pub(crate) fn pending_generation(&self) -> Option<&str> {
         match &self.pending {
             Some((Direction::Commit, journal)) => journal.generation.as_deref(),
@@ -81,38 +81,38 @@ impl Tree {
         }
     }
 
-    /// Returns why the journal that is there cannot be read, so that nothing is known of a pending transaction.
+    /// Returns why the journal cannot be read; a pending transaction is then unknown.
     pub fn journal_error(&self) -> Option<&FileError> {
         self.journal_error.as_ref()
     }
 
-    /// Returns whether another run is writing the tree, so that a pending transaction was not cut off.
+    /// Returns whether another run is writing the tree; a pending transaction is then not interrupted.
     pub fn is_being_written(&self) -> bool {
         self.source.is_locked()
     }
 
-    /// Returns something that differs after each change to the tree's directories: a reader that sees the same before and after
-    /// has seen one tree.
+    /// Returns a value that changes with each change to the tree's directories: if it is the same before and after
+    /// reading, the reader has seen a consistent tree.
     pub fn stamp(&self) -> impl PartialEq + use<> {
         self.source.stamp()
     }
 
-    /// Returns whether neither of its directories exists; one that cannot be looked at may exist.
+    /// Returns whether none of its directories exists; a directory that cannot be accessed counts as existing.
     pub fn is_absent(&self) -> bool {
         matches!(self.source.is_missing(), Ok(true))
     }
 
-    /// Reads a file as it will be once the pending transaction is finished; `None` if it does not exist.
+    /// Reads a file as it will be after recovery; `None` if it does not exist.
     ///
     /// # Errors
-    /// If something is there that cannot be read.
+    /// If it exists and cannot be read.
     pub fn read(&self, file: &TreePath) -> Result<Option<Contents>, FileError> {
         if let Some((_, bytes)) = self.replaced.iter().find(|(replaced, _)| replaced == file) {
             return Ok(Some(Contents::in_memory(bytes.clone())));
         }
         match self.version(file)? {
             Some(version) => match self.source.read(file, version, MAX_FILE_SIZE)? {
-                // It was renamed into place meanwhile.
+                // Another run renamed it into place in the meantime.
                 None if version != FileVersion::Current => {
                     self.source.read(file, FileVersion::Current, MAX_FILE_SIZE)
                 }
@@ -122,13 +122,13 @@ impl Tree {
         }
     }
 
-    /// Returns whether anything is at the path, without reading it.
+    /// Returns whether the path exists, without reading the file.
     pub fn exists(&self, file: &TreePath) -> bool {
         if self.replaced.iter().any(|(replaced, _)| replaced == file) {
             return true;
         }
         match self.version(file) {
-            // What cannot be looked at is there: it must not be taken for missing, and made again.
+            // A file that cannot be accessed counts as existing, so that it is not created again.
             Ok(Some(version)) => !matches!(self.source.attributes(file, version), Ok(None)),
             Ok(None) => false,
             Err(_) => true,
@@ -143,18 +143,18 @@ impl Tree {
         }
     }
 
-    /// Returns the file of the tree that a path in a kubeconfig leads to, also through links.
+    /// Returns the file of the tree that a path in a kubeconfig leads to; follows links.
     pub fn locate(&self, named: &str) -> Option<TreePath> {
         self.source.locate(named)
     }
 
-    /// Returns whether there is a static pod manifest of this component where kubeadm puts it.
+    /// Returns whether kubeadm's static pod manifest of this component exists.
     pub(crate) fn has_manifest(&self, component: &str) -> bool {
         self.source
             .has_entry(&format!("manifests/{component}.yaml"))
     }
 
-    /// Returns whether there is a file that a kubeconfig names, without opening it.
+    /// Returns whether a file that a kubeconfig names exists, without opening it.
     pub(crate) fn has_named(&self, named: &str) -> bool {
         self.source.has_named(named)
     }
@@ -167,7 +167,7 @@ impl Tree {
             && self.source.is_empty(file)
     }
 
-    /// Returns whether a pending or interrupted transaction has given a file a second name.
+    /// Returns whether a pending or interrupted transaction has linked a file to its backup name.
     pub(crate) fn has_backup(&self, file: &TreePath) -> bool {
         matches!(
             self.source.attributes(file, FileVersion::Backup),
@@ -175,7 +175,7 @@ impl Tree {
         )
     }
 
-    /// Returns where the content is that a file will have; `None` if it will not exist.
+    /// Returns which version of a file has its future content; `None` if the file will not exist.
     fn version(&self, file: &TreePath) -> Result<Option<FileVersion>, FileError> {
         let Some((direction, journal)) = &self.pending else {
             return Ok(Some(FileVersion::Current));
@@ -184,7 +184,7 @@ impl Tree {
         let Some(pending) = pending else {
             return Ok(Some(FileVersion::Current));
         };
-        // The certificates belong to all kubeconfig directories, everything else to one of them.
+        // Several kubeconfig directories can share the certificates; all other files belong to one of them.
         if file.root != layout::Root::Certificates && !self.source.owns(journal)? {
             return Ok(Some(FileVersion::Current));
         }

@@ -1,4 +1,4 @@
-//! Whom the modes and owners of a tree's files let in, as data. Nothing is changed here, and nothing is read but attributes.
+//! Reports files whose mode or owner gives access to other users. Reads only attributes and changes nothing.
 
 use crate::catalog::CATALOG;
 use crate::fs::file::{Attributes, FileError};
@@ -23,22 +23,22 @@ pub enum ExcessAccess {
         /// Its mode.
         mode: u32,
     },
-    /// Others than its owner can write to it.
+    /// Users other than its owner can write to it.
     Writable {
         /// Its mode.
         mode: u32,
     },
-    /// It holds a private key, or a CA, and another user owns it.
+    /// It contains a private key or a CA, and another user owns it.
     Owner {
         /// The user.
         uid: u32,
     },
 }
 
-/// Returns what is overly permissive in a tree, in catalog order.
+/// Returns the overly permissive files of a tree, in catalog order.
 ///
 /// # Errors
-/// If a file cannot be looked at.
+/// If a file cannot be accessed.
 pub fn overly_permissive(tree: &Tree) -> Result<Vec<PermissionIssue>, FileError> {
     let mut issues = Vec::new();
     for row in CATALOG {
@@ -46,7 +46,7 @@ pub fn overly_permissive(tree: &Tree) -> Result<Vec<PermissionIssue>, FileError>
             let attributes = match tree.attributes(&file) {
                 Ok(Some(attributes)) => attributes,
                 Ok(None) => continue,
-                // What is wrong with a file is found when it is read.
+                // The error is reported when the file is read.
                 Err(error) if !error.is_io() => continue,
                 Err(error) => return Err(error),
             };

@@ -116,7 +116,7 @@ said! {
         "hint: check what is at that path, and move it away",
     ];
     a_link_that_leads_nowhere: |t| { t.remove(CRT); std::os::unix::fs::symlink("nowhere", t.path(CRT)).unwrap(); }, ["init"] => [
-        "error: following the link `ROOT/etc/kubernetes/pki/apiserver.crt`: a symbolic link that leads nowhere",
+        "error: following the link `ROOT/etc/kubernetes/pki/apiserver.crt`: the target of the symbolic link does not exist",
         "hint: check what is at that path, and move it away",
     ];
     a_file_that_is_too_large: |t| t.write_zeroes(CRT, 100 << 20), ["init"] => [

@@ -170,7 +170,7 @@ pub(in crate::store) fn discard(places: &Places) -> Result<(), FileError> {
 /// Removes the directory of the generations if there is none: a transaction that did not happen leaves no trace.
 pub(in crate::store) fn remove_if_empty(places: &Places) {
     if let Ok(Some(state)) = places.directory(Root::State) {
-        // One that is not empty stays.
+        // A directory that is not empty stays.
         let _removed = state.remove_directory(DIRECTORY);
         let _synced = state.sync();
     }

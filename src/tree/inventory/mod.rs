@@ -1,6 +1,8 @@
-//! What a tree holds, row by row. Reading never fails as a whole: a file that cannot be used is part of the answer.
+//! Reads the files of a tree, row by row. Reading never fails as a whole: the inventory contains the files that
+//! cannot be used.
 //!
-//! A file is missing, valid or invalid; what is in a valid one is judged by `check`. `reader` reads the files of a row.
+//! A file is missing, valid or invalid; `check` judges the contents of valid files. `reader` reads the files of a
+//! row.
 
 mod reader;
 
@@ -22,18 +24,18 @@ use crate::x509::key::{KeyError, PrivateKey, PublicKey};
 #[derive(Debug)]
 pub struct Inventory {
     rows: Vec<(&'static Row, RowFiles)>,
-    /// The files that have other names (hard links).
+    /// The files with several hard links.
     hard_linked: Vec<InvalidFile>,
     runs_apiserver: bool,
     runs_etcd: bool,
 }
 
-/// How much is read.
+/// How much of a row is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Certificates and kubeconfigs: what a check needs. Private key files are only looked up, not read.
+    /// Certificates and kubeconfigs, for a check. Private key files are not read.
     Certificates,
-    /// Private keys too.
+    /// Private keys, too.
     Keys,
 }
 
@@ -72,7 +74,7 @@ pub enum FileState<T> {
     Missing,
     /// It was read.
     Valid(T),
-    /// There is something that cannot be read or used.
+    /// It cannot be read or used.
     Invalid(InvalidFile),
 }
 
@@ -81,7 +83,7 @@ pub enum FileState<T> {
 pub struct InvalidFile {
     /// The file.
     pub file: TreePath,
-    /// Where the file is on this machine.
+    /// The path of the file on this machine.
     pub path: PathBuf,
     /// Why it cannot be used.
     pub reason: InvalidReason,
@@ -90,9 +92,9 @@ pub struct InvalidFile {
 /// Why a file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidReason {
-    /// This user may not read it; the system's error, with the path that it is about.
+    /// This user may not read it; the system's error with the path.
     PermissionDenied(String),
-    /// It could not be read, or it is not a regular file; the error, with the path that it is about.
+    /// It could not be read, or it is not a regular file; the error with the path.
     Unreadable(String),
     /// It has this many names (hard links); see [`Inventory::hard_linked`].
     HardLinks(u64),
@@ -110,12 +112,12 @@ pub enum InvalidReason {
     ClientKey(KeyError),
 }
 
-/// What an invalid file means for a command that would replace it.
+/// Whether a command may replace an invalid file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Its contents are wrong: it can be replaced.
     Contents,
-    /// Everybody can read the private key in it: that key must not be used any more.
+    /// A world-readable file contains a private key, which must not be used any more.
     LeakedKey,
     /// This user may not read it.
     PermissionDenied,
@@ -126,18 +128,18 @@ pub enum Fault {
 /// A private key file.
 #[derive(Debug)]
 pub enum KeyFile {
-    /// It exists; see [`Depth::Certificates`].
+    /// It exists and was not read; see [`Depth::Certificates`].
     Unread,
     /// It was read.
     Read(PrivateKey),
 }
 
-/// What there is of a CA.
+/// The state of a CA.
 #[derive(Clone, Copy, Debug)]
 pub enum CaState<'a> {
-    /// Neither certificate nor key.
+    /// Certificate and key are missing.
     Missing,
-    /// The key, and no certificate.
+    /// The key exists, the certificate is missing.
     KeyOnly(&'a KeyFile),
     /// Certificate and key.
     Local {
@@ -146,13 +148,13 @@ pub enum CaState<'a> {
         /// The private key.
         key: &'a KeyFile,
     },
-    /// The certificate, and no key (kubeadm: externally managed).
+    /// The certificate exists, the key is missing (kubeadm: externally managed).
     External(&'a CaBundle),
     /// One of its files cannot be used.
     Invalid(&'a InvalidFile),
 }
 
-/// A kubeconfig with what it embeds or points at.
+/// A kubeconfig with its CAs and client certificate.
 #[derive(Debug)]
 pub struct KubeconfigFile {
     /// The file.
@@ -163,7 +165,7 @@ pub struct KubeconfigFile {
     pub client: ClientCertificate,
 }
 
-/// Where a kubeconfig's CAs are.
+/// The location of a kubeconfig's CAs.
 #[derive(Debug)]
 pub enum KubeconfigCa {
     /// It names none.
@@ -172,16 +174,16 @@ pub enum KubeconfigCa {
     Embedded(Vec<Certificate>),
     /// In another file.
     File {
-        /// The path, as the kubeconfig names it.
+        /// The path in the kubeconfig.
         path: String,
-        /// The CA of this tree whose file it is.
+        /// The CA of this tree that the file belongs to.
         row: Option<&'static Row>,
-        /// Whether the file should be in one of the tree's directories, and is not there.
+        /// Whether the file is in one of the tree's directories and does not exist.
         is_missing: bool,
     },
 }
 
-/// Where a kubeconfig's client certificate is.
+/// The location of a kubeconfig's client certificate.
 #[derive(Debug)]
 pub enum ClientCertificate {
     /// In the kubeconfig.
@@ -191,23 +193,23 @@ pub enum ClientCertificate {
         /// The key.
         key: KeyFile,
     },
-    /// In the file that the kubelet renews by itself.
+    /// In the file that the kubelet rotates.
     KubeletRotated(FileState<Chain>),
     /// In another file in one of the tree's directories.
     InTree {
-        /// The path, as the kubeconfig names it.
+        /// The path in the kubeconfig.
         path: String,
         /// The certificate with its intermediates.
         chain: FileState<Chain>,
     },
     /// In a file outside the tree's directories, which is not read.
     OutsideTree {
-        /// The path, as the kubeconfig names it.
+        /// The path in the kubeconfig.
         path: String,
         /// Whether there is no such file.
         is_missing: bool,
     },
-    /// It uses a token, a password or a plugin instead.
+    /// The user has a token, a password or a plugin instead.
     Unused,
 }
 
@@ -261,7 +263,7 @@ impl Inventory {
         self.hard_linked.iter().find(|linked| linked.file == *file)
     }
 
-    /// Returns what there is of a CA.
+    /// Returns the state of a CA.
     pub fn ca(&self, ca: &Row) -> CaState<'_> {
         let RowFiles::Ca { bundle, key } = self.row(ca) else {
             return CaState::Missing;
@@ -277,7 +279,7 @@ impl Inventory {
         }
     }
 
-    /// Returns the certificates of a CA's file, whatever the state of its key.
+    /// Returns the certificates of a CA, regardless of the state of its key.
     pub fn ca_bundle(&self, ca: &Row) -> Option<&CaBundle> {
         match self.row(ca) {
             RowFiles::Ca { bundle, .. } => bundle.valid(),
@@ -285,7 +287,7 @@ impl Inventory {
         }
     }
 
-    /// Returns whether a CA's certificate is here and its key is not (kubeadm: externally managed).
+    /// Returns whether a CA has a certificate and no key (kubeadm: externally managed).
     pub fn is_external(&self, ca: &Row) -> bool {
         matches!(self.ca(ca), CaState::External(_))
     }
@@ -302,7 +304,7 @@ impl RowFiles {
         }
     }
 
-    /// Returns the row's leaf certificate with its intermediates, in whichever file it is.
+    /// Returns the row's leaf certificate with its intermediates.
     pub fn chain(&self) -> Option<&Chain> {
         match self {
             RowFiles::Leaf { chain, .. } => chain.valid(),
@@ -382,7 +384,7 @@ impl KubeconfigCa {
 }
 
 impl InvalidFile {
-    /// Returns what the state of the file means for a command that would replace it.
+    /// Returns whether a command may replace the file.
     pub fn fault(&self) -> Fault {
         match &self.reason {
             InvalidReason::PermissionDenied(_) => Fault::PermissionDenied,

@@ -58,7 +58,7 @@ impl RowReader<'_> {
         let read = |bytes: &[u8]| PrivateKey::from_pem(bytes).map(KeyFile::Read);
         match (self.depth, file) {
             (Depth::Keys, file) => self.parse(file, read, InvalidReason::PrivateKey),
-            // A power cut leaves such files (kubernetes/kubernetes#34956).
+            // A power failure can leave empty files (kubernetes/kubernetes#34956).
             (Depth::Certificates, Some(file)) if self.tree.is_empty(&file) => {
                 let reason = InvalidReason::PrivateKey(KeyError::Empty);
                 FileState::Invalid(self.invalid(&file, reason))
@@ -132,7 +132,7 @@ impl RowReader<'_> {
         }
     }
 
-    /// Only files in the tree's directories are read; any other path may lead anywhere.
+    /// Reads only files in the tree's directories.
     fn client_file(&self, path: String) -> ClientCertificate {
         let read = |file| {
             self.parse(
@@ -185,7 +185,7 @@ impl RowReader<'_> {
         }
     }
 
-    /// A transaction that was interrupted has given the old file a second name, which the next one removes.
+    /// Returns whether the file has hard links that do not come from an interrupted transaction.
     fn has_other_hard_links(&self, file: &TreePath, contents: &Contents) -> bool {
         contents.links > 1 && contents.links > 1 + u64::from(self.tree.has_backup(file))
     }

@@ -1,4 +1,4 @@
-//! Which directories of a tree may be written in, and who is warned of.
+//! Checks in which directories of a tree `pki` may write, and collects warnings.
 
 use std::path::Path;
 
@@ -11,33 +11,33 @@ use crate::fs::walk::{Destination, Position};
 use crate::tree::layout::{self, Root};
 
 impl Places {
-    /// Checks that a directory of the tree that does not exist could be made.
+    /// Checks that a missing directory of the tree can be created.
     pub(crate) fn check_creatable(&self, root: Root) -> Result<(), FileError> {
         match self.resolve(root)? {
             Some(Destination::Missing(position, _)) => {
                 self.judge_all(&position, DirectoryUse::Above)?;
                 position.directory()?.check_writable()
             }
-            // The directory that it is below does not exist either, and was checked.
+            // Its parent is missing too, and was checked.
             Some(Destination::Directory(_) | Destination::File(..)) | None => Ok(()),
         }
     }
 
-    /// Checks that a directory may be written in: it is in a directory of the tree that `pki` writes, and nobody else can write
-    /// in it or lead elsewhere on the way to it, except those who are warned of.
+    /// Checks that `pki` may write in a directory: it is in a directory of the tree that `pki` writes, and no other
+    /// user can write in it or redirect its path, except those that a warning names.
     pub(crate) fn check_written(&self, location: &Location) -> Result<(), FileError> {
         let is_below = |root| -> Result<bool, FileError> {
             let directory = self.directory(root)?;
             Ok(directory.is_some_and(|directory| location.position.below(&directory).is_some()))
         };
         if !is_below(Root::Certificates)? && !is_below(Root::Kubeconfigs)? {
-            let what = "a symbolic link leads to it, and `pki` does not write there";
+            let what = "a symbolic link leads outside the tree, where `pki` does not write";
             return Err(FileError::unexpected("replacing", location.path(), what));
         }
         self.judge_all(&location.position, DirectoryUse::Written)
     }
 
-    /// Judges the directories of the tree that exist, before anything is made in them.
+    /// Checks the existing directories of the tree, before files are created in them.
     pub(crate) fn judge_roots(&self) -> Result<(), FileError> {
         for root in [Root::Kubeconfigs, Root::Certificates, Root::State] {
             if let Some(position) = self.position(root)? {
@@ -47,11 +47,11 @@ impl Places {
         Ok(())
     }
 
-    /// Judges every directory of the tree that files of its rows are in.
+    /// Checks every directory of the tree that contains files of rows.
     pub(crate) fn judge_tree(&self) -> Result<(), FileError> {
         self.judge_roots()?;
         for (file, _) in CATALOG.iter().flat_map(|row| layout::files(row)) {
-            // What is wrong with a file is found when it is used.
+            // The error is reported when the file is used.
             if let Ok(Some(parent)) = self.parent(&file) {
                 self.judge_all(&parent, DirectoryUse::Written)?;
             }
@@ -59,7 +59,7 @@ impl Places {
         Ok(())
     }
 
-    /// Checks that this user may write in the directories of the tree that exist, whether or not anything has to be written.
+    /// Checks that this user may write in the existing directories of the tree.
     pub(crate) fn check_access(&self) -> Result<(), FileError> {
         for root in [Root::Certificates, Root::Kubeconfigs, Root::State] {
             if let Some(directory) = self.directory(root)? {
@@ -69,7 +69,7 @@ impl Places {
         Ok(())
     }
 
-    /// Judges a directory and all above it. A tree is not safe where somebody else can exchange one of them.
+    /// Checks a directory and all directories above it. A tree is not safe if other users can replace one of them.
     pub(super) fn judge_all(
         &self,
         position: &Position,
@@ -98,7 +98,7 @@ impl Places {
         Ok(())
     }
 
-    /// Returns a warning for each directory in which somebody else can write and that is written in all the same.
+    /// Returns a warning for each directory in which `pki` and other users can write.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let judged = self.judged.borrow();
         let mut groups: Vec<(String, Vec<&Path>)> = Vec::new();

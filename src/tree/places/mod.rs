@@ -1,7 +1,7 @@
-//! The open directories of a tree. Each is resolved once in a run and its descriptor kept; reading and writing use the same.
+//! The open directories of a tree. Each is resolved once in a run; reading and writing use the same descriptors.
 //!
-//! A named directory may be reached through links that root or the user owns. Below it links are followed only into named
-//! directories. `.pki` is no link.
+//! The path of a named directory may contain links that root or this user owns. Below it, links may lead only into
+//! named directories. `.pki` must not be a link.
 
 mod judge;
 mod names;
@@ -29,19 +29,19 @@ const NAMED: [Root; 3] = [Root::Certificates, Root::Kubelet, Root::Kubeconfigs];
 /// The open directories of a tree.
 pub(crate) struct Places {
     layout: Layout,
-    /// Where walks begin: the root directory of this machine, or that of `--rootfs`.
+    /// The start of all walks: `/` or the directory of `--rootfs`.
     start: RefCell<Option<Position>>,
     roots: RefCell<BTreeMap<Root, Position>>,
     parents: RefCell<BTreeMap<(Root, String), Position>>,
-    /// What was found out about who else can write in a directory.
+    /// The results of checking who else can write in a directory.
     judged: RefCell<BTreeMap<DirectoryId, (DirectoryUse, Option<SharedDirectory>)>>,
-    /// Directories that were made: where, and under which name.
+    /// The directories that this run created: parent and name.
     created: RefCell<Vec<(Arc<Directory>, OsString)>>,
     /// Whether this run holds the lock.
     is_locked: Cell<bool>,
 }
 
-/// Where a file really is.
+/// The real location of a file, without links.
 #[derive(Clone, Debug)]
 pub(crate) struct Location {
     position: Position,
@@ -64,7 +64,7 @@ impl Location {
         self.directory.path().join(&self.name)
     }
 
-    /// Returns whether both are the same name in the same directory.
+    /// Returns whether both are the same file name in the same directory.
     pub(crate) fn is_same(&self, other: &Location) -> bool {
         self.directory.id() == other.directory.id() && self.name == other.name
     }
@@ -83,12 +83,12 @@ impl Places {
         }
     }
 
-    /// Notes that the open directories hold the lock of the tree.
+    /// Records that this run holds the lock.
     pub(crate) fn set_locked(&self) {
         self.is_locked.set(true);
     }
 
-    /// Closes all directories, to resolve them once more.
+    /// Closes all directories, so that they are resolved again.
     pub(crate) fn forget(&self) {
         self.parents.borrow_mut().clear();
         self.roots.borrow_mut().clear();
@@ -125,7 +125,7 @@ impl Places {
         }
     }
 
-    /// Resolves a directory of the tree; `None` if the one that it is below does not exist.
+    /// Resolves a directory of the tree; `None` if its parent does not exist.
     fn resolve(&self, root: Root) -> Result<Option<Destination>, FileError> {
         if root == Root::State {
             let Some(parent) = self.position(Root::Kubeconfigs)? else {
@@ -176,7 +176,8 @@ impl Places {
         Ok(Destination::Directory(start))
     }
 
-    /// Returns a directory of the tree, which is made if it does not exist: with mode 0755 as kubeadm does, the state with 0700.
+    /// Returns a directory of the tree, and creates it if it does not exist: the state directory with mode 0700,
+    /// others with 0755 as in kubeadm.
     pub(crate) fn create(&self, root: Root) -> Result<Arc<Directory>, FileError> {
         if root == Root::State {
             self.create(Root::Kubeconfigs)?;
@@ -189,20 +190,20 @@ impl Places {
             return Err(FileError::unexpected(
                 OPERATION,
                 path,
-                "it was just removed",
+                "another process removed it",
             ));
         };
         let mode = if root == Root::State { 0o700 } else { 0o755 };
         self.create_below(position, &names, mode)?;
-        // Resolved again: below a new `--rootfs` the walk starts at another root.
+        // Resolve it again: after creating the directory of `--rootfs`, walks start there.
         let position = self.position(root)?.ok_or_else(|| {
             let path = self.layout.directory(root);
-            FileError::unexpected(OPERATION, path, "it was just removed")
+            FileError::unexpected(OPERATION, path, "another process removed it")
         })?;
         position.directory().cloned()
     }
 
-    /// Makes directories, each in the one before it; the last one gets the mode, the others 0755.
+    /// Creates nested directories; the last one gets `mode`, the others 0755.
     fn create_below(
         &self,
         mut position: Position,
@@ -214,7 +215,7 @@ impl Places {
             let parent = Arc::clone(position.directory()?);
             let is_last = index + 1 == names.len();
             if parent.create_directory(name, if is_last { mode } else { 0o755 })? {
-                // Entered first, so that it is removed again if the next step fails.
+                // Recorded first, so that it is removed again if the next step fails.
                 let made = (Arc::clone(&parent), name.clone());
                 self.created.borrow_mut().push(made);
                 parent.sync()?;
@@ -289,7 +290,7 @@ impl Places {
         Err(FileError::unexpected("following the link", path, what))
     }
 
-    /// Returns where a file of the tree is, or would be; `None` if its directory does not exist.
+    /// Returns the location of a file of the tree, which need not exist; `None` if its directory does not exist.
     pub(crate) fn locate_file(&self, file: &TreePath) -> Result<Option<Location>, FileError> {
         let Some(parent) = self.parent(file)? else {
             return Ok(None);
@@ -316,12 +317,12 @@ impl Places {
             Destination::Missing(..) => Err(FileError::unexpected(
                 "following the link",
                 path,
-                "a symbolic link that leads nowhere",
+                "the target of the symbolic link does not exist",
             )),
         }
     }
 
-    /// Returns where a file of the tree is to be written, with its directory made if it does not exist.
+    /// Returns the location of a file to be written, and creates its directory if it does not exist.
     pub(crate) fn locate_for_writing(&self, file: &TreePath) -> Result<Location, FileError> {
         self.create(file.root)?;
         if self.parent(file)?.is_none()
@@ -334,7 +335,7 @@ impl Places {
             FileError::unexpected(
                 OPERATION,
                 self.layout.path(file),
-                "its directory was just removed",
+                "another process removed its directory",
             )
         })?;
         self.check_written(&location)?;
@@ -411,7 +412,7 @@ impl Places {
         Ok(Some(Location { name, ..location }))
     }
 
-    /// Returns every directory in which a transaction makes files, as far as they exist.
+    /// Returns every existing directory in which a transaction creates files.
     pub(crate) fn written_directories(
         &self,
         files: impl Iterator<Item = TreePath>,
@@ -423,7 +424,7 @@ impl Places {
             }
         }
         for file in files {
-            // What is wrong with a file is found when it is used.
+            // The error is reported when the file is used.
             if let Ok(Some(location)) = self.locate_file(&file) {
                 directories.insert(location.directory.id(), location.directory);
             }
@@ -431,16 +432,16 @@ impl Places {
         Ok(directories.into_values().collect())
     }
 
-    /// Removes the directories that were made, as far as they are empty.
+    /// Removes the directories that this run created, if they are empty.
     pub(crate) fn remove_created(&self) {
         for (parent, name) in self.created.borrow_mut().drain(..).rev() {
-            // One that is not empty stays.
+            // A directory that is not empty stays.
             let _removed = parent.remove_directory(&name);
             let _synced = parent.sync();
         }
     }
 
-    /// Forgets which directories were made: what is in them is going to stay.
+    /// Keeps the directories that this run created.
     pub(crate) fn keep_created(&self) {
         self.created.borrow_mut().clear();
     }

@@ -1,4 +1,4 @@
-//! How journal and manifests name the directories that they belong to.
+//! Names directories in journals and manifests.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -8,20 +8,20 @@ use crate::fs::file::FileError;
 use crate::tree::layout::Root;
 
 impl Places {
-    /// Returns the kubeconfig directory as the journal names it: as the way there from the certificates, so that a tree can be
-    /// moved or restored elsewhere with a transaction pending.
+    /// Returns the kubeconfig directory as a path relative to the certificates, for the journal: a tree can be moved
+    /// or restored elsewhere while a transaction is pending.
     pub(crate) fn kubeconfigs_name(&self) -> Result<String, FileError> {
         let (certificates, kubeconfigs) = self.real_paths()?;
         Ok(encode(&relative(&certificates, &kubeconfigs)))
     }
 
-    /// Returns the certificate directory as the manifests name it: as the way there from the kubeconfigs.
+    /// Returns the certificate directory as a path relative to the kubeconfigs, for manifests.
     pub(crate) fn certificates_name(&self) -> Result<String, FileError> {
         let (certificates, kubeconfigs) = self.real_paths()?;
         Ok(encode(&relative(&kubeconfigs, &certificates)))
     }
 
-    /// Returns the path of a directory that [`Places::kubeconfigs_name`] names, for people.
+    /// Returns the path of a directory that [`Places::kubeconfigs_name`] names, for messages.
     pub(crate) fn named_kubeconfigs(&self, name: &str) -> PathBuf {
         let mut path = self.layout.certificates.clone();
         for part in Path::new(name) {
@@ -33,7 +33,7 @@ impl Places {
         path
     }
 
-    /// Returns the paths without links of certificates and kubeconfigs, below the root directory.
+    /// Returns the real paths of certificates and kubeconfigs, below the root directory.
     fn real_paths(&self) -> Result<(PathBuf, PathBuf), FileError> {
         let real = |root| -> Result<PathBuf, FileError> {
             let position = self.position(root)?;
@@ -46,7 +46,7 @@ impl Places {
     }
 }
 
-/// Returns the way from one directory to another; both paths are absolute and without links.
+/// Returns the relative path from one directory to another; both are absolute and without links.
 fn relative(from: &Path, to: &Path) -> PathBuf {
     let common = from.iter().zip(to).take_while(|(one, other)| one == other);
     let common = common.count();
@@ -58,7 +58,7 @@ fn relative(from: &Path, to: &Path) -> PathBuf {
     }
 }
 
-/// Returns a path as text that no other path has: what is not UTF-8 is written as `\xNN`, and a backslash too.
+/// Returns a path as unambiguous text: writes bytes that are not UTF-8, and backslashes, as `\xNN`.
 fn encode(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {

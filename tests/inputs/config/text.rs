@@ -121,7 +121,7 @@ fn what_is_no_regular_file_of_a_sane_size_is_refused() {
         ("fifo", format!("reading `fifo`: {not_a_file}")),
         ("/dev/zero", format!("reading `/dev/zero`: {not_a_file}")),
         ("dangling", "reading `dangling`: no such file or directory".to_owned()),
-        ("loop", "following the link `loop`: the links form a circle".to_owned()),
+        ("loop", "following the link `loop`: too many levels of symbolic links".to_owned()),
         ("key.pem", "key.pem:1: the document is a single value, want a mapping".to_owned()),
         ("kubeconfig", "kubeconfig: contains neither an `InitConfiguration` nor a `ClusterConfiguration`, only `Config`".to_owned()),
     ] {
