@@ -11,7 +11,7 @@ use crate::tree::layout::TreePath;
 pub struct Recovery {
     /// Whether a commit was pending.
     pub was_pending: bool,
-    /// The command that had begun it; unknown if its journal could not be read.
+    /// The command of the transaction; `None` if its journal could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     /// Files that have their new content now.

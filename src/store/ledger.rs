@@ -1,8 +1,8 @@
-//! The ledger: one line of JSON for each certificate ever issued here. Lines are only ever added.
+//! The ledger: one line of JSON for each certificate that was issued for a tree. Lines are only added.
 //!
-//! A transaction writes its lines as a segment, a new file whose name says at which offset of `ledger.jsonl` they belong, and
-//! which goes through the journal like any other. Afterwards segments are merged: written at their offset, made durable,
-//! removed. That can be interrupted and done again at any point, and its failure is no failure of the transaction.
+//! A transaction writes its lines to a segment, a new file whose name has the offset of the lines in `ledger.jsonl`;
+//! the journal contains it like any other file. After the commit, segments are merged: written at their offset,
+//! synced, removed. Merging can be interrupted and repeated at any point, and its failure is only a warning.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -19,7 +19,7 @@ use crate::tree::layout::{self, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
 
-/// No certificate has a line of this length.
+/// The longest line that is read; lines of certificates are much shorter.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
 
 /// A certificate that was issued. Never holds a key.
@@ -28,7 +28,7 @@ const MAX_LINE: u64 = 4 * 1024 * 1024;
 pub struct LedgerEntry {
     /// When, RFC 3339.
     pub time: String,
-    /// The command that issued it.
+    /// The command that issued the certificate.
     pub command: String,
     /// The catalog row.
     pub name: String,
@@ -44,7 +44,7 @@ pub struct LedgerEntry {
     pub not_before: String,
     /// Last valid second, RFC 3339.
     pub not_after: String,
-    /// Key identifier of the CA that signed it, hexadecimal; none for a CA.
+    /// Key identifier of the CA that signed it, hexadecimal; `None` for a CA.
     pub issuer_key_id: Option<String>,
     /// SHA-256 of the certificate, hexadecimal.
     pub fingerprint: String,
@@ -63,12 +63,12 @@ struct LedgerPart {
     path: PathBuf,
 }
 
-/// Opens the ledger of a tree; the entries of a pending commit are the last ones. Reading takes no lock.
+/// Opens the ledger of a tree; entries of a pending commit come last. Takes no lock.
 ///
 /// # Errors
 /// If it cannot be read.
 pub(crate) fn entries(places: &Places, tree: &Tree) -> Result<LedgerEntries, FileError> {
-    // First the segments: one that is merged meanwhile is recognized in the ledger.
+    // Read the segments first: a segment that is merged in the meantime is found in the ledger.
     let segments = Segments::read(places, tree)?;
     let mut parts = VecDeque::new();
     let ledger = open_ledger(places)?;
@@ -135,14 +135,14 @@ impl Iterator for LedgerEntries {
     }
 }
 
-/// Returns the file and the bytes that add entries to the ledger.
+/// Returns the segment that adds entries to the ledger: its file and bytes.
 pub(super) fn segment(
     places: &Places,
     entries: &[LedgerEntry],
 ) -> Result<(TreePath, Vec<u8>), FileError> {
     let mut offset = 0;
     let mut bytes = Vec::new();
-    // What is wrong with the ledger is said when it is merged.
+    // An error is reported when the ledger is merged.
     if let Ok(Some(ledger)) = open_ledger(places) {
         offset = ledger.len();
         if !ends_with_newline(ledger.into_file(), offset) {
@@ -216,19 +216,19 @@ pub(super) fn merge(places: &Places, tree: &Tree) -> Result<(), FileError> {
 /// The segments that are not merged yet.
 struct Segments {
     names: Vec<String>,
-    /// Where the first one belongs.
+    /// The offset of the first segment in the ledger.
     offset: u64,
     bytes: Vec<u8>,
 }
 
-/// How the ledger goes on where the first segment belongs.
+/// What the ledger contains at the offset of the first segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LedgerTail {
-    /// With as many bytes of the segments as that, and then it ends.
+    /// This many bytes of the segments, up to its end.
     Merged { already: usize },
-    /// With the segments and then something else.
+    /// The segments, followed by other bytes.
     Followed,
-    /// With something else, or it ends before that.
+    /// Other bytes, or it ends before the offset.
     Other,
 }
 
@@ -256,7 +256,7 @@ impl Segments {
         let mut names = Vec::new();
         for (_, name) in &found {
             let file = TreePath::new(Root::State, name);
-            // Another run may have merged it meanwhile.
+            // Another run may have merged it in the meantime.
             if let Some(contents) = tree.read(&file)? {
                 bytes.extend_from_slice(&contents.bytes);
                 names.push(name.clone());
@@ -323,7 +323,7 @@ fn open_ledger(places: &Places) -> Result<Option<OpenFile>, FileError> {
     }
 }
 
-/// An editor may have cut the last line short.
+/// Returns whether the ledger ends with a newline; an editor may have removed it.
 fn ends_with_newline(mut file: File, length: u64) -> bool {
     let mut last = [b'\n'];
     let _read = length.checked_sub(1).map(|at| {

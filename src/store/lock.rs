@@ -1,7 +1,7 @@
-//! One writer at a time: the lock of the certificate directory itself, which dies with the process that holds it.
+//! The lock of a tree: a `flock` on the certificate directory, which the kernel releases when the process ends.
 //!
-//! The kubeconfig directory is locked too: two certificate directories may share one. Nothing is written to take a lock. Once
-//! its plan was accepted, a run leaves a file beside the certificates that says who it is.
+//! The kubeconfig directory is locked, too, because two certificate directories may share it. Locking writes nothing.
+//! A run writes a file with its command next to the certificates after its plan is accepted.
 
 use std::cell::Cell;
 use std::fmt;
@@ -17,14 +17,14 @@ use crate::tree::layout::Root;
 use crate::tree::places::Places;
 use crate::util::escape::escape;
 
-/// The file that says who holds the lock.
+/// The file that names the run with the lock.
 pub(super) const HOLDER: &str = ".pki-lock";
 
-/// How long another run is waited for: most hold the lock for less.
+/// How long to wait for another run; most runs hold the lock for less.
 const MAX_WAIT: Duration = Duration::from_millis(200);
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How much of the holder's file is shown.
+/// The most bytes of the holder's file that are shown.
 const MAX_HOLDER: u64 = 200;
 
 /// The held lock of a tree.
@@ -37,12 +37,12 @@ pub(super) struct Lock {
 /// Another run holds the lock.
 #[derive(Debug)]
 pub struct Busy {
-    /// What that run wrote about itself; empty if it had not come that far.
+    /// The holder's file; empty if it is not written yet.
     pub holder: String,
 }
 
 impl Lock {
-    /// Takes the lock of a tree, whose directories are made if they do not exist.
+    /// Takes the lock of a tree. Creates missing directories.
     pub(super) fn take(places: &Places) -> Result<Lock, TransactionError> {
         let started = Instant::now();
         loop {
@@ -72,13 +72,13 @@ impl Lock {
         for directory in directories {
             if !directory.try_lock()? {
                 let busy = Busy::announced_in(&certificates);
-                // The other run may be using the directories that this one has made.
+                // The other run may already use the directories that this run created.
                 places.keep_created();
                 places.forget();
                 return Err(LockError::Busy(busy));
             }
         }
-        // A run that was refused may have removed the directory again before this one had the lock.
+        // A refused run may have removed the directory before this run locked it.
         let now = Places::new(places.layout());
         for (root, locked) in [
             (Root::Certificates, &certificates),
@@ -98,7 +98,7 @@ impl Lock {
         })
     }
 
-    /// Says to other runs who holds the lock. That is a courtesy, and its failure stops nothing.
+    /// Names this run for other runs. A failure is ignored.
     pub(super) fn announce(&self, holder: &str) {
         let text = format!("{holder}\n");
         let own = NewAttributes::own(0o600);
@@ -106,7 +106,7 @@ impl Lock {
         self.is_announced.set(true);
     }
 
-    /// Removes what [`Lock::announce`] has written, so that the next run is never announced by it.
+    /// Removes the file that [`Lock::announce`] wrote.
     pub(super) fn remove_announcement(&self) {
         if self.is_announced.replace(false) {
             let _removed = self.certificates.remove(HOLDER);
@@ -129,7 +129,7 @@ impl From<FileError> for LockError {
 impl Busy {
     fn announced_in(certificates: &Directory) -> Busy {
         let mut holder = String::new();
-        // What cannot be read is not named.
+        // If the file cannot be read, the holder is unknown.
         if let Ok(Opened::File(file)) = certificates.open_file(HOLDER) {
             let _read = Read::take(file.into_file(), MAX_HOLDER).read_to_string(&mut holder);
         }

@@ -1,13 +1,14 @@
 //! Writing a tree: one transaction for all files of a command.
 //!
-//! `transaction` writes under a `lock`, by way of `staging` and the commit `record`; the old files go to `generations`, what
-//! was issued to the `ledger`. `preconditions` tells before anything is made whether that will work. `recovery` finishes or
-//! undoes what a killed run left, and `outcome` says how a run ended.
+//! `transaction` takes the `lock`, writes new files (`staging`) and commits them with a `record`. It keeps the old
+//! files in `generations` and lists issued certificates in the `ledger`. `preconditions` checks beforehand whether a
+//! transaction can succeed. `recovery` finishes or undoes the transaction of a killed run, and `outcome` has the
+//! results.
 //!
 //! # Whom it trusts
 //!
-//! `pki` runs as root in directories that others may share. Trusted are root and the user who runs it; the command line; the
-//! bytes of a file only after they were checked.
+//! `pki` runs as root in directories that other users may share. It trusts root, the user who runs it and the command
+//! line. It trusts the bytes of a file only after it has checked them.
 //!
 //! - *Directories above a tree* may belong to another user or be writable for a group, with a warning: those who gave them
 //!   away trust them already. Where everybody can write (without sticky bit), or somebody whom only an ACL names, nothing is
@@ -20,8 +21,8 @@
 //!   name, or is a link, is left and named. A journal that another user owns, or in a `.pki` of another user, is not recovered.
 //! - *A stale journal* changes nothing: recovery acts only on files that hold exactly the old or the new content, verifies
 //!   each staging file before the first rename, and otherwise refuses; `pki recover` settles it.
-//! - *Two rows in one file*, by link or hard link, are not replaced; CAs may share one.
-//! - *Housekeeping* (pruning generations, merging the ledger) comes after the commit and fails nothing.
+//! - *Two rows in one file*, by link or hard link, are not replaced; CAs may share a file.
+//! - *Housekeeping* (pruning generations, merging the ledger) comes after the commit; its failure is only a warning.
 //! - *Secrets*: a new file has its final owner, mode and ACL before its first byte; generations are 0600 in 0700.
 //!
 //! Not defended against: root, the user who runs `pki`, and the owner of a directory that a warning names.

@@ -1,4 +1,4 @@
-//! How a transaction ends: what it did, or why it did not and what state the tree is in.
+//! The results of a transaction: what it did, or its error and the state of the tree.
 
 use std::fmt;
 
@@ -6,22 +6,22 @@ use super::lock::Busy;
 use crate::fs::file::FileError;
 use crate::tree::layout::TreePath;
 
-/// What a transaction did beyond writing the files it was given.
+/// The result of a committed transaction.
 #[derive(Debug, Default)]
 pub struct Committed {
-    /// The files that were written; one that was already as wanted is not among them.
+    /// The files that were written; files that were already as planned are not included.
     pub written: Vec<TreePath>,
-    /// Replaced files whose mode let in more users than their new one does.
+    /// Replaced files whose new mode gives fewer users access.
     pub restricted: Vec<Restricted>,
     /// The generation that keeps the old files.
     pub generation: Option<String>,
-    /// Generations that were removed, because only so many are kept.
+    /// Old generations that were removed.
     pub dropped: Vec<String>,
-    /// What did not work and stopped nothing.
+    /// Errors that did not stop the transaction.
     pub warnings: Vec<String>,
 }
 
-/// A replaced file with another mode than before.
+/// A replaced file with a new mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restricted {
     /// The file.
@@ -32,14 +32,14 @@ pub struct Restricted {
     pub to: u32,
 }
 
-/// A transaction that did not come to its end.
+/// Why a transaction failed.
 #[derive(Debug)]
 pub enum TransactionError {
     /// Another run holds the lock.
     Busy(Busy),
-    /// Something in the tree is not what a transaction may replace; nothing was touched.
+    /// The tree contains something that `pki` does not replace; nothing was changed.
     Refused(FileError),
-    /// A signal asked to stop before the commit point; nothing was changed.
+    /// A signal stopped the run before the commit; nothing was changed.
     Interrupted {
         /// Its number.
         signal: i32,
@@ -48,24 +48,24 @@ pub enum TransactionError {
     Failed {
         /// What failed.
         error: FileError,
-        /// What state the tree is in now.
+        /// The state of the tree.
         state: TreeState,
     },
 }
 
-/// What state a tree is in after a failure.
+/// The state of a tree after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TreeState {
-    /// Every file is as it was.
+    /// No file was changed.
     Unchanged,
-    /// Every new file is in place and durable; only something that comes after it failed.
+    /// All new files are in place and durable; a later step failed.
     Changed,
-    /// Some renames could be neither done nor undone; the next run that writes finishes or undoes them.
+    /// Some files could not be renamed; the next run that writes finishes or undoes the transaction.
     Pending,
 }
 
 impl TransactionError {
-    /// A tree that is not as it should be is refused; a system that does not do as it is told is a failure.
+    /// Returns `Failed` for an error of the operating system, and `Refused` for an unexpected file.
     pub(crate) fn before_commit(error: FileError) -> TransactionError {
         match error.is_io() {
             true => TransactionError::Failed {
@@ -90,7 +90,7 @@ impl TransactionError {
         }
     }
 
-    /// Returns what state the tree is in; `None` where that is not in question.
+    /// Returns the state of the tree; `None` if the transaction did not begin.
     pub fn state(&self) -> Option<TreeState> {
         match self {
             TransactionError::Busy(_) => None,
@@ -101,7 +101,7 @@ impl TransactionError {
         }
     }
 
-    /// Returns what to do about it.
+    /// Returns the hint.
     pub fn hint(&self) -> Option<&str> {
         match self {
             TransactionError::Refused(error) | TransactionError::Failed { error, .. } => {

@@ -1,5 +1,5 @@
-//! Whether a transaction would work, as far as that can be told without writing: a dry run asks this, and so does a run before
-//! it makes any key.
+//! Checks without writing whether a transaction can succeed. A dry run uses this, and so does a run before it
+//! generates keys.
 
 use crate::catalog::CATALOG;
 use crate::fs::directory::{FileKind, Opened};
@@ -13,11 +13,11 @@ use crate::tree::source::{FileVersion, TreeSource};
 /// Checks that these files can be written.
 ///
 /// # Errors
-/// The first thing that would make the transaction fail, or be refused.
+/// The first reason why the transaction would fail or be refused.
 pub(crate) fn check(places: &Places, files: &[TreePath]) -> Result<(), FileError> {
     places.judge_roots()?;
     check_not_shared(places, files)?;
-    // The journal is in one, the state in the other.
+    // The journal is in the first, the state in the last.
     for root in [Root::Certificates, Root::Kubeconfigs, Root::State] {
         match places.directory(root)? {
             Some(directory) => directory.check_writable()?,
@@ -34,7 +34,7 @@ pub(crate) fn check(places: &Places, files: &[TreePath]) -> Result<(), FileError
     Ok(())
 }
 
-/// Returns which of these files would let in fewer users than they do now.
+/// Returns the files whose new mode would give fewer users access.
 pub(crate) fn restricted(
     places: &Places,
     files: &[(TreePath, Access)],
@@ -73,12 +73,12 @@ fn check_replaceable(location: &Location) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Refuses to write a file that is another one of the tree, too: what belongs to two rows cannot be replaced for one.
+/// Refuses to replace a file that belongs to two rows.
 fn check_not_shared(places: &Places, files: &[TreePath]) -> Result<(), FileError> {
     let mut known = Vec::new();
     for row in CATALOG {
         for (file, _) in layout::files(row) {
-            // What is wrong with a file that is not written is nothing to this.
+            // Ignore errors of files that are not written.
             if let Ok(Some(location)) = places.locate_file(&file) {
                 known.push((*row, file, location));
             }
@@ -94,7 +94,7 @@ fn check_not_shared(places: &Places, files: &[TreePath]) -> Result<(), FileError
         if let Some((_, other, _)) = shared {
             let what = format!("`{file}` and `{other}` are the same file, by a link");
             let error = FileError::unexpected("replacing", location.path(), what);
-            return Err(error.with_hint("give each a file of its own"));
+            return Err(error.with_hint("make them separate files"));
         }
     }
     Ok(())

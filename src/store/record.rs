@@ -1,10 +1,10 @@
-//! The commit record on disk: the journal beside the certificates is written, reverted and removed here.
+//! Writes, reverts and removes the commit record: the journal next to the certificates.
 
 use crate::fs::directory::{Directory, NewAttributes};
 use crate::fs::file::FileError;
 use crate::tree::journal::{COMMIT, Journal, UNDO, staging_name};
 
-/// Commits: durable when this returns.
+/// Commits. The commit is durable when this function returns.
 pub(super) fn write(journal: &Journal, certificates: &Directory) -> Result<(), FileError> {
     let staging = staging_name(COMMIT);
     let path = certificates.path().join(COMMIT);
@@ -20,18 +20,18 @@ pub(super) fn write(journal: &Journal, certificates: &Directory) -> Result<(), F
     certificates.sync()
 }
 
-/// Reverts a commit: from now on the old files come back.
+/// Reverts a commit: recovery will restore the old files.
 pub(super) fn revert(certificates: &Directory) -> Result<(), FileError> {
     certificates.rename(COMMIT, UNDO)?;
     certificates.sync()
 }
 
-/// What became of a commit record that could not be made durable.
+/// The result of removing a commit record that could not be made durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecordRemoval {
     /// It is gone.
     Durable,
-    /// It is gone, unless the machine fails now: what it names has to stay.
+    /// It was removed, but the removal may not be durable, so the files that it names must stay.
     Uncertain,
 }
 

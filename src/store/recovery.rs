@@ -1,8 +1,8 @@
-//! Recovers what a killed run has left: finishes or undoes the transaction of its journal, and removes leftovers.
+//! Recovers after a killed run: finishes or undoes the transaction of its journal, and removes leftovers.
 //!
-//! A journal may be older than what is in the tree by now: a backup was restored, or a file edited. So it counts only for
-//! files that hold exactly the old or the new content, and each file that would be put in place is verified first. If
-//! anything is otherwise, nothing is touched, and [`settle`] does what an operator decides.
+//! A tree may have changed after its journal was written: a backup was restored, or a file was edited. Recovery
+//! therefore requires that each file has exactly the old or the new content, and verifies each new file first.
+//! Otherwise it changes nothing, and an operator decides with [`settle`].
 
 use time::OffsetDateTime;
 
@@ -23,34 +23,34 @@ use crate::tree::places::{Location, Places};
 use crate::tree::source::{FileVersion, TreeSource};
 use crate::util::escape::escape;
 
-/// A pending transaction that this run has ended.
+/// A pending transaction that this run finished or undid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovered {
-    /// The command that had begun it.
+    /// The command of the transaction.
     pub command: String,
     /// Whether it was finished or undone.
     pub direction: Direction,
 }
 
-/// What an operator decides about a pending transaction that does not fit the tree any more.
+/// What to do with a pending transaction that no longer fits the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settle {
-    /// All new files are put in place; a file with other content is kept in a generation.
+    /// Put all new files in place; keep files with other content in a generation.
     Finish,
-    /// The old files come back where the new ones are in place; a file with other content stays.
+    /// Restore the old files where new ones are in place; leave files with other content alone.
     Discard,
 }
 
-/// What was done to settle a pending transaction.
+/// The result of settling a pending transaction.
 #[derive(Debug, Default)]
 pub struct Settled {
-    /// The command that had begun it; unknown if its journal could not be read.
+    /// The command of the transaction; `None` if its journal could not be read.
     pub command: Option<String>,
     /// Files that got their new content.
     pub finished: Vec<TreePath>,
     /// Files that got their old content back.
     pub restored: Vec<TreePath>,
-    /// Files that stay as they are: they hold neither content, or the other one is not there.
+    /// Files that were left alone: they have other content, or their old content is missing.
     pub left: Vec<TreePath>,
     /// The generation that keeps what was replaced.
     pub generation: Option<String>,
@@ -83,7 +83,7 @@ pub(super) fn recover(places: &Places) -> Result<Option<Recovered>, TransactionE
     }))
 }
 
-/// Looks what recovery would do, and whether it could.
+/// Returns what recovery would do.
 ///
 /// # Errors
 /// If it would refuse.
@@ -91,7 +91,7 @@ pub(crate) fn preview(places: &Places) -> Result<Option<Recovered>, FileError> {
     let Some((direction, journal)) = places.journal()? else {
         return Ok(None);
     };
-    // Another run is just at it.
+    // Another run is recovering or writing.
     if places.is_locked() {
         return Ok(None);
     }
@@ -102,7 +102,7 @@ pub(crate) fn preview(places: &Places) -> Result<Option<Recovered>, FileError> {
     }))
 }
 
-/// Returns the files of a journal, if all of them can be brought to where the transaction goes.
+/// Returns the files of a journal, if all of them can be recovered.
 fn recoverable<'a>(
     places: &Places,
     journal: &'a Journal,
@@ -114,10 +114,10 @@ fn recoverable<'a>(
     Ok(files)
 }
 
-/// Settles a pending transaction as an operator decides. `None`: none is pending.
+/// Settles a pending transaction as an operator decides. Returns `None` if no transaction is pending.
 ///
 /// # Errors
-/// If a file cannot be brought into the state that was asked for.
+/// If a file cannot be finished or restored.
 pub fn settle(
     layout: &Layout,
     how: Settle,
@@ -132,7 +132,7 @@ pub fn settle(
         return Ok(None);
     }
     let settled = settle_locked(&places, how, now);
-    // The lock may have made a kubeconfig directory.
+    // Taking the lock may have created a kubeconfig directory.
     places.remove_created();
     settled
 }
@@ -173,9 +173,7 @@ fn finish(
     let pending = TransactionError::pending;
     for file in files {
         if file.current != FileContent::New && !file.has_staging {
-            return Err(refused(
-                file.refuse("its new content is not there any more"),
-            ));
+            return Err(refused(file.refuse("its new content is missing")));
         }
     }
     let foreign: Vec<_> = files
@@ -229,7 +227,7 @@ fn discard(
             FileContent::New | FileContent::Foreign => settled.left.push(entry),
         }
     }
-    // If a file stays, the generation may be the only place that has its old content.
+    // If a file is left alone, the generation may have the only copy of its old content.
     if !settled.left.is_empty() {
         settled.generation = keep::adopt_unfinished(places).map_err(pending)?;
     }
@@ -237,7 +235,7 @@ fn discard(
     Ok(settled)
 }
 
-/// Removes a journal of which nothing can be known. The old files stay in a generation.
+/// Removes a journal that cannot be read. The old files stay in a generation.
 fn discard_unreadable(places: &Places) -> Result<Settled, FileError> {
     let settled = Settled {
         generation: keep::adopt_unfinished(places)?,
@@ -250,7 +248,7 @@ fn discard_unreadable(places: &Places) -> Result<Settled, FileError> {
     Ok(settled)
 }
 
-/// Ends a transaction whose files are all where they belong.
+/// Ends a transaction after all its files are finished or restored.
 fn end(
     places: &Places,
     files: &[Pending<'_>],
@@ -280,7 +278,7 @@ fn end(
     }
 }
 
-/// Refuses a journal that is not this tree's, or that is not to be trusted.
+/// Refuses a journal of another tree, or one that is not trusted.
 fn check_owner(places: &Places, journal: &Journal) -> Result<(), FileError> {
     let refuse = |path: std::path::PathBuf, what: String, hint: String| {
         Err(FileError::unexpected("recovering the pending commit in", path, what).with_hint(hint))
@@ -291,7 +289,7 @@ fn check_owner(places: &Places, journal: &Journal) -> Result<(), FileError> {
         let other = escape(&other.display().to_string());
         return refuse(
             certificates,
-            format!("it was made for the kubeconfig directory `{other}`"),
+            format!("it belongs to the kubeconfig directory `{other}`"),
             format!("run a command that writes with `--kubeconfig-dir {other}` first"),
         );
     }
@@ -299,22 +297,22 @@ fn check_owner(places: &Places, journal: &Journal) -> Result<(), FileError> {
         Some(state) if !is_trusted(state.attributes().uid) => refuse(
             state.path().to_path_buf(),
             format!("it belongs to user {}", state.attributes().uid),
-            "see what is in it; then give it to root, or run `pki recover --discard`".to_owned(),
+            "inspect it; then make root its owner, or run `pki recover --discard`".to_owned(),
         ),
         _ => Ok(()),
     }
 }
 
-/// A file of a pending transaction, and what there is of it.
+/// A file of a pending transaction and its current state.
 struct Pending<'a> {
     entry: &'a JournalFile,
-    /// None if its directory does not exist.
+    /// `None` if its directory does not exist.
     location: Option<Location>,
     contents: Option<Contents>,
     current: FileContent,
-    /// Whether the new content is beside the file.
+    /// Whether the new content is next to the file.
     has_staging: bool,
-    /// Whether the old content is.
+    /// Whether the old content is next to the file.
     has_backup: bool,
     path: std::path::PathBuf,
 }
@@ -346,17 +344,17 @@ fn inspect<'a>(places: &Places, journal: &'a Journal) -> Result<Vec<Pending<'a>>
 }
 
 impl Pending<'_> {
-    /// Checks that a file can be brought to where the transaction goes.
+    /// Checks that a file can be recovered.
     fn check(&self, direction: Direction) -> Result<(), FileError> {
         match (direction, self.current) {
             (_, FileContent::Foreign) => {
-                Err(self.refuse("it holds neither the old nor the new content"))
+                Err(self.refuse("it has neither the old nor the new content"))
             }
             (Direction::Commit, FileContent::Old) if !self.has_staging => {
-                Err(self.refuse("its new content is not there any more"))
+                Err(self.refuse("its new content is missing"))
             }
             (Direction::Undo, FileContent::New) if !self.has_backup && self.entry.old.is_some() => {
-                Err(self.refuse("its old content is not there any more"))
+                Err(self.refuse("its old content is missing"))
             }
             _ => Ok(()),
         }
@@ -364,7 +362,7 @@ impl Pending<'_> {
 
     fn refuse(&self, what: &str) -> FileError {
         FileError::unexpected("recovering", &self.path, what).with_hint(
-            "`pki recover --discard` brings the old files back, `pki recover --finish` puts the new ones in place",
+            "`pki recover --discard` restores the old files, `pki recover --finish` puts the new ones in place",
         )
     }
 
@@ -387,7 +385,7 @@ impl Pending<'_> {
         }
     }
 
-    /// Removes what the transaction has put beside the file.
+    /// Removes the files that the transaction put next to the file.
     fn remove_other_names(&self) -> Result<(), FileError> {
         if let Some(Location {
             directory, name, ..
@@ -422,7 +420,7 @@ impl Pending<'_> {
     }
 }
 
-/// Removes the files that a run without a commit record has left beside those of the tree.
+/// Removes the leftovers of a run without a commit record.
 fn remove_leftovers(places: &Places) -> Result<(), FileError> {
     let files = CATALOG
         .iter()
@@ -447,7 +445,7 @@ fn remove_leftovers(places: &Places) -> Result<(), FileError> {
     keep::discard(places)
 }
 
-/// A transaction makes no directory of such a name.
+/// Returns whether an entry may be a leftover; a transaction creates no directories with such names.
 fn is_file_or_link(directory: &Directory, name: &std::ffi::OsStr) -> Result<bool, FileError> {
     Ok(matches!(
         directory.kind(name)?,

@@ -1,4 +1,4 @@
-//! New files beside their targets, and old ones under a second name: all that a commit needs before the first rename.
+//! Prepares a commit: writes new files next to their targets and gives old files a backup name.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -21,17 +21,17 @@ pub(super) struct Write {
     pub(super) access: Access,
 }
 
-/// New files beside their targets.
+/// New files next to their targets.
 #[derive(Default)]
 pub(super) struct Staging {
     pub(super) files: Vec<Staged>,
     pub(super) restricted: Vec<Restricted>,
     pub(super) warnings: Vec<String>,
-    /// What was made and is not synced yet.
+    /// Files that are not synced yet.
     unsynced: Vec<(File, PathBuf)>,
 }
 
-/// A new file beside its target.
+/// A new file next to its target.
 pub(super) struct Staged {
     pub(super) file: TreePath,
     location: Location,
@@ -47,7 +47,7 @@ struct OldFile {
 }
 
 impl Staging {
-    /// Writes a new file beside its target. Returns whether that is needed: a file that is as wanted is left alone.
+    /// Writes a new file next to its target. Returns false if the target already has the new bytes and mode.
     pub(super) fn stage(&mut self, places: &Places, write: &Write) -> Result<bool, FileError> {
         let location = places.locate_for_writing(&write.file)?;
         let old = read_old(&location)?;
@@ -63,7 +63,7 @@ impl Staging {
             }
         }
         let backup = old.as_ref().map(OldFile::copy);
-        // Entered first, so that a failure below finds what it has to remove.
+        // Recorded first, so that a failure below removes the file.
         self.files.push(Staged {
             file: write.file.clone(),
             location: location.clone(),
@@ -79,7 +79,7 @@ impl Staging {
         if let Some((bytes, attributes)) = backup {
             let name = backup_name(&location.name);
             if location.directory.link(&location.name, &name).is_err() {
-                // A file system without hard links: a copy serves as well.
+                // On a file system without hard links, write a copy.
                 self.create(&location, name.into(), &bytes, &attributes)?;
             }
         }
@@ -97,7 +97,7 @@ impl Staging {
         for attribute in created.not_set {
             let path = location.path();
             let warning = format!(
-                "`{}`: its extended attribute `{attribute}` could not be carried over",
+                "`{}`: its extended attribute `{attribute}` could not be copied",
                 path.display()
             );
             self.warnings.push(warning);
@@ -127,7 +127,7 @@ impl Staging {
         Ok(())
     }
 
-    /// Returns the files that a generation keeps: all but the ledger, from which nothing is taken back.
+    /// Returns the files that a generation keeps: all except the ledger, which is never rolled back.
     pub(super) fn replaced(&self) -> Vec<FileToReplace<'_>> {
         self.files
             .iter()
@@ -154,7 +154,7 @@ impl Staging {
         self.files.iter().try_for_each(Staged::rename)
     }
 
-    /// Gives the old files their names back.
+    /// Restores the old files.
     pub(super) fn undo(&self) -> Result<(), FileError> {
         self.files.iter().rev().try_for_each(Staged::undo)
     }
@@ -167,7 +167,7 @@ impl Staging {
         Ok(())
     }
 
-    /// Removes everything that was made. What cannot be removed is left over for the next run.
+    /// Removes all new files. The next run removes leftovers.
     pub(super) fn discard(&self) {
         for Staged { location, .. } in &self.files {
             let _leftover = location.directory.remove(staging_name(&location.name));
@@ -185,17 +185,17 @@ impl Staged {
         directory.rename(staging_name(name), name)
     }
 
-    /// Gives the old file its name back, or removes the new one where there was no old one.
+    /// Restores the old file, or removes the new one if there was no old file.
     pub(super) fn undo(&self) -> Result<(), FileError> {
         let Location {
             directory, name, ..
         } = &self.location;
-        // While its new file is beside it, it was not renamed: both names of the old file are the same one.
+        // If the new file is still next to its target, it was not renamed, and both names of the old file exist.
         if directory.remove(staging_name(name))? {
             directory.remove(backup_name(name))?;
         } else if self.old.is_some() {
             directory.rename(backup_name(name), name)?;
-            // Where both were the same file, renaming did nothing.
+            // Renaming does nothing if both names are the same file.
             directory.remove(backup_name(name))?;
         } else {
             directory.remove(name)?;
@@ -218,7 +218,7 @@ fn read_old(location: &Location) -> Result<Option<OldFile>, FileError> {
     let file = match location.directory.open_file(&location.name)? {
         Opened::Missing => return Ok(None),
         Opened::File(file) => file,
-        // The link that was there was followed; another one appeared since.
+        // Links were already followed, so this link is new.
         Opened::Link => {
             let what = "it became a symbolic link";
             return Err(FileError::unexpected("replacing", location.path(), what));
@@ -237,13 +237,14 @@ fn read_old(location: &Location) -> Result<Option<OldFile>, FileError> {
     }))
 }
 
-/// Returns the refusal to replace one name of a file that has others: they would keep the old content.
+/// Returns the error for a file with several hard links: the other names would keep the old content.
 pub(super) fn hard_link_error(path: &str, links: u64) -> FileError {
     let what = format!("the file has {links} names (hard links)");
     FileError::unexpected("replacing", path, what).with_hint("remove the other names first")
 }
 
-/// An existing file keeps owner and group, its mode as far as the kind of file allows, and its extended attributes.
+/// Returns the attributes of a new file: a replaced file keeps owner, group, extended attributes, and a stricter
+/// mode.
 fn wanted_attributes(access: Access, old: Option<&OldFile>) -> NewAttributes {
     match old {
         Some(old) => NewAttributes {

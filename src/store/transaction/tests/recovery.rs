@@ -115,7 +115,7 @@ fn a_commit_whose_new_file_is_gone_is_not_finished() {
     assert!(
         error
             .to_string()
-            .contains("server.crt`: its new content is not there any more"),
+            .contains("server.crt`: its new content is missing"),
         "{error}"
     );
     assert_eq!(fs::read_to_string(certificate).unwrap(), "old");
@@ -153,7 +153,7 @@ fn a_journal_that_does_not_fit_the_tree_changes_nothing() {
             assert!(matches!(error, TransactionError::Refused(_)), "{error}");
             let message = error.to_string();
             assert!(
-                message.ends_with("server.crt`: it holds neither the old nor the new content"),
+                message.ends_with("server.crt`: it has neither the old nor the new content"),
                 "{message}"
             );
             assert!(error.hint().unwrap().contains("pki recover --discard"));
