@@ -1,4 +1,4 @@
-//! CAs. Each is judged once, and what is wrong with it is not reported again for its leaves.
+//! Judges CAs. Each is judged once, and its errors are not reported again for its leaves.
 
 use time::OffsetDateTime;
 
@@ -12,15 +12,15 @@ use crate::x509::certificate::Certificate;
 use crate::x509::chain::CaBundle;
 use crate::x509::verify::has_supported_signature;
 
-/// A CA with what was found.
+/// A CA with its findings.
 pub(super) struct JudgedCa<'a> {
     /// The CA's row.
     pub(super) row: &'static Row,
     /// What was found.
     pub(super) findings: Vec<Finding>,
-    /// Its certificates, if leaves can be held against them: they are those of a CA, undamaged, and the one that signed them.
+    /// Its certificates, if leaves can be verified with them: the CA is undamaged, and it signed the leaves.
     pub(super) anchors: Option<&'a CaBundle>,
-    /// Why leaves do not verify under it. Each leaf is verified once.
+    /// The error of each leaf that it should have signed. Each leaf is verified once.
     pub(super) chain_errors: Vec<(&'static Row, Option<Finding>)>,
 }
 
@@ -74,7 +74,7 @@ pub(super) fn check<'a>(context: &Context<'a>, row: &'static Row) -> JudgedCa<'a
             }
         }
         FileState::Missing if !key.is_missing() => {
-            let text = "its key is there and its certificate is not";
+            let text = "its key exists, its certificate is missing";
             findings.push(Finding::new(FindingId::CaCertificateMissing, text).about(row));
         }
         FileState::Missing | FileState::Invalid(_) => {}
@@ -99,13 +99,13 @@ pub(super) fn missing(context: &Context<'_>, row: &'static Row) -> Option<Findin
         return Some(super::missing(row));
     }
     let text = format!(
-        "it is missing, and these certificates need it: {}",
+        "it is missing, but it signed these certificates: {}",
         orphans.join(", ")
     );
     Some(Finding::new(FindingId::CaLost, text).about(row))
 }
 
-/// Returns the leaves that a CA should have signed, as far as they can be read.
+/// Returns the readable leaves that a CA should have signed.
 fn leaves<'a>(
     inventory: &'a Inventory,
     ca: &Row,
@@ -119,14 +119,15 @@ fn leaves<'a>(
 fn certificate_errors(row: &'static Row, bundle: &CaBundle, now: OffsetDateTime) -> Vec<Finding> {
     let validity = bundle.signer.validity();
     let mut errors = Vec::new();
-    // The time of day is judged by itself below, whatever else is wrong.
+    // The dates are judged separately below.
     if let Err(error) = check_ca(bundle, validity.clamp(now)) {
         let finding = Finding::new(id_of(&error), error.to_string()).about(row);
         errors.push(match &error {
-            IssuerError::OtherCertificate(..) => finding
-                .advice("remove that certificate from the file, or put the file back from a backup"),
+            IssuerError::OtherCertificate(..) => finding.advice(
+                "remove that certificate from the file, or put the file back from a backup",
+            ),
             IssuerError::BadIssuerSignature(_) => finding.advice(
-                "put the file back from a backup, or remove the certificate that is not its issuer's",
+                "put the file back from a backup, or remove the certificate that did not sign it",
             ),
             _ => finding,
         });
@@ -170,13 +171,13 @@ fn key_error(row: &'static Row, bundle: &CaBundle, key: &FileState<KeyFile>) -> 
     let finding = Finding::new(FindingId::CaKeyMismatch, text).about(row);
     Some(match bundle.others.iter().any(|other| belongs(key, other)) {
         true => finding.advice(
-            "the key is that of another certificate in the same file: put that one first, since the first one signs",
+            "the key belongs to another certificate in the same file: put that certificate first, because the first one signs",
         ),
         false => finding,
     })
 }
 
-/// Verifies the leaves that a CA should have signed, each at a time at which it is valid.
+/// Verifies the leaves that a CA should have signed, each at a time within its validity.
 fn leaf_errors(
     context: &Context<'_>,
     row: &Row,
@@ -192,9 +193,9 @@ fn leaf_errors(
         .collect()
 }
 
-/// Returns a finding if another CA signed all leaves: this one stands where that one was.
+/// Returns a finding if another CA signed all leaves, so this CA replaced it.
 ///
-/// A single leaf may as well be the one that is wrong, unless the certificate names another CA of the tree.
+/// With a single leaf, the leaf may be wrong instead, unless the CA has the name of another CA of the tree.
 fn replaced(
     row: &'static Row,
     bundle: &CaBundle,
@@ -248,7 +249,7 @@ fn warnings(context: &Context<'_>, row: &'static Row, bundle: &CaBundle) -> Vec<
         warn(FindingId::CaSmallExponent, text.to_owned());
     }
     match others_with(context, row, certificate) {
-        // Once for all places, at the first of them.
+        // Report a shared CA once, at its first row.
         (Some(_), _) => {}
         (None, others) if !others.is_empty() => {
             let text = format!("it is the same CA as {}", others.join(", "));
@@ -256,7 +257,7 @@ fn warnings(context: &Context<'_>, row: &'static Row, bundle: &CaBundle) -> Vec<
         }
         (None, _) => {
             if let Some(name) = other_ca(row, certificate) {
-                let text = format!("its common name is that of the CA `{name}`");
+                let text = format!("it has the common name of the CA `{name}`");
                 warn(FindingId::CaNamedAsAnother, text);
             }
         }
@@ -264,7 +265,7 @@ fn warnings(context: &Context<'_>, row: &'static Row, bundle: &CaBundle) -> Vec<
     warnings
 }
 
-/// Returns the CAs with the same key: the first one before this row, and the names of those after it.
+/// Returns the other CAs with the same key: the first one before this row, and the names of those after it.
 fn others_with(
     context: &Context<'_>,
     row: &Row,

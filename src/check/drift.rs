@@ -1,4 +1,4 @@
-//! In what a certificate differs from what it should contain: the one comparison, for findings and for the report of a renewal.
+//! Compares a certificate with its desired contents, for findings and for the report of a renewal.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub struct Change {
     pub from: String,
     /// What it becomes.
     pub to: String,
-    /// Whether the old certificate differed from the declared configuration. Where none is declared, nothing does.
+    /// Whether the old certificate differed from the declared configuration; false without one.
     pub drift: bool,
 }
 
@@ -45,9 +45,9 @@ pub enum ChangedField {
     Subject,
     /// The extended key usages.
     Usages,
-    /// Names that it has and should not have.
+    /// Names that it should not have.
     SansRemoved,
-    /// Names that it should have and has not.
+    /// Names that it should have and lacks.
     SansAdded,
     /// The algorithm of its key.
     Algorithm,
@@ -93,9 +93,9 @@ impl fmt::Display for ChangedField {
 pub struct Desired<'a> {
     /// Subject, usages, names.
     pub contents: &'a LeafTemplate,
-    /// Algorithm of its key, where one is asked for.
+    /// Algorithm of its key, if specified.
     pub algorithm: Option<Algorithm>,
-    /// How long it should be valid, where that is asked for.
+    /// How long it should be valid, if specified.
     pub validity: Option<std::time::Duration>,
 }
 
@@ -186,7 +186,7 @@ fn without(names: &[String], others: &[String]) -> String {
     left.join(", ")
 }
 
-/// Returns a difference as a clause about a certificate that is kept.
+/// Describes a difference in a certificate that is kept.
 pub(super) fn describe(change: &Change) -> String {
     let Change {
         field, from, to, ..
@@ -194,7 +194,7 @@ pub(super) fn describe(change: &Change) -> String {
     let (from, to) = (escape(from), escape(to));
     match field {
         ChangedField::SansRemoved => {
-            format!("it has names that the configuration does not ask for: `{from}`")
+            format!("it has names that are not in the configuration: `{from}`")
         }
         ChangedField::Usages if from.is_empty() => {
             format!("it has no extended key usage, kubeadm 1.36 makes it `{to}`")

@@ -1,4 +1,4 @@
-//! What a catalog row means in a given cluster.
+//! Resolves the rules of catalog rows for a cluster.
 
 use crate::catalog::{CommonName, Profile, Row, SanRule};
 use crate::config::cluster::{Cluster, Etcd};
@@ -23,7 +23,7 @@ pub fn sans(row: &Row, cluster: &Cluster) -> Vec<San> {
     }
 }
 
-/// Returns what a row's leaf certificate has to say in this cluster; none for a row without a leaf certificate.
+/// Returns the contents of a row's leaf certificate in this cluster; `None` for a row without a leaf certificate.
 pub fn contents(row: &Row, cluster: &Cluster) -> Option<Result<LeafTemplate, IssueError>> {
     let (rule, organization) = match row.profile {
         Profile::Leaf { common_name, .. } => (common_name, None),
@@ -42,7 +42,8 @@ pub fn contents(row: &Row, cluster: &Cluster) -> Option<Result<LeafTemplate, Iss
     ))
 }
 
-/// Returns what a row's leaf certificate has to say in every cluster; none for a row that depends on the cluster.
+/// Returns the contents of a row's leaf certificate that are the same in every cluster; `None` if they depend on the
+/// cluster.
 pub fn constant_contents(row: &Row) -> Option<Result<LeafTemplate, IssueError>> {
     let (common_name, organization) = match row.profile {
         Profile::Leaf {

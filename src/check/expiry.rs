@@ -18,7 +18,7 @@ pub struct Expiry {
     pub certificates: Vec<Item>,
     /// The CAs, by name in byte order.
     pub authorities: Vec<Item>,
-    /// The kubeconfigs in which nothing is known to expire: their users have a token, a password or a plugin.
+    /// The kubeconfigs without client certificate: their users have a token, a password or a plugin.
     pub without_certificate: Vec<&'static str>,
     /// What was found, including what expires soon.
     pub findings: Findings,
@@ -35,13 +35,13 @@ pub struct Item {
     pub ca: Option<&'static str>,
     /// Whether only an external CA can renew it.
     pub external: bool,
-    /// What makes it useless apart from its dates, or that it cannot be read.
+    /// Its errors other than its dates.
     pub error: Option<String>,
-    /// What the findings about it mean for the exit code.
+    /// The outcome of its findings, for the exit code.
     pub outcome: Outcome,
 }
 
-/// What was found of a thing that can expire.
+/// The state of a thing that can expire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// There is a certificate.
@@ -53,23 +53,23 @@ pub enum State {
     },
     /// There is nothing.
     Missing,
-    /// There is something that this user may not read.
+    /// This user may not read it.
     Unreadable,
-    /// There is something without a usable certificate.
+    /// It has no usable certificate.
     Unusable,
 }
 
-/// From when on an expiry needs attention.
+/// The residual times at which an expiry needs attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
-    /// Residual time from which on a renewal is due.
+    /// Residual time at which a renewal is due.
     pub warn: Duration,
-    /// Residual time from which on it counts as if it had expired.
+    /// Residual time at which it counts as expired.
     pub critical: Duration,
 }
 
 impl Thresholds {
-    /// Returns the longer of the two: what is renewed with it needs no attention afterwards.
+    /// Returns the longer of the two.
     pub fn longest(self) -> Duration {
         self.warn.max(self.critical)
     }
@@ -135,7 +135,7 @@ pub fn soon(context: &Context<'_>, thresholds: Thresholds) -> Vec<Finding> {
     findings
 }
 
-/// Returns when the certificate of a row can be used no longer: with itself, or with an intermediate that it needs.
+/// Returns when the certificate of a row, or an intermediate that it needs, expires.
 pub fn ends(row: &Row, files: &RowFiles, inventory: &Inventory) -> Option<OffsetDateTime> {
     let anchors = row.signer().and_then(|ca| inventory.ca_bundle(ca));
     match (files.chain(), anchors) {
@@ -144,7 +144,7 @@ pub fn ends(row: &Row, files: &RowFiles, inventory: &Inventory) -> Option<Offset
     }
 }
 
-/// Returns the table of everything in a tree that expires, with what was found.
+/// Returns the table of everything in a tree that expires, with findings.
 pub fn table(context: &Context<'_>, findings: Findings) -> Expiry {
     let dated = || {
         host::rows(context)
@@ -180,7 +180,7 @@ fn item(row: &'static Row, context: &Context<'_>, findings: &Findings) -> Item {
         None if is_missing(row, files, findings) => State::Missing,
         None => State::Unusable,
     };
-    // kubeadm calls nothing that is missing externally managed, nor says which CA would sign it.
+    // For a missing file, kubeadm shows neither its CA nor whether it is externally managed.
     let is_missing = state == State::Missing;
     let authority = if row.is_ca() { Some(row) } else { row.signer() };
     let errors: Vec<_> = findings
@@ -204,7 +204,7 @@ fn item(row: &'static Row, context: &Context<'_>, findings: &Findings) -> Item {
     }
 }
 
-/// Returns whether the certificate of a row is missing, whatever else there is.
+/// Returns whether the certificate of a row is missing.
 fn is_missing(row: &Row, files: &RowFiles, findings: &Findings) -> bool {
     match files {
         RowFiles::Ca { bundle, .. } => bundle.is_missing(),

@@ -18,7 +18,7 @@ pub(crate) fn check(row: &'static Row, invalid: &InvalidFile) -> Finding {
         .in_file(invalid.file.clone());
     match (id, row.profile) {
         (FindingId::FileInvalid, Profile::Client { .. }) => {
-            finding.advice("put the file back from a backup, or move it away to have it made again")
+            finding.advice("put the file back from a backup, or move it away and create it again")
         }
         _ => finding,
     }

@@ -1,7 +1,7 @@
-//! What a judgement says: a [`Finding`] is data, and [`TABLE`] says what each kind of finding means.
+//! The result of a judgement: a [`Finding`] is data, and [`TABLE`] describes each kind of finding.
 //!
-//! `pki help findings` and the tests are generated from the table. `report` turns a finding into text; the commands in its
-//! remedy are added by `plan::remedy`, which asks the planners what would help.
+//! `pki help findings` and the tests are generated from the table. `report` turns a finding into text; `plan::remedy`
+//! adds the commands to its remedy.
 
 mod table;
 
@@ -23,7 +23,7 @@ pub struct Finding {
     pub row: Option<&'static Row>,
     /// The file it is about, if it is about one.
     pub file: Option<TreePath>,
-    /// What was found; a clause in which "it" is the row.
+    /// What was found; "it" is the row.
     pub found: String,
     /// What was wanted, where that is a value.
     pub wanted: Option<String>,
@@ -36,18 +36,18 @@ pub struct Finding {
 pub enum Severity {
     /// Worth knowing. Only `verify` prints it.
     Info,
-    /// It works, and is bad practice or will be a problem. It changes no exit code and stops nothing.
+    /// It works, but is bad practice or will become a problem. It does not change the exit code.
     Warning,
-    /// Something is refused, expired, missing or will break.
+    /// Something is refused, expired or missing, or will fail.
     Error,
 }
 
-/// What findings mean for the exit code of a command that judges; the greater, the worse.
+/// What findings mean for the exit code of a checking command; a greater value is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// Nothing needs attention.
     Healthy,
-    /// Something could not be read for lack of permission.
+    /// Something could not be read because permission is missing.
     Unreadable,
     /// Something expires soon.
     Due,
@@ -60,11 +60,11 @@ pub enum Outcome {
 pub struct Remedy {
     /// The commands that remove it, in order.
     pub commands: Vec<PkiCommand>,
-    /// What to do in words: what no command can do, or what to consider first.
+    /// Advice that no command covers.
     pub words: Option<String>,
 }
 
-/// A `pki` command that helps. `report` adds the paths of the tree and of the configuration.
+/// A `pki` command in a remedy. `report` adds the paths of the tree and of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PkiCommand {
     /// `pki init`.
@@ -120,7 +120,7 @@ impl Finding {
         }
     }
 
-    /// Says which row it is about.
+    /// Sets the row.
     #[must_use]
     pub fn about(self, row: &'static Row) -> Finding {
         Finding {
@@ -129,7 +129,7 @@ impl Finding {
         }
     }
 
-    /// Says which file it is about.
+    /// Sets the file.
     #[must_use]
     pub fn in_file(self, file: impl Into<Option<TreePath>>) -> Finding {
         Finding {
@@ -138,7 +138,7 @@ impl Finding {
         }
     }
 
-    /// Says what was wanted.
+    /// Sets the wanted value.
     #[must_use]
     pub fn wanted(self, wanted: impl Into<String>) -> Finding {
         Finding {

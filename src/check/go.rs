@@ -1,4 +1,4 @@
-//! What Go's `crypto/x509` does not read, although our parser does.
+//! Certificates that our parser reads, but Go's `crypto/x509` does not.
 
 use crate::x509::certificate::Certificate;
 

@@ -1,4 +1,4 @@
-//! What kind of host this is, and so which rows belong on it. Nothing is called missing that does not belong there.
+//! Recognizes the kind of host, and so which rows belong on it. Only these can be missing.
 
 use super::Context;
 use super::finding::{Finding, FindingId};
@@ -19,7 +19,7 @@ pub enum HostKind {
     EtcdMember,
     /// It runs a kubelet, and neither of them.
     Worker,
-    /// It has some files of the catalog that do not tell, such as a CA alone.
+    /// It has some files of the catalog, but they do not identify the kind, such as a CA alone.
     Other,
     /// It has no file of the catalog.
     Nothing,
@@ -39,7 +39,8 @@ const CONTROL_PLANE_ROWS: [&Row; 7] = [
 /// Returns what kind of host a tree is on. Where a configuration is declared or recorded, it is a control plane node.
 pub fn recognize(inventory: &Inventory, is_configured: bool) -> HostKind {
     let has_any = |rows: &[&Row]| rows.iter().any(|row| !inventory.row(row).is_missing());
-    // An administrator's kubeconfig may be copied anywhere; beside the cluster's CA it is one of its leaves.
+    // An administrator's kubeconfig may be copied anywhere; together with the cluster CA it identifies a control
+    // plane node.
     let has_ca = inventory.ca_bundle(&CA).is_some();
     let is_control_plane = is_configured
         || inventory.runs_apiserver()
@@ -65,8 +66,8 @@ pub fn recognize(inventory: &Inventory, is_configured: bool) -> HostKind {
     }
 }
 
-/// Returns whether certificates or kubeconfigs show that a cluster was set up on this host. CAs and service-account keys alone
-/// may have been handed over for a new one.
+/// Returns whether certificates or kubeconfigs show that a cluster was set up on this host. CAs and service-account
+/// keys alone may be copied in advance for a new one.
 pub fn belongs_to_cluster(inventory: &Inventory) -> bool {
     inventory
         .rows()
@@ -121,8 +122,8 @@ pub fn required(context: &Context<'_>) -> Vec<&'static Row> {
         .collect()
 }
 
-/// Returns whether etcd runs beside the API server, as far as a tree tells: its static pod is there, or something that only
-/// etcd itself or the owner of its CA has.
+/// Returns whether etcd runs on this host: its static pod manifest exists, or a file that only etcd or the owner of
+/// its CA has.
 pub fn has_local_etcd(inventory: &Inventory) -> bool {
     let has_certificates = [&ETCD_SERVER, &ETCD_PEER, &ETCD_HEALTHCHECK_CLIENT]
         .into_iter()
@@ -134,8 +135,8 @@ pub fn has_local_etcd(inventory: &Inventory) -> bool {
     inventory.runs_etcd() || has_certificates || has_ca_key
 }
 
-/// Returns whether nothing is known to expire in a row: its user has a token, a password or a plugin, or a certificate that is
-/// not read.
+/// Returns whether a kubeconfig has no known client certificate: its user has a token, a password or a plugin, or a
+/// certificate that is not read.
 pub fn has_no_certificate(files: &RowFiles) -> bool {
     let RowFiles::Kubeconfig(FileState::Valid(file)) = files else {
         return false;
@@ -164,6 +165,6 @@ pub(super) fn check(context: &Context<'_>) -> Option<Finding> {
     };
     Some(Finding::new(
         FindingId::HostKind,
-        format!("this host is {kind}; only what belongs there is checked"),
+        format!("this host is {kind}; only its files are checked"),
     ))
 }

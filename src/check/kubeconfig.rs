@@ -1,4 +1,4 @@
-//! Kubeconfigs: whom they trust, which server they point at, and their client certificate.
+//! Judges kubeconfigs: their CA, their server and their client certificate.
 
 use super::ca::JudgedCa;
 use super::finding::{Finding, FindingId};
@@ -54,7 +54,7 @@ fn cluster(
     }
 }
 
-/// Judges the server: whether the API server's certificate is for it, and whether it is the configured one.
+/// Judges the server: whether the API server's certificate has its name, and whether it is the configured one.
 fn server(context: &Context<'_>, row: &'static Row, file: &KubeconfigFile) -> Option<Finding> {
     let url = file.kubeconfig.server().unwrap_or_default();
     let cluster = context.cluster_for(row);
@@ -69,7 +69,7 @@ fn server(context: &Context<'_>, row: &'static Row, file: &KubeconfigFile) -> Op
         let finding = Finding::new(FindingId::KubeconfigServerInvalid, text);
         return Some(with_desired(finding.about(row), desired));
     }
-    // A name that the configuration asks for and the certificate lacks is a finding about the certificate.
+    // A name that is in the configuration, but not in the certificate, is a finding about the certificate.
     let is_declared = cluster
         .is_some_and(|cluster| names::accepts(&file.kubeconfig, &names::of_apiserver(cluster)));
     let present = context.inventory.row(&APISERVER).certificate();
@@ -78,7 +78,8 @@ fn server(context: &Context<'_>, row: &'static Row, file: &KubeconfigFile) -> Op
         None => is_declared || cluster.is_none(),
     };
     if !is_covered {
-        let text = format!("it points at `{shown}`, which the API server's certificate is not for");
+        let text =
+            format!("its server is `{shown}`, which is not a name in the API server's certificate");
         let finding = Finding::new(FindingId::KubeconfigServerNotInSans, text).about(row);
         return Some(with_desired(finding, desired));
     }
@@ -104,7 +105,7 @@ fn with_desired(finding: Finding, desired: Option<String>) -> Finding {
     }
 }
 
-/// Returns the server that the configuration gives a kubeconfig.
+/// Returns the configured server of a kubeconfig.
 fn server_url(row: &Row, cluster: &Cluster) -> Option<String> {
     match row.profile {
         Profile::Client { server, .. } => Some(cluster.server_url(server)),
@@ -136,32 +137,26 @@ fn client(
         } => vec![file::check(row, invalid)],
         ClientCertificate::KubeletRotated(FileState::Missing) => found(
             FindingId::KubeletCertificateMissing,
-            "it points at the kubelet's own client certificate, which is missing".to_owned(),
+            "the kubelet's client certificate is missing".to_owned(),
         ),
         ClientCertificate::InTree {
             path,
             chain: FileState::Missing,
         } => found(
             FindingId::KubeconfigClientCertificateMissing,
-            format!(
-                "its client certificate should be in `{}`, which is missing",
-                escape(path)
-            ),
+            format!("its client certificate `{}` is missing", escape(path)),
         ),
         ClientCertificate::OutsideTree {
             path,
             is_missing: true,
         } => found(
             FindingId::KubeconfigClientCertificateMissing,
-            format!(
-                "its client certificate should be in `{}`, which is missing",
-                escape(path)
-            ),
+            format!("its client certificate `{}` is missing", escape(path)),
         ),
         ClientCertificate::OutsideTree { path, .. } => found(
             FindingId::KubeconfigClientCertificateNotRead,
             format!(
-                "its client certificate is in `{}`, which is not read",
+                "its client certificate `{}` is outside the tree and is not read",
                 escape(path)
             ),
         ),

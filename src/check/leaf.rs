@@ -1,4 +1,4 @@
-//! Leaf certificates, in files of their own and in kubeconfigs.
+//! Judges leaf certificates in their own files and in kubeconfigs.
 
 use time::OffsetDateTime;
 
@@ -31,12 +31,12 @@ pub(super) fn check(
     match (chain, key) {
         (FileState::Missing, FileState::Missing) if is_required => findings.push(missing(row)),
         (FileState::Missing, FileState::Valid(_)) => {
-            let text = "its key is there and its certificate is not";
+            let text = "its key exists, its certificate is missing";
             findings.push(Finding::new(FindingId::CertificateKeyOnly, text).about(row));
         }
         (FileState::Valid(chain), key) => {
             if key.is_missing() {
-                let text = "its certificate is there and its key is not";
+                let text = "its certificate exists, its key is missing";
                 findings.push(Finding::new(FindingId::CertificateKeyMissing, text).about(row));
             }
             let key = key.valid().and_then(KeyFile::read);
@@ -47,7 +47,7 @@ pub(super) fn check(
     findings
 }
 
-/// Judges a leaf certificate, wherever it is: its CA, its usages, its names and dates, its key, and the configuration.
+/// Judges a leaf certificate by its CA, usages, names, dates and key, and by the configuration.
 pub(super) fn certificate(
     context: &Context<'_>,
     row: &'static Row,
@@ -87,7 +87,7 @@ pub(super) fn certificate(
     findings
 }
 
-/// Returns the first reason why a leaf does not verify at `at`, a time at which the leaf itself is valid.
+/// Returns the first reason why a leaf does not verify at `at`, a time within its validity.
 pub(super) fn chain_error(
     row: &'static Row,
     chain: &Chain,
@@ -98,7 +98,7 @@ pub(super) fn chain_error(
     let found = |id, text: String| Some(Finding::new(id, text).about(row));
     let is_the_ca = |ca: &&Certificate| ca.public_key() == leaf.public_key();
     if anchors.first().is_some_and(is_the_ca) {
-        let text = "it has the key of its CA, want a leaf with a key of its own";
+        let text = "it has the key of its CA, want a separate key";
         return found(FindingId::CertificateIsTheCa, text.to_owned());
     }
     for usage in row.usages() {
@@ -206,7 +206,7 @@ fn warnings(row: &'static Row, chain: &Chain, anchors: Option<&CaBundle>) -> Vec
     warnings
 }
 
-/// Returns the last second at which a leaf can be used: the intermediates that lead to its CA may end before it does.
+/// Returns the last second at which a leaf can be used: its intermediates may expire first.
 pub(super) fn last_valid(chain: &Chain, anchors: &[&Certificate]) -> OffsetDateTime {
     let (mut current, mut end) = (&chain.leaf, chain.leaf.not_after());
     // No path is longer than the file.
@@ -228,7 +228,7 @@ pub(super) fn last_valid(chain: &Chain, anchors: &[&Certificate]) -> OffsetDateT
     end
 }
 
-/// Returns whether two certificates are of one CA: name and key count, and not when or by whom they were signed.
+/// Returns whether two certificates are of the same CA: they have the same name and key.
 pub(super) fn is_same_ca(one: &Certificate, other: &Certificate) -> bool {
     one.subject() == other.subject() && one.public_key() == other.public_key()
 }

@@ -1,7 +1,9 @@
-//! THE judgement of a tree: what is in it, held against a configuration and a time, gives [`Findings`]. Pure: no files, no clock.
+//! Judges a tree: compares its contents with a configuration and a time, and returns [`Findings`]. Pure: no files, no
+//! clock.
 //!
-//! Every command decides by these findings alone, see [`check`]. One file a subject; [`finding`] has the table of all kinds.
-//! `expected` says what a row should contain and `validity` for how long; `plan::remedy` adds the commands that help.
+//! All commands decide by these findings only, see [`check`]. Each subject has its own file; [`finding`] has the
+//! table of all kinds. `expected` says what a row should contain and `validity` for how long; `plan::remedy` adds the
+//! commands that help.
 
 mod ca;
 pub mod drift;
@@ -34,12 +36,12 @@ use crate::x509::certificate::Certificate;
 
 pub use self::drift::{Change, ChangedField};
 
-/// The configuration that a tree is held against.
+/// The configuration that a tree is compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// The configuration.
     pub cluster: &'a Cluster,
-    /// Whether its node name and address are this node's. Without them names cannot be judged.
+    /// Whether its node name and address are known; otherwise names are not judged.
     pub is_node_known: bool,
 }
 
@@ -52,7 +54,7 @@ impl<'a> From<&'a Cluster> for Expected<'a> {
     }
 }
 
-/// What a judgement looks at.
+/// The input of a judgement.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// What the tree holds.
@@ -80,7 +82,7 @@ impl Context<'_> {
 
 /// Judges a tree at `now` against a configuration, if one is declared or recorded.
 ///
-/// One cause gives one finding: what follows from an error about a CA is not reported for each of its leaves.
+/// One cause gives one finding: an error of a CA is not reported again for each of its leaves.
 pub fn check(
     inventory: &Inventory,
     expected: Option<Expected<'_>>,
@@ -137,7 +139,7 @@ fn missing(row: &'static Row) -> Finding {
     Finding::new(id, "missing").about(row)
 }
 
-/// Returns the name of another CA of the catalog, if a certificate has that one's common name.
+/// Returns the name of another CA of the catalog with this certificate's common name.
 fn other_ca(row: &Row, certificate: &Certificate) -> Option<&'static str> {
     let common_name = certificate.common_name()?;
     let is_other = |other: &&&'static Row| {
@@ -147,7 +149,7 @@ fn other_ca(row: &Row, certificate: &Certificate) -> Option<&'static str> {
     CATALOG.iter().find(is_other).map(|other| other.name)
 }
 
-/// Returns how a message names a row.
+/// Returns the name of a row for messages.
 pub(crate) fn title(row: &Row) -> String {
     if row.is_ca() {
         format!("CA `{}`", row.name)
@@ -156,7 +158,7 @@ pub(crate) fn title(row: &Row) -> String {
     }
 }
 
-/// Returns a time as reports give it: RFC 3339, UTC.
+/// Returns a time for reports: RFC 3339, UTC.
 pub(crate) fn time_text(time: OffsetDateTime) -> String {
     // Every time that a certificate can express has an RFC 3339 form.
     time.to_offset(time::UtcOffset::UTC)

@@ -1,5 +1,5 @@
-//! Names: those of serving certificates against the configuration, and the servers of kubeconfigs against the names of the API
-//! server's certificate.
+//! Compares the names in serving certificates with the configuration, and the servers in kubeconfigs with the names
+//! in the API server's certificate.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -23,7 +23,7 @@ pub(super) fn missing_from(
     }
     let names: Vec<_> = missing.iter().map(San::to_string).collect();
     let text = format!(
-        "it lacks names that the configuration asks for: {}",
+        "it lacks names from the configuration: {}",
         names.join(", ")
     );
     Some(Finding::new(FindingId::CertificateNamesMissing, text).about(row))
@@ -110,7 +110,8 @@ pub fn is_same(url: &str, other: &str) -> bool {
     }
 }
 
-/// Returns whether a certificate's name serves for a wanted one: the same, or its wildcard (RFC 6125 section 6.4.3).
+/// Returns whether a certificate's name matches a wanted one: it is the same, or a wildcard for it (RFC 6125 section
+/// 6.4.3).
 pub fn covers(present: &San, wanted: &San) -> bool {
     match (present, wanted) {
         (San::Dns(present), San::Dns(wanted)) => {

@@ -25,16 +25,16 @@ pub(super) fn check(
         (FileState::Missing, FileState::Missing) => Vec::new(),
         (FileState::Missing, FileState::Valid(_)) => found(
             FindingId::ServiceAccountPublicMissing,
-            "sa.key is there and sa.pub is not",
+            "sa.key exists, sa.pub is missing",
         ),
         (FileState::Valid(_), FileState::Missing) => found(
             FindingId::ServiceAccountKeyMissing,
-            "sa.pub is there and sa.key is not",
+            "sa.pub exists, sa.key is missing",
         ),
         (FileState::Valid(public), FileState::Valid(key)) => match key.read() {
             Some(key) if !public.contains(key.public_key()) => found(
                 FindingId::ServiceAccountMismatch,
-                "sa.pub does not hold the public key of sa.key",
+                "sa.pub does not contain the public key of sa.key",
             ),
             _ => Vec::new(),
         },

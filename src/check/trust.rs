@@ -1,4 +1,4 @@
-//! Whom a kubeconfig trusts, and whether that leads to the API server of this tree.
+//! Judges whether a kubeconfig trusts the API server of this tree.
 
 use time::OffsetDateTime;
 
@@ -12,7 +12,8 @@ use crate::x509::chain::CaBundle;
 use crate::x509::usage::Usage;
 use crate::x509::verify::{is_signed_by, verify};
 
-/// Judges the CA of a kubeconfig. `anchors` are the certificates of the cluster's CA; without them there is nothing to compare with.
+/// Judges the CA of a kubeconfig. `anchors` are the certificates of the cluster's CA; without them, nothing is
+/// compared.
 pub(super) fn check(
     row: &'static Row,
     file: &KubeconfigFile,
@@ -26,7 +27,7 @@ pub(super) fn check(
         // client-go: "specifying a root certificates file with the insecure flag is not allowed" (`transport/transport.go`).
         KubeconfigCa::Embedded(_) | KubeconfigCa::File { .. } if is_insecure => found(
             FindingId::KubeconfigInsecureWithCa,
-            "it has a CA and insecure-skip-tls-verify, which client-go refuses together",
+            "it has both a CA and insecure-skip-tls-verify, which client-go refuses",
         ),
         KubeconfigCa::Missing if is_insecure => found(
             FindingId::KubeconfigInsecure,
@@ -48,7 +49,7 @@ pub(super) fn check(
             ..
         } => found(
             FindingId::KubeconfigCaFileMissing,
-            &format!("it names `{}` as its CA, which is missing", escape(path)),
+            &format!("its CA file `{}` is missing", escape(path)),
         ),
         KubeconfigCa::File {
             path, row: None, ..
@@ -69,7 +70,7 @@ fn embedded_ca(
     now: OffsetDateTime,
 ) -> Option<Finding> {
     if !is_trusting(embedded, inventory, own, now) {
-        let text = "it trusts another CA than this tree's ca.crt";
+        let text = "it does not trust this tree's CA (ca.crt)";
         return Some(Finding::new(FindingId::KubeconfigOtherCa, text).about(row));
     }
     let is_first = |first: &Certificate| {
@@ -80,7 +81,7 @@ fn embedded_ca(
     if embedded.first().is_some_and(is_first) {
         return None;
     }
-    let text = "it trusts this tree's CA, but names another one before it";
+    let text = "it trusts this tree's CA, but lists another one first";
     Some(Finding::new(FindingId::KubeconfigOwnCaNotFirst, text).about(row))
 }
 
@@ -97,7 +98,7 @@ fn is_trusting(
     own: &CaBundle,
     now: OffsetDateTime,
 ) -> bool {
-    // What trusts all of the tree's CAs trusts whatever they sign.
+    // A client that trusts all of the tree's CAs trusts everything that they sign.
     if own.certificates().iter().all(|ca| embedded.contains(ca)) {
         return true;
     }

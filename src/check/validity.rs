@@ -1,10 +1,10 @@
-//! Validity: kubeadm's five minutes of backdating, and never beyond the CA's own end.
+//! Computes validities: backdated by five minutes as in kubeadm, and not longer than the CA's.
 
 use time::{Duration, OffsetDateTime};
 
 use crate::x509::validity::Validity;
 
-/// How far before now a certificate begins, for clocks that are behind (kubernetes/kubernetes#118922).
+/// How far a certificate is backdated, for clocks that are slow (kubernetes/kubernetes#118922).
 const BACKDATE: Duration = Duration::minutes(5);
 
 /// 9999-12-31T23:59:59Z, the last time that a certificate can express (RFC 5280 section 4.1.2.5).
@@ -19,7 +19,7 @@ pub fn ca(now: OffsetDateTime, validity: std::time::Duration) -> Validity {
     }
 }
 
-/// Returns the validity of a leaf made at `now`, inside the CA's, and whether it had to be cut short.
+/// Returns the validity of a leaf made at `now`, limited to the CA's validity, and whether it was shortened.
 pub fn leaf(
     now: OffsetDateTime,
     validity: std::time::Duration,
@@ -33,11 +33,11 @@ pub fn leaf(
     (dates, dates.not_after < wanted.not_after)
 }
 
-/// Returns for how long a certificate was asked to be valid, where its dates tell.
+/// Returns the validity period that was requested for a certificate, if its dates show it.
 ///
-/// One that ends with its CA may have been cut short. One that begins with it may have been made later than its dates say
-/// (kubeadm's client certificates in kubeconfigs, and every leaf of its old releases); as periods are whole hours, it was made
-/// together with its CA if the rest is.
+/// A certificate that expires together with its CA may have been shortened. kubeadm's client certificates in
+/// kubeconfigs, and all leaves of old releases, begin with their CA; then the period is known only if it is whole
+/// hours.
 pub fn period(own: Validity, issuer: Option<Validity>) -> Option<Duration> {
     let period = own.not_after - own.not_before - BACKDATE;
     match issuer {
@@ -48,7 +48,7 @@ pub fn period(own: Validity, issuer: Option<Validity>) -> Option<Duration> {
 }
 
 /// Returns the period that certificates like this one are made for, where its dates tell. What is not whole hours was made by
-/// hand, and is no usual_period of a cluster's.
+/// hand, and is not usual.
 pub fn usual_period(own: Validity, issuer: Option<Validity>) -> Option<std::time::Duration> {
     let period = period(own, issuer).filter(|period| is_whole_hours(*period))?;
     std::time::Duration::try_from(period)
@@ -56,12 +56,12 @@ pub fn usual_period(own: Validity, issuer: Option<Validity>) -> Option<std::time
         .filter(|period| !period.is_zero())
 }
 
-/// Returns whether a period is one that somebody would ask for.
+/// Returns whether a period is whole hours.
 pub fn is_whole_hours(period: Duration) -> bool {
     period.whole_seconds() % Duration::HOUR.whole_seconds() == 0
 }
 
-/// Returns whether a difference between two periods is more than one between habits of backdating.
+/// Returns whether two periods differ by more than different backdating explains.
 pub fn is_noticeable(difference: Duration) -> bool {
     difference.abs() > BACKDATE * 2
 }

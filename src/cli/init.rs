@@ -11,7 +11,7 @@ use super::shared::{ClusterArgs, ConfigArgs, TreeArgs, WriteArgs};
 
 pub(super) const AFTER_HELP: &str = "\
 Exit codes (the others are in `pki --help`):
-  5  a CA without its key has to sign what is missing
+  5  an external CA must sign missing certificates
 
 Examples:
   pki init --config cluster.yaml --dry-run
@@ -23,11 +23,11 @@ pub struct InitArgs {
     #[command(flatten)]
     pub write: WriteArgs,
 
-    /// Make CAs and service-account keys although other files show that this host belongs to a cluster
+    /// Create CAs and service-account keys even if other files show that this host belongs to a cluster
     #[arg(long)]
     pub new_ca: bool,
 
-    /// Make a control plane node that joins a cluster: all CAs and the service-account keys have to be there
+    /// Prepare a control plane node that joins a cluster: requires all CAs and service-account keys
     #[arg(long, conflicts_with = "new_ca")]
     pub join: bool,
 

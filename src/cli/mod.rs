@@ -75,9 +75,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant, reason = "a run has one command")]
 pub enum Command {
-    /// Make missing CAs, certificates, keys and kubeconfigs
+    /// Create missing CAs, certificates, keys and kubeconfigs
     ///
-    /// Keeps every file that is there and valid. If one is not valid, `init` says so, writes nothing and exits with 3.
+    /// Keeps every valid file. If a file is invalid, `init` reports it, writes nothing and exits with 3.
     #[command(after_help = init::AFTER_HELP)]
     Init(InitArgs),
     /// Show when certificates and kubeconfigs expire
@@ -88,8 +88,8 @@ pub enum Command {
     CheckExpiration(CheckExpirationArgs),
     /// Renew certificates and kubeconfigs in one transaction
     ///
-    /// Renews everything it is asked for, however long it is still valid; `--due` selects by expiry. Either all files are replaced or
-    /// none. The old files are kept: `pki rollback` puts them back.
+    /// Renews everything that is selected, even if it is valid for long; `--due` selects by expiry. Replaces either
+    /// all files or none. The old files are kept: `pki rollback` puts them back.
     #[command(after_help = renew::AFTER_HELP)]
     Renew(RenewArgs),
     /// List the kept generations: the files that earlier runs replaced

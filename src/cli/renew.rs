@@ -17,7 +17,7 @@ use crate::catalog;
 
 pub(super) const AFTER_HELP: &str = "\
 Exit codes (the others are in `pki --help`):
-  4  done, but something else is due, or only an external CA can renew it
+  4  done, but something else is due, or needs an external CA
   5  something could not be renewed, or the tree has another problem
 
 Examples:

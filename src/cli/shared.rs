@@ -27,7 +27,7 @@ pub struct TreeArgs {
     #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = path())]
     pub kubelet_cert_dir: Option<PathBuf>,
 
-    /// Prefix of every path that is not typed on the command line
+    /// Root directory of the tree: prefix of every path that is not on the command line
     #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = path())]
     pub rootfs: Option<PathBuf>,
 }

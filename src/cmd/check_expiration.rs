@@ -42,7 +42,7 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
     let layout = &target.layout;
     if tree.is_absent() {
         console.warn(&format!(
-            "there is neither `{}` nor `{}`: is that where the tree is?",
+            "neither `{}` nor `{}` exists: is this the right directory?",
             layout.kubeconfigs.display(),
             layout.certificates.display()
         ));
@@ -53,7 +53,7 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
                 console.warn(&warning.to_string());
             }
             if source == ConfigSource::Nothing {
-                console.note(&format!("no configuration is recorded for `{}`: the rows are inferred from what is there", target.layout.certificates.display()));
+                console.note(&format!("no configuration is recorded for `{}`: `pki` infers the expected files from the existing ones", target.layout.certificates.display()));
             }
         }
         for issue in overly_permissive(&tree).unwrap_or_default() {
@@ -65,9 +65,11 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
         if let Some((command, direction)) = tree.pending().filter(|_| is_interrupted) {
             let what = match direction {
                 Direction::Commit => {
-                    "was cut off after its commit; this is the tree as it will be finished"
+                    "was interrupted after its commit; the table shows the tree after recovery"
                 }
-                Direction::Undo => "failed and was cut off; this is the tree as it was before",
+                Direction::Undo => {
+                    "failed and was interrupted; the table shows the tree before that run"
+                }
             };
             console.warn(&format!(
                 "`pki {command}` {what}: run any `pki` command that writes"
@@ -75,7 +77,7 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
         }
         if !args.quiet && !expiry.without_certificate.is_empty() {
             console.note(&format!(
-                "not listed, their users have no client certificate that could expire: {}",
+                "not listed, because their users have no client certificate: {}",
                 expiry.without_certificate.join(", ")
             ));
         }

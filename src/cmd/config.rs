@@ -42,7 +42,7 @@ fn show(args: &ConfigShowArgs, console: &Console) -> Result<Exit> {
     if let Etcd::External(etcd) = &resolved.cluster.etcd
         && etcd.endpoints.is_empty()
     {
-        console.warn("etcd.external.endpoints: they are in no certificate; a configuration needs at least one");
+        console.warn("etcd.external.endpoints: certificates do not contain them; a configuration needs at least one");
     }
     let fields = provenance::explain(&resolved.cluster, &layers.layers);
     let report = Configuration::new(&fields);

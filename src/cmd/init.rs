@@ -33,7 +33,7 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
         }
     }
     if source == ConfigSource::Nothing && layers.infers_anything() {
-        console.note("no configuration is recorded or given: it is read from the tree, see `pki config show`");
+        console.note("no configuration is recorded or given: `pki` infers it from the tree, see `pki config show`");
         for guess in layers.guesses.iter().chain(&layers.contradictions) {
             console.warn(guess);
         }

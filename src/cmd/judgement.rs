@@ -21,7 +21,7 @@ pub(super) struct Knowledge<'a> {
     pub(super) expected: Option<Expected<'a>>,
     /// The configuration that `init` would use, and whether it is more than inferred.
     pub(super) init: Option<(&'a Cluster, bool)>,
-    /// The time within which something is due, where that is what was asked.
+    /// The time within which something is due, if the command has one.
     pub(super) due: Option<Duration>,
     /// The time.
     pub(super) now: OffsetDateTime,

@@ -43,7 +43,7 @@ pub use help::{TOPICS, Topic};
 pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
     // Certificates express 1950 to 9999; a time near either end means that the clock is wrong.
     if !(1971..9999).contains(&console.now.year()) {
-        let what = format!("the clock says {}: set the clock", console.now.date());
+        let what = format!("the clock shows {}: set the clock", console.now.date());
         return Err(anyhow::Error::new(Invalid::new(what)).context(TreeState::Unchanged));
     }
     // A core dump would hold the keys, and so would the memory that another process reads.

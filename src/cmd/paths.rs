@@ -143,12 +143,10 @@ impl TreePaths {
         };
         if system_directory(&below).is_some() {
             return Err(Invalid::new(format!(
-                "the certificate directory `{}` is a directory of the system",
+                "the certificate directory `{}` is a system directory",
                 below.display()
             ))
-            .with_hint(
-                "give the certificates a directory of their own, such as /etc/kubernetes/pki",
-            )
+            .with_hint("use a separate directory, such as /etc/kubernetes/pki")
             .into());
         }
         Ok(())

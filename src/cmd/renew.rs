@@ -136,7 +136,7 @@ fn selection(args: &RenewArgs) -> Selection {
     }
     let all = args.names.iter().any(|name| name == ALL);
     if all && args.names.len() > 1 {
-        let message = "`all` stands alone: it includes every other name";
+        let message = "`all` cannot be combined with other names";
         renew_command()
             .error(ErrorKind::ArgumentConflict, message)
             .exit();

@@ -115,7 +115,7 @@ fn choose<'a>(args: &RollbackArgs, generations: &'a [Generation]) -> Result<Roll
         }
         false => (
             cursor::back(generations),
-            "the tree was rolled back to the oldest generation already",
+            "the tree is already rolled back to the oldest generation",
         ),
     };
     Ok(step.ok_or_else(|| Invalid::new(what))?)

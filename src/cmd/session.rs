@@ -228,10 +228,12 @@ fn report_recovery(transaction: &Transaction, console: &Console) {
     let command = &recovered.command;
     console.warn(&match recovered.direction {
         Direction::Commit => {
-            format!("an earlier `pki {command}` was cut off after its commit; it is finished now")
+            format!(
+                "an earlier `pki {command}` was interrupted after its commit; it is now finished"
+            )
         }
         Direction::Undo => {
-            format!("an earlier `pki {command}` failed and was cut off; it is undone now")
+            format!("an earlier `pki {command}` failed and was interrupted; it is now undone")
         }
     });
 }

@@ -261,7 +261,7 @@ fn read_config(path: &Path) -> Result<config::ConfigFile> {
         if stdin.is_terminal() {
             let what = "reading the configuration: standard input is a terminal";
             return Err(Invalid::new(what)
-                .with_hint("redirect a file into it")
+                .with_hint("redirect a file to standard input")
                 .into());
         }
         let mut bytes = Vec::new();
@@ -278,7 +278,7 @@ fn read_config(path: &Path) -> Result<config::ConfigFile> {
             .is_ok_and(|metadata| metadata.file_type().is_fifo());
         match is_pipe {
             true => Invalid::new(error.to_string())
-                .with_hint("give `--config -` and pipe it in")
+                .with_hint("use `--config -` and redirect it to standard input")
                 .into(),
             false => anyhow::Error::new(error),
         }

@@ -1,7 +1,7 @@
-//! Reads off a tree what its cluster's configuration must have been, for commands that are given none.
+//! Infers the configuration of a cluster from a tree, for commands without a configuration.
 //!
-//! What one file says is taken only if it is a value that a configuration could declare. What no file says stays open:
-//! the host, or kubeadm's defaults, fill it in.
+//! A value from a file is used only if a configuration could declare it. The host or kubeadm's defaults supply the
+//! other values.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -28,22 +28,22 @@ use crate::x509::certificate::Certificate;
 use crate::x509::san::San;
 use crate::x509::verify;
 
-/// What a tree says of its cluster, and what of it is a guess.
+/// The inferred configuration, and which parts are guesses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inferred {
     /// What is known.
     pub settings: Settings,
-    /// What is only likely, for people. It must not be recorded.
+    /// Messages about values that are only likely. They must not be recorded.
     pub guesses: Vec<String>,
-    /// What some files say and most do not, for people.
+    /// Messages about files that disagree with the majority.
     pub contradictions: Vec<String>,
 }
 
-/// Returns what the tree says of the node it belongs to: a renewal must not give it the name of the machine it runs on.
+/// Infers the node that a tree belongs to: a renewal must not use the name of the machine on which it runs.
 ///
-/// The address is the one that etcd's certificates are for, where the local kubeconfigs agree with it or there is only one. A
-/// kubeconfig alone may point at a load balancer, so it is not believed where that is `endpoint`, the declared control-plane
-/// endpoint.
+/// The address is the one in etcd's certificates, if the local kubeconfigs have the same one or there is only one. A
+/// kubeconfig alone may have the address of a load balancer, so it is ignored if it is `endpoint`, the declared
+/// control-plane endpoint.
 pub fn node(inventory: &Inventory, endpoint: Option<&str>) -> Settings {
     let leaf = |row| leaf(inventory, row);
     let server = local_server(inventory);
@@ -84,7 +84,7 @@ pub fn node(inventory: &Inventory, endpoint: Option<&str>) -> Settings {
 pub struct NodeName {
     /// The name that most files agree on.
     pub name: Option<Setting<String>>,
-    /// What the other files say.
+    /// Messages about files with another name.
     pub contradictions: Vec<String>,
 }
 
@@ -142,7 +142,7 @@ pub fn node_name(inventory: &Inventory) -> NodeName {
         .iter()
         .filter(|(_, vote)| *vote != name)
         .map(|(file, vote)| {
-            format!("the node name is taken to be `{name}`, but `{file}` says `{vote}`")
+            format!("`pki` assumes the node name `{name}`, but `{file}` has `{vote}`")
         })
         .collect();
     NodeName {
@@ -151,10 +151,10 @@ pub fn node_name(inventory: &Inventory) -> NodeName {
     }
 }
 
-/// What the user name of a kubelet puts before the name of its node.
+/// The prefix of the node name in a kubelet's user name.
 const NODE_USER: &str = "system:node:";
 
-/// Returns everything that the tree says of its cluster.
+/// Infers the configuration of the cluster.
 pub fn cluster(inventory: &Inventory) -> Inferred {
     let node = node(inventory, None);
     let mut guesses = Vec::new();
@@ -199,7 +199,7 @@ pub fn cluster(inventory: &Inventory) -> Inferred {
     }
 }
 
-/// What the longest service name of the API server's certificate puts before the DNS domain.
+/// The prefix of the DNS domain in the longest service name of the API server's certificate.
 const SERVICE: &str = "kubernetes.default.svc.";
 
 fn detected<T>(file: &'static str, value: T) -> Setting<T> {
@@ -220,7 +220,7 @@ fn kubeconfig<'a>(inventory: &'a Inventory, row: &Row) -> Option<&'a Kubeconfig>
     }
 }
 
-/// Returns the address that this node's components connect to, and the file that says so.
+/// Returns the address that this node's components connect to, and the file that contains it.
 fn local_server(inventory: &Inventory) -> Option<(&'static str, SocketAddr)> {
     [&CONTROLLER_MANAGER_CONF, &SCHEDULER_CONF]
         .into_iter()
@@ -242,7 +242,7 @@ fn endpoint_address(endpoint: &str) -> Option<IpAddr> {
         .or_else(|| Some(endpoint.parse::<SocketAddr>().ok()?.ip()))
 }
 
-/// Returns where the administrator connects to, if that is not this node.
+/// Returns the server of the administrator's kubeconfig, if it is not this node.
 fn control_plane_endpoint(inventory: &Inventory, node: &Settings) -> Option<Setting<String>> {
     let (row, endpoint) = [&ADMIN_CONF, &SUPER_ADMIN_CONF]
         .into_iter()
@@ -262,7 +262,7 @@ fn control_plane_endpoint(inventory: &Inventory, node: &Settings) -> Option<Sett
     let host = parse_san(host)
         .ok()
         .filter(|_| !host.starts_with('*') && host != "localhost")?;
-    // A kubeconfig of another cluster is no reason to take its server for this one's.
+    // Ignore the kubeconfig of another cluster.
     let is_ours = leaf(inventory, &APISERVER)
         .is_none_or(|leaf| leaf.sans().iter().any(|san| covers(san, &host)));
     // A URL without a port means that of `https`.
@@ -287,14 +287,14 @@ fn cluster_name(inventory: &Inventory) -> Option<Setting<String>> {
 }
 
 fn external_etcd(inventory: &Inventory) -> Option<Setting<ExternalEtcdSettings>> {
-    // Of a tree without the API server's certificate nothing is known yet.
+    // Without the API server's certificate, the etcd of a tree is unknown.
     let is_external = leaf(inventory, &APISERVER).is_some() && !host::has_local_etcd(inventory);
-    is_external.then(|| detected("no file of an etcd here", ExternalEtcdSettings::default()))
+    is_external.then(|| detected("no etcd certificates", ExternalEtcdSettings::default()))
 }
 
-/// Returns the algorithm of all leaves, if they have one and the same.
+/// Returns the algorithm of all leaves, if it is the same.
 ///
-/// Old releases of kubeadm made the kubeconfigs' keys RSA whatever was asked for, so certificates of their own count first.
+/// Old releases of kubeadm always used RSA for kubeconfigs, so certificates in their own files count first.
 fn algorithm(inventory: &Inventory) -> Option<Setting<String>> {
     type Kind = fn(&Row) -> bool;
     let kinds: [(Kind, &'static str); 2] = [
@@ -316,7 +316,7 @@ fn algorithm(inventory: &Inventory) -> Option<Setting<String>> {
             .peekable();
         let first = *algorithms.peek()?;
         let same = first.filter(|first| algorithms.all(|algorithm| algorithm == Some(*first)));
-        // Where they differ, nothing else tells either.
+        // If they differ, the algorithm is unknown.
         Some(
             same.filter(|same| Algorithm::CONFIGURABLE.contains(same))
                 .map(|same| detected(origin, same.name().to_owned())),
@@ -324,7 +324,7 @@ fn algorithm(inventory: &Inventory) -> Option<Setting<String>> {
     })?
 }
 
-/// Returns how long a certificate was made to be valid, if it is not kubeadm's default.
+/// Returns the validity period of a certificate, if it is not kubeadm's default.
 fn validity(
     inventory: &Inventory,
     row: &Row,
@@ -345,7 +345,8 @@ fn validity(
     Some(detected(file, duration::format(span)))
 }
 
-/// Returns a network whose first address is the one of the `kubernetes` service; how long its prefix is no certificate tells.
+/// Returns a network whose first address is that of the `kubernetes` service; certificates do not contain its prefix
+/// length.
 fn service_subnet(
     inventory: &Inventory,
     settings: &Settings,
@@ -380,7 +381,7 @@ fn service_subnet(
     let service = addresses.into_iter().find(|address| !is_known(address))?;
     let network = network_before(service)?;
     guesses.push(format!(
-        "the service network is taken to be `{network}`: `apiserver.crt` tells only its first address, {service}"
+        "`pki` assumes the service network `{network}`: `apiserver.crt` has only its first address, {service}"
     ));
     Some(detected("apiserver.crt", network.to_string()))
 }
@@ -399,7 +400,7 @@ fn network_before(first: IpAddr) -> Option<IpNet> {
     };
     let host_bits = u8::try_from(zeros).ok()?.min(20);
     let longest = if base.is_ipv4() { 32 } else { 128 };
-    // Fewer than 16 addresses are no service network.
+    // A service network has at least 16 addresses.
     (host_bits >= 4)
         .then(|| IpNet::new(base, longest - host_bits).ok())
         .flatten()
@@ -433,7 +434,7 @@ fn extra_sans(
         let first = subnet.parse::<IpNet>().ok();
         implied.extend(first.map(|first| first_address(&first).to_string()));
     } else {
-        // The endpoint is none of etcd's names: where it is there, somebody wanted it.
+        // The endpoint is not implied for etcd: if it is there, it was declared.
         implied.pop_if(|_| settings.control_plane_endpoint.is_some());
         implied.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
     }

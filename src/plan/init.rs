@@ -1,5 +1,5 @@
-//! Plans `init`: make what is missing, keep what is there and usable, refuse if anything there is not. What only an external
-//! CA can make is left out and named.
+//! Plans `init`: creates missing files, keeps usable ones, and refuses if a file is unusable. Skips certificates that
+//! an external CA must sign.
 //!
 //! Follows kubeadm's joining path (`certlist.go`, `CreateTree`), which checks keys and SANs, and not its init phases, which
 //! keep a certificate whose key is lost. See "Differences from kubeadm" in the README.
@@ -15,21 +15,21 @@ use crate::tree::inventory::{CaState, Inventory};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::validity::Validity;
 
-/// What to make, and what is known.
+/// The input of `init`.
 #[derive(Clone, Copy, Debug)]
 pub struct InitRequest<'a> {
     /// The configuration.
     pub cluster: &'a Cluster,
     /// Whether the configuration is given or recorded, and not only inferred from the tree.
     pub is_declared: bool,
-    /// Whether to make CAs and service-account keys on a host that other files show to belong to a cluster.
+    /// Whether to create CAs and service-account keys even if other files show that the host belongs to a cluster.
     pub new_ca: bool,
-    /// Whether the host joins a cluster, so that all that the control plane nodes share has to be there.
+    /// Whether the host joins a cluster, so that all shared files must exist.
     pub join: bool,
 }
 
 impl<'a> From<&'a Cluster> for InitRequest<'a> {
-    /// Asks for the tree of a declared configuration.
+    /// Requests the tree of a declared configuration.
     fn from(cluster: &'a Cluster) -> InitRequest<'a> {
         InitRequest {
             cluster,
@@ -43,7 +43,7 @@ impl<'a> From<&'a Cluster> for InitRequest<'a> {
 /// Plans what is missing for this cluster at `now`, in a tree with these findings.
 ///
 /// # Errors
-/// Everything in the tree that is not usable, at once.
+/// All unusable files of the tree.
 pub fn plan(
     request: &InitRequest<'_>,
     inventory: &Inventory,
@@ -72,11 +72,11 @@ pub fn plan(
     planner.error.into_result(planner.plan)
 }
 
-/// What to do where the certificate that tells the names of the API server is lost.
+/// The remedy if the certificate with the names of the API server is missing.
 const GIVE_CONFIG: &str = "give `--config`: `kubectl -n kube-system get configmap kubeadm-config -o yaml` prints it, and `--config -` reads it from standard input";
 
-/// What to do where something is missing that all control plane nodes share.
-const COPY_OR_NEW_CA: &str = "copy it from another control plane node; where it was lost on all of them, `--new-ca` makes another one, which nothing trusts that was made before";
+/// The remedy if a shared file is missing.
+const COPY_OR_NEW_CA: &str = "copy it from another control plane node; if all nodes lost it, create a new one with `--new-ca` (existing certificates and kubeconfigs do not trust it)";
 
 struct InitPlanner<'a> {
     request: &'a InitRequest<'a>,
@@ -87,7 +87,7 @@ struct InitPlanner<'a> {
 }
 
 impl InitPlanner<'_> {
-    /// Returns what to do with a row; none if something prevents it, which is then noted.
+    /// Returns the action for a row; records an error and returns `None` if there is none.
     fn action(&mut self, row: &'static Row) -> Option<Action> {
         let files = self.inventory.row(row);
         if row.sharing == Sharing::Cluster && files.is_missing() {
@@ -95,7 +95,7 @@ impl InitPlanner<'_> {
         }
         let is_lost = files.certificate().is_none() && !self.request.is_declared;
         if *row == APISERVER && is_lost && host::belongs_to_cluster(self.inventory) {
-            let what = "its certificate is missing, and without it nothing tells the names of the API server";
+            let what = "its certificate is missing, so the names of the API server are unknown";
             return self.stop(row, FindingId::CertificateMissing, what, GIVE_CONFIG);
         }
         match row.profile {
@@ -108,7 +108,7 @@ impl InitPlanner<'_> {
                 (true, None) => Some(made(Make::Leaf(self.leaf(row)?))),
                 (true, Some(signer)) => Some(self.skip_external(row, signer, "it is missing")),
                 (false, Some(signer)) if self.is_key_only(row) => {
-                    let what = "its key is there and its certificate is not";
+                    let what = "its key exists, its certificate is missing";
                     Some(self.skip_external(row, signer, what))
                 }
                 (false, _) => Some(Action::Keep),
@@ -130,14 +130,15 @@ impl InitPlanner<'_> {
         }
     }
 
-    /// Returns what to do with something that all control plane nodes share and that is missing.
+    /// Returns the action for a missing shared row.
     fn shared(&mut self, row: &'static Row) -> Option<Action> {
         let id = match row.is_ca() {
             true => FindingId::CaMissing,
             false => FindingId::ServiceAccountMissing,
         };
         if self.request.join {
-            let what = "it is missing, and a joining control plane node needs that of the cluster";
+            let what =
+                "it is missing; a joining control plane node must have the same one as the cluster";
             let words = "copy it from another control plane node";
             return self.stop(row, id, what, words);
         }
@@ -150,7 +151,7 @@ impl InitPlanner<'_> {
             if has_orphans {
                 return None;
             }
-            let what = "it is missing, and other files show that this host belongs to a cluster";
+            let what = "it is missing, but other files show that this host belongs to a cluster";
             return self.stop(row, id, what, COPY_OR_NEW_CA);
         }
         Some(made(match row.profile {
@@ -168,7 +169,7 @@ impl InitPlanner<'_> {
         }))
     }
 
-    /// Says what is new where other shared things were handed over: the other control plane nodes need the same.
+    /// Warns about new shared rows if other shared rows existed: the other control plane nodes need the new ones.
     fn warn_of_shared_rows(&mut self) {
         let shared = |step: &&Step| step.row.sharing == Sharing::Cluster;
         let is_made = |step: &&Step| matches!(step.action, Action::Make { .. });
@@ -182,12 +183,12 @@ impl InitPlanner<'_> {
             .map(|step| format!("`{}`", step.row.name))
             .collect();
         self.plan.warnings.push(format!(
-            "new on this host, and needed on every control plane node: {}",
+            "new on this host; copy to the other control plane nodes: {}",
             names.join(", ")
         ));
     }
 
-    /// Notes every error that the plan does not remove; what an external CA has to make is left out, and stops nothing.
+    /// Records every error that the plan does not remove, except for skipped rows.
     fn stop_at(&mut self, rows: &[&'static Row], findings: &Findings) {
         let is_skipped = |row: &Row| {
             self.plan
@@ -203,7 +204,7 @@ impl InitPlanner<'_> {
                     .is_some_and(|row| rows.contains(&row) && !is_skipped(row))
             })
             .filter(|error| !self.plan.removes(error, self.inventory))
-            // Noted already, with what is to be done.
+            // Already recorded, with a remedy.
             .filter(|error| {
                 !self
                     .error
@@ -245,13 +246,13 @@ impl InitPlanner<'_> {
         matches!(self.inventory.row(row), RowFiles::Leaf { chain, key } if chain.is_missing() && key.valid().is_some())
     }
 
-    /// Returns the CA of a row, if its key is elsewhere.
+    /// Returns the CA of a row, if it is external.
     fn external_signer(&self, row: &Row) -> Option<&'static Row> {
         row.signer()
             .filter(|signer| self.inventory.is_external(signer))
     }
 
-    /// Leaves out a row that only its external CA can make.
+    /// Skips a row that its external CA must sign.
     fn skip_external(&self, row: &'static Row, signer: &Row, what: &str) -> Action {
         let contents = expected::contents(row, self.request.cluster).and_then(Result::ok);
         let details = contents.map_or_else(String::new, |contents| {
@@ -305,7 +306,7 @@ impl InitPlanner<'_> {
         }
     }
 
-    /// Returns the validity of the CA that is to sign, whether it is there or is made in the same plan.
+    /// Returns the validity of the signing CA, which exists or is created by the same plan.
     fn issuer_validity(&self, signer: &'static Row) -> Option<Validity> {
         match self.inventory.ca(signer) {
             CaState::Missing => Some(validity::ca(

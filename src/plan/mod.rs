@@ -1,7 +1,9 @@
-//! Decides: what is desired and what there is, at a given time, make a list of steps. No files are read and no keys are made here.
+//! Compares the desired with the current state at a given time and returns a list of steps. Reads no files and
+//! generates no keys.
 //!
-//! `init`, `renew` and `rollback` are three ways to make a [`Plan`]; `crate::execute` carries it out. `crate::check` judges what
-//! there is, and the planners decide by its findings alone; [`remedy`] turns that round and asks them what would help.
+//! `init`, `renew` and `rollback` are three ways to make a [`Plan`]; `crate::execute` carries it out. `crate::check`
+//! judges what there is, and the planners decide by its findings only; [`remedy`] uses the planners to find the
+//! commands that remove a finding.
 
 pub mod infer;
 pub mod init;
@@ -28,7 +30,7 @@ use crate::x509::validity::Validity;
 pub struct Plan {
     /// One step for each row that the command looked at.
     pub steps: Vec<Step>,
-    /// What is worth knowing and stops nothing.
+    /// Warnings.
     pub warnings: Vec<String>,
     /// State files that are written with the rows, such as the recorded configuration.
     pub state: Vec<StateFile>,
@@ -55,22 +57,22 @@ pub struct Step {
 /// What happens to a row.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// It is there and stays as it is.
+    /// It exists and is not changed.
     Keep,
-    /// Something is made; `changes` says what differs from what was there.
+    /// Something is made; `changes` are the differences from the old state.
     Make {
         /// What is made.
         make: Box<Make>,
-        /// Field by field; empty where nothing was there.
+        /// Field by field; empty if the row did not exist.
         changes: Vec<Change>,
     },
-    /// It is left alone although it was asked for.
+    /// It is selected, but skipped.
     Skip {
         /// Why, for people.
         reason: String,
         /// What to do about it.
         remedy: Remedy,
-        /// Whether it should have been done. Something that is not for `pki` to do has not failed.
+        /// Whether this is a failure. It is not if `pki` does not manage the row.
         failed: bool,
         /// The findings that prevent it, if findings do.
         findings: Vec<Finding>,
@@ -91,7 +93,7 @@ pub enum Make {
     },
     /// A leaf certificate in a file of its own.
     Leaf(Leaf),
-    /// A kubeconfig that is not there yet.
+    /// A new kubeconfig.
     NewKubeconfig {
         /// Its client certificate.
         leaf: Leaf,
@@ -106,12 +108,12 @@ pub enum Make {
     RenewedKubeconfig {
         /// Its client certificate.
         leaf: Leaf,
-        /// The CAs that it is to trust; none where its CA data stays as it is.
+        /// The CAs that it must trust; `None` keeps its CAs.
         ca: Option<Vec<Certificate>>,
-        /// The server that it is to point at; none where that stays as it is.
+        /// The new server; `None` keeps its server.
         server: Option<String>,
     },
-    /// Another server in an existing kubeconfig; everything else stays as it is.
+    /// Another server in an existing kubeconfig.
     MovedKubeconfig {
         /// The server that it is to point at.
         server: String,
@@ -123,7 +125,7 @@ pub enum Make {
     },
     /// `sa.pub`, from the `sa.key` that is there.
     ServiceAccountPublic,
-    /// Old files that come back.
+    /// Old files that are restored.
     Restore {
         /// The files with their bytes.
         files: Vec<(TreePath, Zeroizing<Vec<u8>>)>,
@@ -145,7 +147,7 @@ pub struct Leaf {
     pub validity: Validity,
 }
 
-/// The CA that signs a leaf. A row's old and new CA exist side by side while it is rotated.
+/// The CA that signs a leaf. A row's old and new CA coexist during a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SigningCa {
     /// The one in the tree.
@@ -159,11 +161,11 @@ pub enum SigningCa {
 pub enum KeySource {
     /// A new one is generated.
     New(Algorithm),
-    /// The one that is there.
+    /// The existing one is reused.
     Reuse(Algorithm),
 }
 
-/// A plan cannot be made: everything that prevents it.
+/// The reasons that prevent a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanError {
     /// In catalog order.
@@ -199,7 +201,7 @@ impl Plan {
             .map(|(_, make, _)| make)
     }
 
-    /// Returns the plan with every new key of that algorithm, to be carried out for a dry run: what else is made stays the same.
+    /// Returns the plan with this algorithm for every new key, for a dry run.
     pub(crate) fn with_new_keys_of(&self, algorithm: Algorithm) -> Plan {
         let mut plan = self.clone();
         for step in &mut plan.steps {
@@ -210,12 +212,12 @@ impl Plan {
         plan
     }
 
-    /// Returns whether nothing is made; a state file may be written all the same.
+    /// Returns whether nothing is made, except perhaps state files.
     pub fn makes_nothing(&self) -> bool {
         self.made().next().is_none()
     }
 
-    /// Returns whether something that was asked for cannot be done.
+    /// Returns whether something selected cannot be done.
     pub fn has_failed(&self) -> bool {
         self.steps
             .iter()
@@ -254,7 +256,7 @@ impl Plan {
             .any(|state| state.file == layout::recorded_configuration())
     }
 
-    /// Returns whether an error about a row is gone once the plan is carried out.
+    /// Returns whether the plan removes an error about a row.
     pub fn removes(&self, finding: &Finding, inventory: &Inventory) -> bool {
         let Some(row) = finding.row else {
             return false;
@@ -265,7 +267,7 @@ impl Plan {
         is_own || self.names_the_server(finding, row, inventory) || self.replaces_all(finding, row)
     }
 
-    /// Returns whether the API server gets a certificate with the name that a kubeconfig points at.
+    /// Returns whether the API server gets a certificate with the name of a kubeconfig's server.
     fn names_the_server(&self, finding: &Finding, row: &Row, inventory: &Inventory) -> bool {
         let (RowFiles::Kubeconfig(FileState::Valid(file)), Some(leaf)) = (
             inventory.row(row),
@@ -277,7 +279,7 @@ impl Plan {
             && names::accepts(&file.kubeconfig, &leaf.contents.sans())
     }
 
-    /// Returns whether everything that a replaced CA should have signed is signed by it now.
+    /// Returns whether the plan reissues everything that a replaced CA should have signed.
     fn replaces_all(&self, finding: &Finding, ca: &Row) -> bool {
         let signs = |step: &&Step| step.row.signer().is_some_and(|signer| signer == ca);
         finding.id == FindingId::CaReplaced
@@ -356,7 +358,7 @@ impl Make {
         }
     }
 
-    /// Returns whether an error about the row is gone once this is made.
+    /// Returns whether making this removes an error about the row.
     fn removes(&self, id: FindingId) -> bool {
         use FindingId as Id;
         match self {
@@ -379,7 +381,7 @@ impl Make {
                 Id::KubeconfigServerNotInSans | Id::KubeconfigServerInvalid => server.is_some(),
                 Id::KubeconfigOtherCluster => ca.is_some() && server.is_some(),
                 Id::CertificateKeyMismatch => matches!(leaf.key, KeySource::New(_)),
-                // What the kubelet's own file has is not used any more.
+                // The kubelet's own certificate file is no longer used.
                 Id::KubeletCertificateMissing
                 | Id::KubeconfigClientCertificateMissing
                 | Id::FileInvalid
@@ -392,13 +394,13 @@ impl Make {
                     Id::KubeconfigServerNotInSans | Id::KubeconfigServerInvalid
                 )
             }
-            // The restored tree is judged by itself.
+            // The restored tree is judged separately.
             Make::Restore { .. } => true,
         }
     }
 }
 
-/// Returns whether another certificate, made as it should be, removes an error.
+/// Returns whether a new certificate removes an error.
 fn is_about_a_leaf(id: FindingId) -> bool {
     use FindingId as Id;
     matches!(
@@ -449,7 +451,7 @@ impl KeySource {
 
 impl PlanError {
     fn add(&mut self, reason: Reason) {
-        // Every leaf of a bad CA would repeat it.
+        // Each leaf of a bad CA would repeat it.
         if !self.reasons.contains(&reason) {
             self.reasons.push(reason);
         }
@@ -463,7 +465,7 @@ impl PlanError {
         }
     }
 
-    /// Returns whether nothing but missing permissions prevents the plan.
+    /// Returns whether only missing permissions prevent the plan.
     pub fn is_permission_denied(&self) -> bool {
         self.reasons
             .iter()

@@ -1,4 +1,4 @@
-//! Which commands remove a finding: asks the planners, so that a command is advised only if it does what is promised.
+//! Finds the commands that remove a finding. Asks the planners, so that a command is advised only if it works.
 
 use time::{Duration, OffsetDateTime};
 
@@ -10,16 +10,16 @@ use crate::check::finding::{Finding, FindingId, Findings, PkiCommand, Remedy, Se
 use crate::config::cluster::Cluster;
 use crate::tree::inventory::Inventory;
 
-/// What the advised commands would know and be asked for.
+/// The input of the advised commands.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'a> {
     /// What the tree holds.
     pub inventory: &'a Inventory,
     /// The declared or recorded configuration, if there is one.
     pub declared: Option<&'a Cluster>,
-    /// What `init` would be asked for, if its configuration is known.
+    /// The request for `init`, if its configuration is known.
     pub init: Option<init::InitRequest<'a>>,
-    /// The time within which something is due, where that is what was asked.
+    /// The time within which something is due, if the command has one.
     pub due: Option<Duration>,
     /// The time.
     pub now: OffsetDateTime,
@@ -101,7 +101,7 @@ impl Advisor<'_> {
         renew::plan(&request, inventory, self.findings, now)
     }
 
-    /// Returns the renewal of a row, if that removes the finding; else what the planner says to do instead.
+    /// Returns the renewal of a row, if it removes the finding, else the planner's remedy.
     fn reissue(&mut self, finding: &Finding, row: &'static Row) -> Option<Remedy> {
         if !self.renewals.iter().any(|(known, _)| *known == row) {
             let plan = self.renewal(Selection::Rows(vec![row]));
@@ -131,7 +131,7 @@ impl Advisor<'_> {
         }
     }
 
-    /// Returns `init`, if that makes what is missing: at once, or after the renewals that are advised for other findings.
+    /// Returns `init`, if it creates the missing row: at once, or after the renewals that other findings advise.
     fn creation(&mut self, finding: &Finding) -> Option<Remedy> {
         let request = self.situation.init?;
         let Situation { inventory, now, .. } = *self.situation;

@@ -1,7 +1,7 @@
 //! Plans `renew`: the same CA signs each certificate again, with what the configuration declares or else with what the old
 //! certificate contains.
 //!
-//! A row with an error that its renewal would not remove is left out, and so is a row whose CA has an error.
+//! Skips a row with an error that its renewal would not remove, and a row whose CA has an error.
 
 mod current;
 mod effects;
@@ -42,7 +42,7 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// Returns whether a row may be renewed, or may have to sign one that is.
+    /// Returns whether a row may be renewed, or may sign a renewed row.
     pub fn concerns(&self, row: &Row) -> bool {
         match self {
             Selection::All | Selection::Due(_) => true,
@@ -56,7 +56,7 @@ impl Selection {
 /// Plans a renewal at `now` of a tree with these findings.
 ///
 /// # Errors
-/// If a row that was asked for by name cannot be renewed here. Other rows that cannot are left out.
+/// If a row that is selected by name cannot be renewed. Other such rows are skipped.
 pub fn plan(
     request: &RenewRequest<'_>,
     inventory: &Inventory,
@@ -147,7 +147,7 @@ impl<'a> RenewPlanner<'a> {
             },
         };
         self.plan.steps.push(Step { row, action });
-        // What the plan leaves wrong is known only once the step is part of it.
+        // Whether errors remain is known only after the step is added.
         let left: Vec<_> = self
             .findings
             .errors_of(row)
@@ -231,7 +231,7 @@ impl<'a> RenewPlanner<'a> {
         match self.inventory.ca(signer) {
             CaState::External(_) if errors.is_empty() => Err(Skip::not_managed(
                 format!(
-                    "its CA `{}` is external: there is no key to sign with",
+                    "its CA `{}` is external: its key is not on this host",
                     signer.name
                 ),
                 Remedy::words(format!(
@@ -248,7 +248,7 @@ impl<'a> RenewPlanner<'a> {
         }
     }
 
-    /// Leaves out the rows of a replaced CA unless all of them are renewed.
+    /// Skips the rows of a replaced CA unless all of them are renewed.
     fn leave_out_replaced_cas(&mut self) {
         let replaced: Vec<_> = self
             .findings
@@ -274,7 +274,7 @@ impl<'a> RenewPlanner<'a> {
         }
     }
 
-    /// A row that was asked for by name and cannot be renewed stops the command; another one is left out.
+    /// Records an error for a row that is selected by name, else skips the row.
     fn skip(&mut self, row: &'static Row, skip: Skip) -> Option<Action> {
         if !matches!(self.request.selection, Selection::Rows(_)) {
             return Some(Action::Skip {
@@ -311,7 +311,7 @@ impl<'a> RenewPlanner<'a> {
 }
 
 impl Skip {
-    /// The row is not for `pki` to renew.
+    /// `pki` does not manage the row.
     fn not_managed(reason: String, remedy: Remedy) -> Skip {
         Skip {
             reason,

@@ -1,4 +1,4 @@
-//! Plans `rollback`: the files of a kept generation come back, if the tree that this gives has no errors in them.
+//! Plans `rollback`: restores the files of a kept generation, if they have no errors in the restored tree.
 
 use super::{Action, Make, Plan, PlanError, Reason, Step};
 use crate::catalog::CATALOG;
@@ -8,22 +8,22 @@ use crate::tree::inventory::{Inventory, RowFiles};
 use crate::tree::layout::{self, TreePath};
 use crate::x509::certificate::Certificate;
 
-/// What a rollback starts from.
+/// The input of `rollback`.
 pub struct RollbackRequest<'a> {
-    /// The files that differ from what is there now, with their old bytes.
+    /// The files that differ from the current ones, with their old bytes.
     pub files: &'a [(TreePath, &'a [u8])],
     /// The tree as it would be with them.
     pub restored: &'a Inventory,
-    /// What was found in that tree.
+    /// The findings in that tree.
     pub findings: &'a Findings,
-    /// Put them back even if there are errors in them.
+    /// Restore them even if they have errors.
     pub allow_invalid: bool,
 }
 
 /// Plans to put the files back.
 ///
 /// # Errors
-/// Every error about a row that comes back, and about its CA, unless that is allowed.
+/// Every error about a restored row and its CA, unless invalid files are allowed.
 pub fn plan(request: &RollbackRequest<'_>, present: &Inventory) -> Result<Plan, PlanError> {
     let mut plan = Plan::default();
     let mut error = PlanError::default();
@@ -39,11 +39,11 @@ pub fn plan(request: &RollbackRequest<'_>, present: &Inventory) -> Result<Plan, 
         }
         let about = row.signer().into_iter().chain([row]);
         for finding in about.flat_map(|about| request.findings.errors_of(about)) {
-            let message = format!("{}; it would not be usable", super::message(finding));
+            let message = format!("{}; it would be unusable", super::message(finding));
             if request.allow_invalid {
                 plan.warnings.push(message);
             } else {
-                let words = "renew it instead, or put it back all the same with `--allow-invalid`";
+                let words = "renew it instead, or force the rollback with `--allow-invalid`";
                 error.add(Reason {
                     message,
                     remedy: Remedy::words(words),

@@ -199,13 +199,13 @@ fn a_leaf_without_its_key_or_with_another_one_is_refused() {
     tree.remove("pki/apiserver.key");
     tree.pki(&["init"])
         .exits(3)
-        .says("`apiserver`: its certificate is there and its key is not")
+        .says("`apiserver`: its certificate exists, its key is missing")
         .changed_nothing();
     tree.write("pki/apiserver.key", key);
     tree.remove("pki/apiserver.crt");
     tree.pki(&["init"])
         .exits(3)
-        .says("`apiserver`: its key is there and its certificate is not")
+        .says("`apiserver`: its key exists, its certificate is missing")
         .changed_nothing();
 }
 
@@ -281,7 +281,7 @@ fn a_service_account_pair_of_two_halves_that_do_not_match_is_refused() {
     tree.write("pki/sa.pub", other.read("pki/sa.pub"));
     tree.pki(&["init"])
         .exits(3)
-        .says("sa.pub does not hold the public key of sa.key")
+        .says("sa.pub does not contain the public key of sa.key")
         .changed_nothing();
 }
 
@@ -575,7 +575,7 @@ fn a_missing_service_account_key_is_refused_beside_its_public_half() {
     tree.remove("pki/sa.key");
     tree.pki(&["init"])
         .exits(3)
-        .says("sa.pub is there and sa.key is not")
+        .says("sa.pub exists, sa.key is missing")
         .changed_nothing();
 }
 

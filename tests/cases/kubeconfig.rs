@@ -255,7 +255,7 @@ fn a_kubeconfig_of_a_cluster_with_another_ca_is_refused() {
     let run = kept(&tree);
     assert!(
         run.stderr.starts_with(
-            "warning: `admin.conf`: it trusts this tree's CA, but names another one before it"
+            "warning: `admin.conf`: it trusts this tree's CA, but lists another one first"
         ),
         "{run}"
     );

@@ -171,7 +171,7 @@ fn a_certificate_without_its_key_counts_as_there() {
     // The rest shows a cluster by now.
     tree.init(&[])
         .exits(3)
-        .says("CA `ca`: it is missing, and other files show that this host belongs to a cluster");
+        .says("CA `ca`: it is missing, but other files show that this host belongs to a cluster");
     tree.init(&["--new-ca"]).exits(0);
 }
 

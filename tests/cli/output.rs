@@ -113,7 +113,7 @@ fn a_refusal_names_everything_at_once() {
     -- stdout
     -- stderr
     error: `apiserver`: its key does not belong to it (the public keys differ)
-    error: `front-proxy-client`: its certificate is there and its key is not
+    error: `front-proxy-client`: its certificate exists, its key is missing
     error: `[ROOT]/etc/kubernetes/pki/etcd/ca.key`: the file is empty
     ");
     let refused = tree.pki(&["renew", "all", "--now", BORN]);
@@ -149,7 +149,7 @@ fn a_refusal_names_everything_at_once() {
     8 renewed, 4 skipped; the old files are kept as generation 20260101T000000Z-renew
     -- stderr
     warning: `apiserver`: its key does not belong to it (the public keys differ); this renewal repairs it
-    warning: `front-proxy-client`: its certificate is there and its key is not; this renewal repairs it
+    warning: `front-proxy-client`: its certificate exists, its key is missing; this renewal repairs it
     warning: CA `etcd-ca`: `[ROOT]/etc/kubernetes/pki/etcd/ca.key`: the file is empty; put the file back from a backup
     ");
 }

@@ -70,11 +70,11 @@ said! {
         "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_lost_certificate: |t| t.remove(CRT), ["init"] => [
-        "error: `apiserver`: its key is there and its certificate is not",
+        "error: `apiserver`: its key exists, its certificate is missing",
         "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_lost_key: |t| t.remove("pki/apiserver.key"), ["init"] => [
-        "error: `apiserver`: its certificate is there and its key is not",
+        "error: `apiserver`: its certificate exists, its key is missing",
         "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_key_of_another: |t| t.copy("pki/etcd/server.key", "pki/apiserver.key"), ["init"] => [
@@ -108,27 +108,27 @@ said! {
     ];
     a_leaf_that_has_expired: |t| expire(t, CRT, "ca"), ["init"] => ["error: `apiserver`: it expired on 2020-01-01", "hint: run `pki renew apiserver --rootfs ROOT`"];
     a_ca_in_place_of_a_leaf: |t| { t.copy("pki/ca.crt", CRT); t.copy("pki/ca.key", "pki/apiserver.key"); }, ["init"] => [
-        "error: `apiserver`: it has the key of its CA, want a leaf with a key of its own",
+        "error: `apiserver`: it has the key of its CA, want a separate key",
         "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_directory_in_place_of_a_leaf: |t| { t.remove(CRT); fs::create_dir(t.path(CRT)).unwrap(); }, ["init"] => [
         "error: reading `ROOT/etc/kubernetes/pki/apiserver.crt`: it is a directory, want a file",
-        "hint: check what is at that path, and move it away",
+        "hint: inspect the path, and move it away",
     ];
     a_link_that_leads_nowhere: |t| { t.remove(CRT); std::os::unix::fs::symlink("nowhere", t.path(CRT)).unwrap(); }, ["init"] => [
         "error: following the link `ROOT/etc/kubernetes/pki/apiserver.crt`: the target of the symbolic link does not exist",
-        "hint: check what is at that path, and move it away",
+        "hint: inspect the path, and move it away",
     ];
     a_file_that_is_too_large: |t| t.write_zeroes(CRT, 100 << 20), ["init"] => [
         "error: reading `ROOT/etc/kubernetes/pki/apiserver.crt`: it has 104857600 bytes, more than the 1048576 that are accepted",
-        "hint: check what is at that path, and move it away",
+        "hint: inspect the path, and move it away",
     ];
     an_empty_ca: |t| t.write("pki/ca.crt", ""), ["init"] => [
         "error: `ROOT/etc/kubernetes/pki/ca.crt`: the file is empty",
         "hint: put the file back from a backup",
     ];
     a_ca_that_is_lost: |t| t.remove("pki/etcd/ca.crt"), ["init"] => [
-        "error: CA `etcd-ca`: its key is there and its certificate is not",
+        "error: CA `etcd-ca`: its key exists, its certificate is missing",
         "hint: put the certificate back; a new CA would not match what the old one signed",
     ];
     a_ca_whose_leaves_are_left: |t| t.remove_rows(&["front-proxy-ca"]), ["init"] => [
@@ -141,17 +141,17 @@ said! {
         "hint: put back the key that belongs to it, or remove the key if this CA is an external one",
     ];
     a_ca_that_has_expired: |t| expire(t, "pki/front-proxy-ca.crt", "front-proxy-ca"), ["init"] => ["error: CA `front-proxy-ca`: it expired on 2020-01-01; nothing it signs would be accepted", "hint: replace the CA and everything that it signed"];
-    a_ca_behind_another: another_before_it, ["init"] => ["error: CA `ca`: its key does not belong to it (the public keys differ)", "hint: the key is that of another certificate in the same file: put that one first, since the first one signs"];
+    a_ca_behind_another: another_before_it, ["init"] => ["error: CA `ca`: its key does not belong to it (the public keys differ)", "hint: the key belongs to another certificate in the same file: put that certificate first, because the first one signs"];
     a_service_account_key_that_is_lost: |t| t.remove("pki/sa.key"), ["init"] => [
-        "error: `sa`: sa.pub is there and sa.key is not",
+        "error: `sa`: sa.pub exists, sa.key is missing",
         "hint: put sa.key back; a new pair would invalidate every service-account token",
     ];
     a_service_account_key_of_another: |t| t.copy("pki/ca.key", "pki/sa.key"), ["init"] => [
-        "error: `sa`: sa.pub does not hold the public key of sa.key",
+        "error: `sa`: sa.pub does not contain the public key of sa.key",
         "hint: remove the wrong one of the two; `init` makes sa.pub from sa.key",
     ];
     a_kubeconfig_of_another_ca: |t| t.embed("admin.conf", "certificate-authority-data", t.read("pki/etcd/ca.crt")), ["init"] => [
-        "error: `admin.conf`: it trusts another CA than this tree's ca.crt",
+        "error: `admin.conf`: it does not trust this tree's CA (ca.crt)",
         "hint: run `pki renew admin.conf --rootfs ROOT`",
     ];
     a_kubeconfig_of_another_server: |t| admin(t, "https://api.example.net:6443", "https://other.example:6443"), ["init"] => [
@@ -163,14 +163,14 @@ said! {
     ];
     a_kubeconfig_without_its_context: |t| admin(t, "current-context: ", "current-context: x"), ["init"] => [
         "error: `ROOT/etc/kubernetes/admin.conf`: current-context: there is no `xkubernetes-admin@kubernetes` in contexts",
-        "hint: put the file back from a backup, or move it away to have it made again",
+        "hint: put the file back from a backup, or move it away and create it again",
     ];
     several_things_at_once: |t| {
         t.write("pki/etcd/ca.key", "");
         t.copy("pki/etcd/server.key", "pki/apiserver.key");
         t.remove("pki/front-proxy-client.key");
         t.write("scheduler.conf", "");
-    }, ["init"] => ["error: `apiserver`: its key does not belong to it (the public keys differ)", "hint: run `pki renew apiserver --rootfs ROOT`", "error: `front-proxy-client`: its certificate is there and its key is not", "hint: run `pki renew front-proxy-client --rootfs ROOT`", "error: `ROOT/etc/kubernetes/pki/etcd/ca.key`: the file is empty", "hint: put the file back from a backup", "error: `ROOT/etc/kubernetes/scheduler.conf`: the file is empty", "hint: put the file back from a backup, or move it away to have it made again"];
+    }, ["init"] => ["error: `apiserver`: its key does not belong to it (the public keys differ)", "hint: run `pki renew apiserver --rootfs ROOT`", "error: `front-proxy-client`: its certificate exists, its key is missing", "hint: run `pki renew front-proxy-client --rootfs ROOT`", "error: `ROOT/etc/kubernetes/pki/etcd/ca.key`: the file is empty", "hint: put the file back from a backup", "error: `ROOT/etc/kubernetes/scheduler.conf`: the file is empty", "hint: put the file back from a backup, or move it away and create it again"];
     what_an_external_ca_is_to_sign: |t| { t.remove("pki/ca.key"); t.remove_rows(&["apiserver", "admin.conf"]); }, ["init"] => [];
 
     a_renewal_of_a_kubeconfig_without_a_ca: |t| admin(t, "certificate-authority-data:", "certificate-authority-dat:"), ["renew", "admin.conf", "--dry-run"] => [
@@ -183,7 +183,7 @@ said! {
         "warning: `apiserver`: missing; run `pki init --rootfs ROOT`",
     ];
     check_of_a_lost_key: |t| t.remove("pki/apiserver.key"), ["check-expiration"] => [
-        "warning: `apiserver`: its certificate is there and its key is not; run `pki renew apiserver --rootfs ROOT`",
+        "warning: `apiserver`: its certificate exists, its key is missing; run `pki renew apiserver --rootfs ROOT`",
     ];
     check_of_what_expired_with_its_ca: |t| { expire(t, "pki/front-proxy-ca.crt", "front-proxy-ca"); expire(t, "pki/front-proxy-client.crt", "front-proxy-ca"); }, ["check-expiration"] => [
         "warning: CA `front-proxy-ca`: it expired on 2020-01-01; nothing it signs would be accepted; replace the CA and everything that it signed",
@@ -222,24 +222,24 @@ said! {
         "warning: CA `ca`: `ROOT/etc/kubernetes/pki/ca.key`: the file is empty; put the file back from a backup",
     ];
     renewal_by_a_lost_ca: |t| t.remove("pki/ca.crt"), ["renew", "all"] => [
-        "warning: CA `ca`: its key is there and its certificate is not; put the certificate back; a new CA would not match what the old one signed",
+        "warning: CA `ca`: its key exists, its certificate is missing; put the certificate back; a new CA would not match what the old one signed",
     ];
     renewal_of_what_is_not_there: |t| t.remove_rows(&["scheduler.conf"]), ["renew", "scheduler.conf"] => [
         "error: cannot renew `scheduler.conf`: it is missing",
         "hint: run `pki init --rootfs ROOT`",
     ];
     renewal_of_a_lost_key: |t| t.remove("pki/apiserver.key"), ["renew", "all"] => [
-        "warning: `apiserver`: its certificate is there and its key is not; this renewal repairs it",
+        "warning: `apiserver`: its certificate exists, its key is missing; this renewal repairs it",
     ];
     renewal_of_an_empty_certificate: |t| t.write(CRT, ""), ["renew", "apiserver"] => [
         "warning: `ROOT/etc/kubernetes/pki/apiserver.crt`: the file is empty; this renewal repairs it",
     ];
     renewal_of_a_broken_kubeconfig: |t| t.write("admin.conf", ""), ["renew", "admin.conf"] => [
         "error: cannot renew `admin.conf`: `ROOT/etc/kubernetes/admin.conf`: the file is empty",
-        "hint: put the file back from a backup, or move it away to have it made again",
+        "hint: put the file back from a backup, or move it away and create it again",
     ];
     renewal_of_a_kept_key_that_is_broken: |t| t.write("pki/apiserver.key", ""), ["renew", "apiserver", "--reuse-key"] => [
-        "error: cannot renew `apiserver`: its key cannot be read, so it cannot be kept",
+        "error: cannot renew `apiserver`: its key cannot be read, so it cannot be reused",
         "hint: renew it without `--reuse-key`",
     ];
     renewal_of_a_leaf_with_another_ca_behind_it: |t| t.append("pki/etcd/ca.crt", CRT), ["renew", "apiserver"] => [

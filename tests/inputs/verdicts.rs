@@ -239,7 +239,7 @@ fn service_account_key_of_another_pair_stops_init_only() {
     tree.copy(KEY, "pki/sa.key");
     tree.pki(&["init"])
         .exits(3)
-        .says("`sa`: sa.pub does not hold the public key of sa.key")
+        .says("`sa`: sa.pub does not contain the public key of sa.key")
         .changed_nothing();
     tree.pki(&["check-expiration"]).exits(0).changed_nothing();
     tree.pki(&["renew", "all"]).exits(0).changed_rows(&SIGNED);

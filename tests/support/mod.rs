@@ -6,7 +6,7 @@
 //! ```text
 //! let tree = TestTree::new();
 //! tree.remove("pki/apiserver.key");
-//! tree.pki(&["init"]).exits(3).says("`apiserver`: its certificate is there and its key is not").changed_nothing();
+//! tree.pki(&["init"]).exits(3).says("`apiserver`: its certificate exists, its key is missing").changed_nothing();
 //! tree.pki(&["renew", "apiserver"]).exits(0).changed_rows(&["apiserver"]);
 //! ```
 //!

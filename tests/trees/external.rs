@@ -133,7 +133,7 @@ fn key_without_certificate_of_an_external_ca_is_left_alone() {
     tree.init(&[])
         .exits(5)
         .prints(
-            "apiserver: its key is there and its certificate is not, and its CA `ca` is external",
+            "apiserver: its key exists, its certificate is missing, and its CA `ca` is external",
         )
         .changed_nothing();
 }

@@ -106,7 +106,7 @@ fn init_refuses_a_ca_file_whose_signer_is_not_first() {
         .exits(3)
         .says_only(&[
             "error: CA `ca`: its key does not belong to it (the public keys differ)",
-            "hint: the key is that of another certificate in the same file: put that one first, since the first one signs",
+            "hint: the key belongs to another certificate in the same file: put that certificate first, because the first one signs",
         ])
         .changed_nothing();
 }

@@ -153,10 +153,7 @@ fn a_kubelet_conf_that_points_at_the_rotated_certificate_is_left_to_the_kubelet(
     let now = made_at("kubeadm-1.36") + days(1);
     tree.pki_at(now, &["renew", "all"])
         .exits(0)
-        .skips(
-            "kubelet.conf",
-            "it points at a certificate that the kubelet renews by itself",
-        )
+        .skips("kubelet.conf", "the kubelet renews its client certificate")
         .does_not_say("systemctl restart kubelet");
     assert!(tree.read("kubelet.conf") == before, "kubelet.conf changed");
     assert!(

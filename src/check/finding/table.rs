@@ -2,7 +2,7 @@
 
 use super::Severity;
 
-/// A row of [`TABLE`]: what is the same for all findings of a kind.
+/// A row of [`TABLE`]: the properties of all findings of a kind.
 #[derive(Clone, Copy, Debug)]
 pub struct FindingKind {
     /// The kind.
@@ -13,7 +13,7 @@ pub struct FindingKind {
     pub severity: Severity,
     /// What it means, one sentence.
     pub meaning: &'static str,
-    /// What to do where no command helps.
+    /// What to do if no command helps.
     pub advice: &'static str,
 }
 
@@ -27,7 +27,7 @@ macro_rules! finding_kinds {
         }
 
         impl FindingId {
-            /// Returns what is the same for all findings of this kind.
+            /// Returns the row of the table for this kind.
             pub const fn kind(self) -> &'static FindingKind {
                 match self {
                     $(FindingId::$id => &FindingKind {
@@ -59,9 +59,9 @@ finding_kinds! {
         "run as root";
     FileUnreadable "file.unreadable" Error
         "The path cannot be read as a regular file."
-        "check what is at that path, and move it away";
+        "inspect the path, and move it away";
     FileHardLinks "file.hard-links" Error
-        "The file has several names, so replacing one of them would leave the others behind."
+        "The file has several names (hard links); replacing it would not change the others."
         "remove the other names first";
     FileInvalid "file.invalid" Error
         "The contents of the file cannot be used."
@@ -80,10 +80,10 @@ finding_kinds! {
         "A CA is missing, and certificates that it signed are still in use."
         "put the CA back from a backup or from another control plane node";
     CaCertificateMissing "ca.certificate-missing" Error
-        "The key of a CA is there, and its certificate is not."
+        "The key of a CA exists, its certificate is missing."
         "put the certificate back; a new CA would not match what the old one signed";
     CaNotACa "ca.not-a-ca" Error
-        "The certificate in the place of a CA is not a CA certificate."
+        "The certificate of a CA is not a CA certificate."
         "put the file back from a backup";
     CaExpired "ca.expired" Error
         "A CA has expired, so nothing that it signed is accepted."
@@ -95,32 +95,32 @@ finding_kinds! {
         "A signature in the file of a CA does not verify."
         "put the file back from a backup";
     CaUnproven "ca.unproven" Error
-        "The issuer of an intermediate CA cannot be told: it is not in the file, and the certificate does not identify its key."
+        "The issuer of an intermediate CA is unknown: it is not in the file, and the certificate has no authority key identifier."
         "put the file back from a backup, or have its issuer sign it again with an authority key identifier";
     CaWeakSignature "ca.weak-signature" Error
         "A CA is signed with an algorithm that is no longer accepted, such as SHA-1."
-        "replace the CA by one that Kubernetes components accept";
+        "replace the CA with one that Kubernetes components accept";
     CaUnknownCriticalExtension "ca.unknown-critical-extension" Error
         "A CA has a critical extension that Go does not know, so Kubernetes components refuse it."
-        "replace the CA by one that Kubernetes components accept";
+        "replace the CA with one that Kubernetes components accept";
     CaRefusedByGo "ca.refused-by-go" Error
         "Go cannot parse the certificate of a CA, so no Kubernetes component can load it."
-        "replace the CA by one that Kubernetes components accept";
+        "replace the CA with one that Kubernetes components accept";
     CaKeyMismatch "ca.key-mismatch" Error
         "The key of a CA does not belong to its certificate."
         "put back the key that belongs to it, or remove the key if this CA is an external one";
     CaReplaced "ca.replaced" Error
-        "The certificates in the tree were signed by another CA than the one in its place."
-        "put back the CA that signed them; if it was replaced on purpose, reissue everything that it signs";
+        "A different CA signed the certificates in the tree."
+        "put back the CA that signed them; if you replaced the CA on purpose, renew all certificates";
     CaExchanged "ca.exchanged" Error
-        "The files of another CA of the tree are in the place of a CA, which did not sign the certificates that need it."
-        "put the files of each CA into their own place";
+        "The files of a CA contain another CA of the tree, which did not sign the certificates."
+        "move the files of each CA to their own paths";
     CaNamedAsAnother "ca.named-as-another" Warning
         "A CA has the common name of another CA of the tree."
-        "check that the files of two CAs were not exchanged";
+        "check that the files of two CAs were not swapped";
     CaShared "ca.shared" Warning
-        "One CA is used in several places, so a client of one component is accepted by the others."
-        "use a CA of its own for each of them in new clusters";
+        "Several CAs of the tree have the same key, so each component accepts the clients of the others."
+        "use separate CAs in new clusters";
     CaBasicConstraintsNotCritical "ca.basic-constraints-not-critical" Warning
         "The basicConstraints of a CA are not marked critical, as RFC 5280 demands."
         "mark them critical when the CA is replaced";
@@ -134,17 +134,17 @@ finding_kinds! {
         "The RSA key of a CA has a public exponent below 65537."
         "use another key when the CA is replaced";
     CaExternal "ca.external" Info
-        "The key of a CA is not on this host, so another place has to sign."
+        "The key of a CA is not on this host, so an external CA must sign."
         "";
 
     CertificateMissing "certificate.missing" Error
         "A certificate is missing that this host needs."
         "put it back from a backup";
     CertificateKeyOnly "certificate.key-only" Error
-        "The private key is there, and its certificate is not."
+        "The private key exists, its certificate is missing."
         "have a certificate signed for that key";
     CertificateKeyMissing "certificate.key-missing" Error
-        "The certificate is there, and its private key is not."
+        "The certificate exists, its private key is missing."
         "put the key back";
     CertificateKeyMismatch "certificate.key-mismatch" Error
         "The private key does not belong to the certificate."
@@ -159,7 +159,7 @@ finding_kinds! {
         "A certificate expires within the time given by --warn."
         "have it signed again";
     CertificateOtherIssuer "certificate.other-issuer" Error
-        "A certificate was not signed by the CA in its place."
+        "The CA of the tree did not sign the certificate."
         "have it signed again";
     CertificateDamaged "certificate.damaged" Error
         "The signature of a certificate is wrong: it was changed, or another CA of the same name signed it."
@@ -171,16 +171,16 @@ finding_kinds! {
         "An intermediate certificate in the file of a leaf may not sign it."
         "have it signed again";
     CertificateUsageMissing "certificate.usage-missing" Error
-        "The extended key usage of a certificate lacks what it is used for."
+        "The extended key usage of a certificate lacks a required usage."
         "have it signed again with that usage";
     CertificateCaUsageMissing "certificate.ca-usage-missing" Error
-        "The extended key usage of the CA lacks what its certificates are used for."
-        "replace the CA by one without extended key usage";
+        "The extended key usage of the CA lacks a usage that its certificates need."
+        "replace the CA with one without extended key usage";
     CertificateNameConstraints "certificate.name-constraints" Error
-        "The CA may not sign for one of the names in the certificate."
+        "The name constraints of the CA exclude a name in the certificate."
         "have another CA sign it, or leave out that name";
     CertificateIsTheCa "certificate.is-the-ca" Error
-        "The certificate or the key of a CA is in the place of a leaf."
+        "A leaf has the certificate or the key of a CA."
         "move the files away";
     CertificateUnusable "certificate.unusable" Error
         "A certificate does not verify for another reason."
@@ -190,22 +190,22 @@ finding_kinds! {
         "have it signed again";
     CertificateUnknownCriticalExtension "certificate.unknown-critical-extension" Error
         "A certificate has a critical extension that Go does not know, so Kubernetes components refuse it."
-        "have it signed by hand without that extension";
+        "have the CA sign it without that extension";
     CertificateNamesMissing "certificate.names-missing" Error
-        "A serving certificate lacks names that the configuration asks for."
+        "A serving certificate lacks names from the configuration."
         "have it signed again with these names";
     CertificateWithoutUsages "certificate.without-usages" Warning
         "A certificate has no extended key usage, so it may be used for everything."
         "a renewal adds the usual one";
     CertificateWithCaFlag "certificate.with-ca-flag" Warning
-        "A leaf certificate says that it is a CA."
+        "A leaf certificate has the CA flag."
         "a renewal removes the flag";
     CertificateVersion "certificate.version" Warning
         "A certificate is an X.509 version 1 certificate, which has no extensions."
         "a renewal makes a version 3 certificate";
     CertificateOddSerial "certificate.odd-serial" Warning
         "The serial number of a certificate is zero or longer than the 20 octets that RFC 5280 allows."
-        "a renewal gives it another one";
+        "a renewal changes it";
     CertificateExtra "certificate.extra" Warning
         "The file holds another certificate that is not an intermediate; components ignore it."
         "a renewal removes it";
@@ -220,23 +220,23 @@ finding_kinds! {
         "The key pair that signs service-account tokens is missing."
         "put sa.key and sa.pub back, or copy them from another control plane node";
     ServiceAccountKeyMissing "service-account.key-missing" Error
-        "sa.pub is there, and sa.key is not."
+        "sa.pub exists, sa.key is missing."
         "put sa.key back; a new pair would invalidate every service-account token";
     ServiceAccountPublicMissing "service-account.public-missing" Error
-        "sa.key is there, and sa.pub is not."
+        "sa.key exists, sa.pub is missing."
         "make sa.pub from sa.key";
     ServiceAccountMismatch "service-account.mismatch" Error
-        "sa.pub does not hold the public key of sa.key."
+        "sa.pub does not contain the public key of sa.key."
         "remove the wrong one of the two; `init` makes sa.pub from sa.key";
 
     KubeconfigMissing "kubeconfig.missing" Error
         "A kubeconfig is missing that this host needs."
         "put it back from a backup";
     KubeconfigOptionalMissing "kubeconfig.optional-missing" Info
-        "super-admin.conf is not here; `kubeadm join` never writes it."
+        "super-admin.conf is missing; `kubeadm join` never writes it."
         "";
     KubeconfigWithoutCa "kubeconfig.without-ca" Error
-        "A kubeconfig names no CA, so its client accepts only servers that the host's own CAs signed."
+        "A kubeconfig has no CA, so its client accepts only servers whose CA the host trusts."
         "add the CA of the cluster";
     KubeconfigInsecure "kubeconfig.insecure" Warning
         "A kubeconfig does not verify the API server's certificate (insecure-skip-tls-verify)."
@@ -255,9 +255,9 @@ finding_kinds! {
         "";
     KubeconfigOtherCa "kubeconfig.other-ca" Error
         "A kubeconfig does not trust the CA of the API server's certificate."
-        "replace the CAs in it by those of ca.crt";
+        "replace its CAs with those of ca.crt";
     KubeconfigOwnCaNotFirst "kubeconfig.own-ca-not-first" Warning
-        "A kubeconfig trusts the tree's CA and names another one before it; kubeadm compares only the first one."
+        "A kubeconfig trusts the tree's CA, but lists another one first; kubeadm compares only the first one."
         "put the tree's CA first";
     KubeconfigOtherCluster "kubeconfig.other-cluster" Error
         "A kubeconfig trusts another CA and points at a server that the API server's certificate does not name: it belongs to another cluster."
@@ -269,7 +269,7 @@ finding_kinds! {
         "A kubeconfig names no server."
         "correct the server in it";
     KubeconfigServerDiffers "kubeconfig.server-differs" Warning
-        "A kubeconfig points at another server than the configuration says; it still reaches the API server."
+        "The server of a kubeconfig differs from the configuration, but its client can still connect."
         "correct the server in it or in the configuration";
     KubeconfigClientCertificateMissing "kubeconfig.client-certificate-missing" Error
         "The client certificate that a kubeconfig names is missing."
@@ -278,10 +278,10 @@ finding_kinds! {
         "A kubeconfig names a client certificate outside the directories of the tree, which is not read."
         "embed the certificate in the kubeconfig, or move it into the certificates directory";
     KubeconfigWithoutClientCertificate "kubeconfig.without-client-certificate" Info
-        "The user of a kubeconfig has a token, a password or a plugin, in which nothing is known to expire."
+        "The user of a kubeconfig has a token, a password or a plugin; `pki` cannot tell when it expires."
         "";
     KubeletCertificateMissing "kubelet.certificate-missing" Error
-        "The client certificate that the kubelet renews by itself is missing."
+        "The client certificate that the kubelet rotates is missing."
         "join the node again";
 }
 

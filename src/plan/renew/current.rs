@@ -1,4 +1,4 @@
-//! What a row has before its renewal, and in what the new certificate differs from that.
+//! The state of a row before its renewal, and the differences of the new certificate.
 
 use crate::check::drift::{self, Desired};
 use crate::check::{Change, ChangedField, time_text};
@@ -8,12 +8,12 @@ use crate::x509::certificate::Certificate;
 use crate::x509::chain::Chain;
 use crate::x509::key::PrivateKey;
 
-/// What there is of a row that is to be renewed.
+/// The current state of a row that is renewed.
 #[derive(Default)]
 pub(super) struct Current<'a> {
     pub(super) leaf: Option<&'a Certificate>,
     pub(super) key: Option<&'a PrivateKey>,
-    /// Whether there is a private key in a file that everybody may read.
+    /// Whether a world-readable file contains a private key.
     pub(super) is_key_exposed: bool,
     /// The certificates that follow the leaf in its file.
     pub(super) intermediates: &'a [Certificate],
@@ -39,8 +39,8 @@ impl<'a> Current<'a> {
     }
 }
 
-/// Returns what differs between the old certificate and the new one, field by field. Without a declared configuration nothing
-/// is a difference from it.
+/// Returns what differs between the old certificate and the new one, field by field. Without a declared
+/// configuration, no change is drift.
 pub(super) fn changes(
     current: &Current<'_>,
     new: &Leaf,

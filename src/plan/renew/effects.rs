@@ -1,4 +1,4 @@
-//! What a renewal means outside of the rows that it renews.
+//! Warns about the effects of a renewal on other rows and clients.
 
 use super::{RenewPlanner, Selection};
 use crate::catalog::{CA, KUBELET_CONF, Row};
@@ -11,11 +11,11 @@ use crate::x509::certificate::Certificate;
 use crate::x509::san::San;
 use crate::x509::sign::LeafTemplate;
 
-/// Members of this group may do everything, whatever RBAC says.
+/// Members of this group bypass RBAC.
 const MASTERS: &str = "system:masters";
 
 impl RenewPlanner<'_> {
-    /// Warns about what the plan means for clients, for other rows and for the kubelet.
+    /// Warns about the effects of the plan on clients, other rows and the kubelet.
     pub(super) fn warn_of_effects(&mut self) {
         self.warn_of_repairs();
         self.warn_of_moves();
@@ -45,7 +45,7 @@ impl RenewPlanner<'_> {
         self.plan.warnings.extend(repairs);
     }
 
-    /// Names the kubeconfigs that point at another server now, and what else has to know about it.
+    /// Warns about kubeconfigs whose server changes, and about other clients of the old server.
     fn warn_of_moves(&mut self) {
         let mut warnings = Vec::new();
         for (row, _, changes) in self.plan.made() {
@@ -54,7 +54,7 @@ impl RenewPlanner<'_> {
                 .find(|change| change.field == ChangedField::Server);
             if let Some(change) = moved {
                 warnings.push(format!(
-                    "`{}`: it will point at `{}` instead of `{}`, which the API server's certificate is not for",
+                    "`{}`: its server changes to `{}`, because the API server's certificate does not have the name in `{}`",
                     row.name,
                     escape(&change.to),
                     escape(&change.from)
@@ -70,7 +70,7 @@ impl RenewPlanner<'_> {
         self.plan.warnings.extend(warnings);
     }
 
-    /// Explains why a certificate is embedded where the kubelet had one of its own.
+    /// Explains why a certificate is embedded in `kubelet.conf`.
     fn warn_of_kubelet(&mut self) {
         let is_embedded = matches!(
             self.plan.made_of(&KUBELET_CONF),
@@ -83,13 +83,13 @@ impl RenewPlanner<'_> {
         );
         if is_embedded && was_rotated {
             self.warn(
-                "`kubelet.conf`: the kubelet cannot renew its own client certificate any more, so a new one is embedded; restart the kubelet to use it"
+                "`kubelet.conf`: the kubelet can no longer renew its own client certificate, so `pki` embeds a new one; restart the kubelet to use it"
                     .to_owned(),
             );
         }
     }
 
-    /// Warns about rows that were not asked for and that a changed configuration concerns as well.
+    /// Warns about other rows that lack names from a changed configuration.
     fn warn_of_names_elsewhere(&mut self) {
         let (Selection::Rows(rows), Some(cluster)) =
             (&self.request.selection, self.request.declared)
@@ -114,7 +114,7 @@ impl RenewPlanner<'_> {
                 false => format!("renew `{}` as well", row.name),
             };
             warnings.push(format!(
-                "`{}`: it lacks names that the configuration asks for: {}; {remedy}",
+                "`{}`: it lacks names from the configuration: {}; {remedy}",
                 row.name,
                 missing.join(", ")
             ));
@@ -122,7 +122,7 @@ impl RenewPlanner<'_> {
         self.plan.warnings.extend(warnings);
     }
 
-    /// Warns where a kubeconfig keeps a server that the configuration does not say.
+    /// Warns about kubeconfigs that keep a server that is not the configured one.
     fn warn_of_servers(&mut self) {
         let ids = [
             FindingId::KubeconfigServerDiffers,
@@ -146,11 +146,11 @@ impl RenewPlanner<'_> {
         self.plan.warnings.extend(warnings);
     }
 
-    /// Warns about rights that a group has by itself and that have to be given to the new one.
+    /// Warns if a certificate loses the rights of the group `system:masters`.
     pub(super) fn warn_of_lost_rights(&mut self, row: &Row, old: &Certificate, new: &LeafTemplate) {
         let (from, to) = (LeafTemplate::of(old).organizations(), new.organizations());
         let is_master = |groups: &[String]| groups.iter().any(|group| group == MASTERS);
-        // etcd knows no groups.
+        // etcd has no groups.
         let is_of_cluster = row.signer() == Some(&CA);
         if is_of_cluster && is_master(&from) && !is_master(&to) {
             self.warn(format!(

@@ -1,4 +1,4 @@
-//! What `renew` plans for a kubeconfig: its client certificate and, where they have to change, its CAs and its server.
+//! Plans the renewal of a kubeconfig: its client certificate and, if they must change, its CAs and server.
 
 use super::current::Current;
 use super::{RenewPlanner, Skip, make};
@@ -39,7 +39,7 @@ impl<'a> RenewPlanner<'a> {
         Ok(make(Make::RenewedKubeconfig { leaf, ca, server }, changes))
     }
 
-    /// Returns the client certificate that is to be renewed, or why it is not for `pki` to renew.
+    /// Returns the current client certificate, or why `pki` does not renew it.
     fn current_client(
         &self,
         row: &'static Row,
@@ -51,15 +51,15 @@ impl<'a> RenewPlanner<'a> {
                 key: key.read(),
                 ..Current::of_chain(chain)
             }),
-            // Without a valid certificate the kubelet cannot ask for another one.
+            // Without a valid certificate, the kubelet cannot request a new one.
             ClientCertificate::KubeletRotated(chain) if self.is_kubelet_locked_out(row) => {
                 Ok(chain.valid().map(Current::of_chain).unwrap_or_default())
             }
             ClientCertificate::KubeletRotated(_) => {
-                other("it points at a certificate that the kubelet renews by itself".to_owned())
+                other("the kubelet renews its client certificate".to_owned())
             }
             ClientCertificate::InTree { path, .. } => other(format!(
-                "its client certificate is in a file of its own, `{}`",
+                "its client certificate is in another file, `{}`",
                 escape(path)
             )),
             ClientCertificate::OutsideTree { path, .. } => other(format!(
@@ -70,7 +70,7 @@ impl<'a> RenewPlanner<'a> {
         }
     }
 
-    /// Returns whether nothing that the kubelet could show is accepted.
+    /// Returns whether the API server does not accept the kubelet's client certificate.
     fn is_kubelet_locked_out(&self, row: &Row) -> bool {
         self.findings.errors_of(row).any(|error| {
             matches!(
@@ -84,8 +84,8 @@ impl<'a> RenewPlanner<'a> {
         })
     }
 
-    /// Returns the CAs that a kubeconfig is to trust, where it does not trust all of the tree's. These come before the ones that
-    /// are there, so that a bundle of two stays two.
+    /// Returns the CAs that a kubeconfig must trust, if it does not trust all CAs of the tree: the tree's CAs, then
+    /// its own.
     fn trusted(
         &self,
         row: &Row,
@@ -106,7 +106,7 @@ impl<'a> RenewPlanner<'a> {
         if own.iter().all(|ca| embedded.contains(ca)) {
             return None;
         }
-        // Without a CA that leads to the signer it is stale: nothing in it is kept.
+        // If no CA in it leads to the signer, its CAs are stale and are not kept.
         let leads_to_signer = |known: &Certificate| {
             let signer = &bundle.signer;
             let is_above = !signer.is_self_issued() && known.subject() == signer.issuer();
@@ -119,8 +119,8 @@ impl<'a> RenewPlanner<'a> {
         Some(own.iter().copied().chain(others).cloned().collect())
     }
 
-    /// Returns the server that a kubeconfig has to be moved to: the configured one, where the API server's certificate will not
-    /// be for the one that it points at. Another cluster's kubeconfig is not moved.
+    /// Returns the new server of a kubeconfig: the configured one, if the API server's certificate will not have the
+    /// name of the current one. The kubeconfig of another cluster keeps its server.
     pub(super) fn moved_server(&self, row: &Row, file: &KubeconfigFile) -> Option<String> {
         let (cluster, Profile::Client { server, .. }) = (self.request.declared?, row.profile)
         else {
@@ -147,7 +147,7 @@ impl<'a> RenewPlanner<'a> {
         }
     }
 
-    /// Moves the kubeconfigs that are not renewed and that the API server's new certificate would cut off.
+    /// Changes the server in kubeconfigs that are not renewed and that could not connect after the renewal.
     pub(super) fn move_others(&mut self) {
         let Some(old) = self.inventory.row(&APISERVER).certificate() else {
             return;

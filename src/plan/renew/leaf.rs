@@ -1,4 +1,4 @@
-//! What `renew` plans for a leaf certificate: its contents, its key and its validity.
+//! Plans the renewal of a leaf certificate: its contents, key and validity.
 
 use super::current::{Current, changes};
 use super::{RenewPlanner, Skip};
@@ -14,8 +14,8 @@ use crate::x509::key::PrivateKey;
 use crate::x509::sign::LeafTemplate;
 use crate::x509::verify;
 
-/// What to do where nothing tells what a certificate should contain.
-const GIVE_CONFIG: &str = "give `--config`, which says what names it should have: `kubectl -n kube-system get configmap kubeadm-config -o yaml` prints it, and `--config -` reads it from standard input";
+/// The remedy if the contents of a certificate are unknown.
+const GIVE_CONFIG: &str = "give `--config` with its names: `kubectl -n kube-system get configmap kubeadm-config -o yaml` prints it, and `--config -` reads it from standard input";
 
 impl RenewPlanner<'_> {
     pub(super) fn leaf(
@@ -46,14 +46,15 @@ impl RenewPlanner<'_> {
                 old.not_after().date()
             ));
         }
-        // A verifier that trusts only the root needs the intermediates; they still lead there if the CA is one of them.
+        // A verifier that trusts only the root needs the intermediates; they are still valid if the CA is one of
+        // them.
         let intermediates = match current.intermediates.contains(issuer) {
             true => current.intermediates.to_vec(),
             false => Vec::new(),
         };
         if current.intermediates.len() > intermediates.len() {
             self.warn(format!(
-                "`{}`: the CA signs it directly, so the other certificates in its file ({}) are dropped",
+                "`{}`: the CA signs it directly, so {} intermediates in its file are removed",
                 row.name,
                 current.intermediates.len()
             ));
@@ -72,8 +73,8 @@ impl RenewPlanner<'_> {
         Ok((leaf, changes))
     }
 
-    /// Returns what the new certificate contains: what is declared, else what the old one contains, but nothing that makes it
-    /// unusable.
+    /// Returns the contents of the new certificate: the declared ones, else those of the old certificate without what
+    /// makes it unusable.
     fn contents(&mut self, row: &'static Row, current: &Current<'_>) -> Result<LeafTemplate, Skip> {
         // What was changed since its CA signed it may contain anything, and a CA in the place of a leaf says nothing of it.
         let is_the_ca = self.findings.has(row, FindingId::CertificateIsTheCa);
@@ -86,12 +87,12 @@ impl RenewPlanner<'_> {
             && !current.leaf.is_some_and(is_damaged);
         let of_old = current.leaf.filter(|_| is_believed).map(LeafTemplate::of);
         let declared = match self.request.declared {
-            // The copied client certificate of an external etcd is what its owner made it.
+            // The client certificate of an external etcd keeps the contents that its owner chose.
             Some(cluster) if expected::is_wanted(row, cluster) => {
                 expected::contents(row, cluster).and_then(Result::ok)
             }
             Some(_) => None,
-            // Most client certificates contain the same in every cluster.
+            // Most client certificates have the same contents in every cluster.
             None if of_old.is_none() => expected::constant_contents(row)
                 .and_then(Result::ok)
                 .or_else(|| self.contents_of_kubelet(row)),
@@ -113,19 +114,19 @@ impl RenewPlanner<'_> {
         Ok(self.repaired(row, contents, is_declared))
     }
 
-    /// Leaves out what would make a new certificate unusable, and adds the usages without which it would be.
+    /// Removes what would make the new certificate unusable, and adds missing usages.
     fn repaired(&mut self, row: &Row, contents: LeafTemplate, is_declared: bool) -> LeafTemplate {
         let (contents, dropped) = contents.without_unknown_critical();
         for oid in dropped {
             self.warn(format!(
-                "`{}`: the critical extension {oid}, which Go does not know, is dropped",
+                "`{}`: removed the critical extension {oid}, which Go does not know",
                 row.name
             ));
         }
         let (contents, added) = contents.with_usages(row.usages());
         if !added.is_empty() && !is_declared {
             self.warn(format!(
-                "`{}`: the extended key usage {} is added, which the old certificate lacks",
+                "`{}`: added the missing extended key usage {}",
                 row.name,
                 added.join(" and ")
             ));
@@ -133,7 +134,7 @@ impl RenewPlanner<'_> {
         contents
     }
 
-    /// The kubelet's certificate depends on nothing but the name of the node.
+    /// The kubelet's certificate depends only on the name of the node.
     fn contents_of_kubelet(&self, row: &Row) -> Option<LeafTemplate> {
         let Profile::Client {
             common_name: CommonName::NodeUser,
@@ -170,15 +171,15 @@ impl RenewPlanner<'_> {
         };
         if current.is_key_exposed {
             return stop(
-                "there is a private key in its certificate file, which everybody may read, so the key must not be kept",
+                "its world-readable certificate file contains a private key, so the key must not be reused",
             );
         }
         let Some(key) = current.key else {
-            return stop("its key cannot be read, so it cannot be kept");
+            return stop("its key cannot be read, so it cannot be reused");
         };
         if current.leaf.is_some_and(|leaf| !belongs(key, leaf)) {
             return stop(
-                "its key does not belong to it (the public keys differ), so it cannot be kept",
+                "its key does not belong to it (the public keys differ), so it cannot be reused",
             );
         }
         let found = key.algorithm();

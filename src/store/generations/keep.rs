@@ -235,7 +235,10 @@ fn try_prune(places: &Places, keep: usize, pruned: &mut Pruned) -> Result<(), Fi
             Err(error) => error.to_string(),
         };
         let path = directory.path().join(&name).display().to_string();
-        let warning = format!("an old generation stays in `{}`: {stays}", escape(&path));
+        let warning = format!(
+            "the old generation `{}` could not be removed: {stays}",
+            escape(&path)
+        );
         pruned.warnings.push(warning);
     }
     directory.sync()
@@ -289,8 +292,10 @@ fn remove(generations: &Directory, name: &OsStr) -> Result<Option<String>, FileE
     if let Some(first) = foreign.first() {
         let first = escape(&first.to_string_lossy());
         return Ok(Some(match foreign.len() {
-            1 => format!("`{first}` in it is not of `pki`"),
-            count => format!("{count} entries in it are not of `pki`, among them `{first}`"),
+            1 => format!("it contains `{first}`, which is not a file of `pki`"),
+            count => format!(
+                "it contains {count} entries that are not files of `pki`, such as `{first}`"
+            ),
         }));
     }
     generations.remove_directory(name)?;

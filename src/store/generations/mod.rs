@@ -153,7 +153,7 @@ pub(crate) fn read(
         FileError::unexpected(
             "reading",
             path,
-            "the manifest names it, and it does not exist",
+            "the manifest lists it, but it does not exist",
         )
     };
     let directory = open(places)?.ok_or_else(gone)?;
@@ -189,7 +189,7 @@ fn list(directory: &Directory) -> Result<Generations, FileError> {
             Ok(Some(generation)) => generations.all.push(generation),
             Ok(None) => {
                 let path = directory.path().join(name);
-                let what = "it has no manifest: it was not removed completely";
+                let what = "it has no manifest: its removal was interrupted";
                 let error = FileError::unexpected("reading", path, what);
                 generations.unreadable.push(error);
             }

@@ -131,7 +131,7 @@ fn what_is_no_regular_file_of_a_sane_size_is_refused() {
             arguments: words(&format!("init --config {name}")),
             says: match name {
                 "fifo" => {
-                    let hint = "hint: give `--config -` and pipe it in".to_owned();
+                    let hint = "hint: use `--config -` and redirect it to standard input".to_owned();
                     [errors(&[&problem]), vec![hint]].concat()
                 }
                 _ => errors(&[&problem]),

@@ -205,7 +205,7 @@ impl Changes {
         let counts = match (counts.is_empty(), self.command, &self.restored_generation) {
             (false, ..) => counts.join(", "),
             (true, _, Some(generation)) => {
-                format!("the files of generation {generation} are in place already")
+                format!("the files of generation {generation} are already in place")
             }
             (true, "renew", None) => "nothing to renew".to_owned(),
             (true, ..) => "nothing to do".to_owned(),
