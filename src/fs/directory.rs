@@ -221,7 +221,7 @@ impl Directory {
         Ok(file.and_then(|status| u64::try_from(status.st_size).ok()))
     }
 
-    /// Returns when the names in this directory changed the last time, in seconds and nanoseconds.
+    /// Returns the time at which an entry of this directory last changed, in seconds and nanoseconds.
     pub(crate) fn modified(&self) -> Result<(i64, i64), FileError> {
         let status =
             rustix::fs::fstat(&self.descriptor).map_err(FileError::io("reading", &self.path))?;

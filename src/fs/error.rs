@@ -74,7 +74,7 @@ impl FileError {
         format!("{} `{}`: {reason}", self.operation, escape(&path))
     }
 
-    /// Returns whether this user may not do what was tried.
+    /// Returns whether this user lacks permission.
     pub fn is_permission_denied(&self) -> bool {
         matches!(&self.reason, FileErrorReason::Io(error) if error.kind() == io::ErrorKind::PermissionDenied)
     }

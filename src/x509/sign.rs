@@ -203,7 +203,8 @@ fn signature_algorithm(algorithm: Algorithm) -> &'static [u8] {
     }
 }
 
-/// Encodes a time: Encodes a time: UTCTime through 2049, then GeneralizedTime (RFC 5280 section 4.1.2.5).
+/// Encodes a time: Encodes a time: Encodes a time: UTCTime through 2049, then GeneralizedTime (RFC 5280 section
+/// 4.1.2.5).
 fn encoded_time(time: OffsetDateTime) -> Result<Vec<u8>, IssueError> {
     let time = time.to_offset(time::UtcOffset::UTC);
     let (tag, year) = match time.year() {

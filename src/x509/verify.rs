@@ -1,4 +1,4 @@
-//! Verifies chains: existing ones by Go's rules (see `go`), new ones with webpki.
+//! Verifies chains: existing ones by Go's rules (see `go`), new ones with webpki, too.
 
 use std::fmt;
 use std::time::Duration;

@@ -575,7 +575,7 @@ fn kubeconfigs_may_trust_any_ca_of_an_external_bundle() {
         let run = tree
             .pki(&["init", "--new-ca", "--config", &config])
             .exits(0);
-        let new = "warning: new on this host, and needed on every control plane node: `front-proxy-ca`, `sa`\n";
+        let new = "warning: new on this host; copy to the other control plane nodes: `front-proxy-ca`, `sa`\n";
         assert_eq!(run.stderr, new, "{case}: {run}");
         // What is not the external CA's is made, and nothing of what is there changes.
         for change in run.changes.as_ref().unwrap() {

@@ -263,7 +263,7 @@ fn a_pending_transaction_is_finished_by_any_command_that_writes() {
         for name in [".scheduler.conf.pki-new", "pki/.pki-journal.commit"] {
             tree.chmod(name, 0o600);
         }
-        let pending = "`pki renew scheduler.conf` was cut off after its commit";
+        let pending = "`pki renew scheduler.conf` was interrupted after its commit";
         tree.pki(&["check-expiration"]).exits(4).says(pending);
         let finished = tree
             .pki(arguments)

@@ -11,11 +11,11 @@ use crate::support::{
 
 judged! {
     ca_no_bytes: |t| t.write("pki/ca.crt", "") => ["ca: file.invalid: `pki/ca.crt`: the file is empty", "init refuses", "renew all fails for all of ca"];
-    ca_cut_in_the_middle: |t| t.edit("pki/etcd/ca.crt", |text| text[..text.len() / 2].to_owned()) => ["etcd-ca: file.invalid: `pki/etcd/ca.crt`: malformed PEM: a block has no END line: the file is cut off", "init refuses", "renew all fails for all of etcd-ca"];
+    ca_cut_in_the_middle: |t| t.edit("pki/etcd/ca.crt", |text| text[..text.len() / 2].to_owned()) => ["etcd-ca: file.invalid: `pki/etcd/ca.crt`: malformed PEM: a block has no END line: the file is truncated", "init refuses", "renew all fails for all of etcd-ca"];
     ca_der: |t| { t.openssl(&["x509", "-in", "pki/ca.crt", "-outform", "der", "-out", "pki/ca.crt"]); } => ["ca: file.invalid: `pki/ca.crt`: the file is DER, want PEM (`openssl x509 -inform der` converts it)", "init refuses", "renew all fails for all of ca"];
     ca_with_its_private_key: |t| t.append("pki/ca.key", "pki/ca.crt") => ["ca: file.private-key-exposed", "init refuses", "renew all fails for all of ca"];
     ca_after_a_byte_order_mark: |t| t.edit("pki/ca.crt", |text| format!("\u{feff}{text}")) => ["ca: file.invalid: `pki/ca.crt`: malformed PEM: an END line has no BEGIN line before it", "init refuses", "renew all fails for all of ca"];
-    ca_of_one_hundred_mebibytes: |t| t.write_zeroes("pki/ca.crt", 100 << 20) => ["ca: file.unreadable: reading `pki/ca.crt`: it has 104857600 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for all of ca"];
+    ca_of_one_hundred_mebibytes: |t| t.write_zeroes("pki/ca.crt", 100 << 20) => ["ca: file.unreadable: reading `pki/ca.crt`: it has 104857600 bytes, the limit is 1048576", "init refuses", "renew all fails for all of ca"];
     ca_with_text_around_it: |t| t.edit("pki/ca.crt", |text| format!("# the CA\r\n{}\r\n# of 2019", text.replace('\n', "\r\n"))) => [];
     ca_missing_beside_its_key: |t| t.remove("pki/etcd/ca.crt") => ["etcd-ca: ca.certificate-missing", "init refuses", "renew all fails for all of etcd-ca"];
     ca_without_basic_constraints: |t| t.resign_ca("ca", "keyUsage=critical,keyCertSign\n", &[]) => ["ca: ca.not-a-ca", "init refuses", "renew all fails for all of ca"];

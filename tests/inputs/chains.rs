@@ -145,7 +145,7 @@ judged! {
     text_between_them: |t| append_to_ca(t, &format!("\n# the old one\n{}", other_ca(t, "former", "/CN=kubernetes"))) => [];
     another_before_it: |t| { let other = other_ca(t, "next", "/CN=kubernetes"); t.edit(CA_CRT, |text| other + &text); } => ["ca: ca.key-mismatch", "init refuses", "renew all fails for all of ca"];
     a_leaf_before_it: |t| t.edit(CA_CRT, |text| t.text(CRT) + &text) => ["ca: ca.not-a-ca", "ca: ca.key-mismatch", "init refuses", "renew all fails for all of ca"];
-    half_of_another_behind_it: |t| { let other = other_ca(t, "former", "/CN=kubernetes"); append_to_ca(t, &other[..other.len() / 2]); } => ["ca: file.invalid: `pki/ca.crt`: malformed PEM: a block has no END line: the file is cut off", "init refuses", "renew all fails for all of ca"];
+    half_of_another_behind_it: |t| { let other = other_ca(t, "former", "/CN=kubernetes"); append_to_ca(t, &other[..other.len() / 2]); } => ["ca: file.invalid: `pki/ca.crt`: malformed PEM: a block has no END line: the file is truncated", "init refuses", "renew all fails for all of ca"];
     a_malformed_one_behind_it: |t| append_to_ca(t, "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n") => ["ca: file.invalid: `pki/ca.crt`: certificate 2 is malformed: malformed tbsCertificate", "init refuses", "renew all fails for all of ca"];
     a_private_key_behind_it: |t| append_to_ca(t, &t.text("pki/ca.key")) => ["ca: file.private-key-exposed", "init refuses", "renew all fails for all of ca"];
     /// Any of an external CA's certificates may be the one that signs: only its owner knows.
@@ -282,7 +282,7 @@ judged! {
         let one = signed_by(t, "former", &beside("one.key"), "/CN=one", CA);
         append_to_leaf(t, &(former + &one).repeat(20));
     } => ["apiserver: certificate.damaged", "init refuses"];
-    with_half_of_its_ca: |t| { let ca = t.text(CA_CRT); append_to_leaf(t, &ca[..ca.len() / 2]); } => ["apiserver: file.invalid: `pki/apiserver.crt`: malformed PEM: a block has no END line: the file is cut off", "init refuses"];
+    with_half_of_its_ca: |t| { let ca = t.text(CA_CRT); append_to_leaf(t, &ca[..ca.len() / 2]); } => ["apiserver: file.invalid: `pki/apiserver.crt`: malformed PEM: a block has no END line: the file is truncated", "init refuses"];
     etcds_with_its_ca: |t| t.append("pki/etcd/ca.crt", "pki/etcd/server.crt") => [];
     /// The CA's key is of another kind now; the old leaf is not signed weakly.
     of_a_former_ca_with_a_key_of_another_kind: |t| {

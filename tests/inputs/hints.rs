@@ -103,7 +103,7 @@ said! {
         "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_leaf_without_a_name: |t| t.sign("apiserver", "ca", &(t.apiserver_names().replace("DNS:cp-1,", "") + SERVER), &[]), ["init"] => [
-        "error: `apiserver`: it lacks names that the configuration asks for: DNS:cp-1",
+        "error: `apiserver`: it lacks names from the configuration: DNS:cp-1",
         "hint: run `pki renew apiserver --rootfs ROOT`",
     ];
     a_leaf_that_has_expired: |t| expire(t, CRT, "ca"), ["init"] => ["error: `apiserver`: it expired on 2020-01-01", "hint: run `pki renew apiserver --rootfs ROOT`"];
@@ -120,7 +120,7 @@ said! {
         "hint: inspect the path, and move it away",
     ];
     a_file_that_is_too_large: |t| t.write_zeroes(CRT, 100 << 20), ["init"] => [
-        "error: reading `ROOT/etc/kubernetes/pki/apiserver.crt`: it has 104857600 bytes, more than the 1048576 that are accepted",
+        "error: reading `ROOT/etc/kubernetes/pki/apiserver.crt`: it has 104857600 bytes, the limit is 1048576",
         "hint: inspect the path, and move it away",
     ];
     an_empty_ca: |t| t.write("pki/ca.crt", ""), ["init"] => [
@@ -132,7 +132,7 @@ said! {
         "hint: put the certificate back; a new CA would not match what the old one signed",
     ];
     a_ca_whose_leaves_are_left: |t| t.remove_rows(&["front-proxy-ca"]), ["init"] => [
-        "error: CA `front-proxy-ca`: it is missing, and these certificates need it: front-proxy-client",
+        "error: CA `front-proxy-ca`: it is missing, but it signed these certificates: front-proxy-client",
         "hint: put the CA back from a backup or from another control plane node",
     ];
     a_ca_that_is_none: |t| t.resign_ca("front-proxy-ca", "keyUsage=critical,keyCertSign\n", &[]), ["init"] => ["error: CA `front-proxy-ca`: it is not a CA certificate: want basicConstraints with CA:TRUE, and keyUsage, if any, with keyCertSign", "hint: put the file back from a backup"];
@@ -155,7 +155,7 @@ said! {
         "hint: run `pki renew admin.conf --rootfs ROOT`",
     ];
     a_kubeconfig_of_another_server: |t| admin(t, "https://api.example.net:6443", "https://other.example:6443"), ["init"] => [
-        "error: `admin.conf`: it points at `https://other.example:6443`, which the API server's certificate is not for; the configuration says `https://api.example.net:6443`",
+        "error: `admin.conf`: its server is `https://other.example:6443`, which is not a name in the API server's certificate; the configuration says `https://api.example.net:6443`",
         "hint: run `pki renew admin.conf --rootfs ROOT`",
     ];
     a_kubeconfig_of_this_node: |t| admin(t, "https://api.example.net:6443", "https://127.0.0.1:6443"), ["init"] => [
@@ -190,7 +190,7 @@ said! {
         "warning: `front-proxy-client`: it expired on 2020-01-01; replace the CA and everything that it signed",
     ];
     check_of_a_lost_ca: |t| t.remove_rows(&["front-proxy-ca"]), ["check-expiration"] => [
-        "warning: CA `front-proxy-ca`: it is missing, and these certificates need it: front-proxy-client; put the CA back from a backup or from another control plane node",
+        "warning: CA `front-proxy-ca`: it is missing, but it signed these certificates: front-proxy-client; put the CA back from a backup or from another control plane node",
     ];
     check_of_a_broken_leaf: |t| t.write(CRT, "broken"), ["check-expiration"] => [
         "warning: `apiserver`: `ROOT/etc/kubernetes/pki/apiserver.crt`: it contains no PEM block; run `pki renew apiserver --rootfs ROOT`",
@@ -205,17 +205,17 @@ said! {
         t.edit("admin.conf", lines);
         admin(t, "  user:\n", "  user: {token: not-a-real-token}\n");
     }, ["check-expiration"] => [
-        "note: not listed, their users have no client certificate that could expire: admin.conf",
+        "note: not listed, because their users have no client certificate: admin.conf",
     ];
     check_of_what_nobody_declared: TestTree::forget_configuration, ["check-expiration"] => [
-        "note: no configuration is recorded for `ROOT/etc/kubernetes/pki`: the rows are inferred from what is there",
+        "note: no configuration is recorded for `ROOT/etc/kubernetes/pki`: `pki` infers the expected files from the existing ones",
     ];
 
     renewal_of_what_nobody_declared: TestTree::forget_configuration, ["renew", "scheduler.conf"] => [
         "note: no configuration is recorded or given: each certificate keeps the names and usages of the old one",
     ];
     renewal_by_an_external_ca: |t| t.remove("pki/ca.key"), ["renew", "apiserver"] => [
-        "error: cannot renew `apiserver`: its CA `ca` is external: there is no key to sign with",
+        "error: cannot renew `apiserver`: its CA `ca` is external: its key is not on this host",
         "hint: have the external CA `ca` sign it, and put key and certificate in place",
     ];
     renewal_by_an_empty_ca: |t| t.write("pki/ca.key", ""), ["renew", "all"] => [
@@ -243,7 +243,7 @@ said! {
         "hint: renew it without `--reuse-key`",
     ];
     renewal_of_a_leaf_with_another_ca_behind_it: |t| t.append("pki/etcd/ca.crt", CRT), ["renew", "apiserver"] => [
-        "warning: `apiserver`: the CA signs it directly, so the other certificates in its file (1) are dropped",
+        "warning: `apiserver`: the CA signs it directly, so 1 intermediates in its file are removed",
     ];
     renewal_of_what_an_external_ca_signed_long_ago: |t| { expire(t, CRT, "ca"); t.remove("pki/ca.key"); }, ["renew", "all"] => ["warning: `apiserver`: it expired on 2020-01-01; have the external CA `ca` sign it, and put key and certificate in place"];
 }

@@ -131,30 +131,30 @@ judged! {
     encrypted_pkcs8: |t| convert(t, KEY, &["pkey", "-aes256", "-passout", "pass:secret"]) => ["apiserver: file.invalid: `pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need an unencrypted key", "init refuses"];
     encrypted_traditional: |t| convert(t, KEY, &["ec", "-aes256", "-passout", "pass:secret"]) => ["apiserver: file.invalid: `pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need an unencrypted key", "init refuses"];
     encrypted_rsa: |t| { t.write(KEY, RSA_2048); convert(t, KEY, &["rsa", "-traditional", "-des3", "-passout", "pass:secret"]); } => ["apiserver: file.invalid: `pki/apiserver.key`: the key is encrypted with a passphrase; Kubernetes components need an unencrypted key", "init refuses"];
-    its_public_half: |t| convert(t, KEY, &["pkey", "-pubout"]) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `PUBLIC KEY`", "init refuses"];
-    a_certificate: |t| t.copy("pki/apiserver.crt", KEY) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `CERTIFICATE`", "init refuses"];
-    a_request: |t| { t.openssl(&["req", "-new", "-key", KEY, "-subj", "/CN=x", "-out", "pki/x.csr"]); t.copy("pki/x.csr", KEY); t.remove("pki/x.csr"); } => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `CERTIFICATE REQUEST`", "init refuses"];
-    only_its_parameters: |t| t.write(KEY, PARAMETERS) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `EC PARAMETERS`", "init refuses"];
+    its_public_half: |t| convert(t, KEY, &["pkey", "-pubout"]) => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no key, only `PUBLIC KEY`", "init refuses"];
+    a_certificate: |t| t.copy("pki/apiserver.crt", KEY) => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no key, only `CERTIFICATE`", "init refuses"];
+    a_request: |t| { t.openssl(&["req", "-new", "-key", KEY, "-subj", "/CN=x", "-out", "pki/x.csr"]); t.copy("pki/x.csr", KEY); t.remove("pki/x.csr"); } => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no key, only `CERTIFICATE REQUEST`", "init refuses"];
+    only_its_parameters: |t| t.write(KEY, PARAMETERS) => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no key, only `EC PARAMETERS`", "init refuses"];
     two_in_one_file: |t| t.append("pki/etcd/server.key", KEY) => [];
     the_same_one_twice: |t| t.append(KEY, KEY) => [];
     four_thousand_in_one_file: |t| t.edit(KEY, |text| text.repeat(4000)) => [];
-    five_thousand_in_one_file: |t| t.edit(KEY, |text| text.repeat(5000)) => ["apiserver: file.unreadable: reading `pki/apiserver.key`: it has 1135000 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for apiserver"];
-    one_hundred_mebibytes: |t| t.write_zeroes(KEY, 100 << 20) => ["apiserver: file.unreadable: reading `pki/apiserver.key`: it has 104857600 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for apiserver"];
+    five_thousand_in_one_file: |t| t.edit(KEY, |text| text.repeat(5000)) => ["apiserver: file.unreadable: reading `pki/apiserver.key`: it has 1135000 bytes, the limit is 1048576", "init refuses", "renew all fails for apiserver"];
+    one_hundred_mebibytes: |t| t.write_zeroes(KEY, 100 << 20) => ["apiserver: file.unreadable: reading `pki/apiserver.key`: it has 104857600 bytes, the limit is 1048576", "init refuses", "renew all fails for apiserver"];
     der: |t| convert(t, KEY, &["ec", "-outform", "der"]) => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no PEM block", "init refuses"];
     utf_16: |t| t.edit_bytes(KEY, |bytes| bytes.iter().flat_map(|&byte| [byte, 0]).collect()) => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no PEM block", "init refuses"];
     pkcs12: |t| { t.openssl(&["pkcs12", "-export", "-in", "pki/apiserver.crt", "-inkey", KEY, "-passout", "pass:x", "-out", KEY]); } => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no PEM block", "init refuses"];
     pkcs11_uri: |t| t.write(KEY, "pkcs11:token=hsm;object=apiserver\n") => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no PEM block", "init refuses"];
-    pkcs11_uri_in_pem: |t| relabel(t, KEY, "PKCS#11 PROVIDER URI") => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `PKCS#11 PROVIDER URI`", "init refuses"];
-    key_of_a_tpm: |t| relabel(t, KEY, "TSS2 PRIVATE KEY") => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `TSS2 PRIVATE KEY`", "init refuses"];
-    key_of_openssh: |t| relabel(t, KEY, "OPENSSH PRIVATE KEY") => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `OPENSSH PRIVATE KEY`", "init refuses"];
-    label_in_lower_case: |t| relabel(t, KEY, "ec private key") => ["apiserver: file.invalid: `pki/apiserver.key`: there is no key in it, only `unknown label`", "init refuses"];
+    pkcs11_uri_in_pem: |t| relabel(t, KEY, "PKCS#11 PROVIDER URI") => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no key, only `PKCS#11 PROVIDER URI`", "init refuses"];
+    key_of_a_tpm: |t| relabel(t, KEY, "TSS2 PRIVATE KEY") => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no key, only `TSS2 PRIVATE KEY`", "init refuses"];
+    key_of_openssh: |t| relabel(t, KEY, "OPENSSH PRIVATE KEY") => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no key, only `OPENSSH PRIVATE KEY`", "init refuses"];
+    label_in_lower_case: |t| relabel(t, KEY, "ec private key") => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no key, only `unknown label`", "init refuses"];
     label_of_another_kind_of_key: |t| relabel(t, KEY, "RSA PRIVATE KEY") => ["apiserver: file.invalid: `pki/apiserver.key`: malformed key: UnexpectedError", "init refuses"];
     label_of_pkcs8: |t| relabel(t, KEY, "PRIVATE KEY") => ["apiserver: file.invalid: `pki/apiserver.key`: malformed key: PKCS#8 ASN.1 error: unexpected ASN.1 DER tag: expected SEQUENCE, got OCTET STRING", "init refuses"];
-    cut_in_the_middle: |t| t.edit(KEY, |text| text[..text.len() / 2].to_owned()) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block has no END line: the file is cut off", "init refuses"];
-    begin_without_end: |t| t.edit(KEY, |text| text.replace("-----END EC PRIVATE KEY-----\n", "")) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block has no END line: the file is cut off", "init refuses"];
-    two_begins: |t| t.edit(KEY, |text| format!("-----BEGIN EC PRIVATE KEY-----\n{text}")) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block has no END line: the file is cut off", "init refuses"];
+    cut_in_the_middle: |t| t.edit(KEY, |text| text[..text.len() / 2].to_owned()) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block has no END line: the file is truncated", "init refuses"];
+    begin_without_end: |t| t.edit(KEY, |text| text.replace("-----END EC PRIVATE KEY-----\n", "")) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block has no END line: the file is truncated", "init refuses"];
+    two_begins: |t| t.edit(KEY, |text| format!("-----BEGIN EC PRIVATE KEY-----\n{text}")) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block has no END line: the file is truncated", "init refuses"];
     /// No program reads further than the first key.
-    one_that_is_cut_short_behind_it: |t| t.edit(KEY, |text| text.clone() + &text[..text.len() / 2]) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block has no END line: the file is cut off", "init refuses"];
+    one_that_is_cut_short_behind_it: |t| t.edit(KEY, |text| text.clone() + &text[..text.len() / 2]) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block has no END line: the file is truncated", "init refuses"];
     garbage_in_the_base64: |t| t.edit(KEY, |text| text.replacen("\nM", "\n*", 1)) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block is not base64", "init refuses"];
     /// What stands before an empty line could be taken for headers, and be quoted.
     an_empty_line_before_the_end: |t| hollow(t, KEY, "\n-----END") => [];
@@ -162,7 +162,7 @@ judged! {
     headers_of_no_kind: |t| t.edit(KEY, |text| text.replacen("KEY-----\n", "KEY-----\nX-Note: old\n\n", 1)) => [];
     /// Neither Go nor openssl finds a block that does not begin a line.
     byte_order_mark_before_it: |t| t.edit(KEY, |text| format!("\u{feff}{text}")) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: an END line has no BEGIN line before it", "init refuses"];
-    indented: |t| t.edit(KEY, |text| text.lines().map(|line| format!("    {line}\n")).collect()) => ["apiserver: file.invalid: `pki/apiserver.key`: there is no PEM block in it", "init refuses"];
+    indented: |t| t.edit(KEY, |text| text.lines().map(|line| format!("    {line}\n")).collect()) => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no PEM block", "init refuses"];
     curve_p192: |t| generate(t, KEY, &curve("prime192v1")) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve", "init refuses"];
     curve_p224: |t| generate(t, KEY, &curve("secp224r1")) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve", "init refuses"];
     curve_of_bitcoin: |t| generate(t, KEY, &curve("secp256k1")) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve", "init refuses"];
@@ -182,7 +182,7 @@ judged! {
     /// Go takes none beyond 31 bits.
     rsa_exponent_of_34_bits: |t| t.write(KEY, RSA_LARGE_EXPONENT) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed key: UnexpectedError", "init refuses"];
     rsa_even_modulus: |t| even_modulus(t, KEY) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed key: UnexpectedError", "init refuses"];
-    rsa_primes_next_to_each_other: |t| t.write(KEY, RSA_CLOSE_PRIMES) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: RSA with two primes that are so close that the key can be computed", "init refuses"];
+    rsa_primes_next_to_each_other: |t| t.write(KEY, RSA_CLOSE_PRIMES) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: RSA with two primes that are so close that the private key can be computed", "init refuses"];
     rsa_without_primes: |t| { t.write(KEY, RSA_2048); t.edit_der(KEY, |fields| fields[4..].fill(integer(&[0]))); } => ["apiserver: file.invalid: `pki/apiserver.key`: malformed key: UnexpectedError", "init refuses"];
     rsa_of_other_primes: |t| {
         t.write(KEY, RSA_2048);
@@ -209,23 +209,23 @@ judged! {
 
     // A CA's: nothing is signed.
     ca_no_bytes: |t| t.write(CA_KEY, "") => ["ca: file.invalid: `pki/ca.key`: the file is empty", "init refuses", "renew all fails for all of ca"];
-    ca_cut_in_the_middle: |t| t.edit(CA_KEY, |text| text[..text.len() / 2].to_owned()) => ["ca: file.invalid: `pki/ca.key`: malformed PEM: a block has no END line: the file is cut off", "init refuses", "renew all fails for all of ca"];
+    ca_cut_in_the_middle: |t| t.edit(CA_KEY, |text| text[..text.len() / 2].to_owned()) => ["ca: file.invalid: `pki/ca.key`: malformed PEM: a block has no END line: the file is truncated", "init refuses", "renew all fails for all of ca"];
     ca_of_another_ca: |t| t.copy("pki/etcd/ca.key", CA_KEY) => ["ca: ca.key-mismatch", "init refuses", "renew all fails for all of ca"];
     ca_of_one_of_its_leaves: |t| t.copy(KEY, CA_KEY) => ["ca: ca.key-mismatch", "init refuses", "renew all fails for all of ca"];
-    ca_encrypted: |t| convert(t, CA_KEY, &["pkey", "-aes256", "-passout", "pass:secret"]) => ["ca: file.invalid: `pki/ca.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear", "init refuses", "renew all fails for all of ca"];
-    ca_encrypted_traditional: |t| convert(t, CA_KEY, &["ec", "-aes256", "-passout", "pass:secret"]) => ["ca: file.invalid: `pki/ca.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear", "init refuses", "renew all fails for all of ca"];
+    ca_encrypted: |t| convert(t, CA_KEY, &["pkey", "-aes256", "-passout", "pass:secret"]) => ["ca: file.invalid: `pki/ca.key`: the key is encrypted with a passphrase; Kubernetes components need an unencrypted key", "init refuses", "renew all fails for all of ca"];
+    ca_encrypted_traditional: |t| convert(t, CA_KEY, &["ec", "-aes256", "-passout", "pass:secret"]) => ["ca: file.invalid: `pki/ca.key`: the key is encrypted with a passphrase; Kubernetes components need an unencrypted key", "init refuses", "renew all fails for all of ca"];
     ca_two_in_one_file: |t| t.append("pki/etcd/ca.key", CA_KEY) => [];
-    ca_its_public_half: |t| convert(t, CA_KEY, &["pkey", "-pubout"]) => ["ca: file.invalid: `pki/ca.key`: there is no key in it, only `PUBLIC KEY`", "init refuses", "renew all fails for all of ca"];
-    ca_its_certificate: |t| t.copy("pki/ca.crt", CA_KEY) => ["ca: file.invalid: `pki/ca.key`: there is no key in it, only `CERTIFICATE`", "init refuses", "renew all fails for all of ca"];
+    ca_its_public_half: |t| convert(t, CA_KEY, &["pkey", "-pubout"]) => ["ca: file.invalid: `pki/ca.key`: it contains no key, only `PUBLIC KEY`", "init refuses", "renew all fails for all of ca"];
+    ca_its_certificate: |t| t.copy("pki/ca.crt", CA_KEY) => ["ca: file.invalid: `pki/ca.key`: it contains no key, only `CERTIFICATE`", "init refuses", "renew all fails for all of ca"];
     ca_an_empty_line_before_the_end: |t| hollow(t, CA_KEY, "\n-----END") => [];
-    ca_pkcs11_uri: |t| t.write(CA_KEY, "pkcs11:token=hsm;object=ca\n") => ["ca: file.invalid: `pki/ca.key`: there is no PEM block in it", "init refuses", "renew all fails for all of ca"];
-    ca_key_of_a_tpm: |t| relabel(t, CA_KEY, "TSS2 PRIVATE KEY") => ["ca: file.invalid: `pki/ca.key`: there is no key in it, only `TSS2 PRIVATE KEY`", "init refuses", "renew all fails for all of ca"];
+    ca_pkcs11_uri: |t| t.write(CA_KEY, "pkcs11:token=hsm;object=ca\n") => ["ca: file.invalid: `pki/ca.key`: it contains no PEM block", "init refuses", "renew all fails for all of ca"];
+    ca_key_of_a_tpm: |t| relabel(t, CA_KEY, "TSS2 PRIVATE KEY") => ["ca: file.invalid: `pki/ca.key`: it contains no key, only `TSS2 PRIVATE KEY`", "init refuses", "renew all fails for all of ca"];
     ca_der: |t| convert(t, CA_KEY, &["ec", "-outform", "der"]) => ["ca: file.invalid: `pki/ca.key`: it contains no PEM block", "init refuses", "renew all fails for all of ca"];
-    ca_of_one_hundred_mebibytes: |t| t.write_zeroes(CA_KEY, 100 << 20) => ["ca: file.unreadable: reading `pki/ca.key`: it has 104857600 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for all of ca"];
+    ca_of_one_hundred_mebibytes: |t| t.write_zeroes(CA_KEY, 100 << 20) => ["ca: file.unreadable: reading `pki/ca.key`: it has 104857600 bytes, the limit is 1048576", "init refuses", "renew all fails for all of ca"];
     ca_ed25519: |t| generate(t, CA_KEY, &["genpkey", "-algorithm", "ED25519"]) => ["ca: file.invalid: `pki/ca.key`: unsupported key: a key of algorithm 1.3.101.112, neither RSA nor ECDSA", "init refuses", "renew all fails for all of ca"];
     ca_ed25519_with_its_certificate: |t| { generate(t, CA_KEY, &["genpkey", "-algorithm", "ED25519"]); t.resign_ca("ca", CA, &[]); } => ["ca: file.invalid: `pki/ca.key`: unsupported key: a key of algorithm 1.3.101.112, neither RSA nor ECDSA", "ca: ca.replaced", "init refuses", "renew all fails for all of ca"];
     ca_even_modulus: |t| even_modulus(t, CA_KEY) => ["ca: file.invalid: `pki/ca.key`: malformed key: UnexpectedError", "init refuses", "renew all fails for all of ca"];
-    ca_primes_next_to_each_other: |t| { t.write(CA_KEY, RSA_CLOSE_PRIMES); t.resign_ca("ca", CA, &[]); } => ["ca: file.invalid: `pki/ca.key`: unsupported key: RSA with two primes that are so close that the key can be computed", "ca: ca.replaced", "init refuses", "renew all fails for all of ca"];
+    ca_primes_next_to_each_other: |t| { t.write(CA_KEY, RSA_CLOSE_PRIMES); t.resign_ca("ca", CA, &[]); } => ["ca: file.invalid: `pki/ca.key`: unsupported key: RSA with two primes that are so close that the private key can be computed", "ca: ca.replaced", "init refuses", "renew all fails for all of ca"];
     ca_exponent_3: |t| { generate(t, CA_KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_pubexp:3"]); t.resign_ca("ca", CA, &[]); } => ["ca: ca.replaced", "init refuses"];
     ca_rsa_1024: |t| { generate(t, CA_KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"]); t.resign_ca("ca", CA, &[]); } => ["ca: file.invalid: `pki/ca.key`: unsupported key: RSA with less than 2048 bits", "ca: ca.replaced", "init refuses", "renew all fails for all of ca"];
     ca_pkcs8: |t| convert(t, CA_KEY, &["pkey"]) => [];
@@ -242,16 +242,16 @@ judged! {
 
     // The service accounts': no renewal touches it.
     sa_no_bytes: |t| t.write(SA_KEY, "") => ["sa: file.invalid: `pki/sa.key`: the file is empty", "init refuses"];
-    sa_cut_in_the_middle: |t| t.edit(SA_KEY, |text| text[..text.len() / 2].to_owned()) => ["sa: file.invalid: `pki/sa.key`: malformed PEM: a block has no END line: the file is cut off", "init refuses"];
+    sa_cut_in_the_middle: |t| t.edit(SA_KEY, |text| text[..text.len() / 2].to_owned()) => ["sa: file.invalid: `pki/sa.key`: malformed PEM: a block has no END line: the file is truncated", "init refuses"];
     sa_missing_beside_its_public_half: |t| t.remove(SA_KEY) => ["sa: service-account.key-missing", "init refuses"];
     sa_of_another: |t| t.copy(KEY, SA_KEY) => ["sa: service-account.mismatch", "init refuses"];
-    sa_encrypted: |t| convert(t, SA_KEY, &["pkey", "-aes256", "-passout", "pass:secret"]) => ["sa: file.invalid: `pki/sa.key`: the key is encrypted with a passphrase; Kubernetes components need it in the clear", "init refuses"];
+    sa_encrypted: |t| convert(t, SA_KEY, &["pkey", "-aes256", "-passout", "pass:secret"]) => ["sa: file.invalid: `pki/sa.key`: the key is encrypted with a passphrase; Kubernetes components need an unencrypted key", "init refuses"];
     sa_two_in_one_file: |t| t.append(KEY, SA_KEY) => [];
-    sa_its_public_half: |t| t.copy(SA_PUB, SA_KEY) => ["sa: file.invalid: `pki/sa.key`: there is no key in it, only `PUBLIC KEY`", "init refuses"];
+    sa_its_public_half: |t| t.copy(SA_PUB, SA_KEY) => ["sa: file.invalid: `pki/sa.key`: it contains no key, only `PUBLIC KEY`", "init refuses"];
     sa_ed25519: |t| generate(t, SA_KEY, &["genpkey", "-algorithm", "ED25519"]) => ["sa: file.invalid: `pki/sa.key`: unsupported key: a key of algorithm 1.3.101.112, neither RSA nor ECDSA", "init refuses"];
     sa_an_empty_line_before_the_end: |t| hollow(t, SA_KEY, "\n-----END") => [];
-    sa_pkcs11_uri: |t| t.write(SA_KEY, "pkcs11:token=hsm;object=sa\n") => ["sa: file.invalid: `pki/sa.key`: there is no PEM block in it", "init refuses"];
-    sa_key_of_a_tpm: |t| relabel(t, SA_KEY, "TSS2 PRIVATE KEY") => ["sa: file.invalid: `pki/sa.key`: there is no key in it, only `TSS2 PRIVATE KEY`", "init refuses"];
+    sa_pkcs11_uri: |t| t.write(SA_KEY, "pkcs11:token=hsm;object=sa\n") => ["sa: file.invalid: `pki/sa.key`: it contains no PEM block", "init refuses"];
+    sa_key_of_a_tpm: |t| relabel(t, SA_KEY, "TSS2 PRIVATE KEY") => ["sa: file.invalid: `pki/sa.key`: it contains no key, only `TSS2 PRIVATE KEY`", "init refuses"];
     sa_pkcs8: |t| convert(t, SA_KEY, &["pkey"]) => [];
     sa_ec_parameters_before_it: |t| t.edit(SA_KEY, |text| format!("{PARAMETERS}{text}")) => [];
     sa_a_bag_of_attributes_before_it: |t| t.edit(SA_KEY, |text| format!("{BAG}{text}")) => [];
@@ -259,7 +259,7 @@ judged! {
     sa_rsa_in_pkcs8: |t| { t.write(SA_KEY, RSA_2048); convert(t, SA_KEY, &["pkey"]); publish(t); } => [];
     sa_on_p384: |t| { generate(t, SA_KEY, &curve("secp384r1")); publish(t); } => [];
     sa_pub_no_bytes: |t| t.write(SA_PUB, "") => ["sa: file.invalid: `pki/sa.pub`: the file is empty", "init refuses"];
-    sa_pub_cut_in_the_middle: |t| t.edit(SA_PUB, |text| text[..text.len() / 2].to_owned()) => ["sa: file.invalid: `pki/sa.pub`: malformed PEM: a block has no END line: the file is cut off", "init refuses"];
+    sa_pub_cut_in_the_middle: |t| t.edit(SA_PUB, |text| text[..text.len() / 2].to_owned()) => ["sa: file.invalid: `pki/sa.pub`: malformed PEM: a block has no END line: the file is truncated", "init refuses"];
     sa_pub_of_another: |t| { t.openssl(&["pkey", "-in", CA_KEY, "-pubout", "-out", SA_PUB]); } => ["sa: service-account.mismatch", "init refuses"];
     sa_pub_of_another_kind: |t| {
         t.write("rsa.key", RSA_2048);
@@ -268,9 +268,9 @@ judged! {
     } => ["sa: service-account.mismatch", "init refuses"];
     sa_pub_is_the_private_one: |t| t.copy(SA_KEY, SA_PUB) => [];
     /// The API server reads neither of these two as kubeadm's loader does.
-    sa_pub_in_pkcs1: |t| { t.write(SA_KEY, RSA_2048); t.openssl(&["rsa", "-in", SA_KEY, "-RSAPublicKey_out", "-out", SA_PUB]); } => ["sa: file.invalid: `pki/sa.pub`: there is no key in it, only `RSA PUBLIC KEY`", "init refuses"];
+    sa_pub_in_pkcs1: |t| { t.write(SA_KEY, RSA_2048); t.openssl(&["rsa", "-in", SA_KEY, "-RSAPublicKey_out", "-out", SA_PUB]); } => ["sa: file.invalid: `pki/sa.pub`: it contains no key, only `RSA PUBLIC KEY`", "init refuses"];
     sa_pub_is_a_certificate: |t| t.write(SA_PUB, t.self_signed(SA_KEY, "/CN=sa", "", &[])) => [];
-    sa_pub_der: |t| { t.openssl(&["pkey", "-in", SA_KEY, "-pubout", "-outform", "der", "-out", SA_PUB]); } => ["sa: file.invalid: `pki/sa.pub`: there is no PEM block in it", "init refuses"];
+    sa_pub_der: |t| { t.openssl(&["pkey", "-in", SA_KEY, "-pubout", "-outform", "der", "-out", SA_PUB]); } => ["sa: file.invalid: `pki/sa.pub`: it contains no PEM block", "init refuses"];
     sa_pub_is_no_der: |t| t.write(SA_PUB, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n") => ["sa: file.invalid: `pki/sa.pub`: malformed key: malformed public key", "init refuses"];
     sa_pub_of_two_keys_the_own_one_first: |t| { t.openssl(&["pkey", "-in", CA_KEY, "-pubout", "-out", "other.pub"]); t.append("other.pub", SA_PUB); t.remove("other.pub"); } => [];
     sa_pub_of_two_keys_the_own_one_last: |t| {
@@ -283,16 +283,16 @@ judged! {
         t.edit(SA_PUB, |text| if key == CA_KEY { other } else { text + &other });
     } => ["sa: service-account.mismatch", "init refuses"];
     sa_pub_with_text_around_it: |t| t.edit(SA_PUB, |text| format!("# of 2019\r\n{}# end", text.replace('\n', "\r\n"))) => [];
-    sa_pub_of_one_hundred_mebibytes: |t| t.write_zeroes(SA_PUB, 100 << 20) => ["sa: file.unreadable: reading `pki/sa.pub`: it has 104857600 bytes, more than the 1048576 that are accepted", "init refuses"];
+    sa_pub_of_one_hundred_mebibytes: |t| t.write_zeroes(SA_PUB, 100 << 20) => ["sa: file.unreadable: reading `pki/sa.pub`: it has 104857600 bytes, the limit is 1048576", "init refuses"];
 
     // One inside a kubeconfig.
     kubeconfig_pkcs8: |t| in_kubeconfig(t, |t| convert(t, "x.key", &["pkey"])) => [];
     kubeconfig_ec_parameters_before_it: |t| in_kubeconfig(t, |t| t.edit("x.key", |text| format!("{PARAMETERS}{text}"))) => [];
     kubeconfig_a_bag_of_attributes_before_it: |t| in_kubeconfig(t, |t| t.edit("x.key", |text| format!("{BAG}{text}"))) => [];
     kubeconfig_crlf: |t| in_kubeconfig(t, |t| t.edit("x.key", |text| text.replace('\n', "\r\n"))) => [];
-    kubeconfig_encrypted: |t| in_kubeconfig(t, |t| convert(t, "x.key", &["pkey", "-aes256", "-passout", "pass:secret"])) => ["admin.conf: file.invalid: `admin.conf`: client-key-data: the key is encrypted with a passphrase; Kubernetes components need it in the clear", "init refuses", "renew all fails for admin.conf"];
+    kubeconfig_encrypted: |t| in_kubeconfig(t, |t| convert(t, "x.key", &["pkey", "-aes256", "-passout", "pass:secret"])) => ["admin.conf: file.invalid: `admin.conf`: client-key-data: the key is encrypted with a passphrase; Kubernetes components need an unencrypted key", "init refuses", "renew all fails for admin.conf"];
     kubeconfig_two_in_one_field: |t| in_kubeconfig(t, |t| t.append(KEY, "x.key")) => [];
-    kubeconfig_its_public_half: |t| in_kubeconfig(t, |t| convert(t, "x.key", &["pkey", "-pubout"])) => ["admin.conf: file.invalid: `admin.conf`: client-key-data: there is no key in it, only `PUBLIC KEY`", "init refuses", "renew all fails for admin.conf"];
+    kubeconfig_its_public_half: |t| in_kubeconfig(t, |t| convert(t, "x.key", &["pkey", "-pubout"])) => ["admin.conf: file.invalid: `admin.conf`: client-key-data: it contains no key, only `PUBLIC KEY`", "init refuses", "renew all fails for admin.conf"];
     kubeconfig_an_empty_line_before_the_end: |t| in_kubeconfig(t, |t| hollow(t, "x.key", "\n-----END")) => [];
     kubeconfig_ed25519: |t| in_kubeconfig(t, |t| generate(t, "x.key", &["genpkey", "-algorithm", "ED25519"])) => ["admin.conf: file.invalid: `admin.conf`: client-key-data: unsupported key: a key of algorithm 1.3.101.112, neither RSA nor ECDSA", "init refuses", "renew all fails for admin.conf"];
     kubeconfig_of_an_rsa_certificate: |t| {

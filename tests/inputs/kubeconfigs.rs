@@ -141,7 +141,7 @@ judged! {
     two_documents: |t| t.edit(ADMIN, |text| format!("{text}---\n{text}")) => ["admin.conf: file.invalid: `admin.conf`: malformed YAML: it has several documents, want one", "init refuses", "renew all fails for admin.conf"];
     duplicate_key: |t| t.edit(ADMIN, |text| text + "kind: Config\n") => [];
     duplicate_key_in_the_user: |t| replace(t, "    client-key-data:", "    client-key-data: ''\n    client-key-data:") => [];
-    one_hundred_mebibytes: |t| t.write_zeroes(ADMIN, 100 << 20) => ["admin.conf: file.unreadable: reading `admin.conf`: it has 104857600 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for admin.conf"];
+    one_hundred_mebibytes: |t| t.write_zeroes(ADMIN, 100 << 20) => ["admin.conf: file.unreadable: reading `admin.conf`: it has 104857600 bytes, the limit is 1048576", "init refuses", "renew all fails for admin.conf"];
     a_mebibyte_of_comments: |t| t.edit(ADMIN, |text| format!("{}{text}", "# a line\n".repeat(((1 << 20) - text.len()) / 9))) => [];
     twenty_thousand_items: |t| t.edit(ADMIN, |text| text + "more:\n" + &"- a\n".repeat(20_000)) => [];
     crlf: |t| t.edit(ADMIN, |text| text.replace('\n', "\r\n")) => [];
@@ -228,7 +228,7 @@ judged! {
     }) => ["admin.conf: certificate.expired", "init refuses"];
     certificate_expires_soon: |t| forge(t, |tbs| tbs.set_time(NotAfter, Tag::UtcTime, &utc_time(NOW + days(20)))) => ["admin.conf: certificate.differs"];
     key_not_base64: |t| set(t, KEY, "client-key-data: '*'") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-key-data: it is not base64", "init refuses", "renew all fails for admin.conf"];
-    key_is_none: |t| t.embed(ADMIN, KEY, "nothing") => ["admin.conf: file.invalid: `admin.conf`: client-key-data: there is no PEM block in it", "init refuses", "renew all fails for admin.conf"];
+    key_is_none: |t| t.embed(ADMIN, KEY, "nothing") => ["admin.conf: file.invalid: `admin.conf`: client-key-data: it contains no PEM block", "init refuses", "renew all fails for admin.conf"];
     key_missing: |t| set(t, KEY, "") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-key-data: it is missing beside client-certificate-data", "init refuses", "renew all fails for admin.conf"];
     key_empty: |t| set(t, KEY, "client-key-data: ''") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-key-data: it is missing beside client-certificate-data", "init refuses", "renew all fails for admin.conf"];
     key_of_another: |t| t.embed(ADMIN, KEY, t.embedded("scheduler.conf", KEY)) => ["admin.conf: certificate.key-mismatch", "init refuses"];
@@ -265,18 +265,18 @@ judged! {
     files_of_a_row: |t| { set(t, CERTIFICATE, "client-certificate: pki/apiserver-kubelet-client.crt"); set(t, KEY, "client-key: pki/apiserver-kubelet-client.key"); } => ["admin.conf: certificate.differs", "admin.conf: certificate.differs", "renew all skips admin.conf"];
     files_that_are_not_there: |t| { unpack(t, "admin"); t.remove("admin.crt"); } => ["admin.conf: kubeconfig.client-certificate-missing", "init refuses", "renew all skips admin.conf"];
     files_that_are_broken: |t| { unpack(t, "admin"); t.write("admin.crt", "nothing"); } => ["admin.conf: file.invalid: `admin.crt`: it contains no PEM block", "init refuses", "renew all skips admin.conf"];
-    files_that_are_too_large: |t| { unpack(t, "admin"); t.write_zeroes("admin.crt", 100 << 20); } => ["admin.conf: file.unreadable: reading `admin.crt`: it has 104857600 bytes, more than the 1048576 that are accepted", "init refuses", "renew all fails for admin.conf"];
+    files_that_are_too_large: |t| { unpack(t, "admin"); t.write_zeroes("admin.crt", 100 << 20); } => ["admin.conf: file.unreadable: reading `admin.crt`: it has 104857600 bytes, the limit is 1048576", "init refuses", "renew all fails for admin.conf"];
     files_of_another_ca: |t| { unpack(t, "admin"); t.copy("pki/front-proxy-client.crt", "admin.crt"); t.copy("pki/front-proxy-client.key", "admin.key"); } => ["admin.conf: certificate.other-issuer", "init refuses", "renew all skips admin.conf"];
     files_up_and_out: |t| unpack(t, "/etc/kubernetes/../kubernetes/admin") => ["renew all skips admin.conf"];
     files_through_a_link: |t| {
         unpack(t, "admin");
         std::fs::rename(t.path("admin.crt"), t.root().join("admin.crt")).unwrap();
         std::os::unix::fs::symlink("../../admin.crt", t.path("admin.crt")).unwrap();
-    } => ["admin.conf: file.unreadable: following the link `admin.crt`: a symbolic link leads from it to `ROOT`, which is outside the tree", "init refuses", "renew all fails for admin.conf"];
+    } => ["admin.conf: file.unreadable: following the link `admin.crt`: a symbolic link leads to `ROOT`, which is outside the tree", "init refuses", "renew all fails for admin.conf"];
     files_with_control_characters: |t| { set(t, CERTIFICATE, "client-certificate: \"/nowhere/\\e[31m\\u202ered\\n\""); set(t, KEY, "client-key: x"); } => ["admin.conf: kubeconfig.client-certificate-missing", "init refuses", "renew all skips admin.conf"];
 
     // Whom it trusts.
-    ca_is_none: |t| set(t, TRUST, "certificate-authority-data: bm90aGluZw==") => ["admin.conf: file.invalid: `admin.conf`: certificate-authority-data: there is no PEM block in it", "init refuses", "renew all fails for admin.conf"];
+    ca_is_none: |t| set(t, TRUST, "certificate-authority-data: bm90aGluZw==") => ["admin.conf: file.invalid: `admin.conf`: certificate-authority-data: it contains no PEM block", "init refuses", "renew all fails for admin.conf"];
     ca_not_base64: |t| set(t, TRUST, "certificate-authority-data: '*'") => ["admin.conf: file.invalid: `admin.conf`: clusters[0].cluster.certificate-authority-data: it is not base64", "init refuses", "renew all fails for admin.conf"];
     ca_missing: |t| set(t, TRUST, "") => ["admin.conf: kubeconfig.without-ca", "init refuses"];
     ca_file_without_a_name: |t| set(t, TRUST, "certificate-authority: ''") => ["admin.conf: kubeconfig.without-ca", "init refuses"];

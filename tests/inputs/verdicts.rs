@@ -322,7 +322,7 @@ fn configuration_with_another_node_name_is_refused_by_init_and_applied_by_renew(
     let tree = TestTree::new();
     tree.pki(&["init", "--node-name", "cp-2"])
         .exits(3)
-        .says("`apiserver`: it lacks names that the configuration asks for: DNS:cp-2")
+        .says("`apiserver`: it lacks names from the configuration: DNS:cp-2")
         .changed_nothing();
     let config = tree.beside(
         "cp-2.yaml",

@@ -46,12 +46,12 @@ fn a_new_name_and_address_of_the_control_plane_are_said_before_and_after() {
         ["server: https://192.0.2.11:6443 -> https://192.0.2.99:6443"],
         "{dry}"
     );
-    let moved = "warning: `kubelet.conf`: it will point at `https://192.0.2.99:6443` instead of `https://192.0.2.11:6443`, which the API server's certificate is not for\n\
-        warning: `controller-manager.conf`: it will point at `https://192.0.2.99:6443` instead of `https://192.0.2.11:6443`, which the API server's certificate is not for\n\
-        warning: `scheduler.conf`: it will point at `https://192.0.2.99:6443` instead of `https://192.0.2.11:6443`, which the API server's certificate is not for\n\
+    let moved = "warning: `kubelet.conf`: its server changes to `https://192.0.2.99:6443`, because the API server's certificate does not have the name in `https://192.0.2.11:6443`\n\
+        warning: `controller-manager.conf`: its server changes to `https://192.0.2.99:6443`, because the API server's certificate does not have the name in `https://192.0.2.11:6443`\n\
+        warning: `scheduler.conf`: its server changes to `https://192.0.2.99:6443`, because the API server's certificate does not have the name in `https://192.0.2.11:6443`\n\
         warning: other clients may still use the old address: `kubelet.conf` of the other nodes, the ConfigMap `cluster-info` in namespace `kube-public` and the ConfigMap `kube-proxy` in namespace `kube-system`\n\
-        warning: `etcd-server`: it lacks names that the configuration asks for: IP:192.0.2.99; renew `etcd-server` as well\n\
-        warning: `etcd-peer`: it lacks names that the configuration asks for: IP:192.0.2.99; renew `etcd-peer` as well\n";
+        warning: `etcd-server`: it lacks names from the configuration: IP:192.0.2.99; renew `etcd-server` as well\n\
+        warning: `etcd-peer`: it lacks names from the configuration: IP:192.0.2.99; renew `etcd-peer` as well\n";
     assert_eq!(dry.stderr, moved);
 
     let run = tree.pki(&arguments).exits(0);

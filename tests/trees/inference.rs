@@ -113,7 +113,7 @@ fn inferred_values_are_shown_with_their_file() {
     }
     assert_eq!(
         run.stderr,
-        "warning: the service network is taken to be `fd00:10:96::/108`: `apiserver.crt` tells only its first address, fd00:10:96::1\n"
+        "warning: `pki` assumes the service network `fd00:10:96::/108`: `apiserver.crt` has only its first address, fd00:10:96::1\n"
     );
 }
 
@@ -243,5 +243,5 @@ fn a_kubeconfig_of_another_cluster_is_not_believed() {
     );
     let inferred = fields(&tree, &[]);
     assert_eq!(inferred["controlPlaneEndpoint"].0, [""; 0]);
-    tree.pki(&["init"]).exits(3).says("`admin.conf`: it points at `https://other.example:6443`, which the API server's certificate is not for").changed_nothing();
+    tree.pki(&["init"]).exits(3).says("`admin.conf`: its server is `https://other.example:6443`, which is not a name in the API server's certificate").changed_nothing();
 }

@@ -92,10 +92,9 @@ fn renewal_keeps_intermediates_of_a_leaf_that_lead_to_its_ca() {
 
     // One that has nothing to do with the signature any more goes, and that is said.
     tree.write("pki/apiserver.crt", format!("{leaf}{}", root.pem));
-    tree
-        .pki(&["renew", "apiserver"])
+    tree.pki(&["renew", "apiserver"])
         .exits(0)
-        .says("`apiserver`: the CA signs it directly, so the other certificates in its file (1) are dropped");
+        .says("`apiserver`: the CA signs it directly, so 1 intermediates in its file are removed");
     assert_eq!(count(tree.text("pki/apiserver.crt")), 1);
 }
 

@@ -257,7 +257,7 @@ impl Places {
                 Err(FileError::unexpected(
                     "following the link",
                     path,
-                    "a symbolic link that leads nowhere",
+                    "the target of the symbolic link does not exist",
                 ))
             }
             Destination::Missing(..) => Ok(None),
@@ -284,7 +284,7 @@ impl Places {
         }
         let target: PathBuf = position.directory()?.path().iter().chain(&below).collect();
         let what = format!(
-            "a symbolic link leads from it to `{}`, which is outside the tree",
+            "a symbolic link leads to `{}`, which is outside the tree",
             target.display()
         );
         Err(FileError::unexpected("following the link", path, what))
@@ -358,7 +358,7 @@ impl Places {
         }
     }
 
-    /// Returns which file of the tree a path is, if its directory is one of the tree's, however it is reached.
+    /// Returns the file of the tree that a path leads to, if it is in one of the tree's directories.
     fn locate_path(&self, path: &Path) -> Option<TreePath> {
         let start = self.position(Root::Kubeconfigs).ok()??;
         let below = match &self.layout.rootfs {

@@ -105,7 +105,7 @@ fn every_rule_has_gos_verdict() {
     Ed25519 with parameters: its public key has invalid parameters
     Ed25519 key of 31 octets: malformed public key
     unique identifiers: accepted
-    duplicate extension: it has the extension 2.5.29.17 twice
+    duplicate extension: the extension 2.5.29.17 occurs twice
     malformed extension: malformed extension
     boolean that is neither 0 nor 255: malformed extension
     unknown extension: accepted

@@ -85,7 +85,7 @@ fn what_is_no_usable_key_is_named() {
         .unwrap()
         .public_key()
         .to_pem();
-    assert_eq!(error(&public), "there is no key in it, only `PUBLIC KEY`");
+    assert_eq!(error(&public), "it contains no key, only `PUBLIC KEY`");
     let encrypted =
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     assert!(error(encrypted).starts_with("the key is encrypted"));

@@ -193,9 +193,9 @@ fn a_key_and_a_signature_of_every_kind_prove_what_they_can() {
     explicit-curve: its public key has invalid parameters
     compressed-point: its public key is not a point on its curve
     ed25519: its key is not supported: Ed25519, want RSA, or ECDSA on P-256, P-384 or P-521
-    sha1: it is signed with SHA-1, which proves nothing any more
-    ecdsa-sha1: it is signed with SHA-1, which proves nothing any more
-    md5: it is signed with MD5, which proves nothing any more
+    sha1: it is signed with SHA-1, which is broken
+    ecdsa-sha1: it is signed with SHA-1, which is broken
+    md5: it is signed with MD5, which is broken
     sha224: its signature algorithm is not supported: sha224WithRSAEncryption
     ");
     assert!(matches!(
@@ -238,19 +238,19 @@ fn a_file_with_anything_but_one_request_is_refused() {
         (b"a CSR\n".to_vec(), "it contains no PEM block"),
         (
             block("CERTIFICATE").into(),
-            "there is no `CERTIFICATE REQUEST` block in it, only `CERTIFICATE`",
+            "it contains no `CERTIFICATE REQUEST` block, only `CERTIFICATE`",
         ),
         (
             block("A\u{1b}[31m").into(),
-            "there is no `CERTIFICATE REQUEST` block in it, only `unknown label`",
+            "it contains no `CERTIFICATE REQUEST` block, only `unknown label`",
         ),
         (
             request.repeat(2).into(),
-            "there are 2 blocks in it, want one request: `CERTIFICATE REQUEST`, `CERTIFICATE REQUEST`",
+            "it contains 2 blocks, want one request: `CERTIFICATE REQUEST`, `CERTIFICATE REQUEST`",
         ),
         (
             (block("CERTIFICATE") + &request).into(),
-            "there are 2 blocks in it, want one request: `CERTIFICATE`, `CERTIFICATE REQUEST`",
+            "it contains 2 blocks, want one request: `CERTIFICATE`, `CERTIFICATE REQUEST`",
         ),
         (
             (block("EC PRIVATE KEY") + &request).into(),
@@ -262,11 +262,11 @@ fn a_file_with_anything_but_one_request_is_refused() {
         ),
         (
             vec![b'x'; MAX_SIZE + 1],
-            "it has 262145 bytes, more than the 262144 that are accepted",
+            "it has 262145 bytes, the limit is 262144",
         ),
         (
             vec![0x30; MAX_SIZE + 1],
-            "it has 262145 bytes, more than the 262144 that are accepted",
+            "it has 262145 bytes, the limit is 262144",
         ),
     ] {
         assert_eq!(error(bytes), reason);
