@@ -1,6 +1,6 @@
 //! The command line as it is typed: clap types only, nothing looked up.
 //!
-//! One file a command group; `shared` has what several take, `usage_hints` answers what people type before they know better.
+//! One file for each command group; `shared` has common arguments, `usage_hints` answers common mistakes.
 
 #![allow(
     missing_docs,

@@ -1,4 +1,4 @@
-//! What people type before they know better, and what they meant: a line that names the right thing.
+//! Answers common mistakes on the command line with the correct argument.
 
 use std::ffi::OsString;
 
@@ -23,7 +23,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Error
     })
 }
 
-/// Flags that people know from elsewhere.
+/// Flags of other tools, and what to use instead.
 const FLAGS: [(&str, &str); 8] = [
     ("--json", "use `-o json`"),
     ("--yaml", "use `-o yaml`"),
@@ -79,7 +79,7 @@ fn command(arguments: &[OsString]) -> clap::Command {
     command
 }
 
-/// Returns what to say of a name that cannot be renewed.
+/// Returns the message for a name that cannot be renewed.
 pub(super) fn unknown_name_message(name: &str) -> String {
     let shown = quote(name);
     if let Some(row) = catalog::find(name) {

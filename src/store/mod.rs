@@ -10,17 +10,17 @@
 //! `pki` runs as root in directories that other users may share. It trusts root, the user who runs it and the command
 //! line. It trusts the bytes of a file only after it has checked them.
 //!
-//! - *Directories above a tree* may belong to another user or be writable for a group, with a warning: those who gave them
-//!   away trust them already. Where everybody can write (without sticky bit), or somebody whom only an ACL names, nothing is
-//!   written. In a directory that files are written to the sticky bit does not help.
-//! - *Paths* are resolved once, over open descriptors (`fs::walk`). Links that another user owns are not followed on the way
-//!   to a named directory; below it links lead only into named directories; `.pki` and everything in it is no link. Nothing
-//!   outside the named directories is written.
-//! - *The state directory and the journal* may come out of an archive that another user packed. No name in them is used as a
-//!   path: each is a single component of a form that `pki` itself gives, opened below a held descriptor. What has another
-//!   name, or is a link, is left and named. A journal that another user owns, or in a `.pki` of another user, is not recovered.
-//! - *A stale journal* changes nothing: recovery acts only on files that hold exactly the old or the new content, verifies
-//!   each staging file before the first rename, and otherwise refuses; `pki recover` settles it.
+//! - *Directories above a tree* may belong to another user or be writable for a group, with a warning. `pki` writes nothing
+//!   where everybody can write (without sticky bit), or where an ACL lets another user write. In a directory in which it
+//!   writes, a sticky bit is not enough.
+//! - *Paths* are resolved once, over open descriptors (`fs::walk`). The path of a named directory must not contain links that
+//!   another user owns. Below it, links may lead only into named directories. `.pki` and its contents must not be links.
+//!   `pki` writes nothing outside the named directories.
+//! - *The state directory and the journal* may come from an archive of another user. `pki` does not use names in them as
+//!   paths: each must be a single component in `pki`'s own format, and is opened below an open descriptor. Other names and
+//!   links are reported and left alone. `pki` does not recover from a journal or `.pki` that another user owns.
+//! - *A stale journal* changes nothing: recovery requires that each file has exactly the old or the new content, and verifies
+//!   each staging file before the first rename. Otherwise it refuses, and `pki recover` settles it.
 //! - *Two rows in one file*, by link or hard link, are not replaced; CAs may share a file.
 //! - *Housekeeping* (pruning generations, merging the ledger) comes after the commit; its failure is only a warning.
 //! - *Secrets*: a new file has its final owner, mode and ACL before its first byte; generations are 0600 in 0700.

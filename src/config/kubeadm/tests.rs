@@ -393,7 +393,7 @@ fn misspelt_headers_are_named() {
         "apiversion: kubeadm.k8s.io/v1beta4\nKind: ClusterConfiguration\n",
         &[
             "f:1: the document has no `apiVersion`, but `apiversion` on line 1",
-            "f:1: the document has no `kind`, but `DocumentKind` on line 2",
+            "f:1: the document has no `kind`, but `Kind` on line 2",
         ],
     );
 }

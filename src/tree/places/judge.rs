@@ -31,7 +31,7 @@ impl Places {
             Ok(directory.is_some_and(|directory| location.position.below(&directory).is_some()))
         };
         if !is_below(Root::Certificates)? && !is_below(Root::Kubeconfigs)? {
-            let what = "a symbolic link leads outside the tree, where `pki` does not write";
+            let what = "a symbolic link leads to it; `pki` does not write there";
             return Err(FileError::unexpected("replacing", location.path(), what));
         }
         self.judge_all(&location.position, DirectoryUse::Written)
