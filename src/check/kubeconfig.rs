@@ -65,7 +65,7 @@ fn server(context: &Context<'_>, row: &'static Row, file: &KubeconfigFile) -> Op
     }
     let shown = escape(url);
     if !names::is_https(url) {
-        let text = format!("it points at `{shown}`, want an https URL");
+        let text = format!("its server is `{shown}`, want an https URL");
         let finding = Finding::new(FindingId::KubeconfigServerInvalid, text);
         return Some(with_desired(finding.about(row), desired));
     }
@@ -90,7 +90,7 @@ fn server(context: &Context<'_>, row: &'static Row, file: &KubeconfigFile) -> Op
     if names::is_same(url, &desired) || is_old_kubelets {
         return None;
     }
-    let text = format!("it points at `{shown}`, the configuration says `{desired}`");
+    let text = format!("its server is `{shown}`, the configuration says `{desired}`");
     let finding = Finding::new(FindingId::KubeconfigServerDiffers, text).about(row);
     Some(finding.wanted(desired))
 }

@@ -335,7 +335,7 @@ fn each_missing_shared_certificate_is_refused() {
             tree.pki(&["init"])
                 .exits(3)
                 .says(row)
-                .says("it is missing, and these certificates need it")
+                .says("it is missing, but it signed these certificates")
                 .changed_nothing();
         }
     }

@@ -134,7 +134,7 @@ fn no_kubeconfig_is_made_or_renewed_without_its_ca() {
         .changed_nothing();
     tree.pki(&["renew", "scheduler.conf"])
         .exits(3)
-        .says("CA `ca`: it is missing, and these certificates need it")
+        .says("CA `ca`: it is missing, but it signed these certificates")
         .changed_nothing();
     let before = tree.read("scheduler.conf");
     tree.pki(&["renew", "all"])
@@ -241,7 +241,7 @@ fn a_kubeconfig_of_a_cluster_with_another_ca_is_refused() {
         tree.write(name, other.read(name));
         tree.pki(&["init"])
             .exits(3)
-            .says(&format!("`{name}`: it trusts another CA"))
+            .says(&format!("`{name}`: it does not trust this tree's CA"))
             .changed_nothing();
         tree.write(name, own);
     }
@@ -292,7 +292,7 @@ fn a_kubeconfig_with_another_way_to_the_same_cluster_is_kept_with_a_warning() {
             tree.replace(name, &server, other);
             let run = kept(&tree);
             let wanted = format!(
-                "warning: `{name}`: it points at `{other}`, the configuration says `{server}`; correct the server in it or in the configuration\n"
+                "warning: `{name}`: its server is `{other}`, the configuration says `{server}`; correct the server in it or in the configuration\n"
             );
             assert_eq!(run.stderr, wanted, "{run}");
         }
@@ -308,7 +308,7 @@ fn a_kubeconfig_with_another_clusters_server_is_refused() {
             tree.replace(name, &server, other);
             let points = match other {
                 "''" => format!("`{name}`: it names no server"),
-                other => format!("`{name}`: it points at `{other}`"),
+                other => format!("`{name}`: its server is `{other}`"),
             };
             tree.pki(&["init"])
                 .exits(3)
@@ -432,8 +432,8 @@ fn an_external_ca_beside_kubeconfigs_of_another_ca_is_refused() {
     }
     tree.pki(&["init"])
         .exits(3)
-        .says("`controller-manager.conf`: it trusts another CA")
-        .says("`kubelet.conf`: it trusts another CA")
+        .says("`controller-manager.conf`: it does not trust this tree's CA")
+        .says("`kubelet.conf`: it does not trust this tree's CA")
         .changed_nothing();
 }
 
@@ -443,12 +443,12 @@ fn an_external_ca_beside_a_kubeconfig_with_another_server_is_fine_if_it_is_the_s
     let tree = external_ca();
     let own = "https://192.0.2.11:6443";
     tree.replace("kubelet.conf", own, "https://kubernetes.default:6443");
-    kept(&tree).says("warning: `kubelet.conf`: it points at `https://kubernetes.default:6443`");
+    kept(&tree).says("warning: `kubelet.conf`: its server is `https://kubernetes.default:6443`");
     let tree = external_ca();
     tree.replace("kubelet.conf", own, "https://1.2.3.4:1111");
     tree.pki(&["init"])
         .exits(3)
-        .says("`kubelet.conf`: it points at `https://1.2.3.4:1111`")
+        .says("`kubelet.conf`: its server is `https://1.2.3.4:1111`")
         .changed_nothing();
 }
 

@@ -331,7 +331,7 @@ fn a_certificate_without_usage_is_renewed_with_the_usual_one() {
         .says("`front-proxy-client`: it has no extended key usage");
     tree.pki(&["renew", "front-proxy-client"])
         .exits(0)
-        .says("`front-proxy-client`: the extended key usage clientAuth is added");
+        .says("`front-proxy-client`: added the missing extended key usage clientAuth");
     let facts = openssl.facts(&tree.path("pki/front-proxy-client.crt"));
     assert_eq!(facts.extensions[USAGES], "TLS Web Client Authentication");
 }

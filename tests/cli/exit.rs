@@ -268,7 +268,7 @@ fn a_pending_transaction_is_finished_by_any_command_that_writes() {
         let finished = tree
             .pki(arguments)
             .exits(0)
-            .says("cut off after its commit");
+            .says("interrupted after its commit");
         assert!(
             tree.read("scheduler.conf") == new.read("scheduler.conf"),
             "{finished}"
@@ -314,7 +314,7 @@ fn odd_clocks_make_no_panic_and_no_nonsense() {
 #[test]
 fn check_of_a_directory_that_is_not_there_says_so_and_exits_with_5() {
     let tree = TestTree::empty();
-    let question = "is that where the tree is?";
+    let question = "is this the right directory?";
     tree.pki(&["check-expiration"]).exits(5).says(question);
     std::fs::create_dir_all(tree.path("pki")).unwrap();
     tree.pki(&["check-expiration"])

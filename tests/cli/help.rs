@@ -228,8 +228,11 @@ fn every_shell_gets_completions() {
 #[test]
 fn all_cannot_be_combined_with_names() {
     for names in [["all", "apiserver"], ["apiserver", "all"], ["all", "all"]] {
-        check_usage(&[&["renew"], &names[..]].concat(), "`all` stands alone")
-            .says("Usage: pki renew ");
+        check_usage(
+            &[&["renew"], &names[..]].concat(),
+            "`all` cannot be combined",
+        )
+        .says("Usage: pki renew ");
     }
 }
 

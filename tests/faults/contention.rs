@@ -64,7 +64,10 @@ fn while_one_run_works_all_others_say_so_and_give_up() {
     tracer.hold(&renew(), tree.path(), between);
     assert_eq!(tracer.kill().signal, Some(9));
     let next = renew_once(tree.path()).ok();
-    assert!(next.stderr.contains("cut off after its commit"), "{next}");
+    assert!(
+        next.stderr.contains("interrupted after its commit"),
+        "{next}"
+    );
     let verdict = judge.expect(State::New, tree.path(), &Selection::Apiserver);
     assert_eq!(verdict.ledger, Some(before + 3));
 }

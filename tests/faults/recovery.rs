@@ -129,7 +129,10 @@ fn commands_with_nothing_to_do_finish_what_a_killed_run_has_promised() {
             let at = bench.first + renamed;
             bench.tracer.faulty(&renew("all"), tree.path(), KILL, at);
             let ended = run(pki().args(arguments).arg("--rootfs").arg(tree.path())).ok();
-            assert!(ended.stderr.contains("cut off after its commit"), "{ended}");
+            assert!(
+                ended.stderr.contains("interrupted after its commit"),
+                "{ended}"
+            );
             bench.judge.expect(State::New, tree.path(), &Selection::All);
         }
     }

@@ -297,7 +297,7 @@ impl Sweep<'_> {
             wrong.push(format!("run again: {ran}"));
         }
         if matches!(verdict.state, State::Commit | State::Renamed)
-            && !ran.stderr.contains("cut off after its commit")
+            && !ran.stderr.contains("interrupted after its commit")
         {
             wrong.push("run again, it does not say that it finished something".to_owned());
         }

@@ -346,7 +346,7 @@ fn a_file_that_a_kubeconfig_names_is_looked_for_below_the_root_directory() {
     symlink(&outside, elsewhere.join("client.pem")).unwrap();
     tree.pki(&["check-expiration"])
         .exits(5)
-        .says(&format!("should be in `{named}`, which is missing"));
+        .says(&format!("its client certificate `{named}` is missing"));
     fs::remove_file(elsewhere.join("client.pem")).unwrap();
     fs::write(elsewhere.join("client.pem"), "").unwrap();
     tree.pki(&["check-expiration"]).exits(0);

@@ -348,7 +348,7 @@ fn renewal_says_what_was_wrong_with_what_it_replaces() {
             |t| t.write("pki/apiserver.crt", ""),
             "apiserver.crt`: the file is empty",
         ),
-        (|t| t.remove(KEY), "its key is not"),
+        (|t| t.remove(KEY), "its key is missing"),
         (
             |t| {
                 let other = t.embedded("scheduler.conf", "client-key-data");

@@ -273,7 +273,7 @@ fn kubeconfig_that_trusts_another_ca_is_refused_by_init_and_renewed() {
     let tree = TestTree::new();
     let other = TestTree::of_another_cluster().read("pki/ca.crt");
     tree.embed("admin.conf", "certificate-authority-data", other);
-    let finding = "`admin.conf`: it trusts another CA";
+    let finding = "`admin.conf`: it does not trust this tree's CA";
     tree.pki(&["init"]).exits(3).says(finding).changed_nothing();
     tree.pki(&["check-expiration"])
         .exits(5)

@@ -169,7 +169,7 @@ fn without_a_configuration_init_completes_a_tree_for_the_node_that_it_was_made_f
         ]);
         tree.pki_at(made_at("kubeadm-1.36"), &["init"])
             .exits(0)
-            .says("no configuration is recorded or given: it is read from the tree");
+            .says("no configuration is recorded or given: `pki` infers it from the tree");
         assert!(
             tree.text("scheduler.conf")
                 .lines()

@@ -165,7 +165,7 @@ fn a_kubelet_conf_that_points_at_the_rotated_certificate_is_left_to_the_kubelet(
     tree.pki_at(now, &["renew", "kubelet.conf", "apiserver"])
         .exits(3)
         .says("cannot renew `kubelet.conf`")
-        .says("the kubelet renews by itself")
+        .says("the kubelet renews its client certificate")
         .changed_nothing();
 }
 
