@@ -102,7 +102,7 @@ fn is_trusting(
     if own.certificates().iter().all(|ca| embedded.contains(ca)) {
         return true;
     }
-    // An expired CA has a finding of its own.
+    // An expired CA has a separate finding.
     let now = own.signer.validity().clamp(now);
     let own = own.certificates();
     // An expired CA makes no certificate valid (Go's `crypto/x509`).

@@ -1,4 +1,4 @@
-//! The command line as it is typed: clap types only, nothing looked up.
+//! The types of the command line, for clap; nothing is looked up here.
 //!
 //! One file for each command group; `shared` has common arguments, `usage_hints` answers common mistakes.
 

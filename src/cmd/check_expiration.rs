@@ -33,7 +33,8 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
         is_node_known: *is_node_known,
     });
     let expiry = judge(args, target, &inventory, expected, console);
-    // What a kill has cut off leaves half a pair on disk until somebody writes: cron has to hear of it.
+    // An interrupted transaction may leave a key without its certificate until the next run that writes, so report it
+    // to cron.
     let is_interrupted = tree.pending().is_some() && !tree.is_being_written();
     let outcome = match is_interrupted || tree.journal_error().is_some() {
         true => expiry.findings.outcome().max(Outcome::Due),

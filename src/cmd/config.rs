@@ -26,7 +26,7 @@ fn show(args: &ConfigShowArgs, console: &Console) -> Result<Exit> {
     let snapshot = session.read(&|_| Depth::Certificates)?;
     let target = &session.target;
     let layers = target.layers(&snapshot.inventory);
-    // Said even if the values are refused: a misspelt field may be the cause.
+    // Warn even if values are refused: a misspelt field may be the cause.
     for warning in &target.warnings {
         console.warn(&warning.to_string());
     }

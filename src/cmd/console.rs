@@ -1,7 +1,6 @@
-//! What a command says: data on standard output, everything else on standard error, errors with their hints, and a progress
-//! bar on a terminal.
+//! Prints data on standard output; messages, errors with their hints, and a progress bar on standard error.
 //!
-//! Handlers print through a [`Console`] only, so that a test, or a run over many trees, can collect what they say.
+//! Handlers print only through a [`Console`], so that a test or a run over many trees can collect the output.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -24,7 +23,7 @@ use crate::report::render::{self, Report, TextTarget};
 use crate::store::outcome::TreeState;
 use crate::util::escape::escape_line;
 
-/// Where a run writes to, and the one time that it has.
+/// The output streams and the time of a run.
 pub struct Console {
     /// The time of this run, whole seconds.
     pub now: OffsetDateTime,
@@ -119,7 +118,7 @@ impl Console {
     /// Writes text to standard output.
     ///
     /// # Errors
-    /// If it could not be written. A reader that has closed the pipe has seen enough: that is no error.
+    /// If it could not be written. A closed pipe is not an error.
     pub(super) fn print(&self, text: &str) -> Result<()> {
         match self.write_output(text) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -12,7 +12,7 @@ use crate::report::findings::{TreeArguments, remedy};
 use crate::store::outcome::{TransactionError, TreeState};
 use crate::x509::verify::VerifyError;
 
-/// What the command line or standard input asks for is not possible; nothing was touched.
+/// Invalid input on the command line or standard input; nothing was changed.
 #[derive(Debug)]
 pub(super) struct Invalid {
     message: String,
@@ -59,12 +59,12 @@ impl fmt::Display for PlanFailure {
 
 impl std::error::Error for PlanFailure {}
 
-/// What is printed of an error.
+/// The printed form of an error.
 #[derive(Debug)]
 pub(super) struct Failure {
     /// What went wrong.
     pub(super) lines: Vec<FailureLine>,
-    /// What state the tree is in, where that is in question.
+    /// The state of the tree, if it may have changed.
     pub(super) state: Option<TreeState>,
     pub(super) exit: Exit,
 }
@@ -154,11 +154,11 @@ fn exit(error: &Error, state: Option<TreeState>) -> Exit {
     if let Some(error) = error.downcast_ref::<FileError>() {
         return match error.is_permission_denied() {
             true => Exit::Failed,
-            // A file that cannot be read is input like any other: nothing was written when that is found.
+            // A file that cannot be read is invalid input: this is found before anything is written.
             false => Exit::Invalid,
         };
     }
-    // A CA that cannot sign what is wanted is input, too: that is found before anything is written.
+    // A CA that cannot sign is invalid input, too: this is found before anything is written.
     let is_input = error.chain().any(|cause| cause.is::<VerifyError>())
         || error.is::<Problems>()
         || error.is::<Invalid>();

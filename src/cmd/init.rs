@@ -16,12 +16,12 @@ use crate::tree::inventory::Depth;
 
 pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
     let session = Session::open(&args.tree, &args.config, &args.cluster, console)?;
-    // Every key that is there has to be the one of its certificate.
+    // `init` checks that every key belongs to its certificate.
     let mut run = session.begin("init", &args.write, &|_| Depth::Keys)?;
     run.target.require_record(console)?;
     let target = &run.target;
     let layers = target.layers(&run.snapshot.inventory);
-    // Said even if the values are refused: a misspelt field may be the cause.
+    // Warn even if values are refused: a misspelt field may be the cause.
     for warning in &target.warnings {
         console.warn(&warning.to_string());
     }
@@ -43,7 +43,7 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
         .recorded
         .as_ref()
         .is_none_or(|recorded| recorded.text != text.as_bytes())
-        // A guess must not be taken for what was declared.
+        // Guesses must not be recorded as if they were declared.
         .then_some(text)
         .filter(|_| layers.guesses.is_empty());
     let request = init::InitRequest {
@@ -91,7 +91,7 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
     }
 }
 
-/// What an external CA has to make is missing until it does.
+/// Certificates of an external CA are missing until it signs them.
 fn exit(plan: &Plan) -> Exit {
     if plan.has_failed() {
         Exit::Critical

@@ -23,7 +23,7 @@ use crate::tree::inventory::{Depth, Inventory};
 pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
     let selection = selection(args);
     let session = Session::open(&args.tree, &args.config, &ClusterArgs::default(), console)?;
-    // A key that is not asked for is not even read.
+    // Keys of other rows are not read.
     let depth = |row: &Row| {
         if selection.concerns(row) {
             Depth::Keys
@@ -74,21 +74,21 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
     finish(run, plan, args, &closing, console)
 }
 
-/// How a renewal ends: with a check of the rows that were asked for, or of the tree.
+/// The check after a renewal: of the selected rows, or of the tree.
 struct ClosingCheck<'a> {
     knowledge: Knowledge<'a>,
     rows: Option<&'a [&'static Row]>,
     arguments: TreeArguments,
 }
 
-/// Returns the declared configuration; none if each certificate is reissued with what the old one says.
+/// Returns the declared configuration; `None` if each certificate keeps the contents of the old one.
 fn declared(run: &Run<'_>, quiet: bool, console: &Console) -> Result<Option<Cluster>> {
     let source = run.target.source();
     if source == ConfigSource::Nothing {
         console.note_unless(quiet, "no configuration is recorded or given: each certificate keeps the names and usages of the old one");
         return Ok(None);
     }
-    // Said even if the values are refused: a misspelt field may be the cause.
+    // Warn even if values are refused: a misspelt field may be the cause.
     for warning in &run.target.warnings {
         console.warn(&warning.to_string());
     }
@@ -144,7 +144,7 @@ fn selection(args: &RenewArgs) -> Selection {
     if all {
         return Selection::All;
     }
-    // In catalog order and each once, however they were typed.
+    // In catalog order, without duplicates.
     Selection::Rows(
         catalog::renewable()
             .filter(|row| args.names.iter().any(|name| name == row.name))

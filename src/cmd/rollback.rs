@@ -29,7 +29,7 @@ pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Exit> {
     if let Some(error) = run.target.record_error.take() {
         console.warn(&format!("{error:#}"));
     }
-    // Chosen once the lock is held and recovery is done: another run may have added one.
+    // Chosen after taking the lock and recovery, because another run may have added a generation.
     let TreeSnapshot { places, tree, .. } = &run.snapshot;
     let generations = Generations::read(places, tree)?;
     for error in &generations.unreadable {
@@ -57,7 +57,7 @@ fn finish(
 ) -> Result<Exit> {
     let layout = run.target.layout.clone();
     let arguments = &tree_arguments(&args.tree, &ConfigArgs::default());
-    // What comes back was made for the configuration of its time, so none is held against it.
+    // Restored files were made for an older configuration, so no configuration is compared with them.
     let verdict = |after: &Inventory| {
         Knowledge::nothing(console.now).closing_check(
             after,

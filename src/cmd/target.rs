@@ -209,12 +209,12 @@ impl Layers {
     }
 }
 
-/// Whether the machine's own name and address may stand in for what nobody has said.
+/// Whether the machine's name and address may be used if nothing declares them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Detection {
-    /// The tree is this machine's.
+    /// The tree may belong to this machine.
     Allowed,
-    /// The tree is somebody's whose name must not be changed to this machine's.
+    /// The tree may belong to another machine, whose name must be kept.
     Forbidden,
 }
 
@@ -298,7 +298,7 @@ fn recorded(tree: &Tree) -> Result<Option<Recorded>> {
         &contents.bytes,
     )?
     .settings;
-    // Of an etcd that was inferred to be elsewhere, nobody knew where.
+    // If an external etcd was inferred, its endpoints are unknown.
     settings.etcd_external = settings.etcd_external.map(|etcd| Setting {
         origin: Origin::Tree("recorded `etcd.external`"),
         ..etcd

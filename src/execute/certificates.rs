@@ -1,4 +1,4 @@
-//! Makes CAs and leaves. Every CA that signs is judged once.
+//! Makes CAs and leaves. Checks every signing CA once.
 
 use anyhow::{Context, Result, bail, ensure};
 use time::OffsetDateTime;
@@ -94,7 +94,7 @@ impl<'a> Issuers<'a> {
 }
 
 impl Maker<'_> {
-    /// Lays out the files of a CA that has been made.
+    /// Returns the files of a new CA.
     pub(super) fn ca(&self, row: &'static Row) -> Result<IssuedRow> {
         let made = self.issuers.new.iter().find(|ca| ca.row == row);
         let Some(NewCa { bundle, key, .. }) = made else {

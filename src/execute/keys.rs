@@ -1,4 +1,4 @@
-//! Generates keys on all cores. The work knows neither terminals nor signals, only [`Progress`].
+//! Generates keys on all cores. Reports to [`Progress`]; does not use terminals or signals.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,9 +10,9 @@ use anyhow::{Context, Result, bail};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::key::{KeyError, PrivateKey};
 
-/// Is told how far the work is, and can stop it.
+/// Receives the progress of key generation, and can stop it.
 pub trait Progress {
-    /// Takes note that `done` of `total` keys are generated.
+    /// Reports that `done` of `total` keys are generated.
     fn keys(&self, done: usize, total: usize);
     /// Returns whether to stop.
     fn is_interrupted(&self) -> bool;
@@ -83,7 +83,7 @@ fn start(jobs: Arc<Vec<(usize, Algorithm)>>) -> Receiver<Generated> {
     let mut running = 0;
     for _ in 0..threads {
         let (jobs, next, sender) = (Arc::clone(&jobs), Arc::clone(&next), sender.clone());
-        // Not scoped: an interrupted run leaves without waiting for the keys that are being made.
+        // The threads are not scoped, so an interrupted run does not wait for them.
         let started = std::thread::Builder::new().spawn(move || work(&jobs, &next, &sender));
         running += usize::from(started.is_ok());
     }

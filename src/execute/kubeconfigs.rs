@@ -13,14 +13,14 @@ use crate::x509::certificate::Certificate;
 use crate::x509::chain::Chain;
 use crate::x509::key::PrivateKey;
 
-/// What a new kubeconfig says, apart from certificates and keys.
+/// The contents of a new kubeconfig, except certificates and keys.
 pub(super) struct NewKubeconfig<'a> {
     pub(super) cluster: &'a str,
     pub(super) server: &'a str,
     pub(super) user: &'a str,
 }
 
-/// What changes in a renewed kubeconfig beside its client certificate.
+/// The changes to a renewed kubeconfig, except its client certificate.
 pub(super) struct RenewedKubeconfig<'a> {
     pub(super) ca: Option<&'a [Certificate]>,
     pub(super) server: Option<&'a str>,

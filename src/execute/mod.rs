@@ -51,7 +51,7 @@ pub struct IssuedFile {
 }
 
 impl Issued {
-    /// Returns the ledger's lines for what was issued; what only came back was issued before.
+    /// Returns the ledger's entries for issued certificates; restored ones are not issued again.
     pub fn ledger_entries(
         &self,
         before: &Inventory,
@@ -226,7 +226,8 @@ fn service_account(
     })
 }
 
-/// Lays out a pair, the key first: a certificate without its key is worse than a key without its certificate.
+/// Returns the files of a pair, the key first: a certificate without its key is worse than a key without its
+/// certificate.
 fn pair(row: &Row, public: String, key: Option<Zeroizing<String>>) -> Vec<IssuedFile> {
     let mut files = Vec::new();
     for (file, access) in layout::files(row).into_iter().rev() {
@@ -245,7 +246,7 @@ fn pair(row: &Row, public: String, key: Option<Zeroizing<String>>) -> Vec<Issued
     files
 }
 
-/// Lays out old files, the key first; the plan has judged the tree with them.
+/// Returns old files, the key first; the plan has already judged them.
 fn restored(row: &'static Row, files: &[(TreePath, Zeroizing<Vec<u8>>)]) -> Result<IssuedRow> {
     let restored = layout::files(row)
         .into_iter()

@@ -143,7 +143,7 @@ impl InitPlanner<'_> {
             return self.stop(row, id, what, words);
         }
         if host::belongs_to_cluster(self.inventory) && !self.request.new_ca {
-            // An orphaned leaf is a finding of its own.
+            // Orphaned leaves have a separate finding.
             let has_orphans = self
                 .inventory
                 .rows()

@@ -91,7 +91,7 @@ pub enum Make {
         /// Validity.
         validity: Validity,
     },
-    /// A leaf certificate in a file of its own.
+    /// A leaf certificate in a separate file.
     Leaf(Leaf),
     /// A new kubeconfig.
     NewKubeconfig {

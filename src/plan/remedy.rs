@@ -124,7 +124,7 @@ impl Advisor<'_> {
                 })
             }
             Err(error) => {
-                // A finding has advice of its own.
+                // A finding already has advice.
                 let reason = error.reasons.iter().find(|reason| reason.id.is_none())?;
                 Some(reason.remedy.clone()).filter(|remedy| !remedy.is_empty())
             }

@@ -33,7 +33,7 @@ pub struct Changes {
     pub records_configuration: bool,
     /// The components to restart, in this order and one at a time.
     pub restart: Vec<ComponentRestart>,
-    /// The kubeconfigs whose copies elsewhere have to be replaced.
+    /// The kubeconfigs whose copies must be replaced.
     pub replace_copies: Vec<&'static str>,
     /// The generation whose files came back.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +92,7 @@ pub enum RowAction {
     Renew,
     /// An old one comes back.
     Restore,
-    /// It stays as it is.
+    /// It is not changed.
     #[default]
     Keep,
     /// It is left out although it was asked for.
@@ -195,7 +195,7 @@ impl Changes {
         }
     }
 
-    /// Returns what a plan had to change, where that was nothing.
+    /// Returns the report of a plan that changes nothing.
     pub fn nothing(
         command: &'static str,
         plan: &Plan,
@@ -238,7 +238,7 @@ impl Changes {
         }
     }
 
-    /// Returns whether nothing is written but perhaps the configuration.
+    /// Returns whether nothing is written, except perhaps the configuration.
     pub fn makes_nothing(&self) -> bool {
         self.changed().next().is_none()
     }
@@ -271,7 +271,7 @@ impl Changes {
             .filter(|(_, row)| row.is_change())
             .map(|(step, _)| step.row)
             .collect();
-        // What has just been made was not running yet.
+        // New files are not in use yet.
         let replaced: Vec<_> = plan
             .steps
             .iter()
@@ -302,7 +302,7 @@ impl Changes {
     }
 }
 
-/// Returns what gives the identities of a new cluster their rights: a joined control plane, or one that has run, has them.
+/// Returns the command that grants rights to the users of a new cluster; other clusters already have them.
 fn next(rows: &[RowChange], changed: &[&'static Row], layout: &Layout) -> Vec<String> {
     let is_new = changed.contains(&&ADMIN_CONF)
         && changed.contains(&&SUPER_ADMIN_CONF)
@@ -330,7 +330,7 @@ fn restarts(rows: &[&'static Row]) -> Vec<ComponentRestart> {
 }
 
 impl RowChange {
-    /// Returns whether it is a CA, which names nobody that it serves.
+    /// Returns whether the row is a CA.
     pub(super) fn is_ca(&self) -> bool {
         crate::catalog::find(self.name).is_some_and(Row::is_ca)
     }

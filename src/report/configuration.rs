@@ -56,7 +56,7 @@ impl ConfigurationField {
     }
 }
 
-/// The field's path has a place of its own.
+/// The report has the field's path separately.
 fn place(origin: &Origin) -> String {
     match origin {
         Origin::File { file, line, .. } => format!("{file}:{line}"),

@@ -30,7 +30,7 @@ pub struct CertificateExpirationInfo {
 pub struct CertificateExpiration {
     /// The row's name.
     pub name: &'static str,
-    /// Null when there is none.
+    /// Null without a date.
     pub expiration_date: Option<Time>,
     /// Seconds, although kubeadm's key does not say so.
     #[serde(serialize_with = "seconds")]

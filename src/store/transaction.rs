@@ -8,10 +8,10 @@
 //! 4. If a rename fails, the commit is reverted and the old files get their names back.
 //! 5. The second names and the journal are removed. Then comes housekeeping, which fails nothing.
 //!
-//! A kill leaves one of three states, told apart by the journal alone: no journal (the old tree, with leftovers), a commit
-//! journal (the new tree, some renames still to do), or an undo journal (the old tree, some renames still to undo). The
-//! next run that writes recovers in step 1; a run that only reads looks through to the tree that this will give
-//! (`tree::overlay`). Directory inodes never change: static pods hold them by hostPath.
+//! A kill leaves one of three states, which the journal identifies: no journal (the old tree, with leftovers), a
+//! commit journal (the new tree, some renames are missing), or an undo journal (the old tree, some renames must be
+//! undone). The next run that writes recovers in step 1; a run that only reads sees the tree as it will be after
+//! recovery (`tree::overlay`). Directory inodes never change: static pods hold them by hostPath.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,10 +35,10 @@ use crate::tree::layout::{Access, Layout, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
 
-/// Generations that are kept unless told otherwise.
+/// The default number of kept generations.
 pub const DEFAULT_GENERATIONS: usize = 5;
 
-/// Asked now and then whether a signal wants the run to stop; returns its number.
+/// Called repeatedly; returns the number of a signal that asked to stop.
 pub type Interrupted<'a> = &'a dyn Fn() -> Option<i32>;
 
 /// An open transaction; dropping it releases the lock and leaves no trace.
@@ -56,7 +56,7 @@ pub struct Transaction {
 }
 
 impl Drop for Transaction {
-    /// Removes what was made for a transaction that did not happen, while the lock is still held.
+    /// Removes what was created for a transaction that was not committed, while the lock is still held.
     fn drop(&mut self) {
         self.lock.remove_announcement();
         self.places.remove_created();
@@ -84,7 +84,7 @@ impl Transaction {
             .create(Root::Certificates)
             .map_err(TransactionError::before_commit)?;
         let recovered = recover(places)?;
-        // Of a run that was killed after its commit. If that fails, it is said after the next one.
+        // Merge the segment of a run that was killed after its commit. An error is reported after the next merge.
         let _merged = Tree::over(places).and_then(|tree| ledger::merge(places, &tree));
         Ok(Transaction {
             places: Rc::clone(places),
@@ -99,7 +99,7 @@ impl Transaction {
         })
     }
 
-    /// Returns what a killed run had left, and this one has recovered.
+    /// Returns the transaction of a killed run that this run recovered.
     pub fn recovered(&self) -> Option<&Recovered> {
         self.recovered.as_ref()
     }
@@ -109,7 +109,7 @@ impl Transaction {
         &self.places
     }
 
-    /// Sets what the command is called in journal and history.
+    /// Sets the name of the command in journal and history.
     pub(crate) fn set_command(&mut self, command: &str) {
         self.command = command.to_owned();
     }
@@ -129,12 +129,12 @@ impl Transaction {
         keep::prune(&self.places, 0)
     }
 
-    /// Lets other runs know who holds the lock, now that the plan is accepted.
+    /// Names this run for other runs, after its plan is accepted.
     pub fn announce(&self) {
         self.lock.announce(&self.holder());
     }
 
-    /// Adds entries to the ledger. Old ones are never lost, and no generation takes the ledger back.
+    /// Adds entries to the ledger. Old entries stay, and a rollback does not restore the ledger.
     ///
     /// # Errors
     /// If the state directory cannot be read.
@@ -148,7 +148,8 @@ impl Transaction {
         Ok(())
     }
 
-    /// Adds a file. Files come into place in the order in which they are added, so a key and its certificate belong together.
+    /// Adds a file. Files are renamed in the order in which they are added, so add a key and its certificate one
+    /// after the other.
     pub fn write(&mut self, file: TreePath, bytes: Zeroizing<Vec<u8>>, access: Access) {
         self.writes.push(Write {
             file,
@@ -157,7 +158,7 @@ impl Transaction {
         });
     }
 
-    /// Writes everything, or nothing. `interrupted` is asked for the last time before the commit point.
+    /// Writes everything, or nothing. The last call of `interrupted` is before the commit point.
     pub fn commit(self, interrupted: Interrupted<'_>) -> Result<Committed, TransactionError> {
         let mut staging = Staging::default();
         let mut committed = self
@@ -172,14 +173,14 @@ impl Transaction {
         Ok(committed)
     }
 
-    /// Returns what is said to other runs.
+    /// Returns the text that names this run.
     fn holder(&self) -> String {
         let since = self.now.format(&Rfc3339).unwrap_or_default();
         let process = std::process::id();
         format!("`pki {}`, process {process}, since {since}", self.command)
     }
 
-    /// Makes every file that the commit needs, and makes it durable.
+    /// Writes and syncs every file that the commit needs.
     fn stage(
         &self,
         staging: &mut Staging,
@@ -223,7 +224,7 @@ impl Transaction {
         ))
     }
 
-    /// Writes the journal. If that fails, everything is given up, but only once no journal is there that names it.
+    /// Writes the journal. If this fails, removes all new files, but only after the journal is removed.
     fn write_record(
         &self,
         staging: &Staging,
@@ -237,7 +238,7 @@ impl Transaction {
         };
         match record::remove_commit_record(&self.certificates) {
             Ok(RecordRemoval::Durable) => self.discard(staging),
-            // What the journal names stays until it is certain on disk that the journal is gone; the next run removes it.
+            // The removal of the journal may not be durable, so its files stay; the next run removes them.
             Ok(RecordRemoval::Uncertain) => self.places.keep_created(),
             Err(_) => {
                 self.places.keep_created();
@@ -247,7 +248,7 @@ impl Transaction {
         Err(TransactionError::before_commit(error))
     }
 
-    /// Puts the new files in place. The journal is written; nothing but renames happens before the last one.
+    /// Renames the new files into place, after the journal is written.
     fn publish(&self, staging: &Staging, committed: &Committed) -> Result<(), TransactionError> {
         let renamed = staging
             .rename_all()
@@ -267,7 +268,7 @@ impl Transaction {
             keep::finish(&self.places, generation).map_err(changed)?;
         }
         staging.remove_backups().map_err(changed)?;
-        // Before the journal goes, whose removal is made durable.
+        // Before the journal is removed, because that removal is synced.
         self.lock.remove_announcement();
         record::remove(&self.certificates).map_err(changed)?;
         staging.sync_directories().map_err(changed)
@@ -281,7 +282,7 @@ impl Transaction {
         record::remove(&self.certificates)
     }
 
-    /// Removes generations beyond those that are kept, and merges the ledger. The commit is done whatever becomes of that.
+    /// Removes old generations and merges the ledger. Errors are warnings, because the commit is done.
     fn prune_and_merge(&self, committed: &mut Committed) {
         let mut pruned = keep::prune(&self.places, self.keep);
         committed.dropped.append(&mut pruned.dropped);
@@ -292,7 +293,7 @@ impl Transaction {
         }
     }
 
-    /// Removes everything that was made before the commit point. What cannot be removed is left over for the next run.
+    /// Removes everything that was written before the commit point. The next run removes leftovers.
     fn discard(&self, staging: &Staging) {
         staging.discard();
         let _leftover = self.certificates.remove(staging_name(COMMIT));

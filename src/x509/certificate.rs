@@ -175,7 +175,7 @@ impl Certificate {
         self.parsed.tbs_certificate().subject()
     }
 
-    /// Returns the subject as it is encoded.
+    /// Returns the encoded subject.
     pub(super) fn raw_subject(&self) -> &[u8] {
         &self.facts.subject
     }

@@ -67,7 +67,7 @@ finding_kinds! {
         "The contents of the file cannot be used."
         "put the file back from a backup";
     FilePrivateKeyExposed "file.private-key-exposed" Error
-        "A private key is in a file that everybody may read, so it must not be used any more."
+        "A world-readable file contains a private key, which must not be used any more."
         "renew the certificate with a new key";
     FileOverlyPermissive "file.overly-permissive" Warning
         "Users other than the owner can open a file that holds a private key."

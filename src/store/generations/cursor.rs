@@ -1,21 +1,21 @@
 //! The order in which `pki rollback` steps through the generations.
 //!
-//! A tree that was rolled back stands before some generation: the cursor. Another rollback steps from there further back, a
-//! redo forward, as far as to the state before the first rollback. A generation that comes from anything else ends that: it
-//! was made from where the cursor stood, and the generations after that are on a branch that is left.
+//! After a rollback, the tree is in the state before some generation: the cursor. Another rollback moves the cursor
+//! back, and a redo moves it forward, up to the state before the first rollback. Any other transaction starts a new
+//! branch at the cursor, and the generations after the cursor are no longer reachable by steps.
 
 use super::{Generation, TransactionKind};
 
-/// The state that a step leads to: that before a generation.
+/// A step of a rollback: to the state before a generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RollbackStep<'a> {
-    /// The generation whose old files, and those of all later ones, come back.
+    /// The generation whose old files, and those of all later ones, are restored.
     pub before: &'a Generation,
-    /// What the new generation has to record.
+    /// The kind of transaction that the new generation records.
     pub change: TransactionKind,
 }
 
-/// Returns the step back from where the tree stands; `None` if there is nothing before it.
+/// Returns the step back from the cursor; `None` if the tree is at the oldest generation.
 pub fn back(generations: &[Generation]) -> Option<RollbackStep<'_>> {
     let before = match cursor(generations) {
         Some(cursor) => previous(generations, cursor.sequence)?,
@@ -24,7 +24,7 @@ pub fn back(generations: &[Generation]) -> Option<RollbackStep<'_>> {
     Some(to(before))
 }
 
-/// Returns the step to a generation that is named.
+/// Returns the step to the state before a generation.
 pub fn to(before: &Generation) -> RollbackStep<'_> {
     let to = Some(before.name.clone());
     RollbackStep {
@@ -33,7 +33,7 @@ pub fn to(before: &Generation) -> RollbackStep<'_> {
     }
 }
 
-/// Returns the step forward; `None` if nothing was rolled back since the last other change.
+/// Returns the step forward; `None` if nothing was rolled back since the last change.
 pub fn forward(generations: &[Generation]) -> Option<RollbackStep<'_>> {
     let cursor = cursor(generations)?;
     let first_rollback = first_of_last_rollbacks(generations)?;
@@ -49,12 +49,12 @@ pub fn forward(generations: &[Generation]) -> Option<RollbackStep<'_>> {
     })
 }
 
-/// Returns the name of the generation that the tree stands before.
+/// Returns the name of the cursor.
 pub(super) fn position(generations: &[Generation]) -> Option<String> {
     cursor(generations).map(|kept| kept.name.clone())
 }
 
-/// Returns the generation that the tree stands before; `None` if it is in the state that the last change gave it.
+/// Returns the cursor; `None` if the tree was not rolled back since the last change.
 fn cursor(generations: &[Generation]) -> Option<&Generation> {
     match &generations.last()?.change {
         TransactionKind::Rollback { to: Some(name) } => find(generations, name),
@@ -64,7 +64,7 @@ fn cursor(generations: &[Generation]) -> Option<&Generation> {
 
 /// Returns the generation before that one on its branch.
 fn previous(generations: &[Generation], sequence: u64) -> Option<&Generation> {
-    // A change after a rollback goes back to where the rollback had led.
+    // A change after a rollback continues from the state that the rollback restored.
     let from = generations.iter().find(|kept| kept.sequence == sequence)?;
     let branch = match &from.change {
         TransactionKind::New {
@@ -81,7 +81,7 @@ fn find<'a>(generations: &'a [Generation], name: &str) -> Option<&'a Generation>
     generations.iter().find(|kept| kept.name == name)
 }
 
-/// Returns the first of the rollbacks that nothing else has followed.
+/// Returns the first rollback after the last other change.
 fn first_of_last_rollbacks(generations: &[Generation]) -> Option<&Generation> {
     let last_change = generations.iter().rposition(|kept| !kept.is_rollback());
     generations.get(last_change.map_or(0, |index| index + 1))

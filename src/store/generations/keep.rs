@@ -1,4 +1,4 @@
-//! Writes and removes generations. Removing never descends into a link, and leaves what `pki` has not put there.
+//! Writes and removes generations. Does not follow links, and removes only files of `pki`.
 
 use std::ffi::{OsStr, OsString};
 
@@ -16,20 +16,20 @@ use crate::tree::layout::{self, Root, TreePath};
 use crate::tree::places::Places;
 use crate::util::escape::escape;
 
-/// A generation that is being removed has a name that begins so: whatever is left of it, it is not a generation any more.
+/// The prefix of a generation that is being removed; such a directory is no longer a generation.
 const REMOVED: &str = ".old-";
 
-/// One file that a transaction is about to replace or to make.
+/// A file that a transaction replaces or creates.
 pub struct FileToReplace<'a> {
     pub(crate) file: &'a TreePath,
     pub(crate) old: Option<&'a [u8]>,
 }
 
-/// What a generation is kept of.
+/// The metadata of a new generation.
 pub(in crate::store) struct GenerationInfo<'a> {
     pub(in crate::store) command: &'a str,
     pub(in crate::store) now: OffsetDateTime,
-    /// What a rollback records; none for any other change.
+    /// The record of a rollback; `None` for other transactions.
     pub(in crate::store) rollback: Option<&'a TransactionKind>,
 }
 
@@ -113,7 +113,7 @@ impl Files {
     }
 }
 
-/// Returns the name of the generation that a command at `now` leaves; one that is taken gets a number.
+/// Returns an unused name for the generation of a command at `now`; adds a number if the name exists.
 fn free_name(
     generations: &Directory,
     command: &str,
@@ -138,7 +138,7 @@ fn free_name(
     Ok(free)
 }
 
-/// Gives the unfinished generation its name, if it is there.
+/// Renames the unfinished generation to its name, if it exists.
 pub(in crate::store) fn finish(places: &Places, name: &str) -> Result<(), FileError> {
     let Some(generations) = open(places)? else {
         return Ok(());
@@ -150,10 +150,10 @@ pub(in crate::store) fn finish(places: &Places, name: &str) -> Result<(), FileEr
     generations.sync()
 }
 
-/// Removes the unfinished generation, whose transaction did not happen.
+/// Removes the unfinished generation of a transaction that was not committed.
 ///
 /// # Errors
-/// If it cannot be removed, so that no other one can be made.
+/// If it cannot be removed; no other generation can then be created.
 pub(in crate::store) fn discard(places: &Places) -> Result<(), FileError> {
     let Some(generations) = open(places)? else {
         return Ok(());
@@ -167,7 +167,7 @@ pub(in crate::store) fn discard(places: &Places) -> Result<(), FileError> {
     }
 }
 
-/// Removes the directory of the generations if there is none: a transaction that did not happen leaves no trace.
+/// Removes the directory of the generations if it is empty.
 pub(in crate::store) fn remove_if_empty(places: &Places) {
     if let Ok(Some(state)) = places.directory(Root::State) {
         // A directory that is not empty stays.
@@ -176,12 +176,12 @@ pub(in crate::store) fn remove_if_empty(places: &Places) {
     }
 }
 
-/// Gives the unfinished generation a name of its own, so that its files can still be restored from.
+/// Renames the unfinished generation to a new name, so that its files can still be restored.
 pub(in crate::store) fn adopt_unfinished(places: &Places) -> Result<Option<String>, FileError> {
     let Some(generations) = open(places)? else {
         return Ok(None);
     };
-    // A name that it would not be refused under; its own is known only to the journal.
+    // Its intended name is only in the journal.
     let Some(unfinished) = super::manifest(&generations, UNFINISHED, "")? else {
         return Ok(None);
     };
@@ -195,14 +195,14 @@ pub(in crate::store) fn adopt_unfinished(places: &Places) -> Result<Option<Strin
 /// What pruning did.
 #[derive(Debug, Default)]
 pub struct Pruned {
-    /// The generations that are gone.
+    /// The generations that were removed.
     pub dropped: Vec<String>,
-    /// What could not be removed, with the reason.
+    /// Errors about generations that could not be removed.
     pub warnings: Vec<String>,
 }
 
-/// Removes all but the last `keep` generations, oldest first, and what is left of half-removed ones. What cannot be removed is
-/// named, and stops nothing.
+/// Removes all but the last `keep` generations, oldest first, and the rest of partly removed ones. Errors are
+/// warnings.
 pub(in crate::store) fn prune(places: &Places, keep: usize) -> Pruned {
     let mut pruned = Pruned::default();
     if let Err(error) = try_prune(places, keep, &mut pruned) {
@@ -244,11 +244,11 @@ fn try_prune(places: &Places, keep: usize, pruned: &mut Pruned) -> Result<(), Fi
     directory.sync()
 }
 
-/// Takes a generation its name, under which it counts as one. What is in it is removed afterwards.
+/// Renames a generation, so that it no longer counts. Its contents are removed afterwards.
 fn drop_generation(directory: &Directory, generation: &Generation) -> Result<(), FileError> {
     let removed = format!("{REMOVED}{}", generation.name);
     match directory.rename(&generation.name, &removed) {
-        // In a lower layer of an overlay no directory can be renamed; files can be removed.
+        // A directory in the lower layer of an overlay cannot be renamed, but its files can be removed.
         Err(error) if is_across_layers(&error) => {
             let opened = directory.open_directory(&generation.name)?;
             opened.remove(MANIFEST)?;
@@ -269,7 +269,7 @@ fn is_across_layers(error: &FileError) -> bool {
     matches!(&error.reason, FileErrorReason::Io(error) if error.kind() == std::io::ErrorKind::CrossesDevices)
 }
 
-/// Removes a directory with the files that `pki` has put there. Returns what stays, if something does.
+/// Removes a directory and the files of `pki` in it. Returns the reason if other files stay.
 fn remove(generations: &Directory, name: &OsStr) -> Result<Option<String>, FileError> {
     match generations.kind(name)? {
         None => return Ok(None),

@@ -1,8 +1,7 @@
-//! The old files of the last transactions, each in a directory of its own below `.pki/generations`, 0700.
+//! The old files of the last transactions, one directory with mode 0700 for each, in `.pki/generations`.
 //!
-//! This module reads them; `keep` writes and removes them, `cursor` knows the order in which a rollback steps through them. A
-//! generation is written under a hidden name and gets its own when its transaction is over. Names that `pki` does not give,
-//! and links, are not opened.
+//! This module reads them; `keep` writes and removes them, `cursor` has the order of rollbacks. A generation is
+//! written under a hidden name and renamed when its transaction is over. Links and unknown names are not opened.
 
 pub mod cursor;
 pub(super) mod keep;
@@ -30,7 +29,7 @@ const VERSION: u32 = 2;
 pub struct Generation {
     /// Its name, which begins with its time.
     pub name: String,
-    /// Its place in the order of all; the clock may jump, this does not.
+    /// Its position in the order of all generations; unlike the time, it does not depend on the clock.
     pub(crate) sequence: u64,
     /// The command that replaced the files.
     pub command: String,
@@ -48,12 +47,12 @@ pub struct Generation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum TransactionKind {
-    /// It made something new, in a tree that had been rolled back to before that generation, if to any.
+    /// It made something new. `after_rollback_to` is the generation before which the tree was, after a rollback.
     New {
         /// The generation.
         after_rollback_to: Option<String>,
     },
-    /// It put the tree into the state before that generation; none stands for the state before the first rollback.
+    /// It restored the state before the generation `to`; `None` means the state before the first rollback.
     Rollback {
         /// The generation.
         to: Option<String>,
@@ -66,12 +65,12 @@ pub enum TransactionKind {
 pub struct GenerationFile {
     /// The file.
     pub file: TreePath,
-    /// The name of its old bytes in the generation; none if there was no such file before.
+    /// The name of its old bytes in the generation; `None` if the file is new.
     stored: Option<String>,
 }
 
 impl GenerationFile {
-    /// Returns whether there was such a file before.
+    /// Returns whether the file existed before.
     pub fn existed(&self) -> bool {
         self.stored.is_some()
     }
@@ -99,9 +98,9 @@ struct Manifest {
 /// The kept generations of a tree.
 #[derive(Debug, Default)]
 pub struct Generations {
-    /// Those that can be read, oldest first.
+    /// The readable ones, oldest first.
     pub all: Vec<Generation>,
-    /// The others, each with the reason.
+    /// The errors of the others.
     pub unreadable: Vec<FileError>,
 }
 
@@ -118,7 +117,7 @@ impl Generations {
         if let Some(name) = tree.pending_generation() {
             match manifest(&directory, UNFINISHED, name) {
                 Ok(Some(generation)) => generations.all.push(generation),
-                // It has its name already.
+                // It is already renamed.
                 Ok(None) => {}
                 Err(error) => generations.unreadable.push(error),
             }
@@ -167,7 +166,7 @@ pub(crate) fn read(
     }
 }
 
-/// Opens the directory of the generations; `None` if there is none.
+/// Opens the directory of the generations; `None` if it does not exist.
 fn open(places: &Places) -> Result<Option<Directory>, FileError> {
     let Some(state) = places.directory(Root::State)? else {
         return Ok(None);
@@ -193,7 +192,7 @@ fn list(directory: &Directory) -> Result<Generations, FileError> {
                 let error = FileError::unexpected("reading", path, what);
                 generations.unreadable.push(error);
             }
-            // Another run may just be removing it.
+            // Another run may be removing it.
             Err(error) if error.is_not_found() => {}
             Err(error) => generations.unreadable.push(error),
         }
@@ -201,7 +200,7 @@ fn list(directory: &Directory) -> Result<Generations, FileError> {
     Ok(generations)
 }
 
-/// Reads the manifest in a directory of that name; `None` if there is none.
+/// Reads the manifest of a generation; `None` if it does not exist.
 fn manifest(
     generations: &Directory,
     directory: &str,
@@ -234,7 +233,7 @@ fn manifest(
 }
 
 impl Manifest {
-    /// Trusts no name that is in a manifest: it may come out of an archive.
+    /// Checks the names in a manifest, which may come from an archive.
     fn check(&self) -> Result<(), String> {
         if self.version != VERSION {
             return Err(format!("it has version {}, want {VERSION}", self.version));

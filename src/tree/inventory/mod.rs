@@ -49,7 +49,7 @@ pub enum RowFiles {
         /// The private key.
         key: FileState<KeyFile>,
     },
-    /// A leaf in a file of its own.
+    /// A leaf in a separate file.
     Leaf {
         /// The certificate with its intermediates.
         chain: FileState<Chain>,

@@ -32,7 +32,7 @@ pub(in crate::x509) struct BasicConstraints {
     pub(in crate::x509) path_length: Option<u64>,
 }
 
-/// id-ce, 2.5.29, as it is encoded.
+/// The encoding of id-ce, 2.5.29.
 const ID_CE: &[u8] = b"\x55\x1d";
 const AUTHORITY_INFO_ACCESS: &[u8] = b"\x2b\x06\x01\x05\x05\x07\x01\x01";
 

@@ -9,7 +9,7 @@ use super::PublicKeyError;
 use crate::x509::der::{bit_length, is_negative};
 use crate::x509::public_key::{KeyInfo, oid};
 
-/// NULL, as it is encoded.
+/// The encoding of NULL.
 const NULL: &[u8] = b"\x05\x00";
 
 /// Checks a DER SubjectPublicKeyInfo.
