@@ -87,13 +87,22 @@ fn report_changes(changes: &Changes, args: &WriteArgs, console: &Console) -> Res
     }
 }
 
-/// Reads a tree again after a commit.
-///
-/// # Errors
-/// If it cannot be read any more, which must not look as if the change had failed.
+/// Reads a tree after a command, whether it has changed it or had nothing to do.
 fn read_again(layout: &Layout) -> Result<Inventory> {
-    let tree = Tree::open(layout)
-        .context("checking the result")
-        .context(TreeState::Changed)?;
+    let tree = Tree::open(layout).context("checking the result")?;
     Ok(Inventory::read(&tree, |_| Depth::Certificates))
+}
+
+/// Judges a tree that was changed. Whatever fails here fails after the commit, which is then said.
+fn judge_changed(
+    layout: &Layout,
+    console: &Console,
+    judge: impl FnOnce(&Inventory) -> Exit,
+) -> Result<Exit> {
+    let after = read_again(layout).map_err(|error| error.context(TreeState::Changed))?;
+    let exit = judge(&after);
+    if exit == Exit::Failed {
+        console.note(&TreeState::Changed.to_string());
+    }
+    Ok(exit)
 }

@@ -8,7 +8,7 @@ use super::failure::PlanFailure;
 use super::judgement::Knowledge;
 use super::session::{CommitOutcome, Run, Session};
 use super::target::{ConfigSource, Detection, tree_arguments};
-use super::{Console, Exit, read_again, report_changes};
+use super::{Console, Exit, judge_changed, read_again, report_changes};
 use crate::catalog::{self, Row};
 use crate::check::Expected;
 use crate::cli::{ALL, Cli, ClusterArgs, RenewArgs};
@@ -125,7 +125,9 @@ fn finish(
         CommitOutcome::Done(done) => {
             let changes = Changes::done("renew", &done.plan, &done.committed, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
-            Ok(closing.exit(&done.plan, &read_again(&layout)?, console))
+            judge_changed(&layout, console, |after| {
+                closing.exit(&done.plan, after, console)
+            })
         }
     }
 }

@@ -7,7 +7,7 @@ use super::failure::{Invalid, PlanFailure};
 use super::judgement::Knowledge;
 use super::session::{CommitOutcome, Run, Session, TreeSnapshot};
 use super::target::tree_arguments;
-use super::{Console, Exit, read_again, report_changes};
+use super::{Console, Exit, judge_changed, report_changes};
 use crate::cli::{ConfigArgs, RollbackArgs};
 use crate::plan::Plan;
 use crate::plan::rollback::{self, RollbackRequest};
@@ -89,7 +89,7 @@ fn finish(
             let changes =
                 Changes::done("rollback", &done.plan, &done.committed, &layout, arguments);
             report_changes(&changes.restoring(name, next), &args.write, console)?;
-            Ok(verdict(&read_again(&layout)?))
+            judge_changed(&layout, console, verdict)
         }
     }
 }

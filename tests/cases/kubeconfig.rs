@@ -665,7 +665,7 @@ fn the_kinds_of_credentials_are_told_apart() {
             .unwrap()
             .credentials()
     };
-    // kubeadm calls such a user one without credentials, and a file that was cut off has one.
+    // kubeadm calls such a user one without credentials, and a truncated file has one.
     for nobody in [json!({}), json!(null), json!({"token": ""})] {
         assert!(client(nobody.clone()).is_err(), "{nobody}");
     }

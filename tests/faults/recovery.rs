@@ -150,7 +150,7 @@ fn an_undone_renewal_is_undone_to_the_end_wherever_it_stopped() {
             .args(["check-expiration", "--rootfs"])
             .arg(tree.path()));
         assert!(matches!(ended.code, Some(0 | 4)), "{ended}");
-        assert!(ended.stderr.contains("cut off"), "{ended}");
+        assert!(ended.stderr.contains("was interrupted"), "{ended}");
         bench.settle(Promise::Old, tree.path());
     }
 }
@@ -198,7 +198,7 @@ fn a_fault_while_another_run_is_finished_or_undone_loses_nothing() {
     assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
 
-/// Returns what is wrong after a recovery that was cut off.
+/// Returns what is wrong after a recovery that was interrupted.
 fn judged(promise: Promise, fault: Fault, ended: &Ended, verdict: &Verdict) -> Option<String> {
     let expected: &[State] = match promise {
         Promise::New => &[State::Commit, State::Renamed, State::New],

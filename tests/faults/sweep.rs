@@ -283,7 +283,7 @@ impl Sweep<'_> {
         if !ran.code.is_some_and(|code| expected.contains(&code)) {
             wrong.push(format!("check-expiration, want {expected:?}: {ran}"));
         }
-        if ran.stderr.contains("cut off") != verdict.state.is_pending() {
+        if ran.stderr.contains("was interrupted") != verdict.state.is_pending() {
             wrong.push(format!("check-expiration on what is pending: {ran}"));
         }
         wrong

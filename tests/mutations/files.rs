@@ -165,7 +165,9 @@ const GOS_BASE64: GeneralPurpose = GeneralPurpose::new(
 /// Returns whether the fields of a kubeconfig that hold PEM hold the same as the original's to others. Of a CA only its name and
 /// its key count: that is all that a client trusts.
 pub(super) fn embeds_the_same(original: &str, mutant: &str) -> bool {
-    let values = |text: &str| -> Vec<(bool, Vec<u8>)> {
+    // Whether it is a CA, and the PEM.
+    type Value = (bool, Vec<u8>);
+    let values = |text: &str| -> Vec<Value> {
         let values = text.lines().filter_map(|line| line.split_once("-data:"));
         values
             .filter_map(|(field, value)| {
@@ -175,7 +177,7 @@ pub(super) fn embeds_the_same(original: &str, mutant: &str) -> bool {
             .collect()
     };
     let (original, mutant) = (values(original), values(mutant));
-    let is_same = |((is_ca, original), (_, mutant)): (&(bool, Vec<u8>), &(bool, Vec<u8>))| {
+    let is_same = |((is_ca, original), (_, mutant)): (&Value, &Value)| {
         let (one, other) = (blocks(original), blocks(mutant));
         let is_key = one
             .as_ref()
