@@ -145,6 +145,8 @@ fn the_directory_and_address_of_the_configuration_are_used() {
     let scheduler = tree.text("scheduler.conf");
     assert!(scheduler.contains("server: https://192.0.2.77:6443\n"));
     assert!(!tree.exists("pki/ca.crt"));
+    // kubeadm's constant, `/etc/kubernetes`, wherever the certificates are.
+    assert!(!tree.root().join("custom/scheduler.conf").exists());
 }
 
 /// kubeadm: TestGenCSRConfig / --config not found -> error; same
@@ -175,6 +177,8 @@ fn cert_dir_goes_before_the_configuration() {
     ])
     .exits(0);
     assert!(wanted.join("ca.crt").is_file());
+    // Only the flag moves the kubeconfigs.
+    assert!(folder.path().join("wanted/scheduler.conf").is_file());
     assert!(!other.exists());
 }
 
