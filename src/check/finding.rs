@@ -5,10 +5,9 @@
 
 mod table;
 
-use time::Duration;
-
 use crate::catalog::Row;
 use crate::tree::layout::TreePath;
+use crate::util::duration::Period;
 
 pub use table::{FindingId, FindingKind, TABLE};
 
@@ -74,7 +73,7 @@ pub enum PkiCommand {
     /// `pki renew all`.
     RenewAll,
     /// `pki renew --due`.
-    RenewDue(Duration),
+    RenewDue(Period),
 }
 
 impl Remedy {

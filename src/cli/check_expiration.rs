@@ -7,7 +7,8 @@
 
 use clap::Args;
 
-use super::shared::{ConfigArgs, OutputFormat, TreeArgs, parse_duration};
+use super::shared::{ConfigArgs, OutputFormat, TreeArgs};
+use crate::util::duration::Period;
 
 pub(super) const AFTER_HELP: &str = "\
 Exit codes (the others are in `pki --help`):
@@ -26,12 +27,12 @@ pub struct CheckExpirationArgs {
     pub output: OutputFormat,
 
     /// Exit with 4 if something expires within this time, such as 30d or 720h
-    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = parse_duration)]
-    pub warn: time::Duration,
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = Period::parse)]
+    pub warn: Period,
 
     /// Exit with 5 if something expires within this time; 0s means once it has expired
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_duration)]
-    pub critical: time::Duration,
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = Period::parse)]
+    pub critical: Period,
 
     /// Print only what needs attention, the most urgent last; print nothing if all is well
     #[arg(short, long)]

@@ -11,9 +11,10 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command, Error};
 
-use super::shared::{ConfigArgs, TreeArgs, WriteArgs, parse_duration};
+use super::shared::{ConfigArgs, TreeArgs, WriteArgs};
 use super::usage_hints;
 use crate::catalog;
+use crate::util::duration::Period;
 
 pub(super) const AFTER_HELP: &str = "\
 Exit codes (the others are in `pki --help`):
@@ -34,8 +35,8 @@ pub struct RenewArgs {
     pub names: Vec<String>,
 
     /// Renew what expires within this time, such as 30d or 720h
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub due: Option<time::Duration>,
+    #[arg(long, value_name = "DURATION", value_parser = Period::parse)]
+    pub due: Option<Period>,
 
     /// Keep each key instead of making a new one
     #[arg(long)]

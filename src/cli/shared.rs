@@ -11,7 +11,6 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::store::transaction::DEFAULT_GENERATIONS;
-use crate::util::duration;
 
 #[derive(Clone, Debug, Default, Args)]
 pub struct TreeArgs {
@@ -127,11 +126,4 @@ pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
         true => Err("the path is empty"),
         false => Ok(PathBuf::from(text)),
     })
-}
-
-pub(super) fn parse_duration(text: &str) -> Result<time::Duration, String> {
-    if text == "0" || text == "0s" {
-        return Ok(time::Duration::ZERO);
-    }
-    time::Duration::try_from(duration::parse(text)?).map_err(|error| error.to_string())
 }

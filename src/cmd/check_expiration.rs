@@ -99,8 +99,8 @@ fn judge(
     console: &Console,
 ) -> Expiry {
     let thresholds = Thresholds {
-        warn: args.warn,
-        critical: args.critical,
+        warn: args.warn.span(),
+        critical: args.critical.span(),
     };
     let resolved = target.layers(inventory).resolve(Detection::Allowed).ok();
     let knowledge = Knowledge {
@@ -108,7 +108,11 @@ fn judge(
         init: resolved
             .as_ref()
             .map(|resolved| (&resolved.cluster, target.source() != ConfigSource::Nothing)),
-        due: Some(thresholds.longest()),
+        // What is renewed with the longer of the two needs no attention afterwards.
+        due: Some(match args.warn.length() >= args.critical.length() {
+            true => &args.warn,
+            false => &args.critical,
+        }),
         now: console.now,
     };
     let context = knowledge.context(inventory);

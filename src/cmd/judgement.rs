@@ -13,6 +13,7 @@ use crate::plan::remedy::{self, Situation};
 use crate::plan::{Plan, init};
 use crate::report::findings::{TreeArguments, lines};
 use crate::tree::inventory::Inventory;
+use crate::util::duration::Period;
 
 /// What a command knows about a tree when it judges it.
 #[derive(Clone, Copy)]
@@ -22,7 +23,7 @@ pub(super) struct Knowledge<'a> {
     /// The configuration that `init` would use, and whether it is more than inferred.
     pub(super) init: Option<(&'a Cluster, bool)>,
     /// The time within which something is due, if the command has one.
-    pub(super) due: Option<Duration>,
+    pub(super) due: Option<&'a Period>,
     /// The time.
     pub(super) now: OffsetDateTime,
 }

@@ -17,7 +17,6 @@ use crate::plan::Plan;
 use crate::plan::renew::{self, RenewRequest, Selection};
 use crate::report::changes::Changes;
 use crate::report::findings::TreeArguments;
-use crate::report::time::flag_text;
 use crate::tree::inventory::{Depth, Inventory};
 
 pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
@@ -133,8 +132,8 @@ fn finish(
 }
 
 fn selection(args: &RenewArgs) -> Selection {
-    if let Some(within) = args.due {
-        return Selection::Due(within);
+    if let Some(within) = &args.due {
+        return Selection::Due(within.span());
     }
     let all = args.names.iter().any(|name| name == ALL);
     if all && args.names.len() > 1 {
@@ -162,8 +161,8 @@ fn renew_command() -> clap::Command {
 }
 
 fn command(args: &RenewArgs) -> String {
-    match args.due {
-        Some(within) => format!("renew --due {}", flag_text(within)),
+    match &args.due {
+        Some(within) => format!("renew --due {within}"),
         None => format!("renew {}", args.names.join(" ")),
     }
 }

@@ -1,6 +1,6 @@
 //! Finds the commands that remove a finding. Asks the planners, so that a command is advised only if it works.
 
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use super::init;
 use super::renew::{self, RenewRequest, Selection};
@@ -9,6 +9,7 @@ use crate::catalog::Row;
 use crate::check::finding::{Finding, FindingId, Findings, PkiCommand, Remedy, Severity};
 use crate::config::cluster::Cluster;
 use crate::tree::inventory::Inventory;
+use crate::util::duration::Period;
 
 /// The input of the advised commands.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +21,7 @@ pub struct Situation<'a> {
     /// The request for `init`, if its configuration is known.
     pub init: Option<init::InitRequest<'a>>,
     /// The time within which something is due, if the command has one.
-    pub due: Option<Duration>,
+    pub due: Option<&'a Period>,
     /// The time.
     pub now: OffsetDateTime,
 }
@@ -118,7 +119,7 @@ impl Advisor<'_> {
                     || plan.removes(finding, self.situation.inventory);
                 is_removed.then(|| {
                     Remedy::command(match self.situation.due.filter(|_| is_about_time) {
-                        Some(due) => PkiCommand::RenewDue(due),
+                        Some(due) => PkiCommand::RenewDue(due.clone()),
                         None => PkiCommand::Renew(vec![row]),
                     })
                 })

@@ -1,6 +1,5 @@
 //! Findings and remedies, as text: the only place where a command is spelled.
 
-use super::time::flag_text;
 use crate::catalog::Row;
 use crate::check::finding::{Finding, Findings, PkiCommand, Remedy, Severity};
 use crate::check::title;
@@ -34,7 +33,7 @@ impl TreeArguments {
             PkiCommand::RenewAll => words.extend(["renew", "all"].map(str::to_owned)),
             PkiCommand::RenewDue(within) => {
                 words.extend(["renew", "--due"].map(str::to_owned));
-                words.push(flag_text(*within));
+                words.push(within.to_string());
             }
         }
         words.extend(self.arguments.iter().cloned());

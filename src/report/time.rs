@@ -53,17 +53,6 @@ impl Serialize for Time {
     }
 }
 
-/// Returns a period as `--warn` and `--due` take it.
-pub fn flag_text(period: Duration) -> String {
-    let seconds = period.whole_seconds();
-    match (seconds % 86_400, seconds % 3_600, seconds % 60) {
-        (0, ..) => format!("{}d", seconds / 86_400),
-        (_, 0, _) => format!("{}h", seconds / 3_600),
-        (_, _, 0) => format!("{}m", seconds / 60),
-        _ => format!("{seconds}s"),
-    }
-}
-
 /// Returns the time left as kubeadm writes it (`apimachinery/pkg/util/duration`, `HumanDuration`): two units at most, the more
 /// time the coarser.
 pub fn residual_text(residual: Duration) -> String {
@@ -127,20 +116,6 @@ mod tests {
                 expected,
                 "{seconds} s"
             );
-        }
-    }
-
-    #[test]
-    fn a_period_is_written_as_it_was_typed() {
-        for (period, text) in [
-            (Duration::days(30), "30d"),
-            (Duration::hours(720), "30d"),
-            (Duration::hours(36), "36h"),
-            (Duration::minutes(45), "45m"),
-            (Duration::seconds(90), "90s"),
-            (Duration::ZERO, "0d"),
-        ] {
-            assert_eq!(flag_text(period), text);
         }
     }
 

@@ -43,6 +43,12 @@ impl Period {
         self.length
     }
 
+    /// Returns the length as a difference of two times.
+    pub fn span(&self) -> time::Duration {
+        // 100 years fit.
+        time::Duration::try_from(self.length).unwrap_or(time::Duration::MAX)
+    }
+
     /// Returns the period in Go's notation, which has no unit for days.
     pub fn to_go(&self) -> String {
         match self.text.contains('d') {
@@ -254,6 +260,8 @@ mod tests {
             assert_eq!(period.to_go(), go);
             assert_eq!(period, Period::from(period.length()));
         }
+        let longest = Period::parse("36525d").unwrap();
+        assert_eq!(longest.span(), time::Duration::days(36_525));
     }
 
     #[test]

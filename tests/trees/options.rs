@@ -57,6 +57,19 @@ fn a_key_that_does_not_belong_to_its_certificate_is_not_reused() {
 }
 
 #[test]
+fn the_history_and_an_advice_have_a_period_as_it_was_typed() {
+    for period in ["8784h", "366d", "8783h60m"] {
+        let tree = TestTree::new();
+        tree.pki(&["check-expiration", "--warn", period])
+            .exits(4)
+            .says(&format!("`pki renew --due {period} "));
+        tree.pki(&["renew", "--due", period]);
+        tree.pki(&["history"])
+            .prints(&format!("renew --due {period}"));
+    }
+}
+
+#[test]
 fn due_renews_what_expires_within_the_time_and_nothing_else() {
     let tree = TestTree::fixture("kubeadm-1.36/ha");
     let now = time::macros::datetime!(2027-02-10 00:00:00 UTC);
