@@ -48,7 +48,7 @@ pub enum Outcome {
     Healthy,
     /// Something could not be read because permission is missing.
     Unreadable,
-    /// Something expires soon.
+    /// Something expires soon, or a commit is pending.
     Due,
     /// There is an error.
     Failing,
@@ -96,6 +96,17 @@ impl Remedy {
     /// Returns whether nothing can be done.
     pub fn is_empty(&self) -> bool {
         self.commands.is_empty() && self.words.is_none()
+    }
+}
+
+impl Severity {
+    /// Returns its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
     }
 }
 
@@ -207,7 +218,12 @@ impl Findings {
             .map(|finding| match (finding.id, finding.severity) {
                 (FindingId::FilePermissionDenied, _) => Outcome::Unreadable,
                 (_, Severity::Error) => Outcome::Failing,
-                (FindingId::CertificateExpiresSoon, _) => Outcome::Due,
+                (
+                    FindingId::CertificateExpiresSoon
+                    | FindingId::CommitPending
+                    | FindingId::CommitUnreadable,
+                    _,
+                ) => Outcome::Due,
                 _ => Outcome::Healthy,
             })
             .max()

@@ -6,6 +6,7 @@
 //! commands that help.
 
 mod ca;
+pub mod commit;
 pub mod drift;
 pub mod expected;
 pub mod expiry;

@@ -10,6 +10,7 @@ mod failure;
 mod help;
 mod history;
 mod init;
+mod inspection;
 mod interrupts;
 mod judgement;
 mod ledger;

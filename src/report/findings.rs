@@ -77,34 +77,55 @@ pub fn with_remedy(reason: &str, what: &Remedy, arguments: &TreeArguments) -> St
     }
 }
 
-/// Returns one line for each error and warning, with what to do. Rows with the same finding share a line.
-pub fn lines(findings: &Findings, arguments: &TreeArguments) -> Vec<String> {
-    let mut groups: Vec<(Finding, Vec<&'static Row>)> = Vec::new();
-    for finding in findings
-        .iter()
-        .filter(|finding| finding.severity > Severity::Info)
-    {
+/// Findings that differ only in their rows.
+#[derive(Clone, Debug)]
+pub struct FindingGroup {
+    /// The first of them, with a remedy for all.
+    pub finding: Finding,
+    /// Their rows.
+    pub rows: Vec<&'static Row>,
+}
+
+impl FindingGroup {
+    /// Returns what was found, with the names of the rows.
+    pub fn text(&self) -> String {
+        match self.rows.as_slice() {
+            [_, _, ..] => format!("{}: {}", titles(&self.rows), self.finding.found),
+            [row] => format!("{}: {}", title(row), self.finding.found),
+            [] => message(&self.finding),
+        }
+    }
+}
+
+/// Puts findings that differ only in their rows together, in the order of the first of each.
+pub fn groups<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Vec<FindingGroup> {
+    let mut groups: Vec<FindingGroup> = Vec::new();
+    for finding in findings {
         let known = groups
             .iter_mut()
-            .find(|(known, _)| is_same(known, finding) && finding.row.is_some());
+            .find(|group| is_same(&group.finding, finding) && finding.row.is_some());
         match known {
-            Some((known, rows)) => {
-                rows.extend(finding.row);
-                merge(&mut known.remedy, &finding.remedy);
+            Some(group) => {
+                group.rows.extend(finding.row);
+                merge(&mut group.finding.remedy, &finding.remedy);
             }
-            None => groups.push((finding.clone(), finding.row.into_iter().collect())),
+            None => groups.push(FindingGroup {
+                finding: finding.clone(),
+                rows: finding.row.into_iter().collect(),
+            }),
         }
     }
     groups
-        .into_iter()
-        .map(|(finding, rows)| {
-            let text = match rows.as_slice() {
-                [_, _, ..] => format!("{}: {}", titles(&rows), finding.found),
-                [row] => format!("{}: {}", title(row), finding.found),
-                [] => message(&finding),
-            };
-            with_remedy(&text, &finding.remedy, arguments)
-        })
+}
+
+/// Returns one line for each error and warning, with what to do. Rows with the same finding share a line.
+pub fn lines(findings: &Findings, arguments: &TreeArguments) -> Vec<String> {
+    let relevant = findings
+        .iter()
+        .filter(|finding| finding.severity > Severity::Info);
+    groups(relevant)
+        .iter()
+        .map(|group| with_remedy(&group.text(), &group.finding.remedy, arguments))
         .collect()
 }
 

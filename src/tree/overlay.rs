@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use zeroize::Zeroizing;
 
+use crate::catalog::CATALOG;
 use crate::fs::file::{Attributes, Contents, FileError, MAX_FILE_SIZE};
 use crate::tree::journal::{Direction, FileContent, Journal, JournalFile};
 use crate::tree::layout::{self, Layout, TreePath};
@@ -20,6 +21,22 @@ pub struct Tree {
     journal_error: Option<FileError>,
     /// Contents that replace files on disk.
     replaced: Vec<(TreePath, Zeroizing<Vec<u8>>)>,
+}
+
+/// What interrupted runs left in a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommitState {
+    /// Nothing.
+    Settled,
+    /// A journal that cannot be read, and why.
+    Unreadable(String),
+    /// A transaction that the next run finishes or undoes.
+    Pending {
+        /// The command that was interrupted.
+        command: String,
+        /// What the next run does.
+        direction: Direction,
+    },
 }
 
 impl Tree {
@@ -173,6 +190,34 @@ impl Tree {
             self.source.attributes(file, FileVersion::Backup),
             Ok(Some(_))
         )
+    }
+
+    /// Returns what interrupted runs left. While another run is writing, the journal belongs to it.
+    pub fn commit_state(&self) -> CommitState {
+        if let Some(error) = &self.journal_error {
+            return CommitState::Unreadable(error.to_string());
+        }
+        if self.is_being_written() {
+            return CommitState::Settled;
+        }
+        if let Some((command, direction)) = self.pending() {
+            return CommitState::Pending {
+                command: command.to_owned(),
+                direction,
+            };
+        }
+        CommitState::Settled
+    }
+
+    /// Returns the files of the catalog that have a temporary file of `pki` beside them.
+    pub fn leftovers(&self) -> Vec<TreePath> {
+        let has =
+            |file: &TreePath, version| matches!(self.source.attributes(file, version), Ok(Some(_)));
+        let files = CATALOG.iter().flat_map(|row| layout::files(row));
+        files
+            .map(|(file, _)| file)
+            .filter(|file| has(file, FileVersion::Staging) || has(file, FileVersion::Backup))
+            .collect()
     }
 
     /// Returns which version of a file has its future content; `None` if the file will not exist.

@@ -54,6 +54,16 @@ finding_kinds! {
         "The host is not a control plane node, so only the files that belong on it are checked."
         "";
 
+    CommitPending "commit.pending" Warning
+        "A run was interrupted while it replaced files, and no other run has finished or undone it yet."
+        "run any `pki` command that writes";
+    CommitUnreadable "commit.unreadable" Warning
+        "The journal of an interrupted run cannot be read, so the state of the tree is unknown."
+        "";
+    CommitLeftover "commit.leftover" Info
+        "A run was interrupted before its commit and left a temporary file."
+        "the next `pki` command that writes removes it";
+
     FilePermissionDenied "file.permission-denied" Error
         "This user may not read the file."
         "run as root";

@@ -1,0 +1,40 @@
+//! What interrupted runs left in a tree.
+
+use super::finding::{Finding, FindingId};
+use crate::tree::journal::Direction;
+use crate::tree::layout::TreePath;
+use crate::tree::overlay::CommitState;
+
+/// Judges what interrupted runs left.
+pub fn check(state: &CommitState) -> Vec<Finding> {
+    match state {
+        CommitState::Settled => Vec::new(),
+        CommitState::Unreadable(error) => {
+            vec![Finding::new(FindingId::CommitUnreadable, error)]
+        }
+        CommitState::Pending { command, direction } => {
+            let what = match direction {
+                Direction::Commit => {
+                    "was interrupted after its commit; this report shows the tree after recovery"
+                }
+                Direction::Undo => {
+                    "failed and was interrupted; this report shows the tree before that run"
+                }
+            };
+            let text = format!("`pki {command}` {what}");
+            vec![Finding::new(FindingId::CommitPending, text)]
+        }
+    }
+}
+
+/// Returns a finding for each file that has a temporary file beside it, unless a commit is pending.
+pub fn leftovers(state: &CommitState, files: Vec<TreePath>) -> Vec<Finding> {
+    if *state != CommitState::Settled {
+        return Vec::new();
+    }
+    let leftover = |file: TreePath| {
+        let text = format!("{file}: an interrupted run left a temporary file beside it");
+        Finding::new(FindingId::CommitLeftover, text).in_file(file)
+    };
+    files.into_iter().map(leftover).collect()
+}
