@@ -25,6 +25,7 @@
 //! - [`plan`]: decides what to do: [`plan::init`], [`plan::renew`], [`plan::rollback`].
 //! - [`execute`]: carries a plan out in memory.
 //! - [`report`]: formats results, as strings.
+//! - [`fleet`]: many trees on a few threads.
 //! - [`cli`] and [`cmd`]: the command line, and one thin handler for each command.
 //!
 //! Invariants:
@@ -45,6 +46,7 @@ pub mod cli;
 pub mod cmd;
 pub mod config;
 pub mod execute;
+pub mod fleet;
 pub mod fs;
 pub mod kubeconfig;
 pub mod plan;

@@ -8,6 +8,7 @@
 mod ca;
 pub mod commit;
 pub mod drift;
+mod duplicates;
 pub mod expected;
 pub mod expiry;
 pub(crate) mod file;
@@ -103,7 +104,7 @@ pub fn check(
         .filter(|row| row.is_ca())
         .map(|row| ca::check(&context, row))
         .collect();
-    for row in rows {
+    for row in rows.iter().copied() {
         let files = inventory.row(row);
         let is_required = required.contains(&row);
         match files {
@@ -126,6 +127,7 @@ pub fn check(
             }
         }
     }
+    findings.extend(duplicates::check(inventory, &rows));
     findings
 }
 

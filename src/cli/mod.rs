@@ -17,6 +17,7 @@ mod renew;
 mod shared;
 mod template;
 mod usage_hints;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use time::OffsetDateTime;
@@ -29,9 +30,10 @@ pub use help::{CompletionsArgs, HelpArgs};
 pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
 pub use renew::{ALL, RenewArgs};
-pub use shared::{ClusterArgs, ConfigArgs, OutputFormat, TreeArgs, WriteArgs};
+pub use shared::{ClusterArgs, ConfigArgs, ListFormat, OutputFormat, TreeArgs, WriteArgs};
 pub use template::{Template, TemplateArgs};
 pub use usage_hints::parse;
+pub use verify::{SeverityName, VerifyArgs};
 
 /// What stands below the help of `pki`: the exit codes of all commands.
 pub const COMMON_HELP: &str = "\
@@ -57,6 +59,7 @@ Topics for `pki help TOPIC`:
 Examples:
   pki init --config cluster.yaml
   pki check-expiration
+  pki verify
   pki renew all --dry-run";
 
 /// Bootstrap, check and renew the PKI of a Kubernetes cluster
@@ -86,6 +89,12 @@ pub enum Command {
     /// and takes no lock.
     #[command(alias = "check", alias = "list", after_help = check_expiration::AFTER_HELP)]
     CheckExpiration(CheckExpirationArgs),
+    /// Report everything that is wrong with a tree
+    ///
+    /// Compares certificates, keys, kubeconfigs and their modes with the rules of Kubernetes and with the recorded configuration. Reads
+    /// private keys, writes nothing and takes no lock.
+    #[command(after_help = verify::AFTER_HELP)]
+    Verify(VerifyArgs),
     /// Renew certificates and kubeconfigs in one transaction
     ///
     /// Renews everything that is selected, even if it is valid for long; `--due` selects by expiry. Replaces either

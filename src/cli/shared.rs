@@ -120,6 +120,19 @@ pub enum OutputFormat {
     Yaml,
 }
 
+/// Formats of a report about one or more trees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// Text for people
+    Text,
+    /// JSON for programs
+    Json,
+    /// JSON, one line for each tree
+    Jsonl,
+    /// The JSON document in YAML
+    Yaml,
+}
+
 /// Parses a path, byte for byte.
 pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().try_map(|text| match text.is_empty() {

@@ -106,6 +106,11 @@ impl Console {
         }
     }
 
+    /// Writes a message of a run over one of several trees to standard error.
+    pub(super) fn pass_on(&self, tree: &str, message: &str) {
+        self.write_message(&one_line(&format!("{tree}: {message}")));
+    }
+
     fn message(&self, style: Style, label: &str, text: &str) {
         self.write_message(&format!("{style}{label}:{style:#} {}", one_line(text)));
     }

@@ -21,6 +21,7 @@ mod rollback;
 mod session;
 mod target;
 mod template;
+mod verify;
 
 use anyhow::{Context, Result};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
@@ -57,6 +58,7 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
     match cli.command {
         Command::Init(args) => init::run(&args, console),
         Command::CheckExpiration(args) => check_expiration::run(&args, console),
+        Command::Verify(args) => verify::run(&args, console),
         Command::Renew(args) => renew::run(&args, console),
         Command::History(args) => history::run(&args, console),
         Command::Rollback(args) => rollback::run(&args, console),

@@ -10,3 +10,4 @@ pub mod history;
 pub mod recovery;
 pub mod render;
 pub mod time;
+pub mod verification;

@@ -193,7 +193,7 @@ judged! {
     one_key_for_two_cas: |t| { t.copy("pki/ca.key", "pki/front-proxy-ca.key"); t.resign_ca("front-proxy-ca", CA, &[]); } => ["ca: ca.shared", "front-proxy-client: certificate.damaged", "init refuses"];
     one_serial_for_two: |t| for (crt, ca) in [("pki/apiserver.crt", "ca"), ("pki/apiserver-kubelet-client.crt", "ca"), ("pki/front-proxy-client.crt", "front-proxy-ca")] {
         t.forge(crt, ca, |tbs| tbs.set_serial(&[7]));
-    } => [];
+    } => ["apiserver-kubelet-client: certificate.same-serial"];
     one_pair_for_etcds_server_and_peer: |t| share(t, "etcd-server", "etcd-peer") => [];
     one_pair_for_all_of_etcd: |t| for row in &OF_ETCD_CA[1..] { share(t, "etcd-server", row); } => ["etcd-healthcheck-client: certificate.differs", "etcd-healthcheck-client: certificate.differs", "etcd-healthcheck-client: certificate.differs", "apiserver-etcd-client: certificate.differs", "apiserver-etcd-client: certificate.differs", "apiserver-etcd-client: certificate.differs"];
     one_kubeconfig_for_all: |t| for name in &KUBECONFIGS[1..4] { t.copy("admin.conf", name); } => ["super-admin.conf: certificate.differs", "super-admin.conf: certificate.differs", "kubelet.conf: certificate.differs", "kubelet.conf: certificate.differs", "controller-manager.conf: kubeconfig.server-differs", "controller-manager.conf: certificate.differs", "controller-manager.conf: certificate.differs"];

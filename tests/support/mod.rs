@@ -38,5 +38,5 @@ pub(crate) use script::Script;
 pub(crate) use shared::{renewed_tree, shared_tree};
 pub(crate) use snapshot::{What, differences, snapshot};
 pub(crate) use tree::{
-    EXTERNAL_ETCD, FLAGS, NOW, TestTree, config_of, copy, days, fixtures, made_at,
+    EXTERNAL_ETCD, FLAGS, NOW, NOW_ARGUMENT, TestTree, config_of, copy, days, fixtures, made_at,
 };

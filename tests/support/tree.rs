@@ -25,7 +25,7 @@ use super::{
 pub(crate) const NOW: OffsetDateTime = time::macros::datetime!(2026-11-22 00:21:28 UTC);
 
 /// [`NOW`], as an argument.
-const NOW_ARGUMENT: &str = "2026-11-22T00:21:28Z";
+pub(crate) const NOW_ARGUMENT: &str = "2026-11-22T00:21:28Z";
 
 /// The configuration of every tree that `pki init` makes here: a name and an address of each kind.
 pub(crate) const FLAGS: [&str; 5] = [

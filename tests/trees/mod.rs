@@ -13,3 +13,4 @@ mod options;
 mod refusals;
 mod renewal;
 mod rollback;
+mod verification;

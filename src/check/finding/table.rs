@@ -216,6 +216,9 @@ finding_kinds! {
     CertificateOddSerial "certificate.odd-serial" Warning
         "The serial number of a certificate is zero or longer than the 20 octets that RFC 5280 allows."
         "a renewal changes it";
+    CertificateSameSerial "certificate.same-serial" Warning
+        "Two certificates of one CA have the same serial number, so a CRL could not tell them apart (RFC 5280 section 4.1.2.2)."
+        "renew one of them";
     CertificateExtra "certificate.extra" Warning
         "The file holds another certificate that is not an intermediate; components ignore it."
         "a renewal removes it";

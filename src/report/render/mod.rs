@@ -51,6 +51,14 @@ pub fn json(report: &impl Serialize) -> serde_json::Result<String> {
     String::from_utf8(bytes).map_err(serde::ser::Error::custom)
 }
 
+/// Returns a report as JSON in one line.
+///
+/// # Errors
+/// None that is known: serializing plain data cannot fail.
+pub fn json_line(report: &impl Serialize) -> serde_json::Result<String> {
+    Ok(format!("{}\n", serde_json::to_string(report)?))
+}
+
 /// Returns a report as YAML, keys in byte order as kubeadm's.
 ///
 /// # Errors

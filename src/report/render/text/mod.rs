@@ -5,6 +5,7 @@ mod configuration;
 mod expiration;
 mod history;
 mod recovery;
+mod verification;
 
 use anstyle::{AnsiColor, Style};
 

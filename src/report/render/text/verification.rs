@@ -1,0 +1,87 @@
+//! The text of `verify`.
+
+use std::fmt::Write as _;
+
+use anstyle::Style;
+
+use super::{RED, YELLOW, cells};
+use crate::check::finding::Severity;
+use crate::report::render::{Report, TextTarget};
+use crate::report::verification::{Counts, FindingList, TreeVerification, Verification};
+use crate::util::escape::escape_line;
+use crate::util::table::{Spacing, table};
+
+impl Report for Verification {
+    fn text(&self, text_target: TextTarget) -> String {
+        let trees = self.trees.iter();
+        trees.map(|tree| tree.text(text_target)).collect()
+    }
+}
+
+impl Report for TreeVerification {
+    /// One line for a tree without findings; otherwise its findings by severity, with the remedy under each.
+    fn text(&self, text_target: TextTarget) -> String {
+        let tree = escape_line(&self.tree);
+        if let Some(error) = &self.error {
+            let label = styled(text_target, RED, "not verified");
+            return format!("{tree}: {label}: {}\n", escape_line(error));
+        }
+        let mut text = format!("{tree}: {}\n", counts(self.counts));
+        for line in &self.lines {
+            let style = match line.severity {
+                Severity::Error => RED,
+                Severity::Warning => YELLOW,
+                Severity::Info => Style::new(),
+            };
+            let label = styled(text_target, style, line.severity.name());
+            let what = escape_line(&line.text);
+            _ = writeln!(text, "  {label}: {what} [{}]", line.id);
+            if !line.remedy.is_empty() {
+                _ = writeln!(text, "    {}", escape_line(&line.remedy));
+            }
+        }
+        text
+    }
+}
+
+impl Report for FindingList {
+    fn text(&self, _text_target: TextTarget) -> String {
+        let mut rows = vec![cells(["ID", "SEVERITY", "MEANING"])];
+        let kinds = self.kinds.iter();
+        rows.extend(kinds.map(|kind| cells([kind.id, kind.severity, kind.meaning])));
+        table(&rows, Spacing::Narrow)
+    }
+}
+
+fn styled(text_target: TextTarget, style: Style, text: &str) -> String {
+    match text_target.is_terminal {
+        true => format!("{style}{text}{style:#}"),
+        false => text.to_owned(),
+    }
+}
+
+/// Returns the counts that are not zero, the most serious first.
+fn counts(counts: Counts) -> String {
+    let Counts {
+        error,
+        warning,
+        info,
+    } = counts;
+    let plural = |count: usize, word: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {word}")),
+        _ => Some(format!("{count} {word}s")),
+    };
+    let remarks = match info {
+        0 => None,
+        _ => Some(format!("{info} info")),
+    };
+    let parts: Vec<_> = [plural(error, "error"), plural(warning, "warning"), remarks]
+        .into_iter()
+        .flatten()
+        .collect();
+    match parts.is_empty() {
+        true => "no findings".to_owned(),
+        false => parts.join(", "),
+    }
+}
