@@ -5,9 +5,11 @@
     reason = "clap would print what documents a flattened group as the help of the command"
 )]
 
-use clap::Args;
+use std::path::PathBuf;
 
-use super::shared::{ConfigArgs, OutputFormat, TreeArgs};
+use clap::{Args, ValueEnum};
+
+use super::shared::{ConfigArgs, TreeArgs, path};
 use crate::util::duration::Period;
 
 pub(super) const AFTER_HELP: &str = "\
@@ -18,13 +20,23 @@ Exit codes (the others are in `pki --help`):
 Examples:
   pki check-expiration
   pki check-expiration --quiet --warn 30d      # for cron
-  pki check-expiration -o json --rootfs /mnt/node1";
+  pki check-expiration -o json --rootfs /mnt/node1
+  pki check-expiration -o prometheus --output-file /var/lib/prometheus/node-exporter/pki.prom
+  pki check-expiration --quiet /backup/*/kubernetes";
 
 #[derive(Debug, Args)]
 pub struct CheckExpirationArgs {
-    /// Format; json and yaml are kubeadm's CertificateExpirationInfo
-    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
-    pub output: OutputFormat,
+    /// Directories that hold `pki/`, such as copies of /etc/kubernetes [default: the tree of this host]
+    #[arg(value_name = "TREE", value_parser = path(), conflicts_with_all = ["config", "cert_dir", "kubeconfig_dir", "kubelet_cert_dir", "rootfs"])]
+    pub trees: Vec<PathBuf>,
+
+    /// Format
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = ExpirationFormat::Text)]
+    pub output: ExpirationFormat,
+
+    /// Write to this file instead of standard output; readers see the old contents or the new ones
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub output_file: Option<PathBuf>,
 
     /// Exit with 4 if something expires within this time, such as 30d or 720h
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = Period::parse)]
@@ -42,4 +54,19 @@ pub struct CheckExpirationArgs {
     pub config: ConfigArgs,
     #[command(flatten)]
     pub tree: TreeArgs,
+}
+
+/// Formats of `check-expiration`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExpirationFormat {
+    /// Tables for people
+    Text,
+    /// kubeadm's CertificateExpirationInfo
+    Json,
+    /// JSON, one line for each tree
+    Jsonl,
+    /// The same as json, in YAML
+    Yaml,
+    /// Metrics for the textfile collector of node_exporter
+    Prometheus,
 }

@@ -24,7 +24,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 pub use certs::{CertsArgs, CertsCommand};
-pub use check_expiration::CheckExpirationArgs;
+pub use check_expiration::{CheckExpirationArgs, ExpirationFormat};
 pub use config::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
 pub use help::{CompletionsArgs, HelpArgs};
 pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};

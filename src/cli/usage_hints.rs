@@ -168,7 +168,7 @@ mod tests {
         for (line, meant) in [
             ("pki check-expiration --json", "use `-o json`"),
             (
-                "pki check-expiration /etc/kubernetes",
+                "pki ledger /etc/kubernetes",
                 "by `--kubeconfig-dir` or `--rootfs`",
             ),
             ("pki renew apiserver.crt", "use `pki renew apiserver`"),

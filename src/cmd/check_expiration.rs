@@ -1,20 +1,141 @@
 //! `pki check-expiration`.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
+use super::console::Buffer;
 use super::inspection::Inspection;
+use super::named_trees::{self, NamedTree};
 use super::target::{ConfigSource, tree_arguments};
 use super::{Console, Exit};
 use crate::check::expiry::{self, Thresholds};
-use crate::check::finding::Outcome;
-use crate::cli::CheckExpirationArgs;
-use crate::report::expiration::CertificateExpirationInfo;
+use crate::check::finding::{Finding, Outcome};
+use crate::cli::{CheckExpirationArgs, ConfigArgs, ExpirationFormat, OutputFormat};
+use crate::fs::output;
+use crate::report::expiration::{CertificateExpirationInfo, ExpirationList, TreeExpiration};
 use crate::report::findings::lines;
+use crate::report::metrics::{Metrics, TreeMetrics};
+use crate::report::render::{self, Report};
+use crate::report::time::Time;
+use crate::store::ledger;
 use crate::tree::inventory::Depth;
 use crate::tree::permissions::{ExcessAccess, PermissionIssue, overly_permissive};
 
+/// The mode of an output file: node_exporter runs as another user.
+const OUTPUT_MODE: u32 = 0o644;
+
 pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
-    let inspection = Inspection::open(&args.tree, &args.config, Depth::Certificates, console)?;
+    let Some(file) = &args.output_file else {
+        return print(args, console);
+    };
+    let buffer = Buffer::default();
+    let exit = print(args, &console.printing_into(&buffer))?;
+    output::replace(file, buffer.text().as_bytes(), OUTPUT_MODE)
+        .map_err(|error| anyhow!("{error}"))?;
+    Ok(exit)
+}
+
+fn print(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
+    if !args.trees.is_empty() {
+        return print_named(args, console);
+    }
+    let checked = check(args, None, console)?;
+    match args.output {
+        ExpirationFormat::Prometheus => {
+            print_metrics(checked.metrics.into_iter().collect(), console)?;
+        }
+        _ if args.quiet && checked.outcome == Outcome::Healthy => {}
+        format => show(&checked.report, format, console)?,
+    }
+    for warning in &checked.warnings {
+        console.warn(warning);
+    }
+    Ok(checked.outcome.into())
+}
+
+fn print_named(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
+    let mut outcome = Outcome::Healthy;
+    let mut trees = Vec::new();
+    let mut metrics = Vec::new();
+    named_trees::inspect(
+        &args.trees,
+        console,
+        |tree, console| check(args, Some(tree), console),
+        |tree, result| {
+            let (entry, warnings) = match result {
+                Ok(checked) => {
+                    outcome = outcome.max(checked.outcome);
+                    metrics.extend(checked.metrics);
+                    if args.quiet && checked.outcome == Outcome::Healthy {
+                        return Ok(());
+                    }
+                    let entry = TreeExpiration {
+                        tree,
+                        error: None,
+                        info: Some(checked.report),
+                    };
+                    (entry, checked.warnings)
+                }
+                Err(error) => {
+                    outcome = outcome.max(Outcome::Unreadable);
+                    if args.output == ExpirationFormat::Prometheus {
+                        metrics.push(TreeMetrics::failed(tree.clone()));
+                        console.pass_on(&tree, &format!("error: {error:#}"));
+                    }
+                    let entry = TreeExpiration {
+                        tree,
+                        error: Some(format!("{error:#}")),
+                        info: None,
+                    };
+                    (entry, Vec::new())
+                }
+            };
+            for warning in warnings {
+                console.pass_on(&entry.tree, &format!("warning: {warning}"));
+            }
+            match args.output {
+                ExpirationFormat::Text | ExpirationFormat::Jsonl => {
+                    show(&entry, args.output, console)
+                }
+                // These have one document for all trees.
+                ExpirationFormat::Json | ExpirationFormat::Yaml => {
+                    trees.push(entry);
+                    Ok(())
+                }
+                ExpirationFormat::Prometheus => Ok(()),
+            }
+        },
+    )?;
+    match args.output {
+        ExpirationFormat::Json | ExpirationFormat::Yaml => {
+            show(&ExpirationList { trees }, args.output, console)?;
+        }
+        ExpirationFormat::Prometheus => print_metrics(metrics, console)?,
+        ExpirationFormat::Text | ExpirationFormat::Jsonl => {}
+    }
+    Ok(outcome.into())
+}
+
+/// The result of a check of one tree.
+struct Checked {
+    report: CertificateExpirationInfo,
+    /// Only if they are wanted.
+    metrics: Option<TreeMetrics>,
+    /// The findings, one line each.
+    warnings: Vec<String>,
+    outcome: Outcome,
+}
+
+/// Checks one tree, that of the flags if none is named.
+fn check(
+    args: &CheckExpirationArgs,
+    named: Option<&NamedTree>,
+    console: &Console,
+) -> Result<Checked> {
+    let (arguments, config) = match named {
+        Some(named) => (&named.arguments, &ConfigArgs::default()),
+        None => (&args.tree, &args.config),
+    };
+    let inspection = Inspection::open(arguments, config, Depth::Certificates, console)?;
     let thresholds = Thresholds {
         warn: args.warn.span(),
         critical: args.critical.span(),
@@ -24,7 +145,10 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
         true => &args.warn,
         false => &args.critical,
     };
-    let findings = inspection.findings(thresholds, Some(due));
+    let is_concerned = |finding: &Finding| named.is_none_or(|named| named.concerns(finding));
+    let findings = inspection
+        .findings(thresholds, Some(due))
+        .filter(is_concerned);
     let expiry = expiry::table(&inspection.context(), findings);
     let outcome = expiry.findings.outcome();
     let (target, tree) = (&inspection.session.target, &inspection.snapshot.tree);
@@ -36,31 +160,75 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
             layout.certificates.display()
         ));
     }
-    if !(args.quiet && outcome == Outcome::Healthy) {
-        if !args.quiet {
-            for warning in &target.warnings {
-                console.warn(&warning.to_string());
-            }
-            if target.source() == ConfigSource::Nothing {
-                console.note(&format!("no configuration is recorded for `{}`: `pki` infers the expected files from the existing ones", target.layout.certificates.display()));
-            }
+    let is_silent = args.quiet && outcome == Outcome::Healthy;
+    if !args.quiet {
+        for warning in &target.warnings {
+            console.warn(&warning.to_string());
         }
+        if target.source() == ConfigSource::Nothing && named.is_none() {
+            console.note(&format!("no configuration is recorded for `{}`: `pki` infers the expected files from the existing ones", layout.certificates.display()));
+        }
+    }
+    if !is_silent {
         for issue in overly_permissive(tree).unwrap_or_default() {
             console.warn(&permissions(&issue));
         }
-        if !args.quiet && !expiry.without_certificate.is_empty() {
-            console.note(&format!(
-                "not listed, because their users have no client certificate: {}",
-                expiry.without_certificate.join(", ")
-            ));
-        }
-        let report = CertificateExpirationInfo::new(&expiry, args.quiet);
-        console.show(&report, args.output)?;
-        for line in lines(&expiry.findings, &tree_arguments(&args.tree, &args.config)) {
-            console.warn(&line);
-        }
     }
-    Ok(outcome.into())
+    if !args.quiet && !expiry.without_certificate.is_empty() {
+        console.note(&format!(
+            "not listed, because their users have no client certificate: {}",
+            expiry.without_certificate.join(", ")
+        ));
+    }
+    let warnings = match is_silent {
+        true => Vec::new(),
+        false => lines(&expiry.findings, &tree_arguments(arguments, config)),
+    };
+    let metrics = (args.output == ExpirationFormat::Prometheus).then(|| {
+        let name = match named {
+            Some(named) => named.name.clone(),
+            None => layout.kubeconfigs.display().to_string(),
+        };
+        let inventory = &inspection.snapshot.inventory;
+        let now = Time::from(console.now);
+        TreeMetrics {
+            last_issued: last_issued(&inspection),
+            ..TreeMetrics::new(name, layout, inventory, &expiry, now)
+        }
+    });
+    Ok(Checked {
+        report: CertificateExpirationInfo::new(&expiry, args.quiet),
+        metrics,
+        warnings,
+        outcome,
+    })
+}
+
+/// Returns when the last certificate of the ledger was issued; none if there is no ledger or it cannot be read.
+fn last_issued(inspection: &Inspection<'_>) -> Option<Time> {
+    let snapshot = &inspection.snapshot;
+    let entries = ledger::entries(&snapshot.places, &snapshot.tree).ok()?;
+    let last = entries.map_while(Result::ok).last()?;
+    Time::parse(&last.time)
+}
+
+fn print_metrics(trees: Vec<TreeMetrics>, console: &Console) -> Result<()> {
+    let metrics = Metrics {
+        time: console.now.into(),
+        trees,
+    };
+    console.print(&render::prometheus(&metrics))
+}
+
+fn show(report: &impl Report, format: ExpirationFormat, console: &Console) -> Result<()> {
+    match format {
+        ExpirationFormat::Text | ExpirationFormat::Prometheus => {
+            console.show(report, OutputFormat::Text)
+        }
+        ExpirationFormat::Json => console.show(report, OutputFormat::Json),
+        ExpirationFormat::Yaml => console.show(report, OutputFormat::Yaml),
+        ExpirationFormat::Jsonl => console.print(&render::json_line(report)?),
+    }
 }
 
 fn permissions(issue: &PermissionIssue) -> String {

@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::rc::Rc;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
@@ -60,6 +61,14 @@ impl Console {
             output: RefCell::new(output),
             messages: RefCell::new(messages),
             text_target: TextTarget::PIPE,
+        }
+    }
+
+    /// Returns a console with the same messages that prints into a buffer.
+    pub(super) fn printing_into(&self, buffer: &Buffer) -> Console {
+        Console {
+            messages: RefCell::new(Box::new(anstream::stderr())),
+            ..Console::to(self.now, Box::new(buffer.clone()), Box::new(io::sink()))
         }
     }
 
@@ -203,6 +212,27 @@ impl fmt::Debug for Console {
             .field("now", &self.now)
             .field("text_target", &self.text_target)
             .finish_non_exhaustive()
+    }
+}
+
+/// What a console has written, for another one to print.
+#[derive(Clone, Default)]
+pub(super) struct Buffer(Rc<RefCell<Vec<u8>>>);
+
+impl Buffer {
+    /// Returns the text.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.borrow()).into_owned()
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

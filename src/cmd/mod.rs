@@ -14,6 +14,7 @@ mod inspection;
 mod interrupts;
 mod judgement;
 mod ledger;
+mod named_trees;
 mod paths;
 mod recover;
 mod renew;

@@ -1,4 +1,4 @@
-//! ExtendedAttributes attributes and ACL of a file that is replaced, carried over to the new one.
+//! Extended attributes and ACL of a file that is replaced, carried over to the new one.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;

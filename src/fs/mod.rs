@@ -9,7 +9,7 @@
 //! each directory above a tree and each link on the way must be checked by its own descriptor, which a single call
 //! does not return. A directory is resolved once in a run, so the walk costs about twenty calls in total.
 //!
-//! `directory` makes, renames and removes files by name below an open directory; `file` reads; `attributes` carries owner,
+//! `output` replaces files outside a tree. `directory` makes, renames and removes files by name below an open directory; `file` reads; `attributes` carries owner,
 //! mode, extended attributes and ACL from an old file to a new one.
 
 mod acl;
@@ -17,6 +17,7 @@ pub(crate) mod attributes;
 pub(crate) mod directory;
 mod error;
 pub mod file;
+pub mod output;
 pub(crate) mod ownership;
 pub(crate) mod walk;
 

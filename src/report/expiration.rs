@@ -24,6 +24,26 @@ pub struct CertificateExpirationInfo {
     pub attention_only: bool,
 }
 
+/// When everything in several trees expires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExpirationList {
+    /// One entry for each tree, in the order of the command line.
+    pub trees: Vec<TreeExpiration>,
+}
+
+/// When everything in one of several trees expires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TreeExpiration {
+    /// The tree as it was named.
+    pub tree: String,
+    /// Why it could not be checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// kubeadm's report.
+    #[serde(flatten)]
+    pub info: Option<CertificateExpirationInfo>,
+}
+
 /// When one of them expires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

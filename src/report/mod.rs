@@ -7,6 +7,7 @@ pub mod configuration;
 pub mod expiration;
 pub mod findings;
 pub mod history;
+pub mod metrics;
 pub mod recovery;
 pub mod render;
 pub mod time;

@@ -41,6 +41,11 @@ impl Time {
         self.0.format(format).unwrap_or_else(|_| self.0.to_string())
     }
 
+    /// Returns the Unix time, in seconds.
+    pub fn unix(self) -> i64 {
+        self.0.unix_timestamp()
+    }
+
     /// Returns the day, `2027-11-22`.
     pub fn date(self) -> String {
         self.0.date().to_string()

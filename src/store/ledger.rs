@@ -38,7 +38,7 @@ pub struct LedgerEntry {
     pub subject: String,
     /// Subject alternative names, with their kind.
     pub sans: Vec<String>,
-    /// ExtendedAttributes key usages.
+    /// Extended key usages.
     pub usages: Vec<String>,
     /// First valid second, RFC 3339.
     pub not_before: String,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use memchr::memmem;
+use num_bigint::BigInt;
 use time::OffsetDateTime;
 use x509_cert::certificate::{CertificateInner, TbsCertificateInner};
 use x509_cert::der::asn1::ObjectIdentifier;
@@ -204,6 +205,11 @@ impl Certificate {
         let octets = self.parsed.tbs_certificate().serial_number().as_bytes();
         let octets: Vec<_> = octets.iter().map(|octet| format!("{octet:02X}")).collect();
         octets.join(":")
+    }
+
+    /// Returns the serial number as a decimal number.
+    pub fn decimal_serial(&self) -> String {
+        BigInt::from_signed_bytes_be(self.serial_octets()).to_string()
     }
 
     /// Returns whether the serial number has more than the 20 octets that RFC 5280 section 4.1.2.2 allows. Go reads those.

@@ -6,6 +6,7 @@
 //! `go::public_key` use AWS-LC, only `verify` uses webpki.
 
 pub mod algorithm;
+pub mod attribute;
 pub mod ca;
 pub mod certificate;
 pub mod chain;

@@ -10,13 +10,14 @@ use x509_cert::der::flagset::FlagSet;
 use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
+use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages,
     SubjectAltName, SubjectKeyIdentifier,
 };
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
+use super::attribute::Attribute;
 use super::certificate::{
     ANY_USAGE, Certificate, general_name_text, is_well_formed, to_san, usage_oid, usage_text,
 };
@@ -25,8 +26,8 @@ use super::san::San;
 use super::sign::IssueError;
 use super::usage::Usage;
 
-const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
-const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
+const COMMON_NAME: ObjectIdentifier = Attribute::CommonName.oid();
+const ORGANIZATION: ObjectIdentifier = Attribute::Organization.oid();
 
 /// The contents of a leaf certificate, except its key, validity, serial number and issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,12 +98,12 @@ impl LeafTemplate {
 
     /// Returns the subject's common names, in their order.
     pub fn common_names(&self) -> Vec<String> {
-        attribute_texts(&self.subject, COMMON_NAME)
+        Attribute::CommonName.of(&self.subject)
     }
 
     /// Returns the subject's organizations, in their order.
     pub fn organizations(&self) -> Vec<String> {
-        attribute_texts(&self.subject, ORGANIZATION)
+        Attribute::Organization.of(&self.subject)
     }
 
     /// Returns whether the subjects are the same except for common names and organizations.
@@ -198,19 +199,6 @@ pub(super) fn name(common_name: &str, organization: Option<&str>) -> Result<Name
         rdns.push(rdn);
     }
     Ok(Name::from_der(&rdns.to_der()?)?)
-}
-
-/// Returns the values of one kind of attribute, as text; a value that is not text is returned as encoded.
-fn attribute_texts(name: &Name, oid: ObjectIdentifier) -> Vec<String> {
-    let text = |attribute: &AttributeTypeAndValue| {
-        let decoded = attribute.value.to_der().ok();
-        let decoded = decoded.and_then(|der| DirectoryString::from_der(&der).ok());
-        decoded.map_or_else(|| attribute.to_string(), |text| text.value().into_owned())
-    };
-    name.iter()
-        .filter(|attribute| attribute.oid == oid)
-        .map(text)
-        .collect()
 }
 
 /// Encodes text as PrintableString if its characters allow it, else as UTF8String, as Go's `encoding/asn1` does.

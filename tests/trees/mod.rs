@@ -6,9 +6,11 @@
 mod drift;
 mod expiration;
 mod external;
+mod fleet;
 mod inference;
 mod init;
 mod intermediate;
+mod metrics;
 mod options;
 mod refusals;
 mod renewal;

@@ -1,6 +1,9 @@
-//! Turns a report into text, JSON or YAML.
+//! Turns a report into text, JSON, YAML or Prometheus' format.
 
+mod prometheus;
 mod text;
+
+pub use prometheus::prometheus;
 
 use anyhow::Result;
 use serde::Serialize;

@@ -2,9 +2,12 @@
 
 use super::{RED, YELLOW, cells};
 use crate::check::finding::Outcome;
-use crate::report::expiration::{CertificateExpiration, CertificateExpirationInfo};
+use crate::report::expiration::{
+    CertificateExpiration, CertificateExpirationInfo, ExpirationList, TreeExpiration,
+};
 use crate::report::render::{Report, TextTarget};
 use crate::report::time::{Time, residual_text};
+use crate::util::escape::escape_line;
 use crate::util::table::{Cell, Spacing, table, width};
 
 /// A column of the tables for terminals; the first that is dropped comes last.
@@ -37,6 +40,24 @@ impl Report for CertificateExpirationInfo {
             })
             .collect();
         tables.join("\n")
+    }
+}
+
+impl Report for ExpirationList {
+    fn text(&self, text_target: TextTarget) -> String {
+        let trees = self.trees.iter().map(|tree| tree.text(text_target));
+        trees.collect()
+    }
+}
+
+impl Report for TreeExpiration {
+    fn text(&self, text_target: TextTarget) -> String {
+        let tree = escape_line(&self.tree);
+        match (&self.error, &self.info) {
+            (Some(error), _) => format!("{tree}: not checked: {}\n\n", escape_line(error)),
+            (None, Some(info)) => format!("{tree}:\n{}\n", info.text(text_target)),
+            (None, None) => String::new(),
+        }
     }
 }
 

@@ -1,0 +1,73 @@
+//! The attributes of subjects and issuers.
+
+use x509_cert::attr::AttributeTypeAndValue;
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::pkix::name::DirectoryString;
+use x509_cert::name::Name;
+
+/// An attribute of a name (RFC 5280 section 4.1.2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attribute {
+    /// Country.
+    Country,
+    /// State or province.
+    State,
+    /// Locality.
+    Locality,
+    /// Organization; in Kubernetes, a group.
+    Organization,
+    /// Organizational unit.
+    Unit,
+    /// Common name; in Kubernetes, the user.
+    CommonName,
+}
+
+impl Attribute {
+    /// All of them, in the order in which names usually have them.
+    pub const ALL: [Attribute; 6] = [
+        Attribute::Country,
+        Attribute::State,
+        Attribute::Locality,
+        Attribute::Organization,
+        Attribute::Unit,
+        Attribute::CommonName,
+    ];
+
+    /// Returns the short name (RFC 4514 section 3; `OU` is RFC 4519's).
+    pub fn name(self) -> &'static str {
+        match self {
+            Attribute::Country => "C",
+            Attribute::State => "ST",
+            Attribute::Locality => "L",
+            Attribute::Organization => "O",
+            Attribute::Unit => "OU",
+            Attribute::CommonName => "CN",
+        }
+    }
+
+    /// Returns the object identifier (ITU-T X.520).
+    pub(super) const fn oid(self) -> ObjectIdentifier {
+        ObjectIdentifier::new_unwrap(match self {
+            Attribute::Country => "2.5.4.6",
+            Attribute::State => "2.5.4.8",
+            Attribute::Locality => "2.5.4.7",
+            Attribute::Organization => "2.5.4.10",
+            Attribute::Unit => "2.5.4.11",
+            Attribute::CommonName => "2.5.4.3",
+        })
+    }
+
+    /// Returns the values that a name has for this attribute, in their order; a value that is not text is returned as encoded.
+    pub fn of(self, name: &Name) -> Vec<String> {
+        let text = |attribute: &AttributeTypeAndValue| {
+            let decoded = attribute.value.to_der().ok();
+            let decoded = decoded.and_then(|der| DirectoryString::from_der(&der).ok());
+            decoded.map_or_else(|| attribute.to_string(), |text| text.value().into_owned())
+        };
+        name.iter()
+            .filter(|attribute| attribute.oid == self.oid())
+            .map(text)
+            .collect()
+    }
+}
