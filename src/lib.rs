@@ -18,6 +18,7 @@
 //! - [`catalog`]: the table of everything a tree holds. Start here.
 //! - [`config`]: kubeadm's YAML and flags, into a [`config::Cluster`], which is always valid.
 //! - [`kubeconfig`]: reads the few fields of a kubeconfig that `pki` needs, and keeps the rest.
+//! - [`contents`]: what any file holds, for `pki show`.
 //! - [`fs`]: the only file access.
 //! - [`tree`]: reading a tree: layout, inventory, journal.
 //! - [`store`]: writing a tree: transaction, generations, ledger.
@@ -45,6 +46,7 @@ pub mod check;
 pub mod cli;
 pub mod cmd;
 pub mod config;
+pub mod contents;
 pub mod execute;
 pub mod fleet;
 pub mod fs;

@@ -6,4 +6,5 @@ mod exit;
 pub(crate) mod help;
 mod output;
 mod paths;
+mod show;
 mod streams;

@@ -15,6 +15,7 @@ mod history;
 mod init;
 mod renew;
 mod shared;
+mod show;
 mod template;
 mod usage_hints;
 mod verify;
@@ -31,6 +32,7 @@ pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
 pub use renew::{ALL, RenewArgs};
 pub use shared::{ClusterArgs, ConfigArgs, ListFormat, OutputFormat, TreeArgs, WriteArgs};
+pub use show::ShowArgs;
 pub use template::{Template, TemplateArgs};
 pub use usage_hints::parse;
 pub use verify::{SeverityName, VerifyArgs};
@@ -95,6 +97,12 @@ pub enum Command {
     /// private keys, writes nothing and takes no lock.
     #[command(after_help = verify::AFTER_HELP)]
     Verify(VerifyArgs),
+    /// Show what files hold, such as certificates, keys, requests and kubeconfigs
+    ///
+    /// Reads PEM, DER, and Secrets, ConfigMaps and CertificateSigningRequests in YAML or JSON. Says which component a certificate is
+    /// for, and as which user it authenticates. Never shows a private key. Exits with 3 if something cannot be read; the rest is shown.
+    #[command(after_help = show::AFTER_HELP)]
+    Show(ShowArgs),
     /// Renew certificates and kubeconfigs in one transaction
     ///
     /// Renews everything that is selected, even if it is valid for long; `--due` selects by expiry. Replaces either

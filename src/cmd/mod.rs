@@ -10,6 +10,7 @@ mod failure;
 mod help;
 mod history;
 mod init;
+mod input;
 mod inspection;
 mod interrupts;
 mod judgement;
@@ -20,6 +21,7 @@ mod recover;
 mod renew;
 mod rollback;
 mod session;
+mod show;
 mod target;
 mod template;
 mod verify;
@@ -60,6 +62,7 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
         Command::Init(args) => init::run(&args, console),
         Command::CheckExpiration(args) => check_expiration::run(&args, console),
         Command::Verify(args) => verify::run(&args, console),
+        Command::Show(args) => show::run(&args, console),
         Command::Renew(args) => renew::run(&args, console),
         Command::History(args) => history::run(&args, console),
         Command::Rollback(args) => rollback::run(&args, console),

@@ -1,20 +1,17 @@
 //! Which tree a command is about, and what is declared about it: flags over file over what `init` recorded.
 
-use std::io::{IsTerminal, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Error, Result};
 
 use super::Console;
-use super::failure::Invalid;
+use super::input::read_input;
 use super::paths::TreePaths;
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::{
     self, Cluster, Host, Layer, Origin, Problem, Provenance, Resolved, Setting, Settings,
 };
-use crate::fs::file;
 use crate::plan::infer;
 use crate::report::findings::TreeArguments;
 use crate::tree::inventory::Inventory;
@@ -256,34 +253,8 @@ fn default_route_addresses() -> Vec<IpAddr> {
 }
 
 fn read_config(path: &Path) -> Result<config::ConfigFile> {
-    if path == Path::new("-") {
-        let mut stdin = std::io::stdin().lock();
-        if stdin.is_terminal() {
-            let what = "reading the configuration: standard input is a terminal";
-            return Err(Invalid::new(what)
-                .with_hint("redirect a file to standard input")
-                .into());
-        }
-        let mut bytes = Vec::new();
-        // One byte more than is accepted, so that too much is noticed.
-        Read::take(&mut stdin, file::MAX_FILE_SIZE + 1)
-            .read_to_end(&mut bytes)
-            .context("reading the configuration from standard input")?;
-        return Ok(config::read("standard input", &bytes)?);
-    }
-    let contents = file::read_given(path).map_err(|error| {
-        // What a shell makes of `<(...)` is a pipe, which standard input is for.
-        let is_pipe = path
-            .metadata()
-            .is_ok_and(|metadata| metadata.file_type().is_fifo());
-        match is_pipe {
-            true => Invalid::new(error.to_string())
-                .with_hint("use `--config -` and redirect it to standard input")
-                .into(),
-            false => anyhow::Error::new(error),
-        }
-    })?;
-    Ok(config::read(&path.display().to_string(), &contents.bytes)?)
+    let input = read_input(path, "the configuration", "--config -")?;
+    Ok(config::read(&input.name, &input.bytes)?)
 }
 
 fn recorded(tree: &Tree) -> Result<Option<Recorded>> {

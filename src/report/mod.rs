@@ -4,6 +4,7 @@
 
 pub mod changes;
 pub mod configuration;
+pub mod contents;
 pub mod expiration;
 pub mod findings;
 pub mod history;

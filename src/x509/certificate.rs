@@ -20,7 +20,9 @@ use x509_cert::name::Name;
 
 use super::go::{self, GoError};
 use super::key::{PublicKey, sha256};
+use super::oid::oid_name;
 use super::pem::{self, PemError};
+use super::request::key_usage_name;
 use super::san::San;
 use super::validity::Validity;
 use crate::util::escape::escape_line;
@@ -64,7 +66,7 @@ pub enum CertificateError {
 
 /// Reads serial numbers of any length, as Go does; RFC 5280 section 4.1.2.2 allows 20 octets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct AnySerialNumber;
+pub(super) struct AnySerialNumber;
 
 impl x509_cert::certificate::Profile for AnySerialNumber {
     fn check_serial_number(
@@ -202,9 +204,7 @@ impl Certificate {
 
     /// Returns the serial number in colon-separated hexadecimal.
     pub fn serial(&self) -> String {
-        let octets = self.parsed.tbs_certificate().serial_number().as_bytes();
-        let octets: Vec<_> = octets.iter().map(|octet| format!("{octet:02X}")).collect();
-        octets.join(":")
+        colon_separated(self.serial_octets())
     }
 
     /// Returns the serial number as a decimal number.
@@ -277,6 +277,38 @@ impl Certificate {
     /// Returns the key usage bits, digitalSignature the lowest; none without the extension.
     pub(super) fn key_usage(&self) -> u16 {
         self.facts.extensions.key_usage
+    }
+
+    /// Returns the names of the key usages, in the order of their bits.
+    pub fn key_usage_names(&self) -> Vec<&'static str> {
+        let usages = self.extension::<KeyUsage>().map(|(_, usage)| usage.0);
+        usages.into_iter().flatten().map(key_usage_name).collect()
+    }
+
+    /// Returns the version: 1, 2 or 3.
+    pub fn version(&self) -> u8 {
+        self.facts.version
+    }
+
+    /// Returns the name of the signature algorithm.
+    pub fn signature_algorithm(&self) -> String {
+        oid_name(self.parsed.signature_algorithm().oid)
+    }
+
+    /// Returns all extensions as they are encoded: name, whether it is critical, and value.
+    pub fn raw_extensions(&self) -> Vec<(String, bool, &[u8])> {
+        let extensions = self.extensions().iter();
+        extensions
+            .map(|extension| {
+                let value = extension.extn_value.as_bytes();
+                (oid_name(extension.extn_id), extension.critical, value)
+            })
+            .collect()
+    }
+
+    /// Returns the signature.
+    pub fn signature(&self) -> &[u8] {
+        self.parsed.signature().raw_bytes()
     }
 
     /// Returns whether there is a keyUsage extension.
@@ -499,6 +531,12 @@ impl fmt::Display for CertificateError {
 
 impl std::error::Error for CertificateError {}
 
+/// Returns octets in colon-separated hexadecimal.
+pub(super) fn colon_separated(octets: &[u8]) -> String {
+    let octets: Vec<_> = octets.iter().map(|octet| format!("{octet:02X}")).collect();
+    octets.join(":")
+}
+
 /// Returns the object identifier of a usage.
 pub(super) fn usage_oid(usage: Usage) -> ObjectIdentifier {
     match usage {
@@ -515,7 +553,7 @@ pub(super) fn usage_text(oid: &ObjectIdentifier) -> String {
     }
 }
 
-fn to_offset(time: x509_cert::time::Time) -> OffsetDateTime {
+pub(super) fn to_offset(time: x509_cert::time::Time) -> OffsetDateTime {
     // X.509 times are between 1950 and 9999, which `time` can represent. The library returns 1970 for earlier times.
     i64::try_from(time.to_unix_duration().as_secs())
         .ok()

@@ -2,7 +2,8 @@
 //!
 //! `algorithm`, `san`, `usage` and `validity` are the vocabulary; `key` and `public_key` hold keys; `certificate` reads one
 //! certificate, `chain` those of a file; `go` has the rules of Go's `crypto/x509`; `template`, `signer` and `sign` make
-//! certificates; `ca` judges a CA and `verify` a chain; `request` reads certification requests. Only `key`, `public_key` and
+//! certificates; `ca` judges a CA and `verify` a chain; `request` reads certification
+//! requests, `crl` revocation lists, `object` whatever a file holds. Only `key`, `public_key` and
 //! `go::public_key` use AWS-LC, only `verify` uses webpki.
 
 pub mod algorithm;
@@ -10,9 +11,12 @@ pub mod attribute;
 pub mod ca;
 pub mod certificate;
 pub mod chain;
+pub mod crl;
 mod der;
 mod go;
 pub mod key;
+pub mod object;
+mod oid;
 mod pem;
 mod public_key;
 pub mod request;

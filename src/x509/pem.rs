@@ -36,6 +36,16 @@ pub enum PemError {
 }
 
 impl Block {
+    /// Returns a block with this label.
+    pub(super) fn of(label: &str, der: &[u8]) -> Block {
+        Block {
+            label: label.to_owned(),
+            has_headers: false,
+            is_encrypted: false,
+            contents: Zeroizing::new(der.to_vec()),
+        }
+    }
+
     /// Returns the label as messages show it.
     pub(super) fn display_label(&self) -> String {
         displayable_label(&self.label)

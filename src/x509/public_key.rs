@@ -9,11 +9,14 @@ use aws_lc_rs::signature::{
     UnparsedPublicKey, VerificationAlgorithm,
 };
 
+use x509_cert::der::asn1::ObjectIdentifier;
+
 use super::algorithm::Algorithm;
 use super::certificate::Certificate;
 use super::der::{Der, bit_length, tag};
 use super::go::check_public_key;
 use super::key::{KeyError, PrivateKey, sha256};
+use super::oid::oid_name;
 use super::pem;
 use super::signature::{Hash, SignatureAlgorithm};
 
@@ -114,6 +117,30 @@ impl PublicKey {
             },
             _ => None,
         }
+    }
+
+    /// Returns the algorithm for reports; one that `pki` does not know by its name or object identifier.
+    pub fn description(&self) -> String {
+        if let Some(algorithm) = self.algorithm() {
+            return algorithm.to_string();
+        }
+        let name = |octets: &[u8]| ObjectIdentifier::from_bytes(octets).map(oid_name).ok();
+        let info = self.info();
+        let algorithm = info.as_ref().and_then(|info| name(info.algorithm));
+        let curve = info
+            .as_ref()
+            .filter(|info| info.algorithm == oid::EC_PUBLIC_KEY)
+            .and_then(|info| name(info.curve()?));
+        match (algorithm, curve) {
+            (Some(_), Some(curve)) => format!("ECDSA on {curve}"),
+            (Some(algorithm), None) => algorithm,
+            (None, _) => "unknown".to_owned(),
+        }
+    }
+
+    /// Returns the SHA-256 of the key, for comparisons.
+    pub fn fingerprint(&self) -> Vec<u8> {
+        super::key::sha256(&self.spki)
     }
 
     /// Returns whether this is an RSA key with a public exponent below 65537, the minimum of FIPS 186-5 section 5.1.

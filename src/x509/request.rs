@@ -1,4 +1,4 @@
-//! Reads certification requests (PKCS#10, RFC 2986). No command uses them yet.
+//! Reads certification requests (PKCS#10, RFC 2986).
 //!
 //! Nothing is signed here. A request only proves that its sender has the private key; everything else is unverified.
 
@@ -6,7 +6,6 @@ use std::fmt;
 
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::AssociatedOid;
-use x509_cert::der::oid::db::DB;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralNames;
@@ -19,6 +18,7 @@ use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq};
 use super::certificate::{DecodableExtension, general_name_text, usage_text};
 use super::der::bit_length;
 use super::go::{PublicKeyError, check_public_key};
+use super::oid::oid_name;
 use super::pem::{self, PemError};
 use super::public_key::{PublicKey, oid};
 use super::signature::Signed;
@@ -195,6 +195,11 @@ impl CertificateRequest {
             .collect()
     }
 
+    /// Returns the name of the signature algorithm.
+    pub fn signature_algorithm(&self) -> String {
+        oid_name(self.signature_algorithm)
+    }
+
     /// Returns the names of the attributes other than the request for extensions, such as `challengePassword`.
     pub fn other_attributes(&self) -> Vec<String> {
         self.info
@@ -324,18 +329,8 @@ fn check_key(key: &PublicKey) -> Result<(), ProofError> {
     }
 }
 
-/// Returns the name of an object identifier without its module prefix, or the identifier itself if it has no name.
-fn oid_name(oid: ObjectIdentifier) -> String {
-    let Some(name) = DB.by_oid(&oid) else {
-        return oid.to_string();
-    };
-    let prefixes = ["pkcs-9-at-", "id-ce-", "id-"];
-    let bare = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix));
-    bare.unwrap_or(name).to_owned()
-}
-
 /// The names of RFC 5280 section 4.2.1.3.
-fn key_usage_name(usage: KeyUsages) -> &'static str {
+pub(super) fn key_usage_name(usage: KeyUsages) -> &'static str {
     match usage {
         KeyUsages::DigitalSignature => "digitalSignature",
         KeyUsages::NonRepudiation => "nonRepudiation",

@@ -2,6 +2,7 @@
 
 mod changes;
 mod configuration;
+mod contents;
 mod expiration;
 mod history;
 mod recovery;

@@ -1,0 +1,209 @@
+//! What the files of a cluster hold, whatever they are: PEM, DER, kubeconfigs, and Kubernetes objects in YAML or JSON that
+//! carry PEM. For reports only: no command that writes reads a tree this way.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::kubeconfig::Kubeconfig;
+use crate::x509::object::{X509Object, objects};
+
+/// The largest file that is read as YAML.
+const MAX_YAML: usize = 4 * 1024 * 1024;
+
+/// One thing in a file.
+#[derive(Debug)]
+pub struct Content {
+    /// Where in the file it is, such as ``Secret `default/tls`, tls.crt``; empty for the file itself.
+    pub place: String,
+    /// What it is.
+    pub object: ContentObject,
+}
+
+/// What a thing in a file is.
+#[derive(Debug)]
+pub enum ContentObject {
+    /// A certificate, a key or the like.
+    X509(X509Object),
+    /// A kubeconfig; the certificates in it follow.
+    Kubeconfig(Box<Kubeconfig>),
+    /// Nothing that is known; why.
+    Unknown(String),
+}
+
+/// Reads everything in a file; at least one thing.
+pub fn read(bytes: &[u8]) -> Vec<Content> {
+    let mut contents: Vec<_> = x509("", bytes).collect();
+    if contents.is_empty() {
+        contents = match str::from_utf8(bytes) {
+            Ok(text) if !text.trim().is_empty() => documents(text),
+            Ok(_) => vec![unknown("the file is empty")],
+            Err(_) => vec![unknown("it is neither PEM, DER nor text")],
+        };
+    }
+    contents
+}
+
+fn x509(place: &str, bytes: &[u8]) -> impl Iterator<Item = Content> {
+    let place = place.to_owned();
+    objects(bytes).into_iter().map(move |object| Content {
+        place: place.clone(),
+        object: ContentObject::X509(object),
+    })
+}
+
+fn unknown(why: impl Into<String>) -> Content {
+    Content {
+        place: String::new(),
+        object: ContentObject::Unknown(why.into()),
+    }
+}
+
+/// Reads YAML or JSON documents.
+fn documents(text: &str) -> Vec<Content> {
+    if text.len() > MAX_YAML {
+        return vec![unknown("it is too large for a Kubernetes object")];
+    }
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_nodes: 100_000 },
+    };
+    let Ok(documents) = serde_saphyr::from_multiple_with_options::<Value>(text, options) else {
+        return vec![unknown("it is neither PEM, DER nor YAML")];
+    };
+    let mut contents = Vec::new();
+    for document in &documents {
+        object(document, text, &mut contents);
+    }
+    match contents.is_empty() {
+        true => vec![unknown(
+            "it holds neither certificates, keys nor a kubeconfig",
+        )],
+        false => contents,
+    }
+}
+
+/// Reads a Kubernetes object.
+fn object(value: &Value, text: &str, contents: &mut Vec<Content>) {
+    let kind = value
+        .get("kind")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    match kind {
+        "Config" => kubeconfig(text, contents),
+        "List" | "SecretList" | "ConfigMapList" | "CertificateSigningRequestList" => {
+            let items = value.get("items").and_then(Value::as_array);
+            for item in items.into_iter().flatten() {
+                object(item, text, contents);
+            }
+        }
+        "Secret" => {
+            for (field, is_encoded) in [("data", true), ("stringData", false)] {
+                entries(value, kind, field, is_encoded, contents);
+            }
+        }
+        "ConfigMap" => entries(value, kind, "data", false, contents),
+        "CertificateSigningRequest" => {
+            for pointer in ["/spec/request", "/status/certificate"] {
+                let field = pointer.trim_start_matches('/').replace('/', ".");
+                let place = format!("{}, {field}", name(value, kind));
+                if let Some(encoded) = value.pointer(pointer).and_then(Value::as_str) {
+                    decoded(&place, encoded, contents);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn kubeconfig(text: &str, contents: &mut Vec<Content>) {
+    let kubeconfig = match Kubeconfig::parse(text.as_bytes()) {
+        Ok(kubeconfig) => kubeconfig,
+        Err(error) => return contents.push(unknown(format!("kubeconfig: {error}"))),
+    };
+    let embedded = embedded(&kubeconfig);
+    contents.push(Content {
+        place: String::new(),
+        object: ContentObject::Kubeconfig(Box::new(kubeconfig)),
+    });
+    contents.extend(embedded);
+}
+
+/// Returns the CAs, the client certificate and the key of the current context.
+fn embedded(kubeconfig: &Kubeconfig) -> Vec<Content> {
+    let mut contents = Vec::new();
+    if let Ok(Some(cas)) = kubeconfig.ca() {
+        let place = "certificate-authority-data";
+        contents.extend(cas.into_iter().map(|ca| Content {
+            place: place.to_owned(),
+            object: ContentObject::X509(X509Object::Certificate(Box::new(ca))),
+        }));
+    }
+    if let Ok(crate::kubeconfig::Credentials::Embedded { certificate, key }) =
+        kubeconfig.credentials()
+    {
+        contents.extend(x509("client-certificate-data", &certificate));
+        contents.extend(x509("client-key-data", &key));
+    }
+    contents
+}
+
+/// Reads the entries of a Secret or ConfigMap that hold PEM or a kubeconfig.
+fn entries(value: &Value, kind: &str, field: &str, is_encoded: bool, contents: &mut Vec<Content>) {
+    let entries = value.get(field).and_then(Value::as_object);
+    for (key, entry) in entries.into_iter().flatten() {
+        let Some(entry) = entry.as_str() else {
+            continue;
+        };
+        let place = format!("{}, {key}", name(value, kind));
+        match is_encoded {
+            true => decoded(&place, entry, contents),
+            false => entry_of(&place, entry.as_bytes(), contents),
+        }
+    }
+}
+
+fn decoded(place: &str, encoded: &str, contents: &mut Vec<Content>) {
+    let encoded: Zeroizing<String> =
+        Zeroizing::new(encoded.split_ascii_whitespace().collect::<String>());
+    match BASE64_STANDARD
+        .decode(encoded.as_bytes())
+        .map(Zeroizing::new)
+    {
+        Ok(bytes) => entry_of(place, &bytes, contents),
+        Err(_) => contents.push(Content {
+            place: place.to_owned(),
+            object: ContentObject::Unknown("it is not base64".to_owned()),
+        }),
+    }
+}
+
+fn entry_of(place: &str, bytes: &[u8], contents: &mut Vec<Content>) {
+    let before = contents.len();
+    contents.extend(x509(place, bytes));
+    if contents.len() > before {
+        return;
+    }
+    if let Ok(kubeconfig) = Kubeconfig::parse(bytes) {
+        let embedded = embedded(&kubeconfig);
+        contents.push(Content {
+            place: place.to_owned(),
+            object: ContentObject::Kubeconfig(Box::new(kubeconfig)),
+        });
+        contents.extend(embedded.into_iter().map(|content| Content {
+            place: format!("{place}, {}", content.place),
+            ..content
+        }));
+    }
+}
+
+/// Returns the kind and name of an object.
+fn name(value: &Value, kind: &str) -> String {
+    let field = |field: &str| value.pointer(field).and_then(Value::as_str);
+    let name = field("/metadata/name").unwrap_or_default();
+    match field("/metadata/namespace") {
+        Some(namespace) => format!("{kind} `{namespace}/{name}`"),
+        None => format!("{kind} `{name}`"),
+    }
+}

@@ -1,0 +1,155 @@
+//! Whatever a PEM or DER file holds, for reports. A file of a tree is read by `chain` and `key`, which are stricter.
+
+use super::certificate::Certificate;
+use super::crl::RevocationList;
+use super::der::{Der, tag};
+use super::go::check_public_key;
+use super::key::{KeyError, PrivateKey, PublicKey};
+use super::pem::{self, Block};
+use super::request::CertificateRequest;
+
+/// Something in a file.
+#[derive(Debug)]
+pub enum X509Object {
+    /// A certificate.
+    Certificate(Box<Certificate>),
+    /// A certification request.
+    Request(Box<CertificateRequest>),
+    /// A private key.
+    PrivateKey(Box<PrivateKey>),
+    /// A private key that needs a passphrase.
+    EncryptedPrivateKey,
+    /// A public key.
+    PublicKey(PublicKey),
+    /// A certificate revocation list.
+    RevocationList(Box<RevocationList>),
+    /// A PEM block of another kind; its label.
+    Other(String),
+    /// Something that cannot be read.
+    Malformed {
+        /// What it should be.
+        what: &'static str,
+        /// Why it cannot be read.
+        reason: String,
+    },
+}
+
+/// Returns what PEM text or one DER structure holds, in its order; empty if it is neither.
+pub fn objects(bytes: &[u8]) -> Vec<X509Object> {
+    if bytes.first() == Some(&tag::SEQUENCE) {
+        return from_der(bytes).into_iter().collect();
+    }
+    match pem::blocks(bytes) {
+        Ok(blocks) => blocks.iter().map(from_block).collect(),
+        Err(error) => vec![X509Object::Malformed {
+            what: "PEM",
+            reason: error.to_string(),
+        }],
+    }
+}
+
+fn from_block(block: &Block) -> X509Object {
+    let contents = block.contents.as_slice();
+    match block.label.as_str() {
+        "CERTIFICATE" | "TRUSTED CERTIFICATE" => certificate(contents),
+        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => request(contents),
+        "X509 CRL" => revocation_list(contents),
+        "PUBLIC KEY" => public_key(contents),
+        _ => match PrivateKey::from_block(block) {
+            Ok(Some(key)) => X509Object::PrivateKey(Box::new(key)),
+            Ok(None) => X509Object::Other(block.display_label()),
+            Err(KeyError::Encrypted) => X509Object::EncryptedPrivateKey,
+            Err(error) => X509Object::Malformed {
+                what: "private key",
+                reason: error.to_string(),
+            },
+        },
+    }
+}
+
+/// Recognizes a DER structure by the first elements in it.
+fn from_der(der: &[u8]) -> Option<X509Object> {
+    let mut outer = Der(der).read(tag::SEQUENCE)?;
+    let first = outer.any()?;
+    let second = outer.any()?;
+    let is_signed = second.tag == tag::SEQUENCE && outer.starts_with(tag::BIT_STRING);
+    let key = |label| {
+        let block = Block::of(label, der);
+        from_block(&block)
+    };
+    Some(match (first.tag, second.tag) {
+        (tag::SEQUENCE, _) if is_signed => {
+            let mut body = Der(first.contents);
+            let version = body.any()?;
+            // Only a request begins with a plain version, its name and its key; a list has its algorithm and two times.
+            match (
+                version.tag,
+                body.any()?.tag,
+                body.any().map(|third| third.tag),
+            ) {
+                (tag::INTEGER, tag::SEQUENCE, Some(tag::SEQUENCE))
+                    if is_request(first.contents) =>
+                {
+                    request(der)
+                }
+                _ if Certificate::from_der(der.to_vec()).is_ok() => certificate(der),
+                _ => match revocation_list(der) {
+                    X509Object::Malformed { .. } => certificate(der),
+                    list => list,
+                },
+            }
+        }
+        (tag::SEQUENCE, tag::BIT_STRING) => public_key(der),
+        (tag::SEQUENCE, tag::OCTET_STRING) => X509Object::EncryptedPrivateKey,
+        (tag::INTEGER, tag::SEQUENCE) => key("PRIVATE KEY"),
+        (tag::INTEGER, tag::INTEGER) => key("RSA PRIVATE KEY"),
+        (tag::INTEGER, tag::OCTET_STRING) => key("EC PRIVATE KEY"),
+        _ => return None,
+    })
+}
+
+/// Returns whether the signed part has the attributes of a request (RFC 2986 section 4.1), which are tagged with 0.
+fn is_request(body: &[u8]) -> bool {
+    let mut body = Der(body);
+    (0..3).all(|_| body.any().is_some()) && body.starts_with(tag::constructed(0))
+}
+
+fn certificate(der: &[u8]) -> X509Object {
+    match Certificate::from_der(der.to_vec()) {
+        Ok(certificate) => X509Object::Certificate(Box::new(certificate)),
+        Err(error) => X509Object::Malformed {
+            what: "certificate",
+            reason: error.to_string(),
+        },
+    }
+}
+
+fn request(der: &[u8]) -> X509Object {
+    match CertificateRequest::from_der(der.to_vec()) {
+        Ok(request) => X509Object::Request(Box::new(request)),
+        Err(error) => X509Object::Malformed {
+            what: "certification request",
+            reason: error.to_string(),
+        },
+    }
+}
+
+fn revocation_list(der: &[u8]) -> X509Object {
+    match RevocationList::from_der(der) {
+        Ok(list) => X509Object::RevocationList(Box::new(list)),
+        Err(reason) => X509Object::Malformed {
+            what: "revocation list",
+            reason,
+        },
+    }
+}
+
+fn public_key(der: &[u8]) -> X509Object {
+    match check_public_key(der) {
+        Ok(()) => X509Object::PublicKey(PublicKey::from_spki(der.to_vec())),
+        Err(error) => X509Object::Malformed {
+            what: "public key",
+            reason: error.to_string(),
+        },
+    }
+}
