@@ -8,3 +8,4 @@ mod output;
 mod paths;
 mod show;
 mod streams;
+mod templates;

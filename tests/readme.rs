@@ -130,7 +130,7 @@ fn texts_for_people_use_plain_words() {
         ("cluster.yaml".to_owned(), EXAMPLE.to_owned()),
         (
             "rbac.yaml".to_owned(),
-            include_str!("../templates/rbac.yaml").to_owned(),
+            include_str!("../templates/kubernetes/rbac.yaml").to_owned(),
         ),
     ];
     for topic in pki::cmd::TOPICS {

@@ -130,7 +130,7 @@ pub enum Command {
     /// Show the configuration of this tree, or print an example
     #[command(after_help = config::AFTER_HELP)]
     Config(ConfigCommandArgs),
-    /// Print a manifest that belongs to the tree
+    /// Print manifests, systemd units, cron jobs and alert rules for this tree
     #[command(after_help = template::AFTER_HELP)]
     Template(TemplateArgs),
     /// Print a completion script for a shell

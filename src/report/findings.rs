@@ -21,6 +21,11 @@ impl TreeArguments {
         }
     }
 
+    /// Returns the flags and their values, each as a shell takes it.
+    pub fn flags(self) -> impl Iterator<Item = String> {
+        self.arguments.into_iter()
+    }
+
     /// Returns a command that can be pasted into a shell.
     pub fn command(&self, command: &PkiCommand) -> String {
         let mut words = vec!["pki".to_owned()];
@@ -42,7 +47,7 @@ impl TreeArguments {
 }
 
 /// Returns a word as a shell takes it.
-fn shell_quoted(word: &str) -> String {
+pub fn shell_quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
     match !word.is_empty() && word.chars().all(is_plain) {
         true => word.to_owned(),

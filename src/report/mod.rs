@@ -11,5 +11,6 @@ pub mod history;
 pub mod metrics;
 pub mod recovery;
 pub mod render;
+pub mod templates;
 pub mod time;
 pub mod verification;

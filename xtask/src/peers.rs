@@ -20,7 +20,7 @@ struct Peer {
     version: &'static [&'static str],
 }
 
-const PEERS: [Peer; 6] = [
+const PEERS: [Peer; 8] = [
     Peer {
         program: "openssl",
         package: "openssl",
@@ -45,6 +45,16 @@ const PEERS: [Peer; 6] = [
         program: "etcdctl",
         package: "etcd-client",
         version: &["version"],
+    },
+    Peer {
+        program: "promtool",
+        package: "prometheus",
+        version: &["--version"],
+    },
+    Peer {
+        program: "systemd-analyze",
+        package: "systemd",
+        version: &["--version"],
     },
     Peer {
         program: "curl",

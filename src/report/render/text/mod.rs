@@ -6,6 +6,7 @@ mod contents;
 mod expiration;
 mod history;
 mod recovery;
+mod templates;
 mod verification;
 
 use anstyle::{AnsiColor, Style};
