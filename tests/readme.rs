@@ -162,6 +162,10 @@ fn every_example_configuration_makes_a_tree_without_a_warning() {
     let files: Vec<PathBuf> = std::fs::read_dir(examples)
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "yaml")
+        })
         .collect();
     assert!(!files.is_empty());
     for file in files {

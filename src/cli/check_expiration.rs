@@ -22,7 +22,8 @@ Examples:
   pki check-expiration --quiet --warn 30d      # for cron
   pki check-expiration -o json --rootfs /mnt/node1
   pki check-expiration -o prometheus --output-file /var/lib/prometheus/node-exporter/pki.prom
-  pki check-expiration --quiet /backup/*/kubernetes";
+  pki check-expiration --quiet /backup/*/kubernetes
+  pki check-expiration -o html --output-file report.html /backup/*/kubernetes";
 
 #[derive(Debug, Args)]
 pub struct CheckExpirationArgs {
@@ -69,4 +70,6 @@ pub enum ExpirationFormat {
     Yaml,
     /// Metrics for the textfile collector of node_exporter
     Prometheus,
+    /// One page with a timeline, for a browser
+    Html,
 }

@@ -14,6 +14,7 @@ use crate::fs::output;
 use crate::report::expiration::{CertificateExpirationInfo, ExpirationList, TreeExpiration};
 use crate::report::findings::lines;
 use crate::report::metrics::{Metrics, TreeMetrics};
+use crate::report::page::Page;
 use crate::report::render::{self, Report};
 use crate::report::time::Time;
 use crate::store::ledger;
@@ -42,6 +43,14 @@ fn print(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
     match args.output {
         ExpirationFormat::Prometheus => {
             print_metrics(checked.metrics.into_iter().collect(), console)?;
+        }
+        ExpirationFormat::Html => {
+            let tree = TreeExpiration {
+                tree: checked.name,
+                error: None,
+                info: Some(checked.report),
+            };
+            print_page(&[tree], console)?;
         }
         _ if args.quiet && checked.outcome == Outcome::Healthy => {}
         format => show(&checked.report, format, console)?,
@@ -97,7 +106,7 @@ fn print_named(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
                     show(&entry, args.output, console)
                 }
                 // These have one document for all trees.
-                ExpirationFormat::Json | ExpirationFormat::Yaml => {
+                ExpirationFormat::Json | ExpirationFormat::Yaml | ExpirationFormat::Html => {
                     trees.push(entry);
                     Ok(())
                 }
@@ -109,6 +118,7 @@ fn print_named(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
         ExpirationFormat::Json | ExpirationFormat::Yaml => {
             show(&ExpirationList { trees }, args.output, console)?;
         }
+        ExpirationFormat::Html => print_page(&trees, console)?,
         ExpirationFormat::Prometheus => print_metrics(metrics, console)?,
         ExpirationFormat::Text | ExpirationFormat::Jsonl => {}
     }
@@ -117,6 +127,8 @@ fn print_named(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
 
 /// The result of a check of one tree.
 struct Checked {
+    /// The tree as it was named; the directory of its kubeconfigs if it was not.
+    name: String,
     report: CertificateExpirationInfo,
     /// Only if they are wanted.
     metrics: Option<TreeMetrics>,
@@ -184,19 +196,20 @@ fn check(
         true => Vec::new(),
         false => lines(&expiry.findings, &tree_arguments(arguments, config)),
     };
+    let name = match named {
+        Some(named) => named.name.clone(),
+        None => layout.kubeconfigs.display().to_string(),
+    };
     let metrics = (args.output == ExpirationFormat::Prometheus).then(|| {
-        let name = match named {
-            Some(named) => named.name.clone(),
-            None => layout.kubeconfigs.display().to_string(),
-        };
         let inventory = &inspection.snapshot.inventory;
         let now = Time::from(console.now);
         TreeMetrics {
             last_issued: last_issued(&inspection),
-            ..TreeMetrics::new(name, layout, inventory, &expiry, now)
+            ..TreeMetrics::new(name.clone(), layout, inventory, &expiry, now)
         }
     });
     Ok(Checked {
+        name,
         report: CertificateExpirationInfo::new(&expiry, args.quiet),
         metrics,
         warnings,
@@ -212,6 +225,10 @@ fn last_issued(inspection: &Inspection<'_>) -> Option<Time> {
     Time::parse(&last.time)
 }
 
+fn print_page(trees: &[TreeExpiration], console: &Console) -> Result<()> {
+    console.print(&render::html(&Page::new(trees, console.now.into())))
+}
+
 fn print_metrics(trees: Vec<TreeMetrics>, console: &Console) -> Result<()> {
     let metrics = Metrics {
         time: console.now.into(),
@@ -222,7 +239,7 @@ fn print_metrics(trees: Vec<TreeMetrics>, console: &Console) -> Result<()> {
 
 fn show(report: &impl Report, format: ExpirationFormat, console: &Console) -> Result<()> {
     match format {
-        ExpirationFormat::Text | ExpirationFormat::Prometheus => {
+        ExpirationFormat::Text | ExpirationFormat::Prometheus | ExpirationFormat::Html => {
             console.show(report, OutputFormat::Text)
         }
         ExpirationFormat::Json => console.show(report, OutputFormat::Json),

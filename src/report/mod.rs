@@ -9,6 +9,7 @@ pub mod expiration;
 pub mod findings;
 pub mod history;
 pub mod metrics;
+pub mod page;
 pub mod recovery;
 pub mod render;
 pub mod templates;

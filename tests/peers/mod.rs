@@ -3,6 +3,7 @@
 //! Each judge is also given something wrong, so that it is seen to refuse. The expectations are kubeadm's, from the one
 //! list that is not the catalog's: a wrong row in the catalog must not make its own test pass.
 
+mod browser;
 mod etcd;
 mod gnutls;
 mod go;

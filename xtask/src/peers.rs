@@ -20,7 +20,7 @@ struct Peer {
     version: &'static [&'static str],
 }
 
-const PEERS: [Peer; 8] = [
+const PEERS: [Peer; 9] = [
     Peer {
         program: "openssl",
         package: "openssl",
@@ -54,6 +54,11 @@ const PEERS: [Peer; 8] = [
     Peer {
         program: "systemd-analyze",
         package: "systemd",
+        version: &["--version"],
+    },
+    Peer {
+        program: "chromium",
+        package: "chromium",
         version: &["--version"],
     },
     Peer {

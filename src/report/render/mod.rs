@@ -1,8 +1,10 @@
-//! Turns a report into text, JSON, YAML or Prometheus' format.
+//! Turns a report into text, JSON, YAML, HTML or Prometheus' format.
 
+mod html;
 mod prometheus;
 mod text;
 
+pub use html::html;
 pub use prometheus::prometheus;
 
 use anyhow::Result;

@@ -18,6 +18,8 @@ enum Column {
     Expires,
     Ca,
     External,
+    /// A bar as long as the remaining life.
+    Bar,
 }
 
 impl Report for CertificateExpirationInfo {
@@ -146,6 +148,7 @@ fn terminal(entries: &[&CertificateExpiration], kind: TableKind, columns: usize)
         Column::Expires,
         Column::Ca,
         Column::External,
+        Column::Bar,
     ];
     shown.retain(|column| *column != Column::Ca || kind == TableKind::Certificates);
     // A column that says "no" everywhere says nothing.
@@ -173,6 +176,7 @@ fn terminal_rows(
             Column::Expires => "EXPIRES (UTC)",
             Column::Ca => "CA",
             Column::External => "EXTERNAL",
+            Column::Bar => "",
         })
     });
     let mut rows = vec![header.collect()];
@@ -185,10 +189,27 @@ fn terminal_rows(
             }
             Column::Ca => Cell::from(entry.ca_name.unwrap_or_default()),
             Column::External => Cell::from(external(entry)),
+            Column::Bar => bar(entry),
         };
         columns.iter().map(cell).collect()
     }));
     rows
+}
+
+/// Draws the remaining life; the scale gives near days more room than far ones, as in the page of `-o html`.
+fn bar(entry: &CertificateExpiration) -> Cell {
+    const LENGTH: f64 = 24.0;
+    const LONGEST_DAYS: f64 = 3650.0;
+    let days = entry.residual_time.as_seconds_f64() / 86_400.0;
+    let share = (days.clamp(0.0, LONGEST_DAYS) / LONGEST_DAYS).sqrt();
+    // At most 24.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let length = (share * LENGTH).ceil() as usize;
+    let bar = "▇".repeat(length);
+    match entry.outcome {
+        Outcome::Due => Cell::styled(bar, YELLOW),
+        _ => Cell::from(bar),
+    }
 }
 
 /// Says in a word, and in colour, what needs attention.
@@ -293,13 +314,13 @@ mod tests {
         assert_snapshot!(plain(&report(false).text(TextTarget::terminal(120))), @r"
         CERTIFICATE     RESIDUAL TIME    EXPIRES (UTC)     CA
         admin.conf      <red>expired 98d ago</>  2026-10-04 00:00  ca
-        apiserver       <yellow>due, 17d</>         2027-01-27 00:00  ca
-        etcd-peer       300d             2027-11-06 00:00  etcd-ca
+        apiserver       <yellow>due, 17d</>         2027-01-27 00:00  ca       <yellow>▇▇</>
+        etcd-peer       300d             2027-11-06 00:00  etcd-ca  ▇▇▇▇▇▇▇
         etcd-server     <red>broken</>
         scheduler.conf  <red>missing</>
 
         CERTIFICATE AUTHORITY  RESIDUAL TIME  EXPIRES (UTC)
-        ca                     9y             2036-05-02 00:00
+        ca                     9y             2036-05-02 00:00  ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇
         ");
     }
 
