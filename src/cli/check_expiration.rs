@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{ConfigArgs, TreeArgs, path};
+use super::shared::{ConfigArgs, NamedTreeArgs, TreeArgs, path};
 use crate::util::duration::Period;
 
 pub(super) const AFTER_HELP: &str = "\
@@ -27,10 +27,6 @@ Examples:
 
 #[derive(Debug, Args)]
 pub struct CheckExpirationArgs {
-    /// Directories that hold `pki/`, such as copies of /etc/kubernetes [default: the tree of this host]
-    #[arg(value_name = "TREE", value_parser = path(), conflicts_with_all = ["config", "cert_dir", "kubeconfig_dir", "kubelet_cert_dir", "rootfs"])]
-    pub trees: Vec<PathBuf>,
-
     /// Format
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = ExpirationFormat::Text)]
     pub output: ExpirationFormat,
@@ -51,6 +47,16 @@ pub struct CheckExpirationArgs {
     #[arg(short, long)]
     pub quiet: bool,
 
+    /// List only what is in this state
+    #[arg(long, value_enum, value_name = "STATE")]
+    pub only: Option<OnlyState>,
+
+    /// Order of the trees, and of what is in each; by urgency, all trees are read before the first is printed
+    #[arg(long, value_enum, value_name = "ORDER", default_value_t = SortOrder::Name)]
+    pub sort: SortOrder,
+
+    #[command(flatten)]
+    pub named: NamedTreeArgs,
     #[command(flatten)]
     pub config: ConfigArgs,
     #[command(flatten)]
@@ -72,4 +78,24 @@ pub enum ExpirationFormat {
     Prometheus,
     /// One page with a timeline, for a browser
     Html,
+}
+
+/// States to select by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnlyState {
+    /// Expires within --warn, and has not expired
+    Due,
+    /// Has expired
+    Expired,
+    /// Does not exist, and should
+    Missing,
+}
+
+/// Orders of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SortOrder {
+    /// As on the command line, and by name
+    Name,
+    /// The most urgent first
+    Urgency,
 }

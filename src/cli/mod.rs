@@ -25,13 +25,15 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 pub use certs::{CertsArgs, CertsCommand};
-pub use check_expiration::{CheckExpirationArgs, ExpirationFormat};
+pub use check_expiration::{CheckExpirationArgs, ExpirationFormat, OnlyState, SortOrder};
 pub use config::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
 pub use help::{CompletionsArgs, HelpArgs};
 pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
 pub use renew::{ALL, RenewArgs};
-pub use shared::{ClusterArgs, ConfigArgs, ListFormat, OutputFormat, TreeArgs, WriteArgs};
+pub use shared::{
+    ClusterArgs, ConfigArgs, ListFormat, NamedTreeArgs, OutputFormat, TreeArgs, WriteArgs,
+};
 pub use show::ShowArgs;
 pub use template::{Template, TemplateArgs};
 pub use usage_hints::parse;

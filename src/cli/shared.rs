@@ -31,6 +31,38 @@ pub struct TreeArgs {
     pub rootfs: Option<PathBuf>,
 }
 
+/// Trees that are named as directories, instead of the tree of this host.
+#[derive(Clone, Debug, Default, Args)]
+pub struct NamedTreeArgs {
+    /// Directories that hold `pki/`, such as copies of /etc/kubernetes [default: the tree of this host]
+    #[arg(value_name = "TREE", value_parser = path(), conflicts_with_all = ONE_TREE)]
+    pub trees: Vec<PathBuf>,
+
+    /// Find the trees in this directory
+    #[arg(long, help_heading = "Trees", value_name = "DIR", value_parser = path(), conflicts_with_all = ONE_TREE)]
+    pub recursive: Vec<PathBuf>,
+
+    /// Read the names of trees from this file, one on each line; `-` reads standard input
+    #[arg(long, help_heading = "Trees", value_name = "FILE", value_parser = path(), conflicts_with_all = ONE_TREE)]
+    pub trees_from: Option<PathBuf>,
+}
+
+/// What finds one tree.
+const ONE_TREE: [&str; 5] = [
+    "config",
+    "cert_dir",
+    "kubeconfig_dir",
+    "kubelet_cert_dir",
+    "rootfs",
+];
+
+impl NamedTreeArgs {
+    /// Returns whether no trees are named.
+    pub fn is_empty(&self) -> bool {
+        self.trees.is_empty() && self.recursive.is_empty() && self.trees_from.is_none()
+    }
+}
+
 #[derive(Clone, Debug, Args)]
 pub struct WriteArgs {
     /// Show what would change and write nothing

@@ -5,11 +5,9 @@
     reason = "clap would print what documents a flattened group as the help of the command"
 )]
 
-use std::path::PathBuf;
-
 use clap::{Args, ValueEnum};
 
-use super::shared::{ConfigArgs, ListFormat, TreeArgs, path};
+use super::shared::{ConfigArgs, ListFormat, NamedTreeArgs, TreeArgs};
 use crate::check::finding::{FindingId, Severity, TABLE};
 use crate::util::duration::Period;
 
@@ -26,10 +24,6 @@ Examples:
 
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// Directories that hold `pki/`, such as copies of /etc/kubernetes [default: the tree of this host]
-    #[arg(value_name = "TREE", value_parser = path(), conflicts_with_all = ["config", "cert_dir", "kubeconfig_dir", "kubelet_cert_dir", "rootfs"])]
-    pub trees: Vec<PathBuf>,
-
     /// Report findings of this severity and above
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = SeverityName::Info)]
     pub severity: SeverityName,
@@ -43,13 +37,15 @@ pub struct VerifyArgs {
     pub warn: Period,
 
     /// List the ids of all findings and what they mean
-    #[arg(long, conflicts_with_all = ["trees", "severity", "ignore", "config"])]
+    #[arg(long, conflicts_with_all = ["trees", "recursive", "trees_from", "severity", "ignore", "config"])]
     pub list: bool,
 
     /// Format
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = ListFormat::Text)]
     pub output: ListFormat,
 
+    #[command(flatten)]
+    pub named: NamedTreeArgs,
     #[command(flatten)]
     pub config: ConfigArgs,
     #[command(flatten)]

@@ -9,9 +9,13 @@ use super::target::{ConfigSource, tree_arguments};
 use super::{Console, Exit};
 use crate::check::expiry::{self, Thresholds};
 use crate::check::finding::{Finding, Outcome};
-use crate::cli::{CheckExpirationArgs, ConfigArgs, ExpirationFormat, OutputFormat};
+use crate::cli::{
+    CheckExpirationArgs, ConfigArgs, ExpirationFormat, OnlyState, OutputFormat, SortOrder,
+};
 use crate::fs::output;
-use crate::report::expiration::{CertificateExpirationInfo, ExpirationList, TreeExpiration};
+use crate::report::expiration::{
+    CertificateExpiration, CertificateExpirationInfo, ExpirationList, TreeExpiration,
+};
 use crate::report::findings::lines;
 use crate::report::metrics::{Metrics, TreeMetrics};
 use crate::report::page::Page;
@@ -36,7 +40,7 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
 }
 
 fn print(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
-    if !args.trees.is_empty() {
+    if !args.named.is_empty() {
         return print_named(args, console);
     }
     let checked = check(args, None, console)?;
@@ -66,7 +70,7 @@ fn print_named(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
     let mut trees = Vec::new();
     let mut metrics = Vec::new();
     named_trees::inspect(
-        &args.trees,
+        &args.named,
         console,
         |tree, console| check(args, Some(tree), console),
         |tree, result| {
@@ -74,7 +78,8 @@ fn print_named(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
                 Ok(checked) => {
                     outcome = outcome.max(checked.outcome);
                     metrics.extend(checked.metrics);
-                    if args.quiet && checked.outcome == Outcome::Healthy {
+                    let is_silent = args.quiet && checked.outcome == Outcome::Healthy;
+                    if is_silent || args.only.is_some() && checked.report.is_empty() {
                         return Ok(());
                     }
                     let entry = TreeExpiration {
@@ -101,26 +106,33 @@ fn print_named(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
             for warning in warnings {
                 console.pass_on(&entry.tree, &format!("warning: {warning}"));
             }
+            let is_sorted = args.sort == SortOrder::Urgency;
             match args.output {
-                ExpirationFormat::Text | ExpirationFormat::Jsonl => {
+                ExpirationFormat::Text | ExpirationFormat::Jsonl if !is_sorted => {
                     show(&entry, args.output, console)
                 }
-                // These have one document for all trees.
-                ExpirationFormat::Json | ExpirationFormat::Yaml | ExpirationFormat::Html => {
+                // The others have one document for all trees.
+                _ => {
                     trees.push(entry);
                     Ok(())
                 }
-                ExpirationFormat::Prometheus => Ok(()),
             }
         },
     )?;
+    if args.sort == SortOrder::Urgency {
+        trees.sort_by_cached_key(TreeExpiration::urgency);
+    }
     match args.output {
         ExpirationFormat::Json | ExpirationFormat::Yaml => {
             show(&ExpirationList { trees }, args.output, console)?;
         }
         ExpirationFormat::Html => print_page(&trees, console)?,
         ExpirationFormat::Prometheus => print_metrics(metrics, console)?,
-        ExpirationFormat::Text | ExpirationFormat::Jsonl => {}
+        ExpirationFormat::Text | ExpirationFormat::Jsonl => {
+            for tree in &trees {
+                show(tree, args.output, console)?;
+            }
+        }
     }
     Ok(outcome.into())
 }
@@ -208,13 +220,29 @@ fn check(
             ..TreeMetrics::new(name.clone(), layout, inventory, &expiry, now)
         }
     });
+    let mut report = CertificateExpirationInfo::new(&expiry, args.quiet);
+    if let Some(only) = args.only {
+        report.retain(|entry| is_in_state(entry, only));
+    }
+    if args.sort == SortOrder::Urgency {
+        report.sort_by_urgency();
+    }
     Ok(Checked {
         name,
-        report: CertificateExpirationInfo::new(&expiry, args.quiet),
+        report,
         metrics,
         warnings,
         outcome,
     })
+}
+
+fn is_in_state(entry: &CertificateExpiration, state: OnlyState) -> bool {
+    let has_expired = entry.expiration_date.is_some() && entry.residual_time.is_negative();
+    match state {
+        OnlyState::Due => entry.outcome == Outcome::Due,
+        OnlyState::Expired => has_expired,
+        OnlyState::Missing => entry.missing && entry.outcome > Outcome::Healthy,
+    }
 }
 
 /// Returns when the last certificate of the ledger was issued; none if there is no ledger or it cannot be read.

@@ -1,18 +1,23 @@
 //! Trees that are named on the command line, to be judged in one run.
 
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anstream::adapter::strip_str;
 use anyhow::Result;
+use walkdir::WalkDir;
 
 use super::Console;
 use super::console::Buffer;
 use super::failure::Invalid;
+use super::input::read_input;
 use crate::catalog;
 use crate::check::finding::{Finding, FindingId};
-use crate::cli::TreeArgs;
+use crate::cli::{NamedTreeArgs, TreeArgs};
 use crate::fleet;
+use crate::fs::file::FileError;
 
 /// A tree that was named as one directory.
 pub(super) struct NamedTree {
@@ -28,9 +33,9 @@ pub(super) struct NamedTree {
 /// with its name.
 ///
 /// # Errors
-/// The error of `take`.
+/// If no tree is named, or the error of `take`.
 pub(super) fn inspect<R: Send>(
-    paths: &[PathBuf],
+    named: &NamedTreeArgs,
     console: &Console,
     inspect: impl Fn(&NamedTree, &Console) -> Result<R> + Sync,
     mut take: impl FnMut(String, Result<R>) -> Result<()>,
@@ -46,12 +51,68 @@ pub(super) fn inspect<R: Send>(
             strip_str(&messages.text()).to_string(),
         )
     };
-    fleet::for_each(paths, work, |(name, result, messages)| {
+    let paths = paths(named, console)?;
+    if paths.is_empty() {
+        return Err(Invalid::new("no tree was found").into());
+    }
+    fleet::for_each(&paths, work, |(name, result, messages)| {
         for message in messages.lines() {
             console.pass_on(&name, message);
         }
         take(name, result)
     })
+}
+
+/// Returns the directories that are named, read from a file, or found.
+fn paths(named: &NamedTreeArgs, console: &Console) -> Result<Vec<PathBuf>> {
+    let mut paths = named.trees.clone();
+    if let Some(file) = &named.trees_from {
+        let input = read_input(file, "the names of trees", "--trees-from -")?;
+        let lines = input.bytes.split(|byte| *byte == b'\n');
+        let lines = lines
+            .map(<[u8]>::trim_ascii)
+            .filter(|line| !line.is_empty());
+        paths.extend(lines.map(|line| PathBuf::from(OsStr::from_bytes(line))));
+    }
+    for directory in &named.recursive {
+        find(directory, console, &mut paths);
+    }
+    Ok(paths)
+}
+
+/// A directory with one of these is taken for a tree.
+const TREE_FILES: [&str; 5] = [
+    "pki/ca.crt",
+    "pki/apiserver.crt",
+    "pki/etcd/ca.crt",
+    "kubelet.conf",
+    "admin.conf",
+];
+
+/// Adds the trees in a directory, in the order of their names. Links are not followed, and nothing is looked for in a tree.
+fn find(directory: &Path, console: &Console, found: &mut Vec<PathBuf>) {
+    let mut entries = WalkDir::new(directory).sort_by_file_name().into_iter();
+    while let Some(entry) = entries.next() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let path = error.path().unwrap_or(directory).to_path_buf();
+                // The only other error is a loop of links, which are not followed.
+                if let Some(error) = error.into_io_error() {
+                    console.warn(&FileError::io("searching", path)(error).to_string());
+                }
+                continue;
+            }
+        };
+        if !entry.file_type().is_dir() {
+            continue;
+        }
+        let path = entry.path();
+        if TREE_FILES.iter().any(|file| path.join(file).is_file()) {
+            found.push(path.to_path_buf());
+            entries.skip_current_dir();
+        }
+    }
 }
 
 impl NamedTree {

@@ -19,7 +19,7 @@ pub(super) fn run(args: &VerifyArgs, console: &Console) -> Result<Exit> {
         show(&FindingList::all(), args.output, console)?;
         return Ok(Exit::Done);
     }
-    if args.trees.is_empty() {
+    if args.named.is_empty() {
         let verified = verify(args, None, console)?;
         let outcome = verified.outcome;
         show_trees(vec![verified], args.output, console)?;
@@ -32,7 +32,7 @@ fn verify_named(args: &VerifyArgs, console: &Console) -> Result<Exit> {
     let mut outcome = Outcome::Healthy;
     let mut collected = Vec::new();
     named_trees::inspect(
-        &args.trees,
+        &args.named,
         console,
         |tree, console| verify(args, Some(tree), console),
         |name, result| {

@@ -2,6 +2,8 @@
 //!
 //! The keys are an interface: scripts written for kubeadm read them. `error` is ours, and only there when a file is broken.
 
+use std::cmp::Reverse;
+
 use serde::Serialize;
 use time::Duration;
 
@@ -93,7 +95,58 @@ impl CertificateExpirationInfo {
     }
 }
 
+impl CertificateExpirationInfo {
+    /// Keeps the entries for which `keep` returns true.
+    pub fn retain(&mut self, keep: impl Fn(&CertificateExpiration) -> bool) {
+        self.certificates.retain(&keep);
+        self.certificate_authorities.retain(&keep);
+    }
+
+    /// Puts the most urgent entries first.
+    pub fn sort_by_urgency(&mut self) {
+        self.certificates
+            .sort_by_key(CertificateExpiration::urgency);
+        self.certificate_authorities
+            .sort_by_key(CertificateExpiration::urgency);
+    }
+
+    /// Returns whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.certificates.is_empty() && self.certificate_authorities.is_empty()
+    }
+}
+
+impl TreeExpiration {
+    /// Returns what sorts the most urgent tree first.
+    pub fn urgency(&self) -> impl Ord + use<> {
+        let info = self.info.iter();
+        let entries = info.flat_map(|info| {
+            info.certificates
+                .iter()
+                .chain(&info.certificate_authorities)
+        });
+        // A tree that could not be checked comes before healthy ones.
+        let unreadable = (Reverse(Outcome::Unreadable), Duration::MIN);
+        match &self.error {
+            Some(_) => unreadable,
+            None => entries
+                .map(CertificateExpiration::urgency)
+                .min()
+                .unwrap_or((Reverse(Outcome::Healthy), Duration::MAX)),
+        }
+    }
+}
+
 impl CertificateExpiration {
+    /// Returns what sorts the most urgent entry first.
+    pub fn urgency(&self) -> (Reverse<Outcome>, Duration) {
+        let residual = match self.expiration_date {
+            Some(_) => self.residual_time,
+            None => Duration::MIN,
+        };
+        (Reverse(self.outcome), residual)
+    }
+
     fn new(item: &Item) -> CertificateExpiration {
         let (expiration_date, residual_time) = match &item.state {
             State::Dated {

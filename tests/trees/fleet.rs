@@ -1,8 +1,10 @@
 //! `check-expiration` on many trees.
 
+use std::path::Path;
+
 use serde_json::Value;
 
-use crate::support::{NOW_ARGUMENT, Run, TestTree, pki, run};
+use crate::support::{NOW_ARGUMENT, Run, TestTree, copy, pki, run, run_with_input};
 
 fn check(trees: &[&TestTree], arguments: &[&str]) -> Run {
     let mut command = pki();
@@ -103,4 +105,142 @@ fn trees_and_flags_of_one_tree_exclude_each_other() {
             .exits(2)
             .says("cannot be used with");
     }
+}
+
+/// Makes a directory with trees at several depths, links and other things between them.
+fn forest() -> TestTree {
+    let source = TestTree::new();
+    let forest = TestTree::empty();
+    for name in [
+        "a/node1/etc/kubernetes",
+        "a/node2/etc/kubernetes",
+        "b",
+        "c/deep/er",
+    ] {
+        let path = forest.root().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        copy(&source.path(""), &path);
+    }
+    std::fs::create_dir_all(forest.root().join("empty/pki")).unwrap();
+    std::os::unix::fs::symlink(forest.root(), forest.root().join("loop")).unwrap();
+    std::fs::write(forest.root().join("file"), "").unwrap();
+    forest
+}
+
+fn checked(arguments: &[&str], input: &str) -> Run {
+    let mut command = pki();
+    command.args(["check-expiration", "-o", "jsonl", "--now", NOW_ARGUMENT]);
+    run_with_input(command.args(arguments), input)
+}
+
+fn trees_of(run: &Run, below: &Path) -> Vec<String> {
+    let lines = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines
+        .map(|line| {
+            let path = Path::new(line["tree"].as_str().unwrap());
+            path.strip_prefix(below)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn trees_are_found_in_the_order_of_their_names_and_links_are_not_followed() {
+    let forest = forest();
+    let root = forest.root();
+    let run = checked(&["--recursive", root.to_str().unwrap()], "").exits(0);
+    let found = trees_of(&run, root);
+    assert_eq!(
+        found,
+        [
+            "a/node1/etc/kubernetes",
+            "a/node2/etc/kubernetes",
+            "b",
+            "c/deep/er"
+        ]
+    );
+
+    let empty = root.join("empty");
+    checked(&["--recursive", empty.to_str().unwrap()], "")
+        .exits(3)
+        .says("no tree was found");
+    checked(&["--recursive", "/nowhere"], "")
+        .exits(3)
+        .says("no such file or directory");
+}
+
+#[test]
+fn names_of_trees_are_read_from_a_file_or_standard_input() {
+    let forest = forest();
+    let root = forest.root().to_str().unwrap();
+    let list = format!("{root}/b\n\n  {root}/a/node1\n");
+    let run = checked(&["--trees-from", "-"], &list).exits(0);
+    assert_eq!(trees_of(&run, forest.root()), ["b", "a/node1"]);
+    let file = forest.root().join("list");
+    std::fs::write(&file, &list).unwrap();
+    let run = checked(&["--trees-from", file.to_str().unwrap()], "").exits(0);
+    assert_eq!(trees_of(&run, forest.root()), ["b", "a/node1"]);
+}
+
+#[test]
+fn trees_and_entries_are_sorted_by_urgency() {
+    let (old, new) = (TestTree::fixture("kubeadm-1.36/ha"), TestTree::new());
+    let (broken, empty) = (TestTree::new(), TestTree::empty());
+    broken.remove("pki/etcd/server.crt");
+    let trees = [&empty, &new, &old, &broken];
+    let run = check(
+        &trees,
+        &["--sort", "urgency", "-o", "jsonl", "--warn", "100d"],
+    )
+    .exits(5);
+    let lines: Vec<Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let found: Vec<_> = lines
+        .iter()
+        .map(|line| line["tree"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(found, names(&[&broken, &old, &empty, &new]));
+    assert_eq!(lines[0]["certificates"][0]["name"], "etcd-server");
+}
+
+#[test]
+fn only_what_is_in_a_state_is_listed() {
+    let (whole, damaged) = (TestTree::new(), TestTree::new());
+    damaged.remove("pki/etcd/server.crt");
+    damaged.remove("super-admin.conf");
+    let names = |only: &str, now: &str| {
+        let mut command = pki();
+        command.args([
+            "check-expiration",
+            "-o",
+            "jsonl",
+            "--only",
+            only,
+            "--now",
+            now,
+        ]);
+        let run = run(command.args([whole.root(), damaged.root()]));
+        let lines = run
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let entries: Vec<_> = lines
+            .map(|line| line["certificates"].as_array().unwrap().len())
+            .collect();
+        entries
+    };
+    // A file that need not be there is not missing.
+    assert_eq!(names("missing", NOW_ARGUMENT), [1]);
+    assert_eq!(names("due", NOW_ARGUMENT), [0; 0]);
+    assert_eq!(names("due", "2027-11-10T00:00:00Z"), [12, 10]);
+    assert_eq!(names("expired", "2028-11-10T00:00:00Z"), [12, 10]);
 }
