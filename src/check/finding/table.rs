@@ -107,9 +107,9 @@ finding_kinds! {
     CaUnproven "ca.unproven" Error
         "The issuer of an intermediate CA is unknown: it is not in the file, and the certificate has no authority key identifier."
         "put the file back from a backup, or have its issuer sign it again with an authority key identifier";
-    CaWeakSignature "ca.weak-signature" Error
-        "A CA is signed with an algorithm that is no longer accepted, such as SHA-1."
-        "replace the CA with one that Kubernetes components accept";
+    CaWeakSignature "ca.weak-signature" Warning
+        "A CA is signed with an algorithm that is not accepted on other certificates, such as SHA-1."
+        "use a newer algorithm when the CA is replaced";
     CaUnknownCriticalExtension "ca.unknown-critical-extension" Error
         "A CA has a critical extension that Go does not know, so Kubernetes components refuse it."
         "replace the CA with one that Kubernetes components accept";
