@@ -41,11 +41,10 @@ pub(super) fn of_apiserver(cluster: &Cluster) -> Vec<San> {
     cluster.sans(SanRule::ApiServer)
 }
 
-/// Returns whether a client that connects to `url` accepts a server with these names, as far as that can be told. What is not a
-/// plain `https` URL, and an address of this machine itself, may lead to any server.
+/// Returns whether a client that connects to `url` accepts a server with these names. A URL with a path leads to a proxy, which
+/// has a certificate of its own.
 pub fn reaches(url: &str, names: &[San]) -> bool {
-    parse(url)
-        .is_none_or(|(host, _)| is_loopback(&host) || names.iter().any(|name| covers(name, &host)))
+    parse(url).is_none_or(|(host, _)| names.iter().any(|name| covers(name, &host)))
 }
 
 /// Returns whether the client of a kubeconfig accepts a server with these names.
@@ -95,13 +94,6 @@ fn is_address(text: &str) -> bool {
     is_host && (port.is_empty() || port.parse::<u16>().is_ok())
 }
 
-fn is_loopback(host: &San) -> bool {
-    match host {
-        San::Ip(address) => address.is_loopback(),
-        San::Dns(name) => name == "localhost",
-    }
-}
-
 /// Returns whether two URLs are one server's.
 pub fn is_same(url: &str, other: &str) -> bool {
     match (parse(url), parse(other)) {
@@ -126,13 +118,17 @@ pub fn covers(present: &San, wanted: &San) -> bool {
     }
 }
 
-/// Returns host and port of an `https` URL without path and user.
+/// Returns host and port of an `https` URL without path, or of a host with or without a port, which client-go connects to
+/// with `https`.
 fn parse(url: &str) -> Option<(San, u16)> {
-    let (scheme, authority) = url.split_once("://")?;
+    let (scheme, authority) = url.split_once("://").unwrap_or(("https", url));
     if !scheme.eq_ignore_ascii_case("https") {
         return None;
     }
     let authority = authority.strip_suffix('/').unwrap_or(authority);
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, address)| address);
     if let Ok(address) = authority.parse::<SocketAddr>() {
         return Some((San::Ip(address.ip().to_canonical()), address.port()));
     }
@@ -222,6 +218,8 @@ mod tests {
             "https://api.example",
             "https://one.lb.example:8443",
             "https://kubernetes.default.svc:6443",
+            "https://user@api.example:8443",
+            "api.example:6443",
         ] {
             assert!(reaches(url, &names()), "{url}");
         }
@@ -230,21 +228,18 @@ mod tests {
             "https://two.one.lb.example:8443",
             "https://[2001:db8::1]:6443",
             "https://other.example",
+            "other.example:6443",
+            "https://api.example@other.example",
+            "https://127.0.0.1:6443",
+            "https://localhost:6443",
+            "https://[::1]:6443",
         ] {
             assert!(!reaches(url, &names()), "{url}");
         }
     }
 
     #[test]
-    fn this_machine_and_what_is_not_a_plain_url_may_lead_anywhere() {
-        for url in [
-            "https://127.0.0.1:7443",
-            "https://localhost:6443",
-            "https://[::1]:6443",
-            "https://proxy.example:8443/k8s/clusters/c-1",
-            "https://user@api.example:8443",
-        ] {
-            assert!(reaches(url, &[]), "{url}");
-        }
+    fn a_path_leads_to_a_proxy() {
+        assert!(reaches("https://proxy.example:8443/k8s/clusters/c-1", &[]));
     }
 }

@@ -158,8 +158,12 @@ said! {
         "error: `admin.conf`: its server is `https://other.example:6443`, which is not a name in the API server's certificate; the configuration says `https://api.example.net:6443`",
         "hint: run `pki renew admin.conf --rootfs ROOT`",
     ];
-    a_kubeconfig_of_this_node: |t| admin(t, "https://api.example.net:6443", "https://127.0.0.1:6443"), ["init"] => [
-        "warning: `admin.conf`: its server is `https://127.0.0.1:6443`, the configuration says `https://api.example.net:6443`; correct the server in it or in the configuration",
+    a_kubeconfig_of_this_machine: |t| admin(t, "https://api.example.net:6443", "https://127.0.0.1:6443"), ["init"] => [
+        "error: `admin.conf`: its server is `https://127.0.0.1:6443`, which is not a name in the API server's certificate; the configuration says `https://api.example.net:6443`",
+        "hint: run `pki renew admin.conf --rootfs ROOT`",
+    ];
+    a_kubeconfig_of_this_node: |t| admin(t, "https://api.example.net:6443", "https://cp-1:6443"), ["init"] => [
+        "warning: `admin.conf`: its server is `https://cp-1:6443`, the configuration says `https://api.example.net:6443`; correct the server in it or in the configuration",
     ];
     a_kubeconfig_without_its_context: |t| admin(t, "current-context: ", "current-context: x"), ["init"] => [
         "error: `ROOT/etc/kubernetes/admin.conf`: current-context: there is no `xkubernetes-admin@kubernetes` in contexts",

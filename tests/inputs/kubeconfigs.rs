@@ -306,9 +306,11 @@ judged! {
 
     // Which server it leads to.
     server_local: |t| server(t, "https://192.0.2.11:6443") => ["admin.conf: kubeconfig.server-differs"];
-    server_loopback: |t| server(t, "https://127.0.0.1:6443") => ["admin.conf: kubeconfig.server-differs"];
-    server_loopback_in_ipv6: |t| server(t, "'https://[::1]:6443'") => ["admin.conf: kubeconfig.server-differs"];
-    server_localhost: |t| server(t, "https://localhost:6443") => ["admin.conf: kubeconfig.server-differs"];
+    server_loopback: |t| server(t, "https://127.0.0.1:6443") => ["admin.conf: kubeconfig.server-not-in-sans", "init refuses"];
+    server_loopback_in_ipv6: |t| server(t, "'https://[::1]:6443'") => ["admin.conf: kubeconfig.server-not-in-sans", "init refuses"];
+    server_localhost: |t| server(t, "https://localhost:6443") => ["admin.conf: kubeconfig.server-not-in-sans", "init refuses"];
+    server_with_a_user: |t| server(t, "https://user@api.example.net:6443") => [];
+    server_with_a_user_at_another_host: |t| server(t, "https://api.example.net@other.example:6443") => ["admin.conf: kubeconfig.server-not-in-sans", "init refuses"];
     server_of_the_nodes_name: |t| server(t, "https://cp-1:6443") => ["admin.conf: kubeconfig.server-differs"];
     server_of_a_further_name: |t| server(t, "https://eu.apps.example.net:6443") => ["admin.conf: kubeconfig.server-differs"];
     server_of_a_further_address: |t| server(t, "'https://[2001:db8::7]:6443'") => ["admin.conf: kubeconfig.server-differs"];
@@ -320,7 +322,8 @@ judged! {
     server_of_two_labels_below_a_wildcard: |t| server(t, "https://a.b.apps.example.net:6443") => ["admin.conf: kubeconfig.server-not-in-sans", "init refuses"];
     server_at_another_port: |t| server(t, "https://api.example.net:9443") => ["admin.conf: kubeconfig.server-differs"];
     server_without_a_port: |t| server(t, "https://api.example.net") => ["admin.conf: kubeconfig.server-differs"];
-    server_without_a_scheme: |t| server(t, "api.example.net:6443") => ["admin.conf: kubeconfig.server-differs"];
+    server_without_a_scheme: |t| server(t, "api.example.net:6443") => [];
+    other_server_without_a_scheme: |t| server(t, "other.example:6443") => ["admin.conf: kubeconfig.server-not-in-sans", "init refuses"];
     server_without_encryption: |t| server(t, "http://api.example.net:6443") => ["admin.conf: kubeconfig.server-invalid", "init refuses"];
     server_with_a_path: |t| server(t, "https://api.example.net:6443/k8s/clusters/c-7") => ["admin.conf: kubeconfig.server-differs"];
     server_empty: |t| server(t, "''") => ["admin.conf: kubeconfig.server-invalid", "init refuses"];
@@ -332,12 +335,12 @@ judged! {
     server_of_ten_thousand_letters: |t| server(t, &format!("https://{}:6443", "x".repeat(10_000))) => ["admin.conf: file.invalid: `admin.conf`: clusters[0].cluster.server: it is neither a URL nor a host", "init refuses", "renew all fails for admin.conf"];
 }
 
-/// It may be a load balancer that no configuration names, or a path that somebody needs.
+/// It may be a proxy that no configuration names.
 #[test]
 fn renewal_keeps_the_server() {
     for url in [
-        "https://127.0.0.1:6443",
-        "https://api.example.net:6443/k8s",
+        "https://cp-1:6443",
+        "https://proxy.example:6443/k8s",
         "HTTPS://API.EXAMPLE.NET:6443",
     ] {
         let tree = TestTree::new();
