@@ -86,9 +86,12 @@ pub enum CommonName {
     Fixed(&'static str),
     /// The node name.
     Node,
-    /// `system:node:` and the node name.
+    /// [`NODE_USER_PREFIX`] and the node name.
     NodeUser,
 }
+
+/// The prefix of the node name in the user name of a kubelet.
+pub const NODE_USER_PREFIX: &str = "system:node:";
 
 /// The rule for the subject alternative names of a leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,14 +155,22 @@ impl Row {
         std::ptr::eq(self, &SUPER_ADMIN_CONF)
     }
 
-    /// Returns whether the subject of this row's certificate names the node.
-    pub fn names_node(&self) -> bool {
+    /// Returns the rule for the common name of this row's leaf certificate.
+    pub fn common_name(&self) -> Option<CommonName> {
         match self.profile {
             Profile::Leaf { common_name, .. } | Profile::Client { common_name, .. } => {
-                !matches!(common_name, CommonName::Fixed(_))
+                Some(common_name)
             }
-            Profile::Ca { .. } | Profile::ServiceAccount => false,
+            Profile::Ca { .. } | Profile::ServiceAccount => None,
         }
+    }
+
+    /// Returns whether the subject of this row's certificate names the node.
+    pub fn names_node(&self) -> bool {
+        matches!(
+            self.common_name(),
+            Some(CommonName::Node | CommonName::NodeUser)
+        )
     }
 
     /// Returns the extended key usages of this row's certificate.

@@ -1,6 +1,6 @@
 //! Resolves the rules of catalog rows for a cluster.
 
-use crate::catalog::{CommonName, Profile, Row, SanRule};
+use crate::catalog::{CommonName, NODE_USER_PREFIX, Profile, Row, SanRule};
 use crate::config::cluster::{Cluster, Etcd};
 use crate::x509::san::San;
 use crate::x509::sign::{IssueError, LeafTemplate};
@@ -10,7 +10,7 @@ pub fn common_name(rule: CommonName, cluster: &Cluster) -> String {
     match rule {
         CommonName::Fixed(name) => name.to_owned(),
         CommonName::Node => cluster.node_name.clone(),
-        CommonName::NodeUser => format!("system:node:{}", cluster.node_name),
+        CommonName::NodeUser => format!("{NODE_USER_PREFIX}{}", cluster.node_name),
     }
 }
 

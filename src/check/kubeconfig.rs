@@ -2,7 +2,7 @@
 
 use super::ca::JudgedCa;
 use super::finding::{Finding, FindingId};
-use super::{Context, file, host, leaf, missing, names, trust};
+use super::{Context, file, host, identity, leaf, missing, names, trust};
 use crate::catalog::{APISERVER, KUBELET_CONF, Profile, Row, Server};
 use crate::config::cluster::Cluster;
 use crate::tree::inventory::{ClientCertificate, FileState, KeyFile, KubeconfigFile};
@@ -72,7 +72,12 @@ fn server(context: &Context<'_>, row: &'static Row, file: &KubeconfigFile) -> Op
     // A name that is in the configuration, but not in the certificate, is a finding about the certificate.
     let is_declared = cluster
         .is_some_and(|cluster| names::accepts(&file.kubeconfig, &names::of_apiserver(cluster)));
-    let present = context.inventory.row(&APISERVER).certificate();
+    // A client's certificate in the place of the API server's has a finding of its own.
+    let present = context
+        .inventory
+        .row(&APISERVER)
+        .certificate()
+        .filter(|leaf| identity::check(context.inventory, &APISERVER, leaf).is_none());
     let is_covered = match present {
         Some(leaf) => is_declared || names::accepts(&file.kubeconfig, &leaf.sans()),
         None => is_declared || cluster.is_none(),

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::ca::JudgedCa;
 use super::drift::{self, ChangedField, Desired};
 use super::finding::{Finding, FindingId};
-use super::{Context, expected, expiry, file, missing, names};
+use super::{Context, expected, expiry, file, identity, missing, names};
 use crate::catalog::Row;
 use crate::config::cluster::Cluster;
 use crate::tree::inventory::{FileState, KeyFile};
@@ -62,7 +62,16 @@ pub(super) fn certificate(
         .and_then(|judged| judged.chain_error(row))
         .into_iter()
         .collect();
-    if findings.is_empty()
+    let is_signed = anchors.is_some()
+        && findings
+            .iter()
+            .all(|finding| finding.id == FindingId::CertificateUsageMissing);
+    if is_signed && let Some(foreign) = identity::check(context.inventory, row, &chain.leaf) {
+        // A missing usage has the same cause.
+        findings.retain(|_| !foreign.is_error());
+        findings.push(foreign);
+    }
+    if !findings.iter().any(Finding::is_error)
         && let Some(reason) = super::go::refuses(&chain.certificates())
     {
         findings.push(Finding::new(FindingId::CertificateRefusedByGo, reason).about(row));
@@ -73,8 +82,13 @@ pub(super) fn certificate(
     }
     findings.extend(expiry::check(row, chain, anchors, context.now));
     if let Some(cluster) = context.cluster_for(row) {
-        let is_the_ca = |finding: &Finding| finding.id == FindingId::CertificateIsTheCa;
-        if !findings.iter().any(is_the_ca) {
+        let is_foreign = |finding: &Finding| {
+            matches!(
+                finding.id,
+                FindingId::CertificateIsTheCa | FindingId::CertificateOfAnotherRow
+            )
+        };
+        if !findings.iter().any(is_foreign) {
             findings.extend(names::missing_from(row, cluster, &chain.leaf));
         }
         if findings.is_empty() {

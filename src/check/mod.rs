@@ -15,6 +15,7 @@ pub(crate) mod file;
 pub mod finding;
 mod go;
 pub mod host;
+pub(crate) mod identity;
 mod kubeconfig;
 pub(crate) mod leaf;
 pub mod names;

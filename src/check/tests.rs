@@ -211,6 +211,48 @@ fn the_names_of_the_api_server_are_held_against_each_kubeconfig() {
 }
 
 #[test]
+fn a_client_with_the_certificate_of_another_row_is_an_error_where_it_lacks_rights() {
+    let copy = |from: &str, to: &str| {
+        let files = Files::of("stacked");
+        let [crt, key] = ["crt", "key"].map(|kind| files.read(&format!("pki/{from}.{kind}")));
+        files
+            .write(&format!("pki/{to}.crt"), crt)
+            .write(&format!("pki/{to}.key"), key)
+    };
+    let is_found = |files: Files, row: &str, severity| {
+        files.has(&[&format!("{row}: certificate.of-another-row")]);
+        let findings = files.findings();
+        assert!(
+            findings.iter().all(|finding| finding.severity == severity),
+            "{findings:#?}"
+        );
+    };
+    let files = copy("apiserver-kubelet-client", "apiserver");
+    is_found(files, "apiserver", Severity::Error);
+    let files = copy("apiserver", "apiserver-kubelet-client");
+    is_found(files, "apiserver-kubelet-client", Severity::Error);
+    let files = copy("etcd/healthcheck-client", "etcd/peer");
+    is_found(files, "etcd-peer", Severity::Error);
+    // etcd accepts every client of its CA.
+    for client in ["apiserver-etcd-client", "etcd/server"] {
+        let files = copy(client, "etcd/healthcheck-client");
+        is_found(files, "etcd-healthcheck-client", Severity::Warning);
+    }
+    copy("etcd/server", "etcd/peer").has(&[]);
+    let copy = |from: &str, to: &str| {
+        let files = Files::of("stacked");
+        let kubeconfig = files.read(from);
+        files.write(to, kubeconfig)
+    };
+    let files = copy("scheduler.conf", "kubelet.conf");
+    is_found(files, "kubelet.conf", Severity::Error);
+    let files = copy("kubelet.conf", "scheduler.conf");
+    is_found(files, "scheduler.conf", Severity::Error);
+    let files = copy("admin.conf", "scheduler.conf");
+    is_found(files, "scheduler.conf", Severity::Warning);
+}
+
+#[test]
 fn files_that_cannot_be_used_are_named_with_their_row() {
     Files::of("ha")
         .write("pki/apiserver.crt", "")

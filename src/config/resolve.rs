@@ -18,10 +18,10 @@ use super::problem::{Origin, Problem, Problems, Setting};
 use super::secret::quote;
 use super::settings::{ExternalEtcdSettings, Settings};
 use super::values::{
-    MAX_COMMON_NAME, NODE_USER_PREFIX, absolute_path, algorithm, boolean, certificates_dir,
-    cluster_name, dns_domain, endpoint, etcd_url, ip_address, node_name, port, service_subnets,
-    validity,
+    MAX_COMMON_NAME, absolute_path, algorithm, boolean, certificates_dir, cluster_name, dns_domain,
+    endpoint, etcd_url, ip_address, node_name, port, service_subnets, validity,
 };
+use crate::catalog::NODE_USER_PREFIX;
 use crate::util::duration::Period;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::san::San;

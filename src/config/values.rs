@@ -16,8 +16,6 @@ use crate::x509::san::San;
 
 /// The longest common name (RFC 5280 appendix A.1, ub-common-name).
 pub(super) const MAX_COMMON_NAME: usize = 64;
-/// The prefix of the node name in the kubelet's common name.
-pub(super) const NODE_USER_PREFIX: &str = "system:node:";
 /// The prefix of the DNS domain in the longest service name of the API server's certificate.
 pub(super) const SERVICE_PREFIX: &str = "kubernetes.default.svc.";
 

@@ -9,11 +9,11 @@ use ipnet::IpNet;
 use time::Duration;
 
 use crate::catalog::{
-    ADMIN_CONF, APISERVER, CA, CONTROLLER_MANAGER_CONF, ETCD_PEER, ETCD_SERVER, KUBELET_CONF, Row,
-    SCHEDULER_CONF, SUPER_ADMIN_CONF, Storage,
+    ADMIN_CONF, APISERVER, CA, CONTROLLER_MANAGER_CONF, ETCD_PEER, ETCD_SERVER, KUBELET_CONF,
+    NODE_USER_PREFIX, Row, SCHEDULER_CONF, SUPER_ADMIN_CONF, Storage,
 };
 use crate::check::names::covers;
-use crate::check::{host, validity};
+use crate::check::{host, identity, validity};
 use crate::config::cluster::first_address;
 use crate::config::fields::{
     DEFAULT_CA_CERTIFICATE_VALIDITY, DEFAULT_CERTIFICATE_VALIDITY, DEFAULT_SERVICE_SUBNET,
@@ -97,9 +97,12 @@ pub fn node_name(inventory: &Inventory) -> NodeName {
     };
     let common_name = |row: &'static Row| {
         let certificate = leaf(inventory, row).filter(|leaf| is_intact(row, leaf))?;
+        if identity::owner(inventory, row, certificate).is_some() {
+            return None;
+        }
         certificate.common_name()
     };
-    let without_prefix = |name: String| name.strip_prefix(NODE_USER).map(str::to_owned);
+    let without_prefix = |name: String| name.strip_prefix(NODE_USER_PREFIX).map(str::to_owned);
     let kubelets_user = || {
         let user = kubeconfig(inventory, &KUBELET_CONF)?.user_name()?;
         without_prefix(user.to_owned())
@@ -150,9 +153,6 @@ pub fn node_name(inventory: &Inventory) -> NodeName {
         contradictions,
     }
 }
-
-/// The prefix of the node name in a kubelet's user name.
-const NODE_USER: &str = "system:node:";
 
 /// Infers the configuration of the cluster.
 pub fn cluster(inventory: &Inventory) -> Inferred {

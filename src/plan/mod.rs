@@ -418,6 +418,7 @@ fn is_about_a_leaf(id: FindingId) -> bool {
             | Id::CertificateIntermediate
             | Id::CertificateUsageMissing
             | Id::CertificateIsTheCa
+            | Id::CertificateOfAnotherRow
             | Id::CertificateUnusable
             | Id::CertificateRefusedByGo
             | Id::CertificateUnknownCriticalExtension

@@ -35,7 +35,11 @@ pub fn derive(findings: &mut Findings, situation: &Situation<'_>) {
         renewals: Vec::new(),
     };
     for finding in findings.iter_mut() {
+        // Without a configuration, a renewal keeps a name that works.
+        let is_renamed =
+            finding.id == FindingId::CertificateOfAnotherRow && situation.declared.is_some();
         let is_advised = finding.severity == Severity::Error
+            || is_renamed
             || matches!(
                 finding.id,
                 FindingId::CertificateExpiresSoon

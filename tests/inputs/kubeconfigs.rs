@@ -216,7 +216,7 @@ judged! {
     certificate_and_another: |t| behind(t, &t.text("pki/apiserver-kubelet-client.crt")) => ["admin.conf: certificate.extra"];
     certificate_and_its_ca: |t| behind(t, &t.text("pki/ca.crt")) => [];
     certificate_and_another_ca: |t| behind(t, &t.text("pki/etcd/ca.crt")) => [];
-    certificate_of_another_user: |t| { let other = t.embedded("scheduler.conf", CERTIFICATE); t.embed(ADMIN, CERTIFICATE, other); t.embed(ADMIN, KEY, t.embedded("scheduler.conf", KEY)); } => ["admin.conf: certificate.differs", "admin.conf: certificate.differs"];
+    certificate_of_another_user: |t| { let other = t.embedded("scheduler.conf", CERTIFICATE); t.embed(ADMIN, CERTIFICATE, other); t.embed(ADMIN, KEY, t.embedded("scheduler.conf", KEY)); } => ["admin.conf: certificate.of-another-row", "init refuses"];
     certificate_of_another_group: |t| forge(t, |tbs| tbs.set_subject(&[(ORGANIZATION, Tag::Utf8String, b"system:masters"), (COMMON_NAME, Tag::Utf8String, b"kubernetes-admin")])) => ["admin.conf: certificate.differs"];
     certificate_with_control_characters: |t| forge(t, |tbs| tbs.set_subject(&[(COMMON_NAME, Tag::Utf8String, STEERS.as_bytes())])) => ["admin.conf: certificate.differs", "admin.conf: certificate.differs"];
     certificate_of_a_server: |t| sign(t, "ca", "extendedKeyUsage=serverAuth\n") => ["admin.conf: certificate.usage-missing", "init refuses"];
@@ -262,7 +262,7 @@ judged! {
         unpack(t, "pki/admin");
         for name in ["admin.crt", "admin.key"] { t.copy(name, &format!("pki/{name}")); t.remove(name); }
     } => ["renew all skips admin.conf"];
-    files_of_a_row: |t| { set(t, CERTIFICATE, "client-certificate: pki/apiserver-kubelet-client.crt"); set(t, KEY, "client-key: pki/apiserver-kubelet-client.key"); } => ["admin.conf: certificate.differs", "admin.conf: certificate.differs", "renew all skips admin.conf"];
+    files_of_a_row: |t| { set(t, CERTIFICATE, "client-certificate: pki/apiserver-kubelet-client.crt"); set(t, KEY, "client-key: pki/apiserver-kubelet-client.key"); } => ["admin.conf: certificate.of-another-row", "init refuses", "renew all skips admin.conf"];
     files_that_are_not_there: |t| { unpack(t, "admin"); t.remove("admin.crt"); } => ["admin.conf: kubeconfig.client-certificate-missing", "init refuses", "renew all skips admin.conf"];
     files_that_are_broken: |t| { unpack(t, "admin"); t.write("admin.crt", "nothing"); } => ["admin.conf: file.invalid: `admin.crt`: it contains no PEM block", "init refuses", "renew all skips admin.conf"];
     files_that_are_too_large: |t| { unpack(t, "admin"); t.write_zeroes("admin.crt", 100 << 20); } => ["admin.conf: file.unreadable: reading `admin.crt`: it has 104857600 bytes, the limit is 1048576", "init refuses", "renew all fails for admin.conf"];

@@ -184,7 +184,7 @@ judged! {
     etcd_ca_is_the_cluster_ca: |t| {
         share(t, "ca", "etcd-ca");
         for row in OF_ETCD_CA { share(t, "apiserver-kubelet-client", row); }
-    } => ["ca: ca.shared", "etcd-server: certificate.usage-missing", "etcd-server: certificate.names-missing", "etcd-peer: certificate.usage-missing", "etcd-peer: certificate.names-missing", "etcd-healthcheck-client: certificate.differs", "apiserver-etcd-client: certificate.differs", "init refuses"];
+    } => ["ca: ca.shared", "etcd-server: certificate.usage-missing", "etcd-server: certificate.names-missing", "etcd-peer: certificate.usage-missing", "etcd-peer: certificate.names-missing", "etcd-healthcheck-client: certificate.of-another-row", "apiserver-etcd-client: certificate.of-another-row", "init refuses"];
     etcd_ca_is_a_link_to_the_cluster_ca: |t| {
         lose(t, &["etcd-ca"]);
         symlink("../ca.crt", t.path("pki/etcd/ca.crt")).unwrap();
@@ -195,8 +195,8 @@ judged! {
         t.forge(crt, ca, |tbs| tbs.set_serial(&[7]));
     } => ["apiserver-kubelet-client: certificate.same-serial"];
     one_pair_for_etcds_server_and_peer: |t| share(t, "etcd-server", "etcd-peer") => [];
-    one_pair_for_all_of_etcd: |t| for row in &OF_ETCD_CA[1..] { share(t, "etcd-server", row); } => ["etcd-healthcheck-client: certificate.differs", "etcd-healthcheck-client: certificate.differs", "etcd-healthcheck-client: certificate.differs", "apiserver-etcd-client: certificate.differs", "apiserver-etcd-client: certificate.differs", "apiserver-etcd-client: certificate.differs"];
-    one_kubeconfig_for_all: |t| for name in &KUBECONFIGS[1..4] { t.copy("admin.conf", name); } => ["super-admin.conf: certificate.differs", "super-admin.conf: certificate.differs", "kubelet.conf: certificate.differs", "kubelet.conf: certificate.differs", "controller-manager.conf: kubeconfig.server-differs", "controller-manager.conf: certificate.differs", "controller-manager.conf: certificate.differs"];
+    one_pair_for_all_of_etcd: |t| for row in &OF_ETCD_CA[1..] { share(t, "etcd-server", row); } => ["etcd-healthcheck-client: certificate.of-another-row", "apiserver-etcd-client: certificate.of-another-row"];
+    one_kubeconfig_for_all: |t| for name in &KUBECONFIGS[1..4] { t.copy("admin.conf", name); } => ["super-admin.conf: certificate.of-another-row", "kubelet.conf: certificate.of-another-row", "controller-manager.conf: kubeconfig.server-differs", "controller-manager.conf: certificate.of-another-row"];
 
     // More than a tree.
     stray_files_of_every_kind: add_stray_files => [];

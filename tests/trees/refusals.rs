@@ -155,6 +155,41 @@ fn truncated_certificate_is_reissued_from_the_configuration() {
     );
 }
 
+/// A copy of another certificate says nothing about the row that it lies in the place of.
+#[test]
+fn certificate_of_another_row_is_replaced_by_what_the_catalog_says_or_refused() {
+    let Some(openssl) = Openssl::find() else {
+        return;
+    };
+    let tree = TestTree::fixture("kubeadm-1.36/stacked");
+    tree.copy("scheduler.conf", "controller-manager.conf");
+    tree.copy_pair("apiserver-etcd-client", "etcd/peer");
+    let now = made_at("kubeadm-1.36");
+    tree.pki_at(now, &["check-expiration"])
+        .exits(5)
+        .says("`controller-manager.conf`: it is the certificate of `scheduler.conf`")
+        .says("run `pki renew controller-manager.conf ")
+        .says("`etcd-peer`: it is the certificate of `apiserver-etcd-client`")
+        .says("give `--config`");
+    tree.pki_at(now, &["renew", "etcd-peer"])
+        .exits(3)
+        .says("hint: give `--config`")
+        .changed_nothing();
+    tree.pki_at(now, &["renew", "all"])
+        .exits(5)
+        .skips("etcd-peer", "it is the certificate of");
+    let unpacked = tree.unpacked("controller-manager.conf");
+    let subject = openssl.facts(&unpacked[0]).subject;
+    assert!(
+        subject.contains("system:kube-controller-manager"),
+        "{subject}"
+    );
+    let config = config_of("kubeadm-1.36/stacked");
+    tree.pki_at(now, &["renew", "etcd-peer", "--config", &config])
+        .exits(0);
+    tree.pki_at(now, &["check-expiration"]).exits(0);
+}
+
 #[test]
 fn a_broken_row_that_was_asked_for_by_name_stops_the_command() {
     let tree = TestTree::fixture(EXTERNAL_ETCD);

@@ -192,6 +192,9 @@ finding_kinds! {
     CertificateIsTheCa "certificate.is-the-ca" Error
         "A leaf has the certificate or the key of a CA."
         "move the files away";
+    CertificateOfAnotherRow "certificate.of-another-row" Error
+        "A file holds the certificate that was made for another row of the same CA; a warning where its client has all rights that it needs."
+        "renew it with `--config`";
     CertificateUnusable "certificate.unusable" Error
         "A certificate does not verify for another reason."
         "have it signed again";

@@ -2,8 +2,9 @@
 
 use super::current::{Current, changes};
 use super::{RenewPlanner, Skip};
-use crate::catalog::{CommonName, Profile, Row};
+use crate::catalog::{CommonName, NODE_USER_PREFIX, Profile, Row};
 use crate::check::finding::{FindingId, Remedy};
+use crate::check::identity::is_of_another_row;
 use crate::check::leaf::belongs;
 use crate::check::{Change, expected, validity};
 use crate::config::fields::DEFAULT_CERTIFICATE_VALIDITY;
@@ -76,13 +77,15 @@ impl RenewPlanner<'_> {
     /// Returns the contents of the new certificate: the declared ones, else those of the old certificate without what
     /// makes it unusable.
     fn contents(&mut self, row: &'static Row, current: &Current<'_>) -> Result<LeafTemplate, Skip> {
-        // What was changed since its CA signed it may contain anything, and a CA in the place of a leaf says nothing of it.
+        // What was changed since its CA signed it may contain anything. The certificate of a CA or of another row says
+        // nothing about this row.
         let is_the_ca = self.findings.has(row, FindingId::CertificateIsTheCa);
         let is_damaged = |leaf: &Certificate| {
             let bundle = row.signer().and_then(|ca| self.inventory.ca_bundle(ca));
             bundle.is_some_and(|bundle| verify::is_damaged(leaf, &bundle.certificates()))
         };
         let is_believed = !is_the_ca
+            && !is_of_another_row(self.findings, row)
             && !self.findings.has(row, FindingId::CertificateDamaged)
             && !current.leaf.is_some_and(is_damaged);
         let of_old = current.leaf.filter(|_| is_believed).map(LeafTemplate::of);
@@ -99,6 +102,15 @@ impl RenewPlanner<'_> {
             None => None,
         };
         let is_declared = declared.is_some();
+        if of_old.is_some()
+            && !is_declared
+            && self.findings.has(row, FindingId::CertificateOfAnotherRow)
+        {
+            self.warn(format!(
+                "`{}`: the new certificate keeps the name of another row; `--config` gives it its own",
+                row.name
+            ));
+        }
         let contents = match (of_old, declared) {
             (Some(old), Some(declared)) => old.declared_as(declared),
             (Some(contents), None) | (None, Some(contents)) => contents,
@@ -146,7 +158,7 @@ impl RenewPlanner<'_> {
         };
         let node = infer::node_name(self.inventory).name?.value;
         LeafTemplate::new(
-            &format!("system:node:{node}"),
+            &format!("{NODE_USER_PREFIX}{node}"),
             organization,
             row.usages(),
             &[],
