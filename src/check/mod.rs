@@ -19,7 +19,7 @@ pub(crate) mod identity;
 mod kubeconfig;
 pub(crate) mod leaf;
 pub mod names;
-pub mod permissions;
+mod permissions;
 mod sa;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -127,6 +127,7 @@ pub fn check(
                 findings.extend(kubeconfig::check(&context, row, file, &cas));
             }
         }
+        findings.extend(permissions::check(inventory, row));
     }
     findings.extend(duplicates::check(inventory, &rows));
     findings

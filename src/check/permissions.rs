@@ -1,19 +1,49 @@
-//! Modes of files that hold private keys.
+//! Judges modes and owners of files. These findings are warnings: no component refuses such a file.
 
 use super::finding::{Finding, FindingId};
-use crate::tree::layout::{self, TreePath};
+use crate::catalog::Row;
+use crate::tree::inventory::Inventory;
+use crate::tree::permissions::{ExcessAccess, PermissionIssue};
+use crate::util::escape::shell_word;
 
-/// Returns a finding for each private file that other users can open; each is given with its mode.
-pub fn check(open: &[(TreePath, u32)]) -> Vec<Finding> {
-    let finding = |(file, mode): &(TreePath, u32)| {
-        let text = format!("{file} has mode {:04o}", mode & 0o7777);
-        let finding = Finding::new(FindingId::FileOverlyPermissive, text)
-            .in_file(file.clone())
-            .wanted("0600");
-        match layout::row_of(file) {
-            Some((row, _)) => finding.about(row),
-            None => finding,
-        }
+/// Returns a finding for each file of a row that other users can read or change and should not.
+pub(super) fn check(inventory: &Inventory, row: &'static Row) -> Vec<Finding> {
+    let issues = inventory.permission_issues();
+    issues
+        .iter()
+        .filter(|issue| issue.row == row)
+        .map(finding)
+        .collect()
+}
+
+fn finding(issue: &PermissionIssue) -> Finding {
+    let PermissionIssue {
+        row,
+        file,
+        path,
+        wanted_mode,
+        access,
+    } = issue;
+    let (id, what, command) = match access {
+        ExcessAccess::Readable { mode } => (
+            FindingId::FileOverlyPermissive,
+            format!("mode {mode:04o}, everybody can read it"),
+            format!("chmod {wanted_mode:04o}"),
+        ),
+        ExcessAccess::Writable { mode } => (
+            FindingId::FileWritableByOthers,
+            format!("mode {mode:04o}, others can write to it"),
+            format!("chmod {wanted_mode:04o}"),
+        ),
+        ExcessAccess::Owner { uid } => (
+            FindingId::FileOtherOwner,
+            format!("it belongs to user {uid}"),
+            "chown root".to_owned(),
+        ),
     };
-    open.iter().map(finding).collect()
+    let path = shell_word(&path.display().to_string());
+    Finding::new(id, format!("`{file}`: {what}"))
+        .about(row)
+        .in_file(file.clone())
+        .advice(format!("run `{command} {path}`"))
 }

@@ -23,7 +23,6 @@ use crate::report::render::{self, Report};
 use crate::report::time::Time;
 use crate::store::ledger;
 use crate::tree::inventory::Depth;
-use crate::tree::permissions::{ExcessAccess, PermissionIssue, overly_permissive};
 
 /// The mode of an output file: node_exporter runs as another user.
 const OUTPUT_MODE: u32 = 0o644;
@@ -193,11 +192,6 @@ fn check(
             console.note(&format!("no configuration is recorded for `{}`: `pki` infers the expected files from the existing ones", layout.certificates.display()));
         }
     }
-    if !is_silent {
-        for issue in overly_permissive(tree).unwrap_or_default() {
-            console.warn(&permissions(&issue));
-        }
-    }
     if !args.quiet && !expiry.without_certificate.is_empty() {
         console.note(&format!(
             "not listed, because their users have no client certificate: {}",
@@ -273,18 +267,5 @@ fn show(report: &impl Report, format: ExpirationFormat, console: &Console) -> Re
         ExpirationFormat::Json => console.show(report, OutputFormat::Json),
         ExpirationFormat::Yaml => console.show(report, OutputFormat::Yaml),
         ExpirationFormat::Jsonl => console.print(&render::json_line(report)?),
-    }
-}
-
-fn permissions(issue: &PermissionIssue) -> String {
-    let file = &issue.file;
-    match issue.access {
-        ExcessAccess::Readable { mode } => {
-            format!("`{file}`: mode {mode:04o}, everybody can read it")
-        }
-        ExcessAccess::Writable { mode } => {
-            format!("`{file}`: mode {mode:04o}, others can write to it")
-        }
-        ExcessAccess::Owner { uid } => format!("`{file}`: it belongs to user {uid}"),
     }
 }

@@ -7,8 +7,8 @@ use super::session::Session;
 use super::target::tree_arguments;
 use super::{Console, Exit};
 use crate::cli::{ConfigArgs, OutputFormat, Template, TemplateArgs};
-use crate::report::findings::shell_quoted;
 use crate::report::templates::{ListedTemplate, TemplateList};
+use crate::util::escape::shell_word;
 
 pub(super) fn run(args: &TemplateArgs, console: &Console) -> Result<Exit> {
     match args.template {
@@ -101,7 +101,7 @@ fn filled_in(template: Template, args: &TemplateArgs, console: &Console) -> Resu
     }
     let binary = std::env::current_exe().context("looking up the path of this program")?;
     let layout = Session::open_tree(&args.tree, console)?.target.layout;
-    let path = |path: &std::path::Path| escape(shell_quoted(&path.display().to_string()));
+    let path = |path: &std::path::Path| escape(shell_word(&path.display().to_string()));
     let arguments = tree_arguments(&args.tree, &ConfigArgs::default()).flags();
     let arguments: String = arguments.map(|word| format!(" {}", escape(word))).collect();
     Ok(text

@@ -4,6 +4,7 @@ use crate::catalog::Row;
 use crate::check::finding::{Finding, Findings, PkiCommand, Remedy, Severity};
 use crate::check::title;
 use crate::plan::message;
+use crate::util::escape::shell_word;
 
 /// The arguments that a printed command needs to be about the same tree and configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +18,7 @@ impl TreeArguments {
     pub fn add(&mut self, flag: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.arguments.push(flag.to_owned());
-            self.arguments.push(shell_quoted(value));
+            self.arguments.push(shell_word(value));
         }
     }
 
@@ -43,15 +44,6 @@ impl TreeArguments {
         }
         words.extend(self.arguments.iter().cloned());
         words.join(" ")
-    }
-}
-
-/// Returns a word as a shell takes it.
-pub fn shell_quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 

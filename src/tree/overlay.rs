@@ -152,8 +152,11 @@ impl Tree {
         }
     }
 
-    /// Returns owner and mode of a file, without opening it; `None` if it does not exist.
+    /// Returns owner and mode of a file on disk, without opening it; `None` if it does not exist, or would be replaced.
     pub(crate) fn attributes(&self, file: &TreePath) -> Result<Option<Attributes>, FileError> {
+        if self.replaced.iter().any(|(replaced, _)| replaced == file) {
+            return Ok(None);
+        }
         match self.version(file)? {
             Some(version) => self.source.attributes(file, version),
             None => Ok(None),

@@ -1,7 +1,9 @@
 //! Reports files whose mode or owner gives access to other users. Reads only attributes and changes nothing.
 
-use crate::catalog::CATALOG;
-use crate::fs::file::{Attributes, FileError};
+use std::path::PathBuf;
+
+use crate::catalog::{CATALOG, Profile, Row};
+use crate::fs::file::Attributes;
 use crate::fs::ownership::is_trusted;
 use crate::tree::layout::{self, Access, TreePath};
 use crate::tree::overlay::Tree;
@@ -9,8 +11,14 @@ use crate::tree::overlay::Tree;
 /// A file that is accessible to users who should not have access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PermissionIssue {
+    /// The row that the file belongs to.
+    pub row: &'static Row,
     /// The file.
     pub file: TreePath,
+    /// Its path on this machine.
+    pub path: PathBuf,
+    /// The mode that it should have.
+    pub wanted_mode: u32,
     /// Who has access.
     pub access: ExcessAccess,
 }
@@ -35,35 +43,56 @@ pub enum ExcessAccess {
     },
 }
 
-/// Returns the overly permissive files of a tree, in catalog order.
-///
-/// # Errors
-/// If a file cannot be accessed.
-pub fn overly_permissive(tree: &Tree) -> Result<Vec<PermissionIssue>, FileError> {
+/// Returns the overly permissive files of a tree, in catalog order. The error for a file that cannot be accessed is reported
+/// when it is read.
+pub(super) fn overly_permissive(tree: &Tree) -> Vec<PermissionIssue> {
     let mut issues = Vec::new();
-    for row in CATALOG {
+    for row in CATALOG.iter().copied() {
         for (file, access) in layout::files(row) {
-            let attributes = match tree.attributes(&file) {
-                Ok(Some(attributes)) => attributes,
-                Ok(None) => continue,
-                // The error is reported when the file is read.
-                Err(error) if !error.is_io() => continue,
-                Err(error) => return Err(error),
+            // kubeadm gives `sa.pub` mode 0600, but anybody may read a public key.
+            let is_public_key = matches!(row.profile, Profile::ServiceAccount)
+                && layout::certificate_file(row).as_ref() == Some(&file);
+            let Ok(Some(attributes)) = tree.attributes(&file) else {
+                continue;
             };
-            let excess = excess_access(attributes, access, row.is_ca());
-            issues.extend(excess.map(|access| PermissionIssue { file, access }));
+            let readers = match is_public_key {
+                true => Access::Public,
+                false => access,
+            };
+            let is_trusted_only = row.is_ca() || access == Access::Private;
+            let excess = excess_access(attributes, readers, is_trusted_only);
+            issues.extend(excess.map(|access| PermissionIssue {
+                row,
+                path: tree.layout.path(&file),
+                wanted_mode: wanted_mode(attributes, readers),
+                file,
+                access,
+            }));
         }
     }
-    Ok(issues)
+    issues
 }
 
-fn excess_access(attributes: Attributes, access: Access, is_ca: bool) -> Option<ExcessAccess> {
+/// Returns the mode that a file should have. A group other than root's may need to read a private file (KEP-2568).
+fn wanted_mode(attributes: Attributes, access: Access) -> u32 {
+    match access {
+        Access::Private if attributes.gid == 0 => access.mode(),
+        _ => access.mode_replacing(attributes.mode),
+    }
+}
+
+/// Returns who has access and should not; with `is_trusted_only`, no other user may own the file.
+fn excess_access(
+    attributes: Attributes,
+    access: Access,
+    is_trusted_only: bool,
+) -> Option<ExcessAccess> {
     let Attributes { mode, uid, .. } = attributes;
     if access == Access::Private && mode & 0o004 != 0 {
         Some(ExcessAccess::Readable { mode })
     } else if mode & 0o022 != 0 {
         Some(ExcessAccess::Writable { mode })
-    } else if !is_trusted(uid) && (is_ca || access == Access::Private) {
+    } else if is_trusted_only && !is_trusted(uid) {
         Some(ExcessAccess::Owner { uid })
     } else {
         None

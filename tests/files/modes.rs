@@ -113,6 +113,41 @@ fn a_key_that_is_not_replaced_keeps_its_mode_and_the_check_warns_about_it() {
 }
 
 #[test]
+fn anybody_may_read_a_public_key() {
+    let tree = TestTree::new();
+    tree.chmod("pki/sa.pub", 0o644);
+    tree.pki(&["check-expiration"]).exits(0).says_nothing();
+}
+
+#[test]
+fn the_check_and_init_print_the_same_command_for_a_mode() {
+    for (name, mode, wanted) in [
+        ("pki/sa.key", 0o644, "0600"),
+        ("admin.conf", 0o666, "0600"),
+        ("pki/apiserver.crt", 0o664, "0644"),
+        ("pki/sa.pub", 0o622, "0600"),
+    ] {
+        let tree = TestTree::new();
+        tree.chmod(name, mode);
+        let command = format!("chmod {wanted} {}", tree.path(name).display());
+        for arguments in [&["check-expiration"], &["init"]] {
+            tree.pki(arguments)
+                .exits(0)
+                .says(&format!("run `{command}`"));
+        }
+        let script = ["-c", &command];
+        assert!(
+            std::process::Command::new("sh")
+                .args(script)
+                .status()
+                .unwrap()
+                .success()
+        );
+        tree.pki(&["check-expiration"]).exits(0).says_nothing();
+    }
+}
+
+#[test]
 fn a_ca_key_of_another_owner_signs_and_stays_theirs() {
     if !is_root() {
         return;

@@ -80,8 +80,14 @@ finding_kinds! {
         "A world-readable file contains a private key, which must not be used any more."
         "renew the certificate with a new key";
     FileOverlyPermissive "file.overly-permissive" Warning
-        "Users other than the owner can open a file that holds a private key."
+        "Everybody can read a file that holds a private key."
         "restrict its mode to 0600";
+    FileWritableByOthers "file.writable-by-others" Warning
+        "Users other than the owner can change a file."
+        "restrict its mode";
+    FileOtherOwner "file.other-owner" Warning
+        "A file with a private key or a CA belongs to a user other than root and the one who runs `pki`."
+        "change its owner";
 
     CaMissing "ca.missing" Error
         "A CA is missing that this host needs."

@@ -16,6 +16,7 @@ use crate::fs::file::{FileError, FileErrorReason};
 use crate::kubeconfig::{Kubeconfig, KubeconfigError};
 use crate::tree::layout::TreePath;
 use crate::tree::overlay::Tree;
+use crate::tree::permissions::{self, PermissionIssue};
 use crate::x509::certificate::{Certificate, CertificateError};
 use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::key::{KeyError, PrivateKey, PublicKey};
@@ -26,6 +27,7 @@ pub struct Inventory {
     rows: Vec<(&'static Row, RowFiles)>,
     /// The files with several hard links.
     hard_linked: Vec<InvalidFile>,
+    permission_issues: Vec<PermissionIssue>,
     runs_apiserver: bool,
     runs_etcd: bool,
 }
@@ -228,6 +230,7 @@ impl Inventory {
         Inventory {
             rows: CATALOG.iter().copied().map(read).collect(),
             hard_linked: hard_linked.take(),
+            permission_issues: permissions::overly_permissive(tree),
             runs_apiserver: tree.has_manifest("kube-apiserver"),
             runs_etcd: tree.has_manifest("etcd"),
         }
@@ -261,6 +264,11 @@ impl Inventory {
     /// Returns a file if it was read and has other names (hard links): replacing it would leave them with the old contents.
     pub fn hard_linked(&self, file: &TreePath) -> Option<&InvalidFile> {
         self.hard_linked.iter().find(|linked| linked.file == *file)
+    }
+
+    /// Returns the files that users can read or change who should not, in catalog order.
+    pub fn permission_issues(&self) -> &[PermissionIssue] {
+        &self.permission_issues
     }
 
     /// Returns the state of a CA.
