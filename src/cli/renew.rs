@@ -11,7 +11,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command, Error};
 
-use super::shared::{ConfigArgs, TreeArgs, WriteArgs};
+use super::shared::{ClusterArgs, ConfigArgs, TreeArgs, WriteArgs};
 use super::usage_hints;
 use crate::catalog;
 use crate::util::duration::Period;
@@ -25,6 +25,7 @@ Examples:
   pki renew all --dry-run
   pki renew --due 30d --quiet      # for cron
   pki renew apiserver admin.conf
+  pki renew apiserver --apiserver-cert-extra-sans api.example.com,192.0.2.10
   pki renew all --reuse-key        # under load: no key and certificate that differ for an instant";
 
 #[derive(Debug, Args)]
@@ -46,8 +47,33 @@ pub struct RenewArgs {
     pub write: WriteArgs,
     #[command(flatten)]
     pub config: ConfigArgs,
+
+    /// More names and addresses for the API server's certificate, separated by commas; replaces the recorded ones
+    #[arg(
+        long,
+        help_heading = "Cluster",
+        value_name = "SANS",
+        value_delimiter = ','
+    )]
+    pub apiserver_cert_extra_sans: Option<Vec<String>>,
+
+    /// How long certificates are valid; replaces the recorded period
+    #[arg(long, help_heading = "Cluster", value_name = "DURATION")]
+    pub certificate_validity_period: Option<String>,
+
     #[command(flatten)]
     pub tree: TreeArgs,
+}
+
+impl RenewArgs {
+    /// Returns the flags that change the configuration.
+    pub fn cluster(&self) -> ClusterArgs {
+        ClusterArgs {
+            apiserver_cert_extra_sans: self.apiserver_cert_extra_sans.clone(),
+            certificate_validity_period: self.certificate_validity_period.clone(),
+            ..ClusterArgs::default()
+        }
+    }
 }
 
 /// The word that selects every row.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 
-use super::failure::PlanFailure;
+use super::failure::{Invalid, PlanFailure};
 use super::judgement::Knowledge;
 use super::session::{CommitOutcome, Run, Session};
 use super::target::{ConfigSource, Detection, tree_arguments};
@@ -12,16 +12,16 @@ use super::{Console, Exit, judge_changed, read_again, report_changes};
 use crate::catalog::{self, Row};
 use crate::check::Expected;
 use crate::cli::{ALL, Cli, ClusterArgs, RenewArgs};
-use crate::config::Cluster;
-use crate::plan::Plan;
+use crate::config::{self, Cluster};
 use crate::plan::renew::{self, RenewRequest, Selection};
+use crate::plan::{GIVE_CONFIG, Plan};
 use crate::report::changes::Changes;
 use crate::report::findings::TreeArguments;
 use crate::tree::inventory::{Depth, Inventory};
 
 pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
     let selection = selection(args);
-    let session = Session::open(&args.tree, &args.config, &ClusterArgs::default(), console)?;
+    let session = Session::open(&args.tree, &args.config, &args.cluster(), console)?;
     // Keys of other rows are not read.
     let depth = |row: &Row| {
         if selection.concerns(row) {
@@ -32,7 +32,7 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
     };
     let mut run = session.begin(&command(args), &args.write, &depth)?;
     run.target.require_record(console)?;
-    let declared = declared(&run, args.write.quiet, console)?;
+    let declared = declared(&run, args, console)?;
     let request = RenewRequest {
         selection: selection.clone(),
         declared: declared.as_ref(),
@@ -65,7 +65,9 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
             error,
             arguments: closing.arguments.clone(),
         })?;
-    let is_recorded = run.target.source() == ConfigSource::File && !plan.makes_nothing();
+    let is_changed =
+        run.target.source() == ConfigSource::File || args.cluster() != ClusterArgs::default();
+    let is_recorded = is_changed && !plan.makes_nothing();
     if let Some(cluster) = declared.as_ref().filter(|_| is_recorded) {
         plan.record(cluster.to_record());
     }
@@ -81,10 +83,18 @@ struct ClosingCheck<'a> {
 }
 
 /// Returns the declared configuration; `None` if each certificate keeps the contents of the old one.
-fn declared(run: &Run<'_>, quiet: bool, console: &Console) -> Result<Option<Cluster>> {
+fn declared(run: &Run<'_>, args: &RenewArgs, console: &Console) -> Result<Option<Cluster>> {
+    let has_flags = args.cluster() != ClusterArgs::default();
     let source = run.target.source();
+    if has_flags && source == ConfigSource::Nothing {
+        return Err(Invalid::new(
+            "the names and the validity of certificates can only be changed in a configuration, and none is recorded or given",
+        )
+        .with_hint(GIVE_CONFIG)
+        .into());
+    }
     if source == ConfigSource::Nothing {
-        console.note_unless(quiet, "no configuration is recorded or given: each certificate keeps the names and usages of the old one");
+        console.note_unless(args.write.quiet, "no configuration is recorded or given: each certificate keeps the names and usages of the old one");
         return Ok(None);
     }
     // Warn even if values are refused: a misspelt field may be the cause.
@@ -93,9 +103,18 @@ fn declared(run: &Run<'_>, quiet: bool, console: &Console) -> Result<Option<Clus
     }
     let layers = run.target.layers(&run.snapshot.inventory);
     let resolved = layers.resolve(Detection::Forbidden)?;
-    if source == ConfigSource::File {
+    if source == ConfigSource::File || has_flags {
         for warning in &resolved.warnings {
             console.warn(&warning.to_string());
+        }
+    }
+    if has_flags {
+        let before = layers.without_flags().resolve(Detection::Forbidden)?;
+        for change in config::differences(&before.cluster, &resolved.cluster) {
+            console.note_unless(
+                args.write.quiet,
+                &format!("the configuration changes: {change}"),
+            );
         }
     }
     Ok(Some(resolved.cluster))

@@ -188,6 +188,16 @@ impl Layers {
             .unwrap_or_default()
     }
 
+    /// Returns the layers below the flags.
+    pub(super) fn without_flags(&self) -> Layers {
+        let is_below = |layer: &&Layer| layer.provenance != Provenance::Flag;
+        Layers {
+            layers: self.layers.iter().filter(is_below).cloned().collect(),
+            guesses: self.guesses.clone(),
+            contradictions: self.contradictions.clone(),
+        }
+    }
+
     /// Returns whether the tree tells anything.
     pub(super) fn infers_anything(&self) -> bool {
         self.layers.iter().any(|layer| {

@@ -20,6 +20,6 @@ pub use cluster::{Cluster, Endpoint, Etcd, ExternalEtcd, Host, Resolved};
 pub use kubeadm::{ConfigFile, read};
 pub use names::parse_san;
 pub use problem::{Origin, Problem, Problems, Setting};
-pub use provenance::{Layer, Provenance};
+pub use provenance::{Layer, Provenance, differences};
 pub use settings::Settings;
 pub(crate) use values::system_directory;

@@ -71,6 +71,20 @@ pub fn explain(cluster: &Cluster, layers: &[Layer]) -> Vec<ShownField> {
     shown
 }
 
+/// Describes each field in which two configurations differ, in the order of kubeadm's documents.
+pub fn differences(before: &Cluster, after: &Cluster) -> Vec<String> {
+    let text = |values: Option<Vec<String>>| match values.unwrap_or_default().join(", ") {
+        text if text.is_empty() => "none".to_owned(),
+        text => format!("`{text}`"),
+    };
+    FIELDS
+        .iter()
+        .map(|field| (field.path, (field.show)(before), (field.show)(after)))
+        .filter(|(_, before, after)| before != after)
+        .map(|(path, before, after)| format!("{path}: {} -> {}", text(before), text(after)))
+        .collect()
+}
+
 impl Provenance {
     /// Returns the word for this kind of layer.
     pub fn name(self) -> &'static str {

@@ -388,6 +388,57 @@ fn names_that_the_configuration_gained_or_lost_are_applied_and_reported() {
 }
 
 #[test]
+fn flags_of_a_renewal_replace_what_is_recorded_and_are_recorded() {
+    let Some(openssl) = Openssl::find() else {
+        return;
+    };
+    let tree = TestTree::new();
+    let renewal = [
+        "renew",
+        "apiserver",
+        "--apiserver-cert-extra-sans",
+        "new.example,198.51.100.7",
+        "--certificate-validity-period",
+        "4000h",
+    ];
+    for (arguments, changed) in [
+        (&["--dry-run"][..], &[][..]),
+        (&[], &["apiserver", "configuration"]),
+    ] {
+        let run = tree
+            .pki(&[&renewal[..], arguments].concat())
+            .exits(0)
+            .says("note: the configuration changes: certificateValidityPeriod: `8760h` -> `4000h`")
+            .says("note: the configuration changes: apiServer.certSANs: ")
+            .says("expires on 2027-05-07, earlier than the old one on 2027-11-22")
+            .prints("validity: 8760h -> 4000h");
+        assert_eq!(run.files_changed().is_empty(), changed.is_empty(), "{run}");
+    }
+    tree.pki(&["config", "show"])
+        .prints("new.example, 198.51.100.7")
+        .prints("4000h");
+    let facts = openssl.facts(&tree.path("pki/apiserver.crt"));
+    assert!(facts.extensions[SAN].contains("DNS:new.example"));
+    // What was recorded before is replaced, as kubeadm's flag does.
+    assert!(!facts.extensions[SAN].contains("apps.example.net"));
+}
+
+/// Nothing is known to which the flag could be added.
+#[test]
+fn flags_of_a_renewal_need_a_configuration() {
+    let tree = TestTree::fixture(EXTERNAL_ETCD);
+    let flag = ["--certificate-validity-period", "4000h"];
+    tree.pki(&[&["renew", "apiserver"], &flag[..]].concat())
+        .exits(3)
+        .says("hint: give `--config`")
+        .changed_nothing();
+    let config = config_of(EXTERNAL_ETCD);
+    tree.pki(&[&["renew", "apiserver", "--config", &config], &flag[..]].concat())
+        .exits(0);
+    tree.pki(&["config", "show"]).prints("4000h");
+}
+
+#[test]
 fn stricter_modes_and_the_right_of_the_group_to_read_stay() {
     let tree = TestTree::fixture(EXTERNAL_ETCD);
     tree.chmod("pki/apiserver.crt", 0o600);

@@ -8,15 +8,12 @@ use crate::check::identity::is_of_another_row;
 use crate::check::leaf::belongs;
 use crate::check::{Change, expected, validity};
 use crate::config::fields::DEFAULT_CERTIFICATE_VALIDITY;
-use crate::plan::{KeySource, Leaf, SigningCa, cut_short, infer};
+use crate::plan::{GIVE_CONFIG, KeySource, Leaf, SigningCa, cut_short, infer};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::key::PrivateKey;
 use crate::x509::sign::LeafTemplate;
 use crate::x509::verify;
-
-/// The remedy if the contents of a certificate are unknown.
-const GIVE_CONFIG: &str = "give `--config` with its names: `kubectl -n kube-system get configmap kubeadm-config -o yaml` prints it, and `--config -` reads it from standard input";
 
 impl RenewPlanner<'_> {
     pub(super) fn leaf(
