@@ -1,12 +1,16 @@
 //! `pki ledger`.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 
 use super::session::Session;
 use super::{Console, Exit};
 use crate::cli::{LedgerArgs, OutputFormat};
-use crate::report::history::Ledger;
+use crate::report::history::{Ledger, LedgerLine};
 use crate::store::ledger::{self, LedgerEntry};
+use crate::tree::inventory::{Depth, Inventory};
+use crate::x509::key::hex;
 
 /// How many entries are held in memory: a ledger only ever grows.
 const CHUNK_SIZE: usize = 4096;
@@ -15,13 +19,24 @@ pub(super) fn run(args: &LedgerArgs, console: &Console) -> Result<Exit> {
     let session = Session::open_tree(&args.tree, console)?;
     let (tree, places) = session.open_state()?;
     let mut entries = ledger::entries(&places, &tree)?;
-    let mut next = || -> Result<Vec<LedgerEntry>> {
+    let in_use: BTreeSet<_> = Inventory::read(&tree, |_| Depth::Certificates)
+        .rows()
+        .filter_map(|(_, files)| files.certificate())
+        .map(|certificate| hex(&certificate.fingerprint()))
+        .collect();
+    let mut next = || -> Result<Vec<LedgerLine>> {
+        let line = |entry: LedgerEntry| LedgerLine {
+            in_use: in_use.contains(&entry.fingerprint),
+            entry,
+        };
         Ok(entries
             .by_ref()
             .take(CHUNK_SIZE)
+            .map(|entry| entry.map(line))
             .collect::<std::result::Result<_, _>>()?)
     };
     let mut chunk = next()?;
+    let has_notes = args.output == OutputFormat::Text && !chunk.is_empty();
     let mut is_first = true;
     loop {
         let following = next()?;
@@ -33,6 +48,9 @@ pub(super) fn run(args: &LedgerArgs, console: &Console) -> Result<Exit> {
         let text = console.rendered(&report, args.output)?;
         console.print(part(&text, args.output, is_first, is_last))?;
         if is_last {
+            if has_notes {
+                console.note("`*`: in a file of this tree; copies elsewhere, such as kubeconfigs of users, are not known");
+            }
             return Ok(Exit::Done);
         }
         if args.output == OutputFormat::Json {

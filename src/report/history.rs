@@ -48,10 +48,21 @@ pub struct ReplacedFile {
 #[serde(transparent)]
 pub struct Ledger {
     /// The lines.
-    pub entries: Vec<LedgerEntry>,
+    pub entries: Vec<LedgerLine>,
     /// Whether the text has whole serial numbers.
     #[serde(skip)]
     pub wide: bool,
+}
+
+/// A certificate that was issued here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LedgerLine {
+    /// What is recorded about it.
+    #[serde(flatten)]
+    pub entry: LedgerEntry,
+    /// Whether a file of the tree holds it. Copies elsewhere are not known.
+    pub in_use: bool,
 }
 
 impl KeptGeneration {

@@ -439,6 +439,28 @@ fn flags_of_a_renewal_need_a_configuration() {
 }
 
 #[test]
+fn the_ledger_marks_what_a_file_of_the_tree_holds() {
+    let tree = TestTree::new();
+    tree.pki(&["renew", "scheduler.conf"]).exits(0);
+    let run = tree
+        .pki(&["ledger"])
+        .exits(0)
+        .says("copies elsewhere, such as kubeconfigs of users, are not known");
+    let marked = |name: &str| {
+        let named = run.stdout.lines().filter(|line| line.contains(name));
+        named.count()
+    };
+    // The old one; the command of the new one has the name, too.
+    assert_eq!(marked("  scheduler.conf "), 1, "{run}");
+    assert_eq!(marked("  scheduler.conf* "), 1, "{run}");
+    assert_eq!(marked("  admin.conf* "), 1, "{run}");
+    tree.pki(&["ledger", "-o", "json"])
+        .prints("\"inUse\": false")
+        .prints("\"inUse\": true")
+        .says_nothing();
+}
+
+#[test]
 fn stricter_modes_and_the_right_of_the_group_to_read_stay() {
     let tree = TestTree::fixture(EXTERNAL_ETCD);
     tree.chmod("pki/apiserver.crt", 0o600);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cells;
-use crate::report::history::{History, KeptGeneration, Ledger};
+use crate::report::history::{History, KeptGeneration, Ledger, LedgerLine};
 use crate::report::render::{Report, TextTarget};
 use crate::report::time::Time;
 use crate::util::escape::escape_line;
@@ -71,11 +71,12 @@ impl Report for Ledger {
             "COMMAND",
             "REPLACES",
         ])];
-        rows.extend(self.entries.iter().map(|entry| {
+        rows.extend(self.entries.iter().map(|LedgerLine { entry, in_use }| {
+            let mark = if *in_use { "*" } else { "" };
             let replaces = entry.replaces.as_deref().unwrap_or_default();
             cells([
                 &short_time(&entry.time),
-                &entry.name,
+                &format!("{}{mark}", entry.name),
                 &serial_text(&entry.serial, self.wide),
                 &short_time(&entry.not_after),
                 &entry.command,
@@ -173,8 +174,9 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_gets_fewer_columns_of_the_ledger() {
-        let ledger = |wide| Ledger {
-            entries: vec![LedgerEntry {
+        let line = |in_use| LedgerLine {
+            in_use,
+            entry: LedgerEntry {
                 time: "2026-12-15T00:00:00Z".to_owned(),
                 command: "renew all".to_owned(),
                 name: "apiserver-kubelet-client".to_owned(),
@@ -187,16 +189,21 @@ mod tests {
                 issuer_key_id: None,
                 fingerprint: String::new(),
                 replaces: Some(SERIAL.to_owned()),
-            }],
+            },
+        };
+        let ledger = |wide| Ledger {
+            entries: vec![line(false), line(true)],
             wide,
         };
         assert_snapshot!(ledger(false).text(TextTarget::terminal(80)), @r"
-        ISSUED (UTC)      NAME                      SERIAL           EXPIRES (UTC)
-        2026-12-15 00:00  apiserver-kubelet-client  3f:1c:88:a0:42…  2027-12-15 00:00
+        ISSUED (UTC)      NAME                       SERIAL           EXPIRES (UTC)
+        2026-12-15 00:00  apiserver-kubelet-client   3f:1c:88:a0:42…  2027-12-15 00:00
+        2026-12-15 00:00  apiserver-kubelet-client*  3f:1c:88:a0:42…  2027-12-15 00:00
         ");
         assert_snapshot!(ledger(true).text(TextTarget::terminal(80)), @r"
-        ISSUED (UTC)      NAME                      SERIAL                         EXPIRES (UTC)     COMMAND    REPLACES
-        2026-12-15 00:00  apiserver-kubelet-client  3f:1c:88:a0:42:07:9d:11:5e:60  2027-12-15 00:00  renew all  3f:1c:88:a0:42:07:9d:11:5e:60
+        ISSUED (UTC)      NAME                       SERIAL                         EXPIRES (UTC)     COMMAND    REPLACES
+        2026-12-15 00:00  apiserver-kubelet-client   3f:1c:88:a0:42:07:9d:11:5e:60  2027-12-15 00:00  renew all  3f:1c:88:a0:42:07:9d:11:5e:60
+        2026-12-15 00:00  apiserver-kubelet-client*  3f:1c:88:a0:42:07:9d:11:5e:60  2027-12-15 00:00  renew all  3f:1c:88:a0:42:07:9d:11:5e:60
         ");
     }
 }
