@@ -14,6 +14,7 @@ mod keys;
 mod kubeconfigs;
 mod names;
 mod partial;
+mod remedies;
 mod table;
 mod verdicts;
 

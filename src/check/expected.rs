@@ -66,6 +66,18 @@ pub fn constant_contents(row: &Row) -> Option<Result<LeafTemplate, IssueError>> 
     ))
 }
 
+/// Returns a template with the subject of a row's leaf certificate, if it is the same in every cluster.
+pub fn constant_subject(row: &Row) -> Option<LeafTemplate> {
+    let Some(CommonName::Fixed(common_name)) = row.common_name() else {
+        return None;
+    };
+    let organization = match row.profile {
+        Profile::Client { organization, .. } => organization,
+        _ => None,
+    };
+    LeafTemplate::new(common_name, organization, &[], &[]).ok()
+}
+
 /// Returns whether the row exists in a cluster of this configuration.
 pub fn is_wanted(row: &Row, cluster: &Cluster) -> bool {
     !row.needs_local_etcd() || matches!(cluster.etcd, Etcd::Local)

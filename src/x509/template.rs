@@ -150,6 +150,29 @@ impl LeafTemplate {
         }
     }
 
+    /// Returns whether Go reads the subject.
+    pub fn has_valid_subject(&self) -> bool {
+        self.subject
+            .to_der()
+            .is_ok_and(|der| go::is_valid_name(&der))
+    }
+
+    /// Returns this template with the subject of another one.
+    pub fn with_subject_of(self, other: LeafTemplate) -> LeafTemplate {
+        LeafTemplate {
+            subject: other.subject,
+            ..self
+        }
+    }
+
+    /// Returns this template without the extensions that `sign` does not set itself.
+    pub fn without_further_extensions(self) -> LeafTemplate {
+        LeafTemplate {
+            further_extensions: Vec::new(),
+            ..self
+        }
+    }
+
     /// Returns this template without critical extensions that Go does not handle, and the identifiers of the removed
     /// ones.
     pub fn without_unknown_critical(mut self) -> (LeafTemplate, Vec<String>) {

@@ -29,7 +29,7 @@ fn other_ca(t: &TestTree, name: &str, subject: &str) -> String {
     read(t, name)
 }
 
-fn read(t: &TestTree, name: &str) -> String {
+pub(super) fn read(t: &TestTree, name: &str) -> String {
     std::fs::read_to_string(t.root().join(format!("{name}.crt"))).unwrap()
 }
 
@@ -62,7 +62,7 @@ fn append_to_ca(t: &TestTree, further: &str) {
 }
 
 /// Has an intermediate below the cluster CA, which is not in the tree, sign the API server's certificate.
-fn through_an_intermediate(t: &TestTree, extensions: &str) {
+pub(super) fn through_an_intermediate(t: &TestTree, extensions: &str) {
     t.make_ca("middle", "/CN=middle", CA);
     let middle = t.signed_by(
         "pki/ca",
@@ -86,7 +86,7 @@ fn through_an_intermediate(t: &TestTree, extensions: &str) {
 }
 
 /// Appends certificates to `apiserver.crt`.
-fn append_to_leaf(t: &TestTree, certificates: &str) {
+pub(super) fn append_to_leaf(t: &TestTree, certificates: &str) {
     t.edit(CRT, |text| text + certificates);
 }
 

@@ -1,11 +1,13 @@
 //! The judgement of a tree, in this process, as lines of text.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use pki::{
     catalog::CATALOG,
     check::{
         Context, Expected, check,
+        expiry::{self, Thresholds},
         finding::{Finding, Severity},
         host,
     },
@@ -21,6 +23,9 @@ use pki::{
     },
 };
 
+use time::Duration;
+
+use super::remedies;
 use crate::support::{
     NOW, TestTree,
     rows::{OF_CA, OF_ETCD_CA},
@@ -47,15 +52,13 @@ pub(super) use judged;
 ///
 /// Nothing is said where `init` keeps everything and `renew all` renews everything, or where nothing is merely worth knowing.
 pub(super) fn judge(tree: &TestTree) -> Vec<String> {
-    let layout = Layout {
-        certificates: tree.path("pki"),
-        kubeconfigs: tree.path(""),
-        kubelet: tree.root().join("var/lib/kubelet/pki"),
-        rootfs: Some(tree.root().to_owned()),
-    };
+    let layout = layout(tree);
     let opened = Tree::open(&layout).unwrap();
     let inventory = Inventory::read(&opened, |_| Depth::Keys);
     let cluster = recorded(tree);
+    for declared in [cluster.as_ref(), None] {
+        remedies::assert_commands_help(&layout, declared);
+    }
     let context = Context {
         inventory: &inventory,
         expected: cluster.as_ref().map(Expected::from),
@@ -93,6 +96,37 @@ pub(super) fn judge(tree: &TestTree) -> Vec<String> {
         lines.push(format!("not expected here: {unlisted}"));
     }
     lines
+}
+
+fn layout(tree: &TestTree) -> Layout {
+    Layout {
+        certificates: tree.path("pki"),
+        kubeconfigs: tree.path(""),
+        kubelet: tree.root().join("var/lib/kubelet/pki"),
+        rootfs: Some(tree.root().to_owned()),
+    }
+}
+
+/// Returns the names of all findings, also of what expires within 30 days.
+pub(super) fn names(tree: &TestTree) -> BTreeSet<&'static str> {
+    let opened = Tree::open(&layout(tree)).unwrap();
+    let inventory = Inventory::read(&opened, |_| Depth::Keys);
+    let cluster = recorded(tree);
+    let context = Context {
+        inventory: &inventory,
+        expected: cluster.as_ref().map(Expected::from),
+        now: NOW,
+    };
+    let thresholds = Thresholds {
+        warn: Duration::days(30),
+        critical: Duration::ZERO,
+    };
+    let findings = check(&inventory, context.expected, NOW);
+    findings
+        .into_iter()
+        .chain(expiry::soon(&context, thresholds))
+        .map(|finding| finding.id.name())
+        .collect()
 }
 
 /// Returns the recorded configuration.

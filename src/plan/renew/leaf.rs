@@ -85,7 +85,10 @@ impl RenewPlanner<'_> {
             && !is_of_another_row(self.findings, row)
             && !self.findings.has(row, FindingId::CertificateDamaged)
             && !current.leaf.is_some_and(is_damaged);
-        let of_old = current.leaf.filter(|_| is_believed).map(LeafTemplate::of);
+        let of_old = current
+            .leaf
+            .filter(|_| is_believed)
+            .and_then(|leaf| readable_contents(row, leaf));
         let declared = match self.request.declared {
             // The client certificate of an external etcd keeps the contents that its owner chose.
             Some(cluster) if expected::is_wanted(row, cluster) => {
@@ -199,5 +202,18 @@ impl RenewPlanner<'_> {
             ));
         }
         Ok(KeySource::Reuse(found))
+    }
+}
+
+/// Copies the contents of a certificate without what Go does not read; `None` if its subject is unreadable and unknown.
+fn readable_contents(row: &Row, leaf: &Certificate) -> Option<LeafTemplate> {
+    let contents = LeafTemplate::of(leaf);
+    if leaf.go_error().is_none() {
+        return Some(contents);
+    }
+    let contents = contents.without_further_extensions();
+    match contents.has_valid_subject() {
+        true => Some(contents),
+        false => Some(contents.with_subject_of(expected::constant_subject(row)?)),
     }
 }

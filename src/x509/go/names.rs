@@ -23,6 +23,11 @@ pub(super) fn read_name<'a>(tbs: &mut Der<'a>, what: &'static str) -> Result<&'a
     Ok(name.whole)
 }
 
+/// Returns whether Go reads an encoded Name.
+pub(in crate::x509) fn is_valid_name(der: &[u8]) -> bool {
+    read_name(&mut Der(der), "name").is_ok()
+}
+
 const UTF8_STRING: u8 = 0x0c;
 const NUMERIC_STRING: u8 = 0x12;
 const PRINTABLE_STRING: u8 = 0x13;
