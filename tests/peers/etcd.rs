@@ -175,7 +175,7 @@ fn fresh_tree(algorithm: &str) -> TestTree {
 }
 
 /// A member of an etcd cluster on loopback.
-struct Member {
+pub(super) struct Member {
     name: &'static str,
     client_port: u16,
     peer_port: u16,
@@ -183,7 +183,7 @@ struct Member {
 }
 
 impl Member {
-    fn new(name: &'static str) -> Member {
+    pub(super) fn new(name: &'static str) -> Member {
         Member {
             name,
             client_port: free_port(),
@@ -193,7 +193,7 @@ impl Member {
     }
 
     /// Starts it the way kubeadm's static pod does.
-    fn start(&self, etcd: &Path, tree: &TestTree, members: &[Member]) -> Server {
+    pub(super) fn start(&self, etcd: &Path, tree: &TestTree, members: &[Member]) -> Server {
         let client = format!("https://127.0.0.1:{}", self.client_port);
         let peer = format!("https://127.0.0.1:{}", self.peer_port);
         let cluster: Vec<_> = members
@@ -241,7 +241,7 @@ impl Member {
     }
 }
 
-fn etcdctl_command(etcdctl: &Path, tree: &TestTree, member: &Member) -> Command {
+pub(super) fn etcdctl_command(etcdctl: &Path, tree: &TestTree, member: &Member) -> Command {
     let mut command = Command::new(etcdctl);
     let endpoint = format!("https://127.0.0.1:{}", member.client_port);
     command
@@ -255,7 +255,7 @@ fn etcdctl_command(etcdctl: &Path, tree: &TestTree, member: &Member) -> Command 
 /// For what is expected to fail: etcdctl tries again until its time is up.
 const IMPATIENT: [&str; 4] = ["--command-timeout", "1s", "--dial-timeout", "1s"];
 
-fn wait_for_health(servers: &mut [Server], client: &mut Command) {
+pub(super) fn wait_for_health(servers: &mut [Server], client: &mut Command) {
     client.args(IMPATIENT).args(["endpoint", "health"]);
     let is_healthy = |_| {
         servers.iter_mut().for_each(Server::assert_running);

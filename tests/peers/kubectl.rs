@@ -108,7 +108,7 @@ fn fresh_tree(algorithm: &str, port: u16) -> TestTree {
     )
 }
 
-fn kubectl_command(kubectl: &Path, home: &TempDir, kubeconfig: &Path) -> Command {
+pub(super) fn kubectl_command(kubectl: &Path, home: &TempDir, kubeconfig: &Path) -> Command {
     let mut command = Command::new(kubectl);
     // PATH: some distributions install a wrapper that looks for the real one.
     command
@@ -122,7 +122,7 @@ fn kubectl_command(kubectl: &Path, home: &TempDir, kubeconfig: &Path) -> Command
 }
 
 /// Starts a TLS server with the API server's pair that demands a client certificate of the cluster CA.
-fn apiserver_stand_in(openssl: &Path, tree: &TestTree, port: u16) -> Server {
+pub(super) fn apiserver_stand_in(openssl: &Path, tree: &TestTree, port: u16) -> Server {
     let mut command = Command::new(openssl);
     command.args([
         "s_server",

@@ -5,6 +5,7 @@
 
 mod browser;
 mod etcd;
+mod expired;
 mod gnutls;
 mod go;
 mod kubectl;
