@@ -2,11 +2,13 @@
 
 use super::{Action, Make, Plan, PlanError, Reason, Step};
 use crate::catalog::CATALOG;
+use crate::check::drift::{self, Desired};
 use crate::check::finding::{Findings, Remedy};
 use crate::check::{Change, ChangedField, time_text};
-use crate::tree::inventory::{Inventory, RowFiles};
+use crate::tree::inventory::{FileState, Inventory, RowFiles};
 use crate::tree::layout::{self, TreePath};
 use crate::x509::certificate::Certificate;
+use crate::x509::sign::LeafTemplate;
 
 /// The input of `rollback`.
 pub struct RollbackRequest<'a> {
@@ -78,10 +80,41 @@ fn changes(present: &RowFiles, restored: &RowFiles) -> Vec<Change> {
         to: text(restored, of),
         drift: false,
     };
-    vec![
+    let mut changes = vec![
         change(ChangedField::Serial, &Certificate::serial),
         change(ChangedField::NotAfter, &|certificate| {
             time_text(certificate.not_after())
         }),
-    ]
+    ];
+    if let (Some(present), Some(restored)) = (present.certificate(), restored.certificate()) {
+        let contents = LeafTemplate::of(restored);
+        let desired = Desired {
+            contents: &contents,
+            algorithm: restored.public_key().algorithm(),
+            validity: None,
+        };
+        let differences = drift::between(present, None, desired).into_iter();
+        changes.extend(differences.map(|change| Change {
+            drift: false,
+            ..change
+        }));
+    }
+    let [from, to] = [present, restored].map(|files| server(files).unwrap_or_default());
+    if from != to {
+        changes.push(Change {
+            field: ChangedField::Server,
+            from: from.to_owned(),
+            to: to.to_owned(),
+            drift: false,
+        });
+    }
+    changes
+}
+
+/// Returns the server of a kubeconfig.
+fn server(files: &RowFiles) -> Option<&str> {
+    match files {
+        RowFiles::Kubeconfig(FileState::Valid(file)) => file.kubeconfig.server(),
+        _ => None,
+    }
 }

@@ -14,6 +14,20 @@ fn rollback_restores_every_replaced_file() {
 }
 
 #[test]
+fn rollback_lists_what_changes_besides_dates() {
+    let tree = TestTree::new();
+    let renewal = ["renew", "all", "--apiserver-cert-extra-sans", "new.example"];
+    let run = tree.pki(&renewal).exits(0);
+    assert!(run.stdout.contains("SANs added: DNS:new.example"), "{run}");
+    for arguments in [&["rollback", "--dry-run"][..], &["rollback"]] {
+        tree.pki(arguments)
+            .exits(0)
+            .prints("SANs removed: DNS:new.example")
+            .prints("SANs added: ");
+    }
+}
+
+#[test]
 fn rollback_refuses_an_expired_generation() {
     let tree = TestTree::new();
     let later = NOW + days(400);
