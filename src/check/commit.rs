@@ -9,6 +9,9 @@ use crate::tree::overlay::CommitState;
 pub fn check(state: &CommitState) -> Vec<Finding> {
     match state {
         CommitState::Settled => Vec::new(),
+        CommitState::PermissionDenied(error) => {
+            vec![Finding::new(FindingId::FilePermissionDenied, error)]
+        }
         CommitState::Unreadable(error) => {
             vec![Finding::new(FindingId::CommitUnreadable, error)]
         }

@@ -28,6 +28,8 @@ pub struct Tree {
 pub enum CommitState {
     /// Nothing.
     Settled,
+    /// This user may not read the journal; the system's error.
+    PermissionDenied(String),
     /// A journal that cannot be read, and why.
     Unreadable(String),
     /// A transaction that the next run finishes or undoes.
@@ -198,7 +200,10 @@ impl Tree {
     /// Returns what interrupted runs left. While another run is writing, the journal belongs to it.
     pub fn commit_state(&self) -> CommitState {
         if let Some(error) = &self.journal_error {
-            return CommitState::Unreadable(error.to_string());
+            return match error.is_permission_denied() {
+                true => CommitState::PermissionDenied(error.without_advice()),
+                false => CommitState::Unreadable(error.to_string()),
+            };
         }
         if self.is_being_written() {
             return CommitState::Settled;

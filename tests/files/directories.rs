@@ -212,6 +212,20 @@ fn run_without_write_permission_fails_cleanly() {
         .changed_nothing();
 }
 
+/// Nothing is known to be due where nothing can be read.
+#[test]
+fn check_of_a_closed_directory_exits_with_1() {
+    let Some(program) = unprivileged() else {
+        return;
+    };
+    let tree = TestTree::new();
+    tree.chmod("pki", 0o700);
+    program
+        .on(&tree, &["check-expiration"])
+        .exits(1)
+        .says("permission denied; run as root");
+}
+
 /// A tree of one's own needs no root.
 #[test]
 fn owner_of_a_tree_need_not_be_root() {
