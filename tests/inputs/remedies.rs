@@ -29,6 +29,7 @@ use super::{chains, judgement};
 use crate::support::{
     End::{NotAfter, NotBefore},
     NOW, NOW_ARGUMENT, TestTree, peer, pki,
+    rows::SIGNED,
 };
 
 /// A tree on disk, with files that commands would have written.
@@ -202,6 +203,15 @@ const FOLLOWED: &[(&str, Damage)] = &[
     ("file.private-key-exposed", |t| t.append(KEY, CRT)),
     ("ca.replaced", |t| {
         t.take_pair(&TestTree::of_another_cluster(), "etcd/ca");
+    }),
+    // Where a leaf is left, what signed it must not be made new.
+    ("ca.missing", |t| {
+        t.remove_rows(&SIGNED);
+        t.remove_rows(&["front-proxy-ca"]);
+    }),
+    ("service-account.missing", |t| {
+        t.remove_rows(&SIGNED);
+        t.remove_rows(&["sa"]);
     }),
     ("certificate.missing", |t| t.remove_rows(&["apiserver"])),
     ("certificate.key-only", |t| t.remove(CRT)),
