@@ -1,6 +1,7 @@
 //! An open directory: opens, creates, renames and removes files in it by name.
 //!
-//! Every name is one path component, resolved relative to the open descriptor without following links.
+//! Every name is one path component, resolved relative to the open descriptor without following links. Other names are
+//! refused here, because the kernel would follow links on the way to their last component.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -133,6 +134,7 @@ impl Directory {
     /// Opens a directory in this one.
     pub(crate) fn open_directory(&self, name: impl AsRef<OsStr>) -> Result<Directory, FileError> {
         let name = name.as_ref();
+        self.check_component(name)?;
         let path = self.path.join(name);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let operation = "opening the directory";
@@ -160,6 +162,7 @@ impl Directory {
     /// Opens a regular file for reading.
     pub(crate) fn open_file(&self, name: impl AsRef<OsStr>) -> Result<Opened, FileError> {
         let name = name.as_ref();
+        self.check_component(name)?;
         let path = self.path.join(name);
         // With NONBLOCK, opening a FIFO does not hang. The type is checked on the descriptor, not on the path.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -176,15 +179,24 @@ impl Directory {
         }
     }
 
-    /// Opens a regular file for writing, without truncating it.
+    /// Opens a regular file for writing, without truncating it. A file with several names (hard links) is refused, because
+    /// it may also be a file of another directory.
     pub(crate) fn open_for_writing(&self, name: impl AsRef<OsStr>) -> Result<File, FileError> {
         let name = name.as_ref();
+        self.check_component(name)?;
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let descriptor = rustix::io::retry_on_intr(|| {
             rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())
         })
         .map_err(self.error("writing", name))?;
-        OpenFile::new(descriptor, self.path.join(name)).map(OpenFile::into_file)
+        let file = OpenFile::new(descriptor, self.path.join(name))?;
+        match file.links() {
+            1 => Ok(file.into_file()),
+            count => {
+                let what = format!("it has {count} names (hard links)");
+                Err(FileError::unexpected("writing", file.path(), what))
+            }
+        }
     }
 
     /// Returns the kind of an entry; `None` if it does not exist.
@@ -232,6 +244,7 @@ impl Directory {
     }
 
     fn status(&self, name: &OsStr) -> Result<Option<Stat>, FileError> {
+        self.check_component(name)?;
         match rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(status) => Ok(Some(status)),
             Err(Errno::NOENT) => Ok(None),
@@ -251,6 +264,7 @@ impl Directory {
         wanted: &NewAttributes,
     ) -> Result<Created, FileError> {
         let name = name.as_ref();
+        self.check_component(name)?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = rustix::io::retry_on_intr(|| {
@@ -297,6 +311,7 @@ impl Directory {
         mode: u32,
     ) -> Result<bool, FileError> {
         let name = name.as_ref();
+        self.check_component(name)?;
         match rustix::fs::mkdirat(&self.descriptor, name, Mode::from_raw_mode(mode)) {
             Ok(()) => self
                 .open_directory(name)
@@ -318,10 +333,11 @@ impl Directory {
         from: impl AsRef<OsStr>,
         to: impl AsRef<OsStr>,
     ) -> Result<(), FileError> {
-        let from = from.as_ref();
+        let (from, to) = (from.as_ref(), to.as_ref());
+        self.check_component(from)?;
+        self.check_component(to)?;
         let at = &self.descriptor;
-        rustix::fs::linkat(at, from, at, to.as_ref(), AtFlags::empty())
-            .map_err(self.error("linking", from))
+        rustix::fs::linkat(at, from, at, to, AtFlags::empty()).map_err(self.error("linking", from))
     }
 
     /// Renames a file or directory within this directory, replacing a file that has the new name.
@@ -330,10 +346,11 @@ impl Directory {
         from: impl AsRef<OsStr>,
         to: impl AsRef<OsStr>,
     ) -> Result<(), FileError> {
-        let to = to.as_ref();
+        let (from, to) = (from.as_ref(), to.as_ref());
+        self.check_component(from)?;
+        self.check_component(to)?;
         let at = &self.descriptor;
-        rustix::fs::renameat(at, from.as_ref(), at, to)
-            .map_err(self.error("renaming into place", to))
+        rustix::fs::renameat(at, from, at, to).map_err(self.error("renaming into place", to))
     }
 
     /// Removes a file. Returns whether it existed.
@@ -347,6 +364,7 @@ impl Directory {
     }
 
     fn unlink(&self, name: &OsStr, flags: AtFlags) -> Result<bool, FileError> {
+        self.check_component(name)?;
         match rustix::fs::unlinkat(&self.descriptor, name, flags) {
             Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
@@ -423,6 +441,15 @@ impl Directory {
         let descriptor = self.readable()?;
         rustix::io::retry_on_intr(|| rustix::fs::fsync(descriptor))
             .map_err(FileError::io("syncing the directory", &self.path))
+    }
+
+    fn check_component(&self, name: &OsStr) -> Result<(), FileError> {
+        let bytes = name.as_bytes();
+        if matches!(bytes, b"" | b"." | b"..") || bytes.contains(&b'/') {
+            let what = "its name is not a single path component";
+            return Err(FileError::unexpected("using", self.path.join(name), what));
+        }
+        Ok(())
     }
 
     fn error<E: Into<std::io::Error>>(

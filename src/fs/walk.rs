@@ -399,6 +399,30 @@ mod tests {
         assert!(!folder.path.join("outside/made").exists());
     }
 
+    /// The kernel would follow links on the way to the last component.
+    #[test]
+    fn only_single_components_are_names_in_a_directory() {
+        let folder = Folder::new();
+        let root = folder.root();
+        let directory = root.directory().unwrap();
+        for name in ["../outside", "a/b", "a/file", "/a", "a/", "..", ".", ""] {
+            let results = [
+                directory.kind(name).map(|_| ()),
+                directory.open_directory(name).map(|_| ()),
+                directory.open_file(name).map(|_| ()),
+                directory.create_directory(name, 0o700).map(|_| ()),
+                directory.rename("a", name),
+                directory.link("a", name),
+                directory.remove_directory(name).map(|_| ()),
+            ];
+            for result in results {
+                let message = result.unwrap_err().to_string();
+                assert!(message.contains("single path component"), "{message}");
+            }
+        }
+        assert!(folder.path.join("root/a/b").is_dir());
+    }
+
     #[test]
     fn a_path_is_freed_of_parents_and_keeps_its_last_link() {
         let folder = Folder::new();
