@@ -7,12 +7,13 @@
 
 use clap::Args;
 
-use super::shared::{OutputFormat, TreeArgs, WriteArgs};
+use super::shared::{KeepArgs, OutputFormat, TreeArgs, WriteArgs};
 
 pub(super) const HISTORY_AFTER_HELP: &str = "\
 Examples:
   pki history
   pki history 20261122T014500Z-renew
+  pki history --purge --dry-run
   pki history --purge";
 
 pub(super) const ROLLBACK_AFTER_HELP: &str = "\
@@ -24,8 +25,9 @@ Examples:
 
 pub(super) const RECOVER_AFTER_HELP: &str = "\
 Examples:
-  pki recover --finish
-  pki recover --discard";
+  pki recover --discard --dry-run
+  pki recover --discard
+  pki recover --finish";
 
 pub(super) const LEDGER_AFTER_HELP: &str = "\
 Examples:
@@ -46,10 +48,8 @@ pub struct HistoryArgs {
     #[arg(long)]
     pub wide: bool,
 
-    /// Format
-    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
-    pub output: OutputFormat,
-
+    #[command(flatten)]
+    pub write: WriteArgs,
     #[command(flatten)]
     pub tree: TreeArgs,
 }
@@ -69,6 +69,8 @@ pub struct RollbackArgs {
     pub allow_invalid: bool,
 
     #[command(flatten)]
+    pub keep: KeepArgs,
+    #[command(flatten)]
     pub write: WriteArgs,
     #[command(flatten)]
     pub tree: TreeArgs,
@@ -85,14 +87,8 @@ pub struct RecoverArgs {
     #[arg(long)]
     pub discard: bool,
 
-    /// Print nothing if no commit is pending
-    #[arg(short, long)]
-    pub quiet: bool,
-
-    /// Format of the report
-    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
-    pub output: OutputFormat,
-
+    #[command(flatten)]
+    pub write: WriteArgs,
     #[command(flatten)]
     pub tree: TreeArgs,
 }

@@ -7,7 +7,7 @@
 
 use clap::Args;
 
-use super::shared::{ClusterArgs, ConfigArgs, TreeArgs, WriteArgs};
+use super::shared::{ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs};
 
 pub(super) const AFTER_HELP: &str = "\
 Exit codes (the others are in `pki --help`):
@@ -20,6 +20,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub struct InitArgs {
+    #[command(flatten)]
+    pub keep: KeepArgs,
     #[command(flatten)]
     pub write: WriteArgs,
 

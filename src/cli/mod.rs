@@ -32,7 +32,7 @@ pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
 pub use renew::{ALL, RenewArgs};
 pub use shared::{
-    ClusterArgs, ConfigArgs, ListFormat, NamedTreeArgs, OutputFormat, TreeArgs, WriteArgs,
+    ClusterArgs, ConfigArgs, KeepArgs, ListFormat, NamedTreeArgs, OutputFormat, TreeArgs, WriteArgs,
 };
 pub use show::ShowArgs;
 pub use template::{Template, TemplateArgs};

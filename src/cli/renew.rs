@@ -11,7 +11,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command, Error};
 
-use super::shared::{ClusterArgs, ConfigArgs, TreeArgs, WriteArgs};
+use super::shared::{ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs};
 use super::usage_hints;
 use crate::catalog;
 use crate::util::duration::Period;
@@ -43,6 +43,8 @@ pub struct RenewArgs {
     #[arg(long)]
     pub reuse_key: bool,
 
+    #[command(flatten)]
+    pub keep: KeepArgs,
     #[command(flatten)]
     pub write: WriteArgs,
     #[command(flatten)]

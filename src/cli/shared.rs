@@ -69,10 +69,6 @@ pub struct WriteArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Keep the files that the last N runs replaced
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_GENERATIONS)]
-    pub keep: usize,
-
     /// Print nothing if there is nothing to do
     #[arg(short, long)]
     pub quiet: bool,
@@ -80,6 +76,13 @@ pub struct WriteArgs {
     /// Format of the report
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct KeepArgs {
+    /// Keep the files that the last N runs replaced
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_GENERATIONS)]
+    pub keep: usize,
 }
 
 #[derive(Clone, Debug, Default, Args)]

@@ -4,14 +4,17 @@ use anyhow::Result;
 
 use super::failure::Invalid;
 use super::interrupts::Interrupts;
-use super::session::Session;
+use super::session::{Session, preview_recovery};
 use super::{Console, Exit};
-use crate::cli::{HistoryArgs, OutputFormat};
+use crate::cli::{HistoryArgs, WriteArgs};
 use crate::kubeconfig::{Credentials, Kubeconfig};
 use crate::report::history::{History, KeptGeneration, ReplacedFile};
 use crate::report::recovery::Purge;
-use crate::store::generations::{self, Generation, GenerationFile, Generations};
+use crate::store::generations::{self, Generation, GenerationFile, Generations, Pruned};
+use crate::store::outcome::TransactionError;
 use crate::store::transaction::Transaction;
+use crate::tree::layout::Root;
+use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
 use crate::util::escape::quote;
 use crate::x509::chain::Chain;
@@ -19,7 +22,7 @@ use crate::x509::chain::Chain;
 pub(super) fn run(args: &HistoryArgs, console: &Console) -> Result<Exit> {
     let session = Session::open_tree(&args.tree, console)?;
     if args.purge {
-        return purge(&session, args.output, console);
+        return purge(&session, &args.write, console);
     }
     let (tree, places) = session.open_state()?;
     let Generations {
@@ -52,34 +55,52 @@ pub(super) fn run(args: &HistoryArgs, console: &Console) -> Result<Exit> {
         with_files: args.name.is_some(),
         wide: args.wide,
     };
-    console.show(&report, args.output)?;
+    if !(args.write.quiet && report.generations.is_empty()) {
+        console.show(&report, args.write.output)?;
+    }
     Ok(Exit::Done)
 }
 
-fn purge(session: &Session<'_>, output: OutputFormat, console: &Console) -> Result<Exit> {
+fn purge(session: &Session<'_>, write: &WriteArgs, console: &Console) -> Result<Exit> {
     let layout = &session.target.layout;
-    // Nothing to remove, and no directory to be made for a lock.
-    if Places::new(layout)
-        .directory(crate::tree::layout::Root::State)?
-        .is_none()
-    {
-        console.show(&Purge::default(), output)?;
-        return Ok(Exit::Done);
-    }
-    // A signal between two removals leaves generations or none of them.
-    let _interrupts = Interrupts::register()?;
-    let pruned = Transaction::begin(layout, "history --purge", console.now)?.purge();
+    // Without state there is nothing to remove, and the lock would create directories.
+    let has_state = Places::new(layout).directory(Root::State)?.is_some();
+    let pruned = match (has_state, write.dry_run) {
+        (false, _) => Pruned::default(),
+        (true, true) => would_purge(session, console)?,
+        (true, false) => {
+            // A signal between two removals leaves generations or none of them.
+            let _interrupts = Interrupts::register()?;
+            Transaction::begin(layout, "history --purge", console.now)?.purge()
+        }
+    };
     for warning in &pruned.warnings {
         console.warn(warning);
     }
+    let is_empty = pruned.dropped.is_empty();
     let report = Purge {
+        dry_run: write.dry_run,
         removed_generations: pruned.dropped,
     };
-    console.show_done(&report, output)?;
+    match is_empty || write.dry_run {
+        true if is_empty && write.quiet => {}
+        true => console.show(&report, write.output)?,
+        false => console.show_done(&report, write.output)?,
+    }
     Ok(match pruned.warnings.is_empty() {
         true => Exit::Done,
         false => Exit::Failed,
     })
+}
+
+/// Returns what a purge would do, without the lock: a pending commit counts as finished or undone.
+fn would_purge(session: &Session<'_>, console: &Console) -> Result<Pruned> {
+    let places = preview_recovery(&session.target, console)?;
+    places
+        .check_access()
+        .map_err(TransactionError::before_commit)?;
+    let generations = Generations::read(&places, &Tree::over(&places)?)?;
+    Ok(generations.would_purge())
 }
 
 /// A file that cannot be read any more is listed all the same, without a serial number.

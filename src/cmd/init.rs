@@ -17,7 +17,7 @@ use crate::tree::inventory::Depth;
 pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
     let session = Session::open(&args.tree, &args.config, &args.cluster, console)?;
     // `init` checks that every key belongs to its certificate.
-    let mut run = session.begin("init", &args.write, &|_| Depth::Keys)?;
+    let mut run = session.begin("init", &args.write, &args.keep, &|_| Depth::Keys)?;
     run.target.require_record(console)?;
     let target = &run.target;
     let layers = target.layers(&run.snapshot.inventory);

@@ -6,7 +6,7 @@ use super::session::Session;
 use super::{Console, Exit};
 use crate::cli::RecoverArgs;
 use crate::report::recovery::Recovery;
-use crate::store::recovery::{Settle, settle};
+use crate::store::recovery::{Settle, preview_settling, settle};
 
 pub(super) fn run(args: &RecoverArgs, console: &Console) -> Result<Exit> {
     let layout = Session::open_tree(&args.tree, console)?.target.layout;
@@ -14,10 +14,16 @@ pub(super) fn run(args: &RecoverArgs, console: &Console) -> Result<Exit> {
         true => Settle::Finish,
         false => Settle::Discard,
     };
-    match settle(&layout, how, console.now)? {
-        Some(settled) => console.show_done(&Recovery::from(&settled), args.output)?,
-        None if args.quiet => {}
-        None => console.show(&Recovery::default(), args.output)?,
+    let write = &args.write;
+    let settled = match write.dry_run {
+        true => preview_settling(&layout, how, console.now)?,
+        false => settle(&layout, how, console.now)?,
+    };
+    let report = Recovery::new(settled.as_ref(), write.dry_run);
+    match (settled.is_some(), write.dry_run) {
+        (true, false) => console.show_done(&report, write.output)?,
+        (false, _) if write.quiet => {}
+        _ => console.show(&report, write.output)?,
     }
     Ok(Exit::Done)
 }

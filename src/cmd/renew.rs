@@ -30,7 +30,7 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
             Depth::Certificates
         }
     };
-    let mut run = session.begin(&command(args), &args.write, &depth)?;
+    let mut run = session.begin(&command(args), &args.write, &args.keep, &depth)?;
     run.target.require_record(console)?;
     let declared = declared(&run, args, console)?;
     let request = RenewRequest {

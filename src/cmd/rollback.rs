@@ -25,7 +25,7 @@ type OldFiles = Vec<(TreePath, Zeroizing<Vec<u8>>)>;
 
 pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Exit> {
     let session = Session::open_tree(&args.tree, console)?;
-    let mut run = session.begin("rollback", &args.write, &|_| Depth::Keys)?;
+    let mut run = session.begin("rollback", &args.write, &args.keep, &|_| Depth::Keys)?;
     if let Some(error) = run.target.record_error.take() {
         console.warn(&format!("{error:#}"));
     }

@@ -14,7 +14,7 @@ use super::console::KeyProgress;
 use super::interrupts::Interrupts;
 use super::target::Target;
 use crate::catalog::Row;
-use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs, WriteArgs};
+use crate::cli::{ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs};
 use crate::execute::{self, Issued, issue};
 use crate::fs::ownership::is_trusted;
 use crate::plan::Plan;
@@ -167,6 +167,7 @@ impl<'a> Session<'a> {
         self,
         command: &str,
         write: &WriteArgs,
+        KeepArgs { keep }: &KeepArgs,
         depth: &dyn Fn(&Row) -> Depth,
     ) -> Result<Run<'a>> {
         let interrupts = Interrupts::register()?;
@@ -192,7 +193,7 @@ impl<'a> Session<'a> {
         Ok(Run {
             console,
             command: command.to_owned(),
-            keep: write.keep,
+            keep: *keep,
             transaction,
             interrupts,
             snapshot: TreeSnapshot {
@@ -206,7 +207,7 @@ impl<'a> Session<'a> {
 }
 
 /// Looks whether a run could begin, without the lock.
-fn preview_recovery(target: &Target, console: &Console) -> Result<Rc<Places>> {
+pub(super) fn preview_recovery(target: &Target, console: &Console) -> Result<Rc<Places>> {
     let places = Rc::new(Places::new(&target.layout));
     if let Some(pending) = recovery::preview(&places).map_err(refused)? {
         console.note(&format!(

@@ -9,6 +9,8 @@ use crate::tree::layout::TreePath;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recovery {
+    /// Whether nothing was written.
+    pub dry_run: bool,
     /// Whether a commit was pending.
     pub was_pending: bool,
     /// The command of the transaction; `None` if its journal could not be read.
@@ -29,14 +31,24 @@ pub struct Recovery {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Purge {
+    /// Whether nothing was removed.
+    pub dry_run: bool,
     /// Their names, oldest first.
     pub removed_generations: Vec<String>,
 }
 
-impl From<&Settled> for Recovery {
-    fn from(settled: &Settled) -> Recovery {
+impl Recovery {
+    /// Returns the report of a commit that was settled or, in a dry run, would be; `None` if no commit was pending.
+    pub fn new(settled: Option<&Settled>, dry_run: bool) -> Recovery {
+        let Some(settled) = settled else {
+            return Recovery {
+                dry_run,
+                ..Recovery::default()
+            };
+        };
         let names = |files: &[TreePath]| files.iter().map(ToString::to_string).collect();
         Recovery {
+            dry_run,
             was_pending: true,
             command: settled.command.clone(),
             finished: names(&settled.finished),

@@ -127,7 +127,7 @@ impl From<FileError> for LockError {
 }
 
 impl Busy {
-    fn announced_in(certificates: &Directory) -> Busy {
+    pub(super) fn announced_in(certificates: &Directory) -> Busy {
         let mut holder = String::new();
         // If the file cannot be read, the holder is unknown.
         if let Ok(Opened::File(file)) = certificates.open_file(HOLDER) {

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::generations::FileToReplace;
 use super::generations::keep::{self, GenerationInfo};
-use super::lock::{HOLDER, Lock};
+use super::lock::{Busy, HOLDER, Lock};
 use super::outcome::{TransactionError, TreeState};
 use super::record;
 use crate::catalog::CATALOG;
@@ -22,6 +22,9 @@ use crate::tree::layout::{self, Layout, Root, TreePath};
 use crate::tree::places::{Location, Places};
 use crate::tree::source::{FileVersion, TreeSource};
 use crate::util::escape::escape;
+
+/// The command that is recorded for files that [`Settle::Finish`] replaces.
+const FINISH: &str = "recover --finish";
 
 /// A pending transaction that this run finished or undid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +45,7 @@ pub enum Settle {
 }
 
 /// The result of settling a pending transaction.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Settled {
     /// The command of the transaction; `None` if its journal could not be read.
     pub command: Option<String>,
@@ -163,34 +166,107 @@ fn settle_locked(
     Ok(Some(settled))
 }
 
+/// Returns what [`settle`] would do, without the lock.
+///
+/// # Errors
+/// If it would refuse.
+pub fn preview_settling(
+    layout: &Layout,
+    how: Settle,
+    now: OffsetDateTime,
+) -> Result<Option<Settled>, TransactionError> {
+    let places = Places::new(layout);
+    let refused = TransactionError::before_commit;
+    places.judge_roots().map_err(refused)?;
+    let Some(certificates) = places.directory(Root::Certificates).map_err(refused)? else {
+        return Ok(None);
+    };
+    if places.is_locked() {
+        return Err(TransactionError::Busy(Busy::announced_in(&certificates)));
+    }
+    would_settle(&places, how, now).map_err(refused)
+}
+
+fn would_settle(
+    places: &Places,
+    how: Settle,
+    now: OffsetDateTime,
+) -> Result<Option<Settled>, FileError> {
+    let journal = match places.journal() {
+        Err(error) if how == Settle::Discard && !error.is_io() => {
+            return Ok(Some(Settled {
+                generation: keep::name_of_unfinished(places)?,
+                ..Settled::default()
+            }));
+        }
+        journal => journal?,
+    };
+    let Some((_, journal)) = journal else {
+        return Ok(None);
+    };
+    check_owner(places, &journal)?;
+    let files = inspect(places, &journal)?;
+    let mut settled = outcome(&journal, &files, how)?;
+    settled.generation = match how {
+        Settle::Finish if files.iter().any(Pending::is_foreign) => {
+            Some(keep::next_name(places, FINISH, now)?)
+        }
+        Settle::Discard if !settled.left.is_empty() => keep::name_of_unfinished(places)?,
+        Settle::Finish | Settle::Discard => None,
+    };
+    for root in [Root::Certificates, Root::State] {
+        if let Some(directory) = places.directory(root)? {
+            directory.check_writable()?;
+        }
+    }
+    for file in &files {
+        if let Some(location) = &file.location {
+            location.directory.check_writable()?;
+        }
+    }
+    Ok(Some(settled))
+}
+
+/// Returns what becomes of each file of a journal; the generation is not known yet.
+fn outcome(journal: &Journal, files: &[Pending<'_>], how: Settle) -> Result<Settled, FileError> {
+    let mut settled = Settled {
+        command: Some(journal.command.clone()),
+        ..Settled::default()
+    };
+    for file in files {
+        let list = match (how, file.current) {
+            (Settle::Finish, FileContent::New) | (Settle::Discard, FileContent::Old) => continue,
+            (Settle::Finish, _) if !file.has_staging => {
+                return Err(file.refuse("its new content is missing"));
+            }
+            (Settle::Finish, _) => &mut settled.finished,
+            (Settle::Discard, FileContent::New) if file.has_backup || file.entry.old.is_none() => {
+                &mut settled.restored
+            }
+            (Settle::Discard, _) => &mut settled.left,
+        };
+        list.push(file.entry.file.clone());
+    }
+    Ok(settled)
+}
+
 fn finish(
     places: &Places,
     journal: &Journal,
     files: &[Pending<'_>],
     now: OffsetDateTime,
 ) -> Result<Settled, TransactionError> {
-    let refused = TransactionError::before_commit;
     let pending = TransactionError::pending;
-    for file in files {
-        if file.current != FileContent::New && !file.has_staging {
-            return Err(refused(file.refuse("its new content is missing")));
-        }
-    }
-    let foreign: Vec<_> = files
-        .iter()
-        .filter(|file| file.current == FileContent::Foreign)
-        .collect();
-    let mut settled = Settled {
-        command: Some(journal.command.clone()),
-        ..Settled::default()
-    };
+    let mut settled =
+        outcome(journal, files, Settle::Finish).map_err(TransactionError::before_commit)?;
+    let foreign: Vec<_> = files.iter().filter(|file| file.is_foreign()).collect();
     if let Some(generation) = &journal.generation {
         keep::finish(places, generation).map_err(pending)?;
     }
     if !foreign.is_empty() {
         let replaced: Vec<_> = foreign.iter().map(|file| file.replaced()).collect();
         let kept = GenerationInfo {
-            command: "recover --finish",
+            command: FINISH,
             now,
             rollback: None,
         };
@@ -200,7 +276,6 @@ fn finish(
     }
     for file in files.iter().filter(|file| file.current != FileContent::New) {
         file.put_in_place().map_err(pending)?;
-        settled.finished.push(file.entry.file.clone());
     }
     end(places, files, Direction::Commit, None).map_err(pending)?;
     Ok(settled)
@@ -212,19 +287,11 @@ fn discard(
     files: &[Pending<'_>],
 ) -> Result<Settled, TransactionError> {
     let pending = TransactionError::pending;
-    let mut settled = Settled {
-        command: Some(journal.command.clone()),
-        ..Settled::default()
-    };
+    let mut settled =
+        outcome(journal, files, Settle::Discard).map_err(TransactionError::before_commit)?;
     for file in files {
-        let entry = file.entry.file.clone();
-        match file.current {
-            FileContent::Old => {}
-            FileContent::New if file.has_backup || file.entry.old.is_none() => {
-                file.apply(Direction::Undo).map_err(pending)?;
-                settled.restored.push(entry);
-            }
-            FileContent::New | FileContent::Foreign => settled.left.push(entry),
+        if settled.restored.contains(&file.entry.file) {
+            file.apply(Direction::Undo).map_err(pending)?;
         }
     }
     // If a file is left alone, the generation may have the only copy of its old content.
@@ -344,6 +411,10 @@ fn inspect<'a>(places: &Places, journal: &'a Journal) -> Result<Vec<Pending<'a>>
 }
 
 impl Pending<'_> {
+    fn is_foreign(&self) -> bool {
+        self.current == FileContent::Foreign
+    }
+
     /// Checks that a file can be recovered.
     fn check(&self, direction: Direction) -> Result<(), FileError> {
         match (direction, self.current) {

@@ -20,8 +20,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
+use super::generations::Pruned;
 use super::generations::TransactionKind;
-use super::generations::keep::{self, GenerationInfo, Pruned};
+use super::generations::keep::{self, GenerationInfo};
 use super::ledger;
 use super::lock::Lock;
 use super::outcome::{Committed, TransactionError, TreeState};
@@ -126,7 +127,7 @@ impl Transaction {
 
     /// Removes all generations, instead of a commit.
     pub fn purge(self) -> Pruned {
-        keep::prune(&self.places, 0)
+        keep::purge(&self.places)
     }
 
     /// Names this run for other runs, after its plan is accepted.

@@ -53,6 +53,37 @@ fn rollback_refuses_a_generation_of_another_ca() {
 }
 
 #[test]
+fn purge_removes_what_its_dry_run_lists() {
+    let tree = TestTree::new();
+    tree.pki(&["renew", "all"]).exits(0);
+    tree.pki(&["renew", "apiserver"]).exits(0);
+    let planned = tree.pki(&["history", "--purge", "--dry-run"]);
+    let planned = planned.exits(0).changed_nothing();
+    let removed = tree.pki(&["history", "--purge"]).exits(0);
+    let wanted = removed.stdout.replace("removed", "would remove");
+    assert_eq!(
+        planned.stdout,
+        format!("{wanted}\ndry run: nothing was written\n")
+    );
+    assert_eq!(wanted.lines().count(), 2);
+    tree.pki(&["history", "--purge", "--dry-run", "--quiet"])
+        .exits(0)
+        .prints_nothing()
+        .changed_nothing();
+}
+
+#[test]
+fn a_dry_run_of_recover_without_a_pending_commit_says_so() {
+    for how in ["--finish", "--discard"] {
+        let tree = TestTree::new();
+        tree.pki(&["recover", how, "--dry-run"])
+            .exits(0)
+            .prints("no commit is pending")
+            .changed_nothing();
+    }
+}
+
+#[test]
 fn rollback_without_a_generation_is_refused() {
     TestTree::new()
         .pki(&["rollback"])

@@ -119,14 +119,7 @@ fn free_name(
     command: &str,
     now: OffsetDateTime,
 ) -> Result<String, FileError> {
-    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
-    // The fixed format has no component that a UTC time lacks.
-    let time = now
-        .to_offset(time::UtcOffset::UTC)
-        .format(format)
-        .unwrap_or_default();
-    let word = command.split_whitespace().next().unwrap_or("unknown");
-    let name = format!("{time}-{word}");
+    let name = name_of(command, now);
     let mut free = name.clone();
     let mut number = 1;
     while generations.kind(&free)?.is_some()
@@ -136,6 +129,24 @@ fn free_name(
         free = format!("{name}-{number}");
     }
     Ok(free)
+}
+
+fn name_of(command: &str, now: OffsetDateTime) -> String {
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+    // The fixed format has no component that a UTC time lacks.
+    let time = now
+        .to_offset(time::UtcOffset::UTC)
+        .format(format)
+        .unwrap_or_default();
+    // The command may come from a manifest.
+    let word: String = command
+        .chars()
+        .take_while(|character| character.is_ascii_lowercase() || *character == '-')
+        .collect();
+    match word.as_str() {
+        "" => format!("{time}-unknown"),
+        word => format!("{time}-{word}"),
+    }
 }
 
 /// Renames the unfinished generation to its name, if it exists.
@@ -178,6 +189,15 @@ pub(in crate::store) fn remove_if_empty(places: &Places) {
 
 /// Renames the unfinished generation to a new name, so that its files can still be restored.
 pub(in crate::store) fn adopt_unfinished(places: &Places) -> Result<Option<String>, FileError> {
+    let name = name_of_unfinished(places)?;
+    if let Some(name) = &name {
+        finish(places, name)?;
+    }
+    Ok(name)
+}
+
+/// Returns the name that [`adopt_unfinished`] gives the unfinished generation, if it exists.
+pub(in crate::store) fn name_of_unfinished(places: &Places) -> Result<Option<String>, FileError> {
     let Some(generations) = open(places)? else {
         return Ok(None);
     };
@@ -187,9 +207,19 @@ pub(in crate::store) fn adopt_unfinished(places: &Places) -> Result<Option<Strin
     };
     let time = OffsetDateTime::parse(&unfinished.time, &Rfc3339)
         .map_err(|error| FileError::unexpected("reading", generations.path(), error.to_string()))?;
-    let name = free_name(&generations, &unfinished.command, time)?;
-    finish(places, &name)?;
-    Ok(Some(name))
+    free_name(&generations, &unfinished.command, time).map(Some)
+}
+
+/// Returns the name that [`keep`] gives the next generation.
+pub(in crate::store) fn next_name(
+    places: &Places,
+    command: &str,
+    now: OffsetDateTime,
+) -> Result<String, FileError> {
+    match open(places)? {
+        Some(generations) => free_name(&generations, command, now),
+        None => Ok(name_of(command, now)),
+    }
 }
 
 /// What pruning did.
@@ -207,6 +237,18 @@ pub(in crate::store) fn prune(places: &Places, keep: usize) -> Pruned {
     let mut pruned = Pruned::default();
     if let Err(error) = try_prune(places, keep, &mut pruned) {
         pruned.warnings.push(error.to_string());
+    }
+    pruned
+}
+
+/// Removes all generations. One whose manifest cannot be read stays, with its old keys, and is a warning.
+pub(in crate::store) fn purge(places: &Places) -> Pruned {
+    let mut pruned = prune(places, 0);
+    if let Ok(Some(directory)) = open(places)
+        && let Ok(Generations { unreadable, .. }) = list(&directory)
+    {
+        let warnings = unreadable.iter().map(ToString::to_string);
+        pruned.warnings.extend(warnings);
     }
     pruned
 }

@@ -16,7 +16,7 @@ use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
 use crate::util::escape::escape;
 
-pub use keep::FileToReplace;
+pub use keep::{FileToReplace, Pruned};
 
 const DIRECTORY: &str = "generations";
 const UNFINISHED: &str = ".new";
@@ -131,6 +131,14 @@ impl Generations {
             .all
             .sort_by_key(|generation| generation.sequence);
         Ok(generations)
+    }
+
+    /// Returns what purging would do.
+    pub(crate) fn would_purge(&self) -> Pruned {
+        Pruned {
+            dropped: self.all.iter().map(|kept| kept.name.clone()).collect(),
+            warnings: self.unreadable.iter().map(ToString::to_string).collect(),
+        }
     }
 }
 

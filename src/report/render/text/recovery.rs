@@ -10,24 +10,46 @@ impl Report for Recovery {
         if !self.was_pending {
             return "no commit is pending; nothing was written\n".to_owned();
         }
-        let mut text = match &self.command {
-            Some(command) => format!("the pending commit of `pki {command}` is settled\n"),
-            None => "the journal could not be read; it was removed\n".to_owned(),
+        let mut text = match (&self.command, self.dry_run) {
+            (Some(command), false) => {
+                format!("the pending commit of `pki {command}` is settled\n")
+            }
+            (Some(command), true) => {
+                format!("the pending commit of `pki {command}` would be settled\n")
+            }
+            (None, false) => "the journal could not be read; it was removed\n".to_owned(),
+            (None, true) => "the journal cannot be read; it would be removed\n".to_owned(),
+        };
+        let [finished, restored, left] = match self.dry_run {
+            false => [
+                "has its new content",
+                "has its old content",
+                "was left alone",
+            ],
+            true => [
+                "would get its new content",
+                "would get its old content",
+                "would be left alone",
+            ],
         };
         for (files, what) in [
-            (&self.finished, "has its new content"),
-            (&self.restored, "has its old content"),
-            (&self.left, "was left alone"),
+            (&self.finished, finished),
+            (&self.restored, restored),
+            (&self.left, left),
         ] {
             for file in files {
                 _ = writeln!(text, "{file}: {what}");
             }
         }
         if let Some(generation) = &self.kept_generation {
-            _ = writeln!(
-                text,
-                "the replaced files are kept as generation {generation}"
-            );
+            let kept = match self.dry_run {
+                false => "are kept",
+                true => "would be kept",
+            };
+            _ = writeln!(text, "the replaced files {kept} as generation {generation}");
+        }
+        if self.dry_run {
+            text.push_str("\ndry run: nothing was written\n");
         }
         text
     }
@@ -38,10 +60,18 @@ impl Report for Purge {
         if self.removed_generations.is_empty() {
             return "no generation was removed\n".to_owned();
         }
+        let verb = match self.dry_run {
+            false => "removed",
+            true => "would remove",
+        };
         let lines = self.removed_generations.iter();
-        lines
-            .map(|name| format!("removed generation {name}\n"))
-            .collect()
+        let mut text: String = lines
+            .map(|name| format!("{verb} generation {name}\n"))
+            .collect();
+        if self.dry_run {
+            text.push_str("\ndry run: nothing was written\n");
+        }
+        text
     }
 }
 
@@ -53,7 +83,8 @@ mod tests {
 
     #[test]
     fn a_settled_commit_names_what_became_of_each_file() {
-        let recovery = Recovery {
+        let mut recovery = Recovery {
+            dry_run: false,
             was_pending: true,
             command: Some("renew all".to_owned()),
             finished: vec!["apiserver.crt".to_owned()],
@@ -67,7 +98,32 @@ mod tests {
         apiserver.key: was left alone
         the replaced files are kept as generation 20261215T000000Z-recover
         ");
+        recovery.dry_run = true;
+        assert_snapshot!(recovery.text(TextTarget::PIPE), @r"
+        the pending commit of `pki renew all` would be settled
+        apiserver.crt: would get its new content
+        apiserver.key: would be left alone
+        the replaced files would be kept as generation 20261215T000000Z-recover
+
+        dry run: nothing was written
+        ");
         let nothing = Recovery::default().text(TextTarget::PIPE);
         assert_eq!(nothing, "no commit is pending; nothing was written\n");
+    }
+
+    #[test]
+    fn a_purge_lists_the_generations_that_it_removes_or_would_remove() {
+        let mut purge = Purge {
+            dry_run: false,
+            removed_generations: vec!["20261215T000000Z-renew".to_owned()],
+        };
+        let text = purge.text(TextTarget::PIPE);
+        assert_eq!(text, "removed generation 20261215T000000Z-renew\n");
+        purge.dry_run = true;
+        assert_snapshot!(purge.text(TextTarget::PIPE), @r"
+        would remove generation 20261215T000000Z-renew
+
+        dry run: nothing was written
+        ");
     }
 }

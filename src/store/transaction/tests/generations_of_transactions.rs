@@ -73,3 +73,29 @@ fn no_generation_is_kept_if_none_is_wanted() {
     assert_eq!(committed.dropped.len(), 1);
     assert!(fixture.generations().is_empty());
 }
+
+/// Its old keys are still there, so a purge must not seem complete.
+#[test]
+fn a_purge_names_a_generation_that_it_cannot_read() {
+    let fixture = Fixture::new();
+    for text in ["new", "newer"] {
+        let mut transaction = fixture.begin();
+        transaction.write(files()[0].0.clone(), bytes(text), Access::Private);
+        transaction.commit(&|| None).unwrap();
+    }
+    let damaged = fixture.generations().remove(0).name;
+    let generations = fixture.layout.directory(Root::State).join("generations");
+    fs::write(generations.join(&damaged).join("manifest.json"), "{").unwrap();
+    let places = Places::new(&fixture.layout);
+    let preview = Generations::read(&places, &fixture.tree())
+        .unwrap()
+        .would_purge();
+    let purged = fixture.begin().purge();
+    assert_eq!(purged.dropped.len(), 1);
+    assert!(purged.warnings.join("\n").contains(&damaged), "{purged:?}");
+    assert_eq!(
+        (preview.dropped, preview.warnings),
+        (purged.dropped, purged.warnings)
+    );
+    assert!(generations.join(damaged).is_dir());
+}

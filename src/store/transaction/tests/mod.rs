@@ -23,7 +23,7 @@ use time::macros::datetime;
 use super::*;
 use crate::store::generations::{self, Generations};
 use crate::store::outcome::Restricted;
-use crate::store::recovery::{Settle, settle};
+use crate::store::recovery::{Settle, Settled, preview_settling, settle};
 use crate::tree::journal::{Direction, UNDO, backup_name};
 use crate::tree::layout;
 
@@ -86,6 +86,16 @@ impl Fixture {
         let places = Places::new(&self.layout);
         let entries = ledger::entries(&places, &self.tree()).unwrap();
         entries.collect::<Result<_, _>>().unwrap()
+    }
+
+    /// Settles the pending transaction, after a preview that writes nothing and says the same.
+    fn settle(&self, how: Settle) -> Option<Settled> {
+        let before = (self.texts(), self.leftovers());
+        let preview = preview_settling(&self.layout, how, NOW).unwrap();
+        assert_eq!((self.texts(), self.leftovers()), before);
+        let settled = settle(&self.layout, how, NOW).unwrap();
+        assert_eq!(preview, settled);
+        settled
     }
 
     /// Lets the old files come back, as a run does first when a rename has failed.

@@ -170,13 +170,13 @@ fn recover_finish_puts_new_files_in_place_and_keeps_what_they_replace() {
         fixture.put(&files()[2].0, "restored", 0o600);
         if renames == 3 {
             // Its new content is nowhere any more.
-            let error = settle(&fixture.layout, Settle::Finish, NOW).unwrap_err();
-            assert!(error.to_string().contains("admin.conf"), "{error}");
+            for settle in [preview_settling, settle] {
+                let error = settle(&fixture.layout, Settle::Finish, NOW).unwrap_err();
+                assert!(error.to_string().contains("admin.conf"), "{error}");
+            }
             continue;
         }
-        let settled = settle(&fixture.layout, Settle::Finish, NOW)
-            .unwrap()
-            .unwrap();
+        let settled = fixture.settle(Settle::Finish).unwrap();
         assert_eq!(settled.finished.len(), 3 - renames);
         assert_eq!(fixture.texts(), ["new"; 3]);
         assert!(fixture.leftovers().is_empty(), "{:?}", fixture.leftovers());
@@ -195,18 +195,11 @@ fn recover_discard_brings_old_files_back_and_leaves_others() {
         let fixture = Fixture::new();
         fixture.killed_after(renames);
         fixture.put(&files()[2].0, "restored", 0o600);
-        let settled = settle(&fixture.layout, Settle::Discard, NOW)
-            .unwrap()
-            .unwrap();
+        let settled = fixture.settle(Settle::Discard).unwrap();
         assert_eq!(fixture.texts(), ["old", "old", "restored"]);
         assert_eq!(settled.left, [files()[2].0.clone()]);
         assert!(fixture.leftovers().is_empty(), "{:?}", fixture.leftovers());
-        assert_eq!(
-            settle(&fixture.layout, Settle::Discard, NOW)
-                .unwrap()
-                .map(|_| ()),
-            None
-        );
+        assert_eq!(fixture.settle(Settle::Discard), None);
     }
 }
 
@@ -217,12 +210,36 @@ fn recover_discard_removes_a_damaged_journal_and_keeps_the_old_files() {
     fs::write(fixture.layout.certificates.join(COMMIT), "{\"version\"").unwrap();
     assert!(matches!(fixture.refusal(), TransactionError::Refused(_)));
     assert!(fixture.tree().journal_error().is_some());
-    let settled = settle(&fixture.layout, Settle::Discard, NOW)
-        .unwrap()
-        .unwrap();
+    let settled = fixture.settle(Settle::Discard).unwrap();
     let kept = fixture.generations();
     assert_eq!(settled.generation.as_ref(), Some(&kept[0].name));
     fixture.begin();
+}
+
+/// The command in a manifest becomes a part of that name.
+#[test]
+fn kept_files_get_a_name_that_leads_nowhere_else() {
+    let fixture = Fixture::new();
+    fixture.killed_after(1);
+    fs::write(fixture.layout.certificates.join(COMMIT), "{").unwrap();
+    let generations = fixture.layout.directory(Root::State).join("generations");
+    let manifest = generations.join(".new/manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let hostile = text.replace("renew all", "x/../../../moved");
+    assert_ne!(text, hostile);
+    fs::write(manifest, hostile).unwrap();
+    fs::create_dir(generations.join("20261122T000000Z-x")).unwrap();
+    let settled = fixture.settle(Settle::Discard).unwrap();
+    assert_eq!(settled.generation.unwrap(), "20261122T000000Z-x-2");
+    assert!(!fixture.layout.kubeconfigs.join("moved").exists());
+}
+
+#[test]
+fn a_preview_is_told_who_holds_the_lock() {
+    let fixture = Fixture::new();
+    let _held = fixture.begin();
+    let error = preview_settling(&fixture.layout, Settle::Finish, NOW).unwrap_err();
+    assert!(matches!(error, TransactionError::Busy(_)), "{error}");
 }
 
 #[test]
