@@ -24,7 +24,7 @@ cargo xtask TASK
   peers [--no-install]           install missing peers and print the version of each
   ci                             what has to pass before a change lands: format, lints, generated text, fuzzing, tests
   gen [--check]                  write the generated parts of the README files, or fail if they are stale
-  fuzz [--seconds N] [TARGET...] fuzz what reads input, N seconds each (60): certificate, key, kubeconfig, config, request
+  fuzz [--seconds N] [TARGET...] fuzz what reads input, N seconds each (60): certificate, key, kubeconfig, config, request, state
   bench [ROUNDS]                 time the release binary, beside openssl doing the same
   dist                           build the release binary and its checksum in target/dist
 

@@ -21,6 +21,12 @@ pub(crate) fn config() -> Vec<Vec<u8>> {
     [words(CONFIG), words(YAML)].concat()
 }
 
+/// Returns the fields and values of journals, manifests and ledgers, names that could lead elsewhere, and the fields of the
+/// recorded configuration.
+pub(crate) fn state() -> Vec<Vec<u8>> {
+    [words(STATE), config()].concat()
+}
+
 fn words(words: &[&str]) -> Vec<Vec<u8>> {
     words.iter().map(|word| word.as_bytes().to_vec()).collect()
 }
@@ -193,4 +199,50 @@ const CONFIG: &[&str] = &[
     "fd00::/108",
     "*.",
     "xn--",
+];
+
+const STATE: &[&str] = &[
+    "\"version\": 2",
+    "\"sequence\": ",
+    "\"command\": ",
+    "\"time\": ",
+    "\"kubeconfigs\": ",
+    "\"certificates\"",
+    "\"state\"",
+    "\"kubelet\"",
+    "\"generation\": ",
+    "\"files\": ",
+    "\"file\": ",
+    "\"root\": ",
+    "\"path\": ",
+    "\"old\": ",
+    "\"new\": ",
+    "\"stored\": ",
+    "\"change\": ",
+    "\"rollback\"",
+    "\"after_rollback_to\": ",
+    "\"to\": ",
+    "null",
+    "\"..\"",
+    "../",
+    "../../victim",
+    "/victim",
+    "./",
+    "//",
+    "\\u0000",
+    "\\u001b[31m",
+    "\\ud800",
+    "apiserver.crt",
+    "etcd/server.key",
+    "admin.conf",
+    "cluster.yaml",
+    "manifest.json",
+    "ledger-0.jsonl",
+    "ledger-18446744073709551615.jsonl",
+    "18446744073709551615",
+    "20261123T000000Z-renew",
+    ".new",
+    ".old-",
+    ".pki-new",
+    ".pki-old",
 ];

@@ -13,6 +13,7 @@ mod dictionary;
 mod key;
 mod kubeconfig;
 mod request;
+mod state;
 
 /// A kind of input.
 pub struct Target {
@@ -59,6 +60,12 @@ pub const TARGETS: &[Target] = &[
         check: request::check,
         dictionary: dictionary::pem,
         seeds: request::seeds,
+    },
+    Target {
+        name: "state",
+        check: state::check,
+        dictionary: dictionary::state,
+        seeds: state::seeds,
     },
 ];
 
