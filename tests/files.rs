@@ -2,6 +2,7 @@
 
 mod clock;
 mod directories;
+mod hostile;
 mod limits;
 mod links;
 mod modes;

@@ -36,7 +36,7 @@ pub(crate) use peers::{Server, free_port, peer, peers, record_skip, say, skip, w
 pub(crate) use run::{Run, pki, run, run_with_input};
 pub(crate) use script::Script;
 pub(crate) use shared::{renewed_tree, shared_tree};
-pub(crate) use snapshot::{What, differences, snapshot};
+pub(crate) use snapshot::{Snapshot, What, differences, sha256, snapshot};
 pub(crate) use tree::{
     EXTERNAL_ETCD, FLAGS, NOW, NOW_ARGUMENT, TestTree, config_of, copy, days, fixtures, made_at,
 };

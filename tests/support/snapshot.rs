@@ -71,6 +71,16 @@ impl fmt::Debug for Snapshot {
     }
 }
 
+/// Returns the SHA-256 digest of some bytes, hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    let digest = digest(&SHA256, bytes);
+    digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
 /// Takes a snapshot of what is below a directory; links are not followed.
 pub(crate) fn snapshot(folder: &Path) -> Snapshot {
     let mut entries = BTreeMap::new();

@@ -70,6 +70,14 @@ impl TestTree {
         TestTree::in_directory(directory.unwrap())
     }
 
+    /// Makes an empty root directory inside a directory of the test's own, for files outside the root.
+    pub(crate) fn nested() -> TestTree {
+        let TestTree { root, _temporary } = TestTree::empty();
+        let root = root.join("root");
+        fs::create_dir(&root).unwrap();
+        TestTree { root, _temporary }
+    }
+
     /// Copies a tree of `tests/fixtures`, with the modes that kubeadm gave it; version control does not keep them.
     pub(crate) fn fixture(name: &str) -> TestTree {
         let tree = TestTree::empty();
