@@ -83,6 +83,23 @@ fn a_ledger_that_cannot_be_written_is_a_warning_and_loses_nothing() {
     assert_eq!(fixture.ledger(), [entry("01"), entry("02")]);
 }
 
+/// It may also be a file of another directory, in which nothing is written.
+#[test]
+fn a_ledger_with_another_name_is_not_written() {
+    let fixture = Fixture::new();
+    let state = fixture.layout.directory(Root::State);
+    let outside = fixture.layout.kubeconfigs.with_file_name("outside");
+    fs::create_dir_all(&state).unwrap();
+    fs::write(&outside, "").unwrap();
+    fs::hard_link(&outside, state.join("ledger.jsonl")).unwrap();
+    let mut transaction = fixture.begin();
+    transaction.append_to_ledger(&[entry("01")]).unwrap();
+    let committed = transaction.commit(&|| None).unwrap();
+    assert!(committed.warnings[0].contains("2 names"), "{committed:?}");
+    assert_eq!(fs::read_to_string(outside).unwrap(), "");
+    assert_eq!(fixture.ledger(), [entry("01")]);
+}
+
 #[test]
 fn a_ledger_that_an_editor_has_cut_short_gets_its_line_end_back() {
     let fixture = Fixture::new();
