@@ -20,8 +20,9 @@ use crate::util::escape::quote;
 use crate::x509::chain::Chain;
 
 pub(super) fn run(args: &HistoryArgs, console: &Console) -> Result<Exit> {
-    let session = Session::open_tree(&args.tree, console)?;
+    let mut session = Session::open_tree(&args.tree, console)?;
     if args.purge {
+        session.target.check_may_write()?;
         return purge(&session, &args.write, console);
     }
     let (tree, places) = session.open_state()?;

@@ -9,7 +9,9 @@ use crate::report::recovery::Recovery;
 use crate::store::recovery::{Settle, preview_settling, settle};
 
 pub(super) fn run(args: &RecoverArgs, console: &Console) -> Result<Exit> {
-    let layout = Session::open_tree(&args.tree, console)?.target.layout;
+    let mut target = Session::open_tree(&args.tree, console)?.target;
+    target.check_may_write()?;
+    let layout = target.layout;
     let how = match args.finish {
         true => Settle::Finish,
         false => Settle::Discard,

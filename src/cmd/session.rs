@@ -175,6 +175,7 @@ impl<'a> Session<'a> {
             console,
             mut target,
         } = self;
+        target.check_may_write()?;
         let (transaction, places) = match write.dry_run {
             true => (None, preview_recovery(&target, console)?),
             false => {

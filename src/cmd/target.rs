@@ -2,21 +2,25 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::{Error, Result};
 
 use super::Console;
+use super::failure::Invalid;
 use super::input::read_input;
 use super::paths::TreePaths;
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::{
     self, Cluster, Host, Layer, Origin, Problem, Provenance, Resolved, Setting, Settings,
 };
+use crate::fs::ownership::{DirectoryUse, judge};
 use crate::plan::infer;
 use crate::report::findings::TreeArguments;
 use crate::tree::inventory::Inventory;
-use crate::tree::layout::{self, Layout};
+use crate::tree::layout::{self, Layout, Root};
 use crate::tree::overlay::Tree;
+use crate::tree::places::Places;
 
 /// A tree with what is declared about it.
 pub(super) struct Target {
@@ -30,6 +34,8 @@ pub(super) struct Target {
     pub(super) recorded: Option<Recorded>,
     /// Why the record cannot be read, if there is one.
     pub(super) record_error: Option<Error>,
+    /// Why nothing is written where the record says that the certificates are.
+    write_error: Option<Error>,
     /// What kubeadm would warn of in the file.
     pub(super) warnings: Vec<Problem>,
 }
@@ -70,12 +76,18 @@ impl Target {
         let typed = TreePaths::typed(tree)?;
         let mut layout = typed.layout(&given)?;
         // Where the certificates are may be known only from the record, which is with the kubeconfigs.
-        let (recorded, record_error) = match recorded(&Tree::open(&layout)?) {
+        let places = Rc::new(Places::new(&layout));
+        let (recorded, record_error) = match recorded(&Tree::over(&places)?) {
             Ok(recorded) => (recorded, None),
             Err(error) => (None, Some(error)),
         };
+        let mut write_error = None;
         if let Some(recorded) = &recorded {
+            let typed_certificates = layout.certificates.clone();
             typed.apply_record(&mut layout, &given, &recorded.settings)?;
+            if layout.certificates != typed_certificates {
+                write_error = check_writers_of_record(&places, &layout).err();
+            }
         }
         flags.certificates_dir = typed
             .typed_certificates()
@@ -87,8 +99,14 @@ impl Target {
             file,
             recorded,
             record_error,
+            write_error,
             warnings,
         })
+    }
+
+    /// Refuses to write in a directory that another user may have chosen.
+    pub(super) fn check_may_write(&mut self) -> Result<()> {
+        self.write_error.take().map_or(Ok(()), Err)
     }
 
     /// Returns where the declared configuration comes from.
@@ -150,6 +168,28 @@ impl Target {
             None => Ok(()),
         }
     }
+}
+
+/// Refuses a record that names another certificate directory, if another user can write it: `pki` would write there.
+fn check_writers_of_record(places: &Places, named: &Layout) -> Result<()> {
+    let state = places.directory(Root::State)?;
+    let shared = state.and_then(|state| judge(&state, DirectoryUse::Written));
+    let Some(shared) = shared else {
+        return Ok(());
+    };
+    let file = named.path(&layout::recorded_configuration());
+    let certificates = named.certificates.display();
+    let what = format!(
+        "`{}` names the certificate directory `{certificates}`, and another user can change it: `{}`: {}",
+        file.display(),
+        shared.path.display(),
+        shared.writers.describe()
+    );
+    let hint = format!(
+        "use `--cert-dir {certificates} --kubeconfig-dir {}` if that is right",
+        named.kubeconfigs.display()
+    );
+    Err(Invalid::new(what).with_hint(hint).into())
 }
 
 /// Returns the arguments that a printed command needs to be about the same tree and configuration.

@@ -18,7 +18,8 @@
 //!   `pki` writes nothing outside the named directories.
 //! - *The state directory and the journal* may come from an archive of another user. `pki` does not use names in them as
 //!   paths: each must be a single component in `pki`'s own format, and is opened below an open descriptor. Other names and
-//!   links are reported and left alone. `pki` does not recover from a journal or `.pki` that another user owns.
+//!   links are reported and left alone. `pki` does not recover from a journal or `.pki` that another user owns, and
+//!   a record that another user can change does not choose the certificate directory.
 //! - *A stale journal* changes nothing: recovery requires that each file has exactly the old or the new content, and verifies
 //!   each staging file before the first rename. Otherwise it refuses, and `pki recover` settles it.
 //! - *Two rows in one file*, by link or hard link, are not replaced; CAs may share a file.

@@ -364,7 +364,7 @@ fn check_owner(places: &Places, journal: &Journal) -> Result<(), FileError> {
         Some(state) if !is_trusted(state.attributes().uid) => refuse(
             state.path().to_path_buf(),
             format!("it belongs to user {}", state.attributes().uid),
-            "inspect it; then make root its owner, or run `pki recover --discard`".to_owned(),
+            "inspect it, and make root its owner".to_owned(),
         ),
         _ => Ok(()),
     }

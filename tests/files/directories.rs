@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{allowed, is_root, unprivileged};
-use crate::support::{TestTree, run};
+use crate::support::{TestTree, copy, run};
 
 #[track_caller]
 fn check_refused(tree: &TestTree, arguments: &[&str], reason: &str) {
@@ -252,4 +252,49 @@ fn owner_of_a_tree_need_not_be_root() {
             .values()
             .all(|entry| entry.owner == (65534, 65534))
     );
+}
+
+/// A run as root would write in a directory of that user's choice.
+#[test]
+fn a_record_that_another_user_can_change_does_not_choose_the_certificate_directory() {
+    if !is_root() {
+        return;
+    }
+    let tree = TestTree::new();
+    let chosen = tree.root().join("srv/pki");
+    copy(&tree.path("pki"), &chosen);
+    tree.replace(
+        ".pki/cluster.yaml",
+        "certificatesDir: /etc/kubernetes/pki",
+        "certificatesDir: /srv/pki",
+    );
+    tree.pki(&["renew", "apiserver"]).exits(0);
+    chown(tree.path(".pki"), Some(4242), None).unwrap();
+    for arguments in [
+        &["renew", "all"][..],
+        &["renew", "all", "--dry-run"],
+        &["init"],
+        &["rollback"],
+        &["recover", "--finish"],
+        &["history", "--purge"],
+    ] {
+        tree.pki(arguments)
+            .exits(3)
+            .says("another user can change it")
+            .changed_nothing();
+    }
+    for arguments in [&["check-expiration"][..], &["history"], &["config", "show"]] {
+        tree.pki(arguments).exits(0).changed_nothing();
+    }
+    let [certificates, kubeconfigs] =
+        [chosen, tree.path("")].map(|path| path.to_str().unwrap().to_owned());
+    tree.pki(&[
+        "renew",
+        "apiserver",
+        "--cert-dir",
+        &certificates,
+        "--kubeconfig-dir",
+        &kubeconfigs,
+    ])
+    .exits(0);
 }
