@@ -152,7 +152,7 @@ fn exit(error: &Error, state: Option<TreeState>) -> Exit {
         };
     }
     if let Some(error) = error.downcast_ref::<FileError>() {
-        return match error.is_permission_denied() {
+        return match error.is_permission_denied() || error.is_too_many_files() {
             true => Exit::Failed,
             // A file that cannot be read is invalid input: this is found before anything is written.
             false => Exit::Invalid,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rustix::io::Errno;
 
-use crate::util::escape::escape;
+use crate::util::escape::{escape, escape_line};
 
 /// A failed file operation: the operation, the file and the reason.
 #[derive(Debug)]
@@ -52,7 +52,8 @@ impl FileError {
         FileError {
             operation,
             path: path.into(),
-            reason: FileErrorReason::Unexpected(what.into()),
+            // It may quote the file, as errors of parsers do.
+            reason: FileErrorReason::Unexpected(escape_line(&what.into())),
             hint: None,
         }
     }
@@ -77,6 +78,12 @@ impl FileError {
     /// Returns whether this user lacks permission.
     pub fn is_permission_denied(&self) -> bool {
         matches!(&self.reason, FileErrorReason::Io(error) if error.kind() == io::ErrorKind::PermissionDenied)
+    }
+
+    /// Returns whether this process or the system has too many open files.
+    pub(crate) fn is_too_many_files(&self) -> bool {
+        let codes = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
+        matches!(&self.reason, FileErrorReason::Io(error) if error.raw_os_error().is_some_and(|code| codes.contains(&code)))
     }
 
     /// Returns whether the file does not exist.
