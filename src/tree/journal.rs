@@ -6,6 +6,7 @@
 //! into the other. Without a journal, nothing was committed, and files with a [`staging_name`] or [`backup_name`] are
 //! leftovers.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
 use serde::{Deserialize, Serialize};
@@ -146,6 +147,10 @@ impl Journal {
             let name = escape(&file.file.relative);
             return Err(format!("it names `{name}`, which is not a file of a tree"));
         }
+        let files: BTreeSet<_> = journal.files.iter().map(|file| &file.file).collect();
+        if files.len() != journal.files.len() {
+            return Err("it names a file twice".to_owned());
+        }
         match &journal.generation {
             Some(name) if !is_generation_name(name) => Err(format!(
                 "it names the generation `{}`, which is not a valid name of a generation",
@@ -229,6 +234,22 @@ mod tests {
     }
 
     #[test]
+    fn a_journal_that_names_a_file_twice_is_refused() {
+        let file = JournalFile {
+            file: TreePath::new(layout::Root::Certificates, "ca.crt"),
+            old: None,
+            new: String::new(),
+        };
+        let journal = |count| {
+            let files = vec![file.clone(); count];
+            let journal = Journal::new("renew", "..".to_owned(), None, files);
+            Journal::parse(&journal.to_bytes().unwrap())
+        };
+        assert!(journal(1).is_ok());
+        assert_eq!(journal(2).unwrap_err(), "it names a file twice");
+    }
+
+    #[test]
     fn a_journal_that_names_anything_but_files_of_a_tree_is_refused() {
         let journal = |root: &str, path: &str, generation: &str| {
             format!(
@@ -243,6 +264,7 @@ mod tests {
             ("kubeconfigs", "ca.crt", "null"),
             ("state", "ledger-017.jsonl", "null"),
             ("state", "ledger.jsonl", "null"),
+            ("state", "ledger-18446744073709551615.jsonl", "null"),
             ("certificates", "ca.crt", r#""../../root/.ssh""#),
         ] {
             assert!(

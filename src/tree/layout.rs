@@ -225,12 +225,15 @@ pub(crate) fn ledger_segment(offset: u64) -> TreePath {
     TreePath::new(Root::State, format!("ledger-{offset}.jsonl"))
 }
 
+/// The largest offset of a segment; adding the length of a file to it does not overflow.
+const MAX_OFFSET: u64 = 1 << 62;
+
 /// Returns the offset in the name of a [`ledger_segment`].
 pub(crate) fn segment_offset(name: &str) -> Option<u64> {
     let digits = name.strip_prefix("ledger-")?.strip_suffix(".jsonl")?;
     let offset = digits.parse().ok()?;
-    // Accept only names that `ledger_segment` returns: no sign, no leading zeros.
-    (ledger_segment(offset).relative == name).then_some(offset)
+    // Accept only names that `ledger_segment` returns: no sign, no leading zeros. No file is that long.
+    (offset <= MAX_OFFSET && ledger_segment(offset).relative == name).then_some(offset)
 }
 
 /// Returns the row of a file, and the access of the file.
