@@ -54,7 +54,7 @@ impl Console {
         }
     }
 
-    /// Returns a console that writes elsewhere, as to a pipe.
+    /// Returns a console that writes to `output` and `messages`, without colours.
     pub fn to(now: OffsetDateTime, output: Box<dyn Write>, messages: Box<dyn Write>) -> Console {
         Console {
             now,
@@ -103,12 +103,12 @@ impl Console {
         }
     }
 
-    /// Writes a remark to standard error.
+    /// Writes a note to standard error.
     pub(super) fn note(&self, text: &str) {
         self.write_message(&format!("note: {}", one_line(text)));
     }
 
-    /// Writes a remark to standard error, unless the run is to be quiet.
+    /// Writes a note to standard error, unless `quiet` is set.
     pub(super) fn note_unless(&self, quiet: bool, text: &str) {
         if !quiet {
             self.note(text);
@@ -173,7 +173,7 @@ impl Console {
         self.print_done(&text)
     }
 
-    /// Writes text about what was changed.
+    /// Writes text about a change of the tree.
     ///
     /// # Errors
     /// As [`Console::show_done`].
@@ -215,7 +215,7 @@ impl fmt::Debug for Console {
     }
 }
 
-/// What a console has written, for another one to print.
+/// The output of a console, for another console to print.
 #[derive(Clone, Default)]
 pub(super) struct Buffer(Rc<RefCell<Vec<u8>>>);
 
@@ -236,7 +236,7 @@ impl Write for Buffer {
     }
 }
 
-/// Puts problems with the same remedy next to each other, where the first of them is.
+/// Groups lines with the same hint at the position of the first one.
 fn by_hint(lines: Vec<FailureLine>) -> Vec<FailureLine> {
     let mut sorted: Vec<FailureLine> = Vec::new();
     for line in lines {
@@ -251,10 +251,10 @@ fn by_hint(lines: Vec<FailureLine>) -> Vec<FailureLine> {
     sorted
 }
 
-/// How many characters of the beginning and of the end of a message are printed if it is too long.
+/// How many characters are printed of the beginning and of the end of a long message.
 const MAX_MESSAGE_PARTS: (usize, usize) = (500, 200);
 
-/// Returns one line that can neither steer a terminal nor fill the screen, whatever text of a file is in it.
+/// Escapes and shortens a message, because it may contain text of a file.
 fn one_line(text: &str) -> String {
     let line: Vec<char> = escape_line(text).chars().collect();
     let (first, last) = MAX_MESSAGE_PARTS;
@@ -268,14 +268,14 @@ fn one_line(text: &str) -> String {
     }
 }
 
-/// A progress bar for key generation, on standard error; nothing at all where that is not a terminal.
+/// A progress bar for key generation on standard error; it prints nothing if that is not a terminal.
 pub(super) struct KeyProgress {
     bar: ProgressBar,
     interrupts: Interrupts,
 }
 
 impl KeyProgress {
-    /// Returns a bar that stops the work once a signal asks for it.
+    /// Returns a bar. It also stops key generation after a signal.
     pub(super) fn new(interrupts: Interrupts) -> KeyProgress {
         let target = if io::stderr().is_terminal() {
             ProgressDrawTarget::stderr()
@@ -298,7 +298,7 @@ impl KeyProgress {
 }
 
 impl Drop for KeyProgress {
-    /// An interrupted run leaves a clean terminal as well.
+    /// Removes the bar also after an error or a signal.
     fn drop(&mut self) {
         self.finish();
     }
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn problems_with_the_same_hint_stand_together() {
+    fn problems_with_the_same_hint_are_grouped() {
         let lines = vec![
             line("a", Some("do x")),
             line("b", None),
@@ -342,7 +342,7 @@ mod tests {
         assert_eq!(messages, ["a", "c", "b", "d"]);
     }
 
-    /// A writer that a test looks into.
+    /// A writer that keeps what is written.
     #[derive(Clone, Default)]
     struct Sink(std::rc::Rc<RefCell<Vec<u8>>>);
 
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_console_writes_where_it_is_told_to() {
+    fn a_console_writes_to_the_given_writers() {
         let (output, messages) = (Sink::default(), Sink::default());
         let streams = (Box::new(output.clone()), Box::new(messages.clone()));
         let console = Console::to(OffsetDateTime::UNIX_EPOCH, streams.0, streams.1);
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_message_keeps_both_of_its_ends() {
+    fn a_long_message_keeps_its_beginning_and_end() {
         let text = format!("begin {} end", "x".repeat(2000));
         let printed = one_line(&text);
         assert!(printed.starts_with("begin ") && printed.ends_with(" end"));

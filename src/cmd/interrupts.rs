@@ -1,4 +1,4 @@
-//! Signals that ask to stop: noticed between two steps instead of ending the process in the middle of one.
+//! Notices signals that ask the process to stop, so that it can stop between two steps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
-/// Whether a signal has asked to stop.
+/// The signal that asked the process to stop, if there was one.
 #[derive(Clone)]
 pub(super) struct Interrupts(Arc<AtomicUsize>);
 
 impl Interrupts {
-    /// Notices signals from now on. One that was ignored when this process was started (`nohup`) stays ignored.
+    /// Notices signals from now on. A signal that was ignored when the process started (`nohup`) stays ignored.
     pub(super) fn register() -> Result<Interrupts> {
         let last = Arc::new(AtomicUsize::new(0));
-        // A file over the size limit (RLIMIT_FSIZE) is then an error like any other and not the end of the process.
+        // Without this, exceeding the file size limit (RLIMIT_FSIZE) would end the process instead of returning an error.
         signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
             .context("preparing for signals")?;
         let ignored = ignored_signals();
@@ -28,7 +28,7 @@ impl Interrupts {
         Ok(Interrupts(last))
     }
 
-    /// Returns the number of the signal that asked to stop.
+    /// Returns the number of the signal, if there was one.
     pub(super) fn signal(&self) -> Option<i32> {
         match self.0.load(Ordering::Relaxed) {
             0 => None,
@@ -37,7 +37,7 @@ impl Interrupts {
     }
 }
 
-/// Returns the signals that this process ignores, one bit each. Linux tells them in `/proc`; without that, none is known to be.
+/// Returns the signals that this process ignores, one bit each; 0 if `/proc` cannot be read.
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     ignored_in(&status).unwrap_or(0)

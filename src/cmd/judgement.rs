@@ -1,4 +1,4 @@
-//! The judgement of a tree as the commands use it: findings with the commands that remove them, and the check at the end.
+//! Judges a tree for the commands: adds the remedies to the findings, and makes the check at the end of a command.
 
 use time::{Duration, OffsetDateTime};
 
@@ -15,27 +15,27 @@ use crate::report::findings::{TreeArguments, lines};
 use crate::tree::inventory::Inventory;
 use crate::util::duration::Period;
 
-/// What a command knows about a tree when it judges it.
+/// What the judgement of a tree depends on, other than its files.
 #[derive(Clone, Copy)]
 pub(super) struct Knowledge<'a> {
     /// The declared or recorded configuration, if there is one.
     pub(super) expected: Option<Expected<'a>>,
-    /// The configuration that `init` would use, and whether it is more than inferred.
+    /// The configuration that `init` would use, and whether it is declared instead of inferred.
     pub(super) init: Option<(&'a Cluster, bool)>,
-    /// The time within which something is due, if the command has one.
+    /// The period of `--due`, if the command has it.
     pub(super) due: Option<&'a Period>,
-    /// The time.
+    /// The time of this run.
     pub(super) now: OffsetDateTime,
 }
 
-/// The thresholds of `check-expiration`, where none are given.
+/// The default thresholds of `check-expiration`.
 const DEFAULT_THRESHOLDS: Thresholds = Thresholds {
     warn: Duration::days(30),
     critical: Duration::ZERO,
 };
 
 impl<'a> Knowledge<'a> {
-    /// Knows nothing but the time.
+    /// Returns a context without a configuration.
     pub(super) fn nothing(now: OffsetDateTime) -> Knowledge<'a> {
         Knowledge {
             expected: None,
@@ -45,7 +45,7 @@ impl<'a> Knowledge<'a> {
         }
     }
 
-    /// Returns what is to be judged.
+    /// Returns the input of the check.
     pub(super) fn context<'i>(&'i self, inventory: &'i Inventory) -> Context<'i> {
         Context {
             inventory,
@@ -54,12 +54,12 @@ impl<'a> Knowledge<'a> {
         }
     }
 
-    /// Judges a tree, and completes the findings with the commands that remove them.
+    /// Judges a tree, and adds the remedies to the findings.
     pub(super) fn judge(&self, inventory: &Inventory) -> Findings {
         self.with_remedies(check(inventory, self.expected, self.now), inventory)
     }
 
-    /// Completes findings with the commands that remove them.
+    /// Adds the commands that remove the findings.
     pub(super) fn with_remedies(&self, mut findings: Findings, inventory: &Inventory) -> Findings {
         let is_control_plane = self.context(inventory).host() == HostKind::ControlPlane;
         let init = self
@@ -80,8 +80,8 @@ impl<'a> Knowledge<'a> {
         findings
     }
 
-    /// Judges what a command leaves, or would leave: the rows that it was asked for and their CAs, or the whole tree. Says what
-    /// needs attention, what prevented a part of the plan included, and returns the exit code.
+    /// Judges the tree after a command, or as it would be after it: the selected rows and their CAs, or the whole tree.
+    /// Prints what needs attention and why parts of the plan were skipped, and returns the exit code.
     pub(super) fn closing_check(
         &self,
         inventory: &Inventory,
@@ -92,7 +92,7 @@ impl<'a> Knowledge<'a> {
     ) -> Exit {
         let mut found = check(inventory, self.expected, self.now);
         found.extend(expiry::soon(&self.context(inventory), DEFAULT_THRESHOLDS));
-        // The check reads no private key, the plan did.
+        // The plan has read the private keys, the check does not.
         for failure in plan.failures() {
             let is_known = found
                 .iter()
@@ -109,7 +109,7 @@ impl<'a> Knowledge<'a> {
             (None, _) => true,
         };
         let left = found.filter(|finding| {
-            // A warning says nothing about this command.
+            // A warning is not a result of this command.
             let outcome = Findings::from_iter([finding.clone()]).outcome();
             is_selected(finding.row) && outcome > Outcome::Healthy
         });

@@ -1,4 +1,4 @@
-//! Where a tree is, by flags, configuration and record.
+//! Finds the directories of a tree: from flags, configuration and record.
 
 use std::path::{Path, PathBuf, absolute};
 
@@ -15,10 +15,10 @@ use crate::tree::layout::{DEFAULT_KUBECONFIGS, Layout};
 
 const KUBELET: &str = "/var/lib/kubelet/pki";
 
-/// How long a path may be: Linux's PATH_MAX without the zero byte at its end.
+/// The longest path: Linux's `PATH_MAX` without the final NUL byte.
 const MAX_PATH: usize = 4095;
 
-/// The directories that were typed, absolute and without `..`.
+/// The directories on the command line, absolute and without `..`.
 pub(super) struct TreePaths {
     rootfs: Option<PathBuf>,
     certificates: Option<PathBuf>,
@@ -51,7 +51,7 @@ impl TreePaths {
         })
     }
 
-    /// Returns where the tree is, as far as that can be known without a record.
+    /// Returns the directories of the tree, without looking at its record.
     pub(super) fn layout(&self, given: &Settings) -> Result<Layout> {
         let configured = given.certificates_dir.as_ref();
         let certificates = self
@@ -60,7 +60,7 @@ impl TreePaths {
             .or_else(|| configured.map(|directory| self.below(&directory.value)))
             .unwrap_or_else(|| self.below(DEFAULT_CERTIFICATES_DIR));
         self.check_certificates(&certificates)?;
-        // kubeadm's constant, wherever the configuration has the certificates. Only the flag moves it.
+        // kubeadm's constant. `certificatesDir` in the configuration does not change it, only the flags do.
         let kubeconfigs = match (&self.kubeconfigs, &self.certificates) {
             (Some(kubeconfigs), _) => kubeconfigs.clone(),
             (None, Some(certificates)) => {
@@ -81,7 +81,7 @@ impl TreePaths {
         })
     }
 
-    /// Completes a layout with what was recorded in it.
+    /// Adds the recorded directories to a layout, where neither flags nor `--config` name them.
     pub(super) fn apply_record(
         &self,
         layout: &mut Layout,
@@ -90,10 +90,10 @@ impl TreePaths {
     ) -> Result<()> {
         let is_given = self.certificates.is_some() || given.certificates_dir.is_some();
         if let (false, Some(directory)) = (is_given, &recorded.certificates_dir) {
-            // A tree that was copied or moved goes before the place that it once had.
-            let beside = layout.kubeconfigs.join("pki");
-            layout.certificates = match self.kubeconfigs.is_some() && beside.is_dir() {
-                true => beside,
+            // If the tree was copied or moved, the record names its old directory.
+            let sibling = layout.kubeconfigs.join("pki");
+            layout.certificates = match self.kubeconfigs.is_some() && sibling.is_dir() {
+                true => sibling,
                 false => self.below(&directory.value),
             };
             self.check_certificates(&layout.certificates)?;
@@ -108,7 +108,7 @@ impl TreePaths {
         Ok(())
     }
 
-    /// Returns the certificate directory that was typed, as the configuration names it; none if that cannot be written in YAML.
+    /// Returns the certificate directory of the command line as a configuration names it, or nothing if it is not UTF-8.
     pub(super) fn typed_certificates(&self) -> Option<String> {
         let typed = self.certificates.as_ref()?;
         let below = match &self.rootfs {
@@ -123,7 +123,7 @@ impl TreePaths {
         Some(self.below(&directory.value))
     }
 
-    /// Returns a path that was not typed on the command line, below the root directory.
+    /// Returns a path of the configuration, or a default, below `--rootfs`.
     fn below(&self, path: &str) -> PathBuf {
         let path = Path::new(path);
         match &self.rootfs {
@@ -153,7 +153,8 @@ impl TreePaths {
     }
 }
 
-/// Refuses a path that no other program could open: directories are made one in the other here, so the system would not.
+/// Refuses a path that is too long for the system. `pki` opens one directory after the other, so it could create a path
+/// that other programs cannot open.
 fn check_length(flag: &str, path: &Path) -> Result<()> {
     let length = path.as_os_str().len();
     if length <= MAX_PATH {
@@ -164,7 +165,7 @@ fn check_length(flag: &str, path: &Path) -> Result<()> {
     Err(Invalid::new(message).into())
 }
 
-/// Returns a typed path as one below `--rootfs`; it may have been reached by another way.
+/// Returns a path of the command line as a path below `--rootfs`, also if symbolic links lead there.
 fn below_rootfs(flag: &str, path: &Path, rootfs: &Path) -> Result<PathBuf> {
     if path.starts_with(rootfs) {
         return Ok(path.to_path_buf());
@@ -184,7 +185,7 @@ fn below_rootfs(flag: &str, path: &Path, rootfs: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Returns a path without links, as far as it exists.
+/// Resolves the symbolic links of a path, as far as it exists.
 fn real(path: &Path) -> Result<PathBuf> {
     Ok(match Position::machine()?.resolve(path, Links::Trusted)? {
         Destination::Directory(position) => position.path_from_root(),
@@ -201,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_that_no_program_could_open_is_refused() {
+    fn a_path_that_is_too_long_for_the_system_is_refused() {
         let long = |length: usize| PathBuf::from("/x".repeat(length / 2));
         assert!(check_length("--rootfs", &long(4094)).is_ok());
         let error = check_length("--rootfs", &long(6000)).unwrap_err();

@@ -1,8 +1,8 @@
-//! A run over one tree: opens it and its configuration once, and carries out what a command plans.
+//! A run on one tree: opens the tree and its configuration once, and carries out the command's plan.
 //!
-//! Linear, for every command that writes: lock, read ([`Session::begin`]), plan (the command), then check, issue and commit
-//! ([`Run::commit`]). A dry run goes the same way without the lock and stops after the check. A command that only reads uses
-//! [`Session::read`].
+//! Every command that writes follows the same steps: lock and read ([`Session::begin`]), plan (the command itself), then
+//! check, issue and commit ([`Run::commit`]). A dry run takes no lock and stops before the commit. A command that only
+//! reads uses [`Session::read`].
 
 use std::rc::Rc;
 
@@ -29,41 +29,41 @@ use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
 use crate::x509::algorithm::Algorithm;
 
-/// How often a tree is read again while another run changes it.
+/// How often a tree is read while another run changes it.
 const MAX_READ_ATTEMPTS: usize = 10;
 
-/// A tree with what is declared about it.
+/// A tree and its declared configuration.
 pub(super) struct Session<'a> {
     console: &'a Console,
     pub(super) target: Target,
 }
 
-/// What a tree holds.
+/// A tree as it was read.
 pub(super) struct TreeSnapshot {
     pub(super) tree: Tree,
     pub(super) inventory: Inventory,
     pub(super) places: Rc<Places>,
 }
 
-/// A run that is going to write, or to say what it would write.
+/// A run of a command that writes, or its dry run.
 pub(super) struct Run<'a> {
     console: &'a Console,
     command: String,
     keep: usize,
-    /// None in a dry run.
+    /// `None` in a dry run.
     transaction: Option<Transaction>,
     interrupts: Interrupts,
     pub(super) snapshot: TreeSnapshot,
     pub(super) target: Target,
 }
 
-/// What became of a plan.
+/// The outcome of a plan.
 pub(super) enum CommitOutcome {
-    /// There was nothing to write.
+    /// The plan had nothing to write.
     Nothing(Plan),
-    /// It would be carried out.
+    /// The plan can be carried out.
     DryRun(Box<DryRun>),
-    /// It was carried out.
+    /// The plan was carried out.
     Done(Box<Done>),
 }
 
@@ -72,7 +72,7 @@ pub(super) struct DryRun {
     pub(super) plan: Plan,
     /// Files that fewer users could read afterwards.
     pub(super) restricted: Vec<Restricted>,
-    /// What the tree would hold.
+    /// The tree as it would be afterwards.
     pub(super) after: Inventory,
 }
 
@@ -83,7 +83,7 @@ pub(super) struct Done {
 }
 
 impl<'a> Session<'a> {
-    /// Finds the tree and what is declared about it.
+    /// Finds the tree and its declared configuration.
     pub(super) fn open(
         tree: &TreeArgs,
         config: &ConfigArgs,
@@ -94,7 +94,7 @@ impl<'a> Session<'a> {
         Ok(Session { console, target })
     }
 
-    /// Finds a tree for a command that needs no configuration but to find it.
+    /// Finds a tree for a command that takes no configuration.
     pub(super) fn open_tree(tree: &TreeArgs, console: &'a Console) -> Result<Session<'a>> {
         Session::open(
             tree,
@@ -104,8 +104,8 @@ impl<'a> Session<'a> {
         )
     }
 
-    /// Reads the tree for a command that does not write. It takes no lock: while another run writes, it reads again until the
-    /// tree did not change meanwhile.
+    /// Reads the tree for a command that does not write. It takes no lock. If another run changes the tree meanwhile, it
+    /// reads the tree again.
     pub(super) fn read(&self, depth: &dyn Fn(&Row) -> Depth) -> Result<TreeSnapshot> {
         if let Some(error) = &self.target.record_error {
             self.console.warn(&format!("{error:#}"));
@@ -130,7 +130,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Opens the tree for a command that reads `pki`'s own state only.
+    /// Opens the tree for a command that reads only `pki`'s own state.
     pub(super) fn open_state(&self) -> Result<(Tree, Rc<Places>)> {
         if let Some(error) = &self.target.record_error {
             self.console.warn(&format!("{error:#}"));
@@ -148,14 +148,14 @@ impl<'a> Session<'a> {
         Ok((tree, places))
     }
 
-    /// What another user has recorded is read, and may be theirs.
+    /// Warns if another user owns the state directory, and so may have changed what is recorded there.
     fn warn_of_state(&self, places: &Places) {
         if let Ok(Some(state)) = places.directory(Root::State) {
             let owner = state.attributes().uid;
             if !is_trusted(owner) {
                 let path = state.path().display();
                 let warning = format!(
-                    "`{path}` belongs to user {owner}: do not rely on what is recorded there"
+                    "`{path}` belongs to user {owner}, who can change what is recorded there"
                 );
                 self.console.warn(&warning);
             }
@@ -188,7 +188,7 @@ impl<'a> Session<'a> {
         places.judge_tree().map_err(refused)?;
         places.check_access().map_err(refused)?;
         let tree = Tree::over(&places)?;
-        // Another run may have recorded another one before this one had the lock.
+        // Another run may have changed the record before this one got the lock.
         target.read_record(&tree);
         let inventory = Inventory::read(&tree, depth);
         Ok(Run {
@@ -207,7 +207,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Looks whether a run could begin, without the lock.
+/// Opens the tree for a dry run, and reports a pending commit.
 pub(super) fn preview_recovery(target: &Target, console: &Console) -> Result<Rc<Places>> {
     let places = Rc::new(Places::new(&target.layout));
     if let Some(pending) = recovery::preview(&places).map_err(refused)? {
@@ -240,13 +240,13 @@ fn report_recovery(transaction: &Transaction, console: &Console) {
     });
 }
 
-/// An error before anything was written.
+/// Says that an error happened before anything was written.
 fn refused(error: crate::fs::file::FileError) -> TransactionError {
     TransactionError::before_commit(error)
 }
 
 impl Run<'_> {
-    /// Makes this the run of a rollback, which is called by that name in journal and history.
+    /// Turns this run into one that rolls back; journal and history show it as `command`.
     pub(super) fn roll_back(&mut self, command: String, change: TransactionKind) {
         if let Some(transaction) = &mut self.transaction {
             transaction.set_command(&command);
@@ -255,7 +255,7 @@ impl Run<'_> {
         self.command = command;
     }
 
-    /// Carries a plan out, all or nothing; or, in a dry run, checks that it could be.
+    /// Carries out a plan completely or not at all. A dry run only checks that it can be carried out.
     pub(super) fn commit(mut self, plan: Plan) -> Result<CommitOutcome> {
         let written = written(&plan);
         let places = Rc::clone(&self.snapshot.places);
@@ -284,7 +284,7 @@ impl Run<'_> {
         Ok(CommitOutcome::Done(Box::new(Done { plan, committed })))
     }
 
-    /// Carries a plan out in memory, with keys that take no time, to see what the tree would be.
+    /// Carries out a plan in memory, with keys that are made quickly, to see the resulting tree.
     fn dry_run(self, plan: Plan, written: &[(TreePath, Access)]) -> Result<CommitOutcome> {
         let places = &self.snapshot.places;
         let restricted = preconditions::restricted(places, written).map_err(refused)?;

@@ -1,4 +1,4 @@
-//! Which tree a command is about, and what is declared about it: flags over file over what `init` recorded.
+//! The tree that a command works on, and its declared configuration: flags, then the file, then the record.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::path::Path;
@@ -22,32 +22,32 @@ use crate::tree::layout::{self, Layout, Root};
 use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
 
-/// A tree with what is declared about it.
+/// A tree and its declared configuration.
 pub(super) struct Target {
-    /// Where it is.
+    /// The directories of the tree.
     pub(super) layout: Layout,
-    /// What the flags say.
+    /// The settings of the flags.
     flags: Settings,
-    /// What `--config` says.
+    /// The settings of the file of `--config`.
     file: Option<Settings>,
-    /// What `init` recorded.
+    /// The configuration that an earlier run recorded.
     pub(super) recorded: Option<Recorded>,
-    /// Why the record cannot be read, if there is one.
+    /// The reason why the record cannot be read.
     pub(super) record_error: Option<Error>,
     /// Why nothing is written where the record says that the certificates are.
     write_error: Option<Error>,
-    /// What kubeadm would warn of in the file.
+    /// Warnings about the file.
     pub(super) warnings: Vec<Problem>,
 }
 
-/// Where the declared configuration comes from.
+/// The source of the declared configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConfigSource {
-    /// `--config`, perhaps with flags.
+    /// The file of `--config`, which flags may override.
     File,
-    /// What an earlier run recorded, perhaps with flags.
+    /// The record of an earlier run, which flags may override.
     Recorded,
-    /// Nothing but flags and what the tree tells.
+    /// Neither: only flags, and values inferred from the tree.
     Nothing,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Recorded {
 }
 
 impl Target {
-    /// Finds the tree and reads the configuration; reads nothing else.
+    /// Finds the tree and reads its configuration, but nothing else of the tree.
     pub(super) fn find(
         tree: &TreeArgs,
         config: &ConfigArgs,
@@ -75,7 +75,7 @@ impl Target {
         let given = flags.clone().or(file.clone().unwrap_or_default());
         let typed = TreePaths::typed(tree)?;
         let mut layout = typed.layout(&given)?;
-        // Where the certificates are may be known only from the record, which is with the kubeconfigs.
+        // The certificate directory may be known only from the record, which is kept with the kubeconfigs.
         let places = Rc::new(Places::new(&layout));
         let (recorded, record_error) = match recorded(&Tree::over(&places)?) {
             Ok(recorded) => (recorded, None),
@@ -109,7 +109,7 @@ impl Target {
         self.write_error.take().map_or(Ok(()), Err)
     }
 
-    /// Returns where the declared configuration comes from.
+    /// Returns the source of the declared configuration.
     pub(super) fn source(&self) -> ConfigSource {
         match (&self.file, &self.recorded) {
             (Some(_), _) => ConfigSource::File,
@@ -118,8 +118,10 @@ impl Target {
         }
     }
 
-    /// Returns what is known of the cluster, the first layer over the others: flags over a file or what was recorded; what the
-    /// tree tells of its node below a file, and all that it tells where there is neither.
+    /// Returns the layers of the configuration; an upper layer overrides those below it.
+    ///
+    /// The first layer is the flags, the second the file or, without a file, the record. Below a file is what the tree tells
+    /// about its node. Without file and record, the second layer is everything that can be inferred from the tree.
     pub(super) fn layers(&self, inventory: &Inventory) -> Layers {
         let mut layers = vec![layer(Provenance::Flag, self.flags.clone())];
         let mut guesses = Vec::new();
@@ -149,7 +151,7 @@ impl Target {
         }
     }
 
-    /// Reads the record once more: another run may have replaced it since the tree was found.
+    /// Reads the record again, because another run may have replaced it since the tree was found.
     pub(super) fn read_record(&mut self, tree: &Tree) {
         (self.recorded, self.record_error) = match recorded(tree) {
             Ok(recorded) => (recorded, None),
@@ -157,7 +159,7 @@ impl Target {
         };
     }
 
-    /// Refuses to go on without the record, if that cannot be read and nothing else declares the configuration.
+    /// Returns an error if the record cannot be read and no file replaces it.
     pub(super) fn require_record(&mut self, console: &Console) -> Result<()> {
         match self.record_error.take() {
             Some(error) if self.file.is_none() => Err(error),
@@ -208,18 +210,18 @@ pub(super) fn tree_arguments(tree: &TreeArgs, config: &ConfigArgs) -> TreeArgume
     arguments
 }
 
-/// The layers of what is known of a cluster.
+/// The layers of a cluster's configuration.
 pub(super) struct Layers {
-    /// The uppermost first.
+    /// The layers, the uppermost first.
     pub(super) layers: Vec<Layer>,
-    /// What of the inferred is only likely.
+    /// Inferred values that are likely, but not certain.
     pub(super) guesses: Vec<String>,
-    /// What some files say and most do not.
+    /// Values on which the files of the tree disagree.
     pub(super) contradictions: Vec<String>,
 }
 
 impl Layers {
-    /// Returns all layers in one.
+    /// Merges all layers.
     pub(super) fn settings(&self) -> Settings {
         self.layers
             .iter()
@@ -238,14 +240,14 @@ impl Layers {
         }
     }
 
-    /// Returns whether the tree tells anything.
+    /// Returns whether anything was inferred from the tree.
     pub(super) fn infers_anything(&self) -> bool {
         self.layers.iter().any(|layer| {
             layer.provenance == Provenance::Inferred && layer.settings != Settings::default()
         })
     }
 
-    /// Resolves the layers; the machine is asked only for what all of them leave open, and only if `may_detect`.
+    /// Resolves the layers. Name and address of the machine fill gaps only if `may_detect` allows it.
     pub(super) fn resolve(&self, may_detect: Detection) -> Result<Resolved> {
         let settings = self.settings();
         let host = match may_detect {
@@ -259,13 +261,13 @@ impl Layers {
 /// Whether the machine's name and address may be used if nothing declares them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Detection {
-    /// The tree may belong to this machine.
+    /// Yes: the tree may belong to this machine.
     Allowed,
-    /// The tree may belong to another machine, whose name must be kept.
+    /// No: the tree may belong to another machine, whose name must be kept.
     Forbidden,
 }
 
-/// Returns what this machine says of itself, where nothing is declared.
+/// Returns the name and the addresses of this machine.
 fn detect_host() -> Host {
     let name = rustix::system::uname()
         .nodename()
@@ -278,8 +280,8 @@ fn detect_host() -> Host {
     }
 }
 
-/// Returns the addresses that this machine would send from along its default routes, IPv4 first. Connecting a UDP socket
-/// only looks the route up; nothing is sent. The destinations are documentation addresses (RFC 5737, RFC 3849).
+/// Returns the source addresses of this machine's default routes, IPv4 first. Connecting a UDP socket only looks up the
+/// route; nothing is sent. The destinations are documentation addresses (RFC 5737, RFC 3849).
 fn default_route_addresses() -> Vec<IpAddr> {
     let lookup = |from: IpAddr, to: IpAddr| {
         let socket = UdpSocket::bind((from, 0)).ok()?;
@@ -310,7 +312,7 @@ fn read_config(path: &Path) -> Result<config::ConfigFile> {
 fn recorded(tree: &Tree) -> Result<Option<Recorded>> {
     let file = layout::recorded_configuration();
     let contents = tree.read(&file)?;
-    // Empty once a rollback has undone the first recording.
+    // A rollback of the first recording leaves an empty file.
     let Some(contents) = contents.filter(|contents| !contents.bytes.is_empty()) else {
         return Ok(None);
     };
@@ -319,7 +321,7 @@ fn recorded(tree: &Tree) -> Result<Option<Recorded>> {
         &contents.bytes,
     )?
     .settings;
-    // If an external etcd was inferred, its endpoints are unknown.
+    // The endpoints of an inferred external etcd are unknown.
     settings.etcd_external = settings.etcd_external.map(|etcd| Setting {
         origin: Origin::Tree("recorded `etcd.external`"),
         ..etcd
@@ -337,7 +339,7 @@ fn layer(provenance: Provenance, settings: Settings) -> Layer {
     }
 }
 
-/// Returns what the flags declare; the table of fields tells which field a flag stands for.
+/// Returns the settings of the flags. The table of fields maps flags to fields.
 fn flags(args: &ClusterArgs) -> Settings {
     let texts = [
         (

@@ -1,7 +1,7 @@
 //! Parses names and addresses: SANs and DNS-1123 subdomains.
 //!
-//! Every name that is accepted is a valid dNSName (RFC 5280 section 4.2.1.6) and a valid Kubernetes name. Names are
-//! lower-cased in every list; kubeadm lower-cases only `apiServer.certSANs`.
+//! Every accepted name is a valid dNSName (RFC 5280 section 4.2.1.6) and a valid Kubernetes name. Names in all lists are
+//! converted to lower case; kubeadm does so only for `apiServer.certSANs`.
 
 use std::net::IpAddr;
 
@@ -27,7 +27,7 @@ pub fn parse_san(text: &str) -> Result<San, String> {
     let name = match pasted(text) {
         Some(reason) => Err(reason),
         None if is_foreign_address(text) => {
-            Err("it is an address in a notation that only some programs read".to_owned())
+            Err("some programs read it as an IPv4 address".to_owned())
         }
         None => match text.strip_prefix("*.") {
             Some(parent) => {
@@ -52,7 +52,7 @@ const MAX_LABEL: usize = 63;
 /// Returns `text` in lower case if it is a DNS-1123 subdomain, else the reason why it is not.
 ///
 /// Two rules are stricter than those of Kubernetes, because the name goes into a certificate: a label has at most 63
-/// characters, and the last one is not a number, which verifiers would take for an IPv4 address.
+/// characters, and the last label is not a number, because verifiers would read the name as an IPv4 address.
 pub fn subdomain(text: &str) -> Result<String, String> {
     subdomain_within(text, MAX_NAME)
 }
@@ -130,7 +130,7 @@ fn is_foreign_address(text: &str) -> bool {
     }
 }
 
-/// Returns whether a character is invisible: blanks without width, text directions, tags.
+/// Returns whether a character is invisible: a space without width, a text direction or a tag.
 pub(super) fn is_hidden(c: char) -> bool {
     matches!(
         c,
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn names_beyond_ascii_need_their_a_label() {
+    fn names_that_are_not_ascii_are_refused() {
         let reason = "it is not ASCII; give its A-label (`xn--...`)";
         check_reason("zömbo.com", reason);
         check_reason("zo\u{308}mbo.com", reason);
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pasted_by_mistake_gets_a_hint() {
+    fn pasted_text_is_refused_with_a_hint() {
         check_reason("10.0.0.0/24", "it is a network; give single addresses");
         check_reason("1.2.3.4:6443", "it has a port; give the host alone");
         check_reason("lb.example:6443", "it has a port; give the host alone");
@@ -369,7 +369,7 @@ mod tests {
         ] {
             let reason = match text {
                 "0X7F.1" => "its last label is a number",
-                _ => "it is an address in a notation that only some programs read",
+                _ => "some programs read it as an IPv4 address",
             };
             check_reason(text, reason);
         }
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_no_single_host_are_refused() {
+    fn addresses_that_no_single_host_has_are_refused() {
         for (text, kind) in [
             (
                 "0.0.0.0",

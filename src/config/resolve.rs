@@ -1,8 +1,8 @@
-//! From settings to a [`Cluster`]: adds kubeadm's defaults and the host's facts, and checks everything.
+//! Turns settings into a [`Cluster`]: adds kubeadm's defaults and the host's facts, and checks everything.
 //!
-//! The rules are those of kubeadm 1.36 (`apis/kubeadm/validation/validation.go`). A refusal that kubeadm does not make
-//! prevents a useless certificate: one without validity, or with a name that verifiers refuse. What a cluster runs with,
-//! such as host bits in a service subnet or a long node name, gives a warning.
+//! The rules are those of kubeadm 1.36 (`apis/kubeadm/validation/validation.go`). Some values that kubeadm accepts are
+//! refused, because they would make a useless certificate: one that is never valid, or has a name that verifiers refuse.
+//! Values that a cluster runs with, such as host bits in a service subnet or a long node name, only cause a warning.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -39,7 +39,7 @@ impl Cluster {
         if problems.is_empty() {
             return Ok(Resolved { cluster, warnings });
         }
-        // The rules are not in the order of the file.
+        // The checks above do not run in the order of the file.
         problems.sort_by_key(Problem::line);
         if problems.len() > MAX_LISTED {
             problems.truncate(MAX_LISTED);
@@ -62,8 +62,8 @@ struct Resolver {
 }
 
 impl Resolver {
-    /// Returns the cluster. A wrong value is replaced by any other; `resolve` then returns the problems instead of the
-    /// cluster.
+    /// Returns the cluster. A wrong value is replaced by an arbitrary one, because `resolve` then returns the problems
+    /// instead of the cluster.
     fn cluster(&mut self, settings: &Settings, host: &Host) -> Cluster {
         let node_name = self.node_name(settings, host).unwrap_or_default();
         let address = self.advertise_address(settings, host);
@@ -248,8 +248,8 @@ impl Resolver {
         }
         let wanted = if address.is_ipv4() { "IPv4" } else { "IPv6" };
         let advice = match subnets.iter().any(of_family) {
-            true => "swap the two",
-            false => "give one of that family first",
+            true => "swap the two subnets",
+            false => "put a subnet of that family first",
         };
         let message = format!(
             "the first service subnet must be {wanted}, like the advertise address `{address}`; {advice}"

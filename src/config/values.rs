@@ -80,7 +80,7 @@ pub(super) fn endpoint(text: &str) -> Result<(San, String, Option<u16>), String>
             _ => {
                 return refused!(
                     text,
-                    "is not an address in brackets with a port; give an IPv6 address bare or as `[address]:port`"
+                    "is not an address in brackets with a port; write an IPv6 address as `address` or `[address]:port`"
                 );
             }
         },
@@ -161,7 +161,7 @@ fn service_subnet(text: &str) -> Result<IpNet, String> {
     }
 }
 
-/// Returns a network; as [`IpAddr`] does, it takes no leading zeros.
+/// Parses a network. Like [`IpAddr`], it does not accept leading zeros.
 fn network(text: &str) -> Option<IpNet> {
     let (address, prefix) = text.split_once('/')?;
     address.parse::<IpAddr>().ok()?;
@@ -170,7 +170,7 @@ fn network(text: &str) -> Option<IpNet> {
         .filter(|_| !prefix.starts_with('0') || prefix == "0")
 }
 
-/// Returns the kind of a network whose first address no service can have.
+/// Returns the kind of a network that cannot be a service subnet because of its first address.
 fn unusable_kind(subnet: &IpNet) -> Option<&'static str> {
     match subnet.network() {
         IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => Some("an IPv4 network written as IPv6"),
@@ -240,7 +240,7 @@ const SYSTEM_DIRECTORIES: [&str; 17] = [
     "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib",
 ];
 
-/// Returns the directory of the system that a path names, if it names one.
+/// Returns the system directory that a path names, if it names one.
 pub(crate) fn system_directory(path: &Path) -> Option<&'static str> {
     SYSTEM_DIRECTORIES
         .into_iter()
@@ -251,7 +251,7 @@ pub(super) fn certificates_dir(text: &str) -> Result<PathBuf, String> {
     let path = absolute_path(text)?;
     match system_directory(&path) {
         Some(directory) => Err(format!(
-            "`{directory}` is a directory of the system; want one below it"
+            "`{directory}` is a system directory; want a directory below it"
         )),
         None => Ok(path),
     }
@@ -263,15 +263,15 @@ pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
         _ if text.chars().any(char::is_control) => refused!(text, "has control characters"),
         _ if !text.starts_with('/') => refused!(text, "is not an absolute path"),
         _ if text.split('/').any(|part| part == "..") => {
-            refused!(text, "has `..` in it; write the path out")
+            refused!(text, "contains `..`; give the path without it")
         }
         _ if text.split('/').all(|part| matches!(part, "" | ".")) => {
-            refused!(text, "is the root directory; want one below it")
+            refused!(text, "is the root directory; want a directory below it")
         }
         _ if longest > MAX_PART => {
             refused!(
                 text,
-                "has a part of {longest} bytes, at most {MAX_PART} are allowed"
+                "has a component of {longest} bytes, at most {MAX_PART} are allowed"
             )
         }
         length if length > MAX_PATH => {

@@ -12,7 +12,7 @@ use crate::x509::algorithm::Algorithm;
 impl Cluster {
     /// Returns the configuration in the form that kubeadm reads, with every default written out.
     ///
-    /// [`read`](super::read) and [`Cluster::resolve`] return an equal cluster for it on any host.
+    /// On any host, [`read`](super::read) and [`Cluster::resolve`] turn the text back into an equal cluster.
     pub fn to_yaml(&self) -> String {
         self.documents(Period::to_go)
     }

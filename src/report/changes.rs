@@ -1,4 +1,4 @@
-//! What a command that writes changes, or would change: the same report for a dry run and for the run itself.
+//! The report of a command that writes. A dry run and the run itself have the same report.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::plan::{Action, Make, Plan, Step};
 use crate::store::outcome::{Committed, Restricted};
 use crate::tree::layout::{self, Layout, TreePath};
 
-/// What a command changes.
+/// The changes of a command.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Changes {
@@ -23,41 +23,42 @@ pub struct Changes {
     pub cert_dir: String,
     /// The directory of the kubeconfigs.
     pub kubeconfig_dir: String,
-    /// Every row that the command looked at.
+    /// The rows that the command considered.
     pub rows: Vec<RowChange>,
-    /// How many rows there are of each kind.
+    /// The number of rows by action.
     pub summary: Summary,
     /// Replaced files that fewer users can read or write than before.
     pub permissions: Vec<PermissionChange>,
     /// Whether the configuration is recorded.
     pub records_configuration: bool,
-    /// The components to restart, in this order and one at a time.
+    /// The components to restart, one at a time and in this order.
     pub restart: Vec<ComponentRestart>,
     /// The kubeconfigs whose copies must be replaced.
     pub replace_copies: Vec<&'static str>,
-    /// The generation whose files came back.
+    /// The generation whose files were restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restored_generation: Option<String>,
     /// The generation that keeps the old files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_generation: Option<String>,
-    /// Generations that were removed because newer ones take their place.
+    /// Old generations that were removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dropped_generations: Vec<String>,
-    /// Commands that may come next: for a new tree, once the API server is up; after a rollback, further back or forward.
+    /// Commands for the next step. For a new tree: to run when the API server is up. After a rollback: to step further back or
+    /// forward.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub next: Vec<String>,
 }
 
-/// What happens to one row.
+/// The change of one row.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RowChange {
     /// Its name.
     pub name: &'static str,
-    /// What happens to it.
+    /// The action.
     pub action: RowAction,
-    /// Why it is skipped.
+    /// The reason why it is skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// When the old certificate expires.
@@ -69,33 +70,33 @@ pub struct RowChange {
     /// The algorithm of a new key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_key: Option<String>,
-    /// The serial number of a certificate that comes back.
+    /// The serial number of a restored certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serial: Option<String>,
-    /// What else changes.
+    /// The other fields that change.
     pub changes: Vec<FieldChange>,
-    /// What a new row consists of.
+    /// The contents of a new row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contents: Option<NewContents>,
-    /// Whether all control-plane nodes have the same one.
+    /// Whether all control-plane nodes share it.
     #[serde(skip)]
     pub is_shared: bool,
 }
 
-/// What happens to a row.
+/// The action for a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RowAction {
-    /// It is made; there was nothing.
+    /// It did not exist and is made.
     Create,
     /// It is replaced by a new one.
     Renew,
-    /// An old one comes back.
+    /// An old one is restored.
     Restore,
     /// It is not changed.
     #[default]
     Keep,
-    /// It is left out although it was asked for.
+    /// It was requested, but cannot be made.
     Skip,
 }
 
@@ -104,15 +105,15 @@ pub enum RowAction {
 pub struct FieldChange {
     /// The field.
     pub field: &'static str,
-    /// What it was.
+    /// The old value.
     pub from: String,
-    /// What it becomes.
+    /// The new value.
     pub to: String,
-    /// Whether it follows from a difference between the old certificate and the configuration.
+    /// Whether the reason is a difference between the old certificate and the configuration.
     pub drift: bool,
 }
 
-/// What a new row consists of.
+/// The contents of a new row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct NewContents {
     /// Its files, with the mode of each.
@@ -130,7 +131,7 @@ pub struct NewContents {
     pub usages: Vec<String>,
     /// Its subject alternative names.
     pub sans: Vec<String>,
-    /// The server that a kubeconfig points at.
+    /// The server URL of a kubeconfig.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
 }
@@ -147,7 +148,7 @@ pub struct NewFile {
 /// A replaced file whose mode changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PermissionChange {
-    /// The file, below the directory that it belongs to.
+    /// The file, relative to its directory.
     pub file: String,
     /// Its old mode, in octal.
     pub from: String,
@@ -164,18 +165,18 @@ pub struct ComponentRestart {
     pub command: String,
 }
 
-/// How many rows there are of each kind.
+/// The number of rows by action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Rows that are made.
     pub created: usize,
     /// Rows that are renewed.
     pub renewed: usize,
-    /// Rows that come back.
+    /// Rows that are restored.
     pub restored: usize,
-    /// Rows that stay as they are.
+    /// Rows that do not change.
     pub kept: usize,
-    /// Rows that are left out.
+    /// Rows that are skipped.
     pub skipped: usize,
 }
 
@@ -229,7 +230,7 @@ impl Changes {
         }
     }
 
-    /// Adds the generation whose files come back, and the commands that step on from there.
+    /// Adds the restored generation, and the commands for the next step.
     pub fn restoring(self, generation: &str, next: &[&str]) -> Changes {
         Changes {
             restored_generation: Some(generation.to_owned()),
@@ -243,7 +244,7 @@ impl Changes {
         self.changed().next().is_none()
     }
 
-    /// Returns whether there was nothing to do and nothing to say.
+    /// Returns whether there is nothing to report.
     pub fn is_empty(&self) -> bool {
         self.makes_nothing() && !self.records_configuration && self.summary.skipped == 0
     }

@@ -1,4 +1,4 @@
-//! The resolved configuration, each value with where it comes from.
+//! The resolved configuration, with the origin of each value.
 
 use serde::Serialize;
 
@@ -21,10 +21,10 @@ pub struct ConfigurationField {
     pub values: Vec<String>,
     /// `flag`, `file`, `record`, `inferred`, `detected` or `default`.
     pub from: &'static str,
-    /// The flag, the file with the line, or the file of the tree.
+    /// The flag, the file and line, or the file of the tree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
-    /// The same two in words.
+    /// `from` and the place as one text.
     #[serde(skip)]
     pub source: String,
 }

@@ -1,6 +1,7 @@
 //! kubeadm's `CertificateExpirationInfo` (`output.kubeadm.k8s.io/v1alpha3`, kubeadm `apis/output/v1alpha3/types.go`).
 //!
-//! The keys are an interface: scripts written for kubeadm read them. `error` is ours, and only there when a file is broken.
+//! Scripts that were written for kubeadm read these keys, so they cannot change. Only `error` is not kubeadm's; it is
+//! present only if a file is broken.
 
 use std::cmp::Reverse;
 
@@ -11,7 +12,7 @@ use super::time::Time;
 use crate::check::expiry::{Expiry, Item, State};
 use crate::check::finding::Outcome;
 
-/// When everything in a tree expires.
+/// The expiration dates of a tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateExpirationInfo {
@@ -26,19 +27,19 @@ pub struct CertificateExpirationInfo {
     pub attention_only: bool,
 }
 
-/// When everything in several trees expires.
+/// The expiration dates of several trees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ExpirationList {
     /// One entry for each tree, in the order of the command line.
     pub trees: Vec<TreeExpiration>,
 }
 
-/// When everything in one of several trees expires.
+/// The expiration dates of one of several trees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TreeExpiration {
     /// The tree as it was named.
     pub tree: String,
-    /// Why it could not be checked.
+    /// The reason why it could not be checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// kubeadm's report.
@@ -46,15 +47,15 @@ pub struct TreeExpiration {
     pub info: Option<CertificateExpirationInfo>,
 }
 
-/// When one of them expires.
+/// The expiration date of one row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateExpiration {
     /// The row's name.
     pub name: &'static str,
-    /// Null without a date.
+    /// The date, or null if it is unknown.
     pub expiration_date: Option<Time>,
-    /// Seconds, although kubeadm's key does not say so.
+    /// The residual time in seconds, as in kubeadm.
     #[serde(serialize_with = "seconds")]
     pub residual_time: Duration,
     /// Whether only an external CA can renew it.
@@ -62,15 +63,15 @@ pub struct CertificateExpiration {
     /// The row of the CA that signs it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_name: Option<&'static str>,
-    /// Whether there is nothing.
+    /// Whether its file is missing.
     pub missing: bool,
     /// What is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Whether there is something that this user may not read.
+    /// Whether this user may not read its file.
     #[serde(skip)]
     pub unreadable: bool,
-    /// What it means for the exit code.
+    /// Its effect on the exit code.
     #[serde(skip)]
     pub outcome: Outcome,
 }

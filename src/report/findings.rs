@@ -1,4 +1,4 @@
-//! Findings and remedies, as text: the only place where a command is spelled.
+//! Findings and remedies as text. Commands in remedies are spelled only here.
 
 use crate::catalog::Row;
 use crate::check::finding::{Finding, Findings, PkiCommand, Remedy, Severity};
@@ -6,7 +6,7 @@ use crate::check::title;
 use crate::plan::message;
 use crate::util::escape::shell_word;
 
-/// The arguments that a printed command needs to be about the same tree and configuration.
+/// The arguments that a printed command needs for the same tree and configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TreeArguments {
     /// Flags and their values, in the order in which they are printed.
@@ -47,7 +47,7 @@ impl TreeArguments {
     }
 }
 
-/// Returns a remedy as one clause; empty if there is none.
+/// Returns a remedy as one clause, or an empty text if there is no remedy.
 pub fn remedy(remedy: &Remedy, arguments: &TreeArguments) -> String {
     let commands: Vec<_> = remedy
         .commands
@@ -66,7 +66,7 @@ pub fn remedy(remedy: &Remedy, arguments: &TreeArguments) -> String {
     }
 }
 
-/// Returns a reason with what to do about it.
+/// Returns a reason and its remedy.
 pub fn with_remedy(reason: &str, what: &Remedy, arguments: &TreeArguments) -> String {
     match remedy(what, arguments) {
         remedy if remedy.is_empty() => reason.to_owned(),
@@ -143,7 +143,7 @@ fn is_same(one: &Finding, other: &Finding) -> bool {
         && kinds(&one.remedy) == kinds(&other.remedy)
 }
 
-/// Lets one command renew the rows of both.
+/// Adds the rows of the other remedy to the `renew` command of the first.
 fn merge(remedy: &mut Remedy, other: &Remedy) {
     for (command, other) in remedy.commands.iter_mut().zip(&other.commands) {
         if let (PkiCommand::Renew(rows), PkiCommand::Renew(others)) = (command, other) {

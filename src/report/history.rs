@@ -11,7 +11,7 @@ use crate::store::ledger::LedgerEntry;
 pub struct History {
     /// The generations.
     pub generations: Vec<KeptGeneration>,
-    /// Whether the text lists the files of each.
+    /// Whether the text lists the files of each generation.
     #[serde(skip)]
     pub with_files: bool,
     /// Whether the text has whole serial numbers.
@@ -19,7 +19,7 @@ pub struct History {
     pub wide: bool,
 }
 
-/// What one transaction replaced.
+/// A kept generation: the files that one transaction replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeptGeneration {
     /// Its name, for `pki rollback`.
@@ -35,15 +35,15 @@ pub struct KeptGeneration {
 /// A file that a transaction replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReplacedFile {
-    /// The file, below the directory that it belongs to.
+    /// The file, relative to its directory.
     pub file: String,
-    /// Whether there was one before.
+    /// Whether the file existed before.
     pub existed: bool,
-    /// Serial number of the old certificate, if it holds one.
+    /// The serial number of the old certificate, if the file contains one.
     pub serial: Option<String>,
 }
 
-/// Every certificate that was issued here, oldest first.
+/// All certificates that were issued for a tree, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Ledger {
@@ -66,7 +66,7 @@ pub struct LedgerLine {
 }
 
 impl KeptGeneration {
-    /// Takes a generation and what its files hold.
+    /// Returns the report of a generation and its files.
     pub fn new(generation: &Generation, files: Vec<ReplacedFile>) -> KeptGeneration {
         KeptGeneration {
             name: generation.name.clone(),

@@ -1,6 +1,6 @@
-//! What commands report: plain data, made from what the rest computes. Nothing here reads, decides or prints.
+//! The reports of the commands, as plain data. Nothing in this module reads files, decides or prints.
 //!
-//! Each report is one type. Its fields are the JSON and YAML, see `render`; its text is in `render::text`.
+//! Each report is one type. Its fields are the keys of the JSON and YAML (see `render`). Its text is in `render::text`.
 
 pub mod changes;
 pub mod configuration;

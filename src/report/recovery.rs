@@ -1,4 +1,4 @@
-//! What `recover` and `history --purge` did.
+//! The reports of `recover` and `history --purge`.
 
 use serde::Serialize;
 
@@ -13,21 +13,21 @@ pub struct Recovery {
     pub dry_run: bool,
     /// Whether a commit was pending.
     pub was_pending: bool,
-    /// The command of the transaction; `None` if its journal could not be read.
+    /// The command that was interrupted, or `None` if the journal could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    /// Files that have their new content now.
+    /// Files that now have their new content.
     pub finished: Vec<String>,
-    /// Files that have their old content again.
+    /// Files that now have their old content.
     pub restored: Vec<String>,
-    /// Files that were left alone.
+    /// Files that were not changed.
     pub left: Vec<String>,
-    /// The generation that keeps what was replaced.
+    /// The generation that keeps the replaced files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_generation: Option<String>,
 }
 
-/// Which generations were removed.
+/// The generations that were removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Purge {

@@ -1,4 +1,4 @@
-//! How times and periods are written: RFC 3339 in JSON, date and time of day in tables, kubeadm's forms in its table.
+//! Formats times and periods: RFC 3339 in JSON, date and hour in our tables, kubeadm's formats in its table.
 
 use serde::{Serialize, Serializer};
 use time::format_description::well_known::Rfc3339;
@@ -16,26 +16,26 @@ impl From<OffsetDateTime> for Time {
 }
 
 impl Time {
-    /// Reads RFC 3339.
+    /// Parses RFC 3339.
     pub fn parse(text: &str) -> Option<Time> {
         OffsetDateTime::parse(text, &Rfc3339).ok().map(Time::from)
     }
 
-    /// Returns the form of JSON, `2027-11-22T00:20:00Z`.
+    /// Returns the format for JSON, such as `2027-11-22T00:20:00Z`.
     pub fn rfc3339(self) -> String {
-        // Every time that a certificate can express has an RFC 3339 form.
+        // RFC 3339 can express every time that a certificate can.
         self.0
             .format(&Rfc3339)
             .unwrap_or_else(|_| self.0.to_string())
     }
 
-    /// Returns the form of tables, `2027-11-22 00:20`; their headers say that it is UTC.
+    /// Returns the format for tables, such as `2027-11-22 00:20`. The header says that it is UTC.
     pub fn short(self) -> String {
         let format = format_description!("[year]-[month]-[day] [hour]:[minute]");
         self.0.format(format).unwrap_or_else(|_| self.0.to_string())
     }
 
-    /// Returns the form of kubeadm's table, `Nov 22, 2027 00:20 UTC`.
+    /// Returns the format of kubeadm's table, such as `Nov 22, 2027 00:20 UTC`.
     pub fn kubeadm(self) -> String {
         let format = format_description!("[month repr:short] [day], [year] [hour]:[minute] UTC");
         self.0.format(format).unwrap_or_else(|_| self.0.to_string())
@@ -46,7 +46,7 @@ impl Time {
         self.0.unix_timestamp()
     }
 
-    /// Returns the day, `2027-11-22`.
+    /// Returns the day, such as `2027-11-22`.
     pub fn date(self) -> String {
         self.0.date().to_string()
     }
@@ -58,8 +58,8 @@ impl Serialize for Time {
     }
 }
 
-/// Returns the time left as kubeadm writes it (`apimachinery/pkg/util/duration`, `HumanDuration`): two units at most, the more
-/// time the coarser.
+/// Formats a residual time as kubeadm does (`apimachinery/pkg/util/duration`, `HumanDuration`): with at most two units, and
+/// coarser for longer times.
 pub fn residual_text(residual: Duration) -> String {
     let seconds = residual.whole_seconds();
     let (minutes, hours) = (residual.whole_minutes(), residual.whole_hours());
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_range_of_the_rule_and_both_of_its_ends() {
+    fn residual_times_are_formatted_as_kubeadm_does() {
         const MINUTE: i64 = 60;
         const HOUR: i64 = 60 * MINUTE;
         const DAY: i64 = 24 * HOUR;
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_has_one_form_for_each_place() {
+    fn times_have_one_format_each_for_json_and_tables() {
         let time = Time::parse("2027-11-22T01:20:59+01:00").unwrap();
         assert_eq!(time.rfc3339(), "2027-11-22T00:20:59Z");
         assert_eq!(time.short(), "2027-11-22 00:20");

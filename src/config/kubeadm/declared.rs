@@ -92,7 +92,7 @@ const PUBLIC_KEYS_ECDSA: &str = "PublicKeysECDSA";
 /// The feature gates of all kubeadm releases, the oldest first.
 ///
 /// A configuration may come from an old release. Only `PublicKeysECDSA` changes certificates.
-/// SourceText: `cmd/kubeadm/app/features/features.go` from 1.8 to 1.36.
+/// Source: `cmd/kubeadm/app/features/features.go` from 1.8 to 1.36.
 pub(super) const GATES: [&str; 17] = [
     "SelfHosting",
     "StoreCertsInSecrets",

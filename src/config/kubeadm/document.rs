@@ -1,6 +1,6 @@
-//! A YAML file as a tree of nodes: every node knows its line, and a scalar keeps the text that was written.
+//! A YAML file as a tree of nodes. Every node knows its line, and a scalar keeps its text as written.
 //!
-//! [`parse`](super::parse) makes the tree. Nodes share what an alias repeats, so a document does not grow in memory.
+//! [`parse`](super::parse) builds the tree. An alias shares the node of its anchor, so a document does not grow in memory.
 
 use std::rc::Rc;
 
@@ -17,7 +17,7 @@ pub(crate) const MAX_LISTED: usize = 100;
 pub(super) struct Node {
     /// The line of the file on which it begins.
     pub(super) line: usize,
-    /// What it holds.
+    /// Its value.
     pub(super) value: Value,
     /// The number of levels, including its own.
     pub(super) height: usize,
@@ -25,7 +25,7 @@ pub(super) struct Node {
     pub(super) weight: usize,
 }
 
-/// What a node holds.
+/// The value of a node.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     /// Nothing, `~` or `null`.
@@ -117,7 +117,7 @@ impl SourceText<'_> {
         Origin::file(self.file, self.line(line), path)
     }
 
-    /// Returns the line of the file that holds a line of the text.
+    /// Converts a line of the text to a line of the file.
     pub(super) fn line(&self, line: usize) -> usize {
         match self.lines {
             Lines::After(offset) => offset + line,
@@ -139,7 +139,7 @@ pub(super) fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem
     let line_of = |offset: usize| 1 + bytes.iter().take(offset).filter(|&&b| b == b'\n').count();
     if bytes.len() > MAX_BYTES {
         // The total size is unknown, because standard input is not read to its end.
-        let message = format!("has more than {MAX_BYTES} bytes, the most that are read");
+        let message = format!("is larger than {MAX_BYTES} bytes, the limit");
         return Err(problem(0, message));
     }
     let utf16 = || problem(0, "is UTF-16; save it as UTF-8".to_owned());
@@ -165,7 +165,7 @@ pub(super) fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Problem
 
 /// Returns the path of a field of the mapping at `path`.
 ///
-/// Text after a colon in a key is left out: if the blank after `certificateKey:` is missing, it is the secret.
+/// Text after a colon in a key is left out. If the space after `certificateKey:` is missing, that text is the secret.
 pub(super) fn field_path(path: &str, key: &str) -> String {
     let key = match key.split_once(':') {
         Some((name, rest)) if !rest.is_empty() => format!("{}:…", truncate(name)),

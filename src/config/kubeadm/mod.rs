@@ -5,15 +5,16 @@
 //! fields and other documents only cause warnings, as in kubeadm.
 //!
 //! `parse` reads the file into a tree of nodes with lines (`document`). `walk` compares a document with the table of
-//! kubeadm's fields (`schema`, `versions`), and `declared` takes the settings by the paths in [`fields`](super::fields).
+//! kubeadm's fields (`schema`, `versions`). `declared` turns the values into settings, by the paths in
+//! [`fields`](super::fields).
 //!
-//! Why not serde structs with `serde_saphyr::Spanned`: one run reports all problems of a file, and serde-saphyr (2.1)
-//! stops at the first wrong shape or repeated key. A wrong value can only be skipped by a type that accepts any value,
-//! and such a type gets `1.10` as the number 1.1 and `no` as a boolean. An unknown field that `#[serde(flatten)]`
-//! collects has line 0. The `kind` that selects the struct may come last. A deserializer that wraps serde-saphyr's to
-//! mend this is longer than `walk`.
+//! Why not serde structs with `serde_saphyr::Spanned`? One run reports all problems of a file, but serde-saphyr (2.1)
+//! stops at the first wrong shape or repeated key. Only a type that accepts any value could skip a wrong one, and such a
+//! type reads `1.10` as the number 1.1 and `no` as a boolean. An unknown field that `#[serde(flatten)]` collects has
+//! line 0. The `kind` that selects the struct may come last. A deserializer that wraps serde-saphyr's and solves all of
+//! this is longer than `walk`.
 //!
-//! SourceText: kubeadm 1.36 `cmd/kubeadm/app/util/config/initconfiguration.go`, `apis/kubeadm/validation/validation.go`.
+//! Source: kubeadm 1.36 `cmd/kubeadm/app/util/config/initconfiguration.go`, `apis/kubeadm/validation/validation.go`.
 
 mod config_map;
 mod declared;

@@ -107,7 +107,7 @@ impl TreeBuilder<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let value = scalar(&text, style, tag.as_deref()).map_err(|m| (line, m))?;
                 if anchor != 0 && matches!(value, Value::Null) {
-                    let message = "has an anchor (`&`) and no value; is a quote missing?";
+                    let message = "has an anchor (`&`) but no value; are quotes missing?";
                     self.problem(line, message.to_owned());
                 }
                 let is_merge = matches!(style, ScalarStyle::Plain) && text == "<<";

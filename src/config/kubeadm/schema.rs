@@ -1,8 +1,9 @@
 //! The fields of kubeadm's documents `InitConfiguration` and `ClusterConfiguration`, from `v1beta1` to `v1beta4`.
 //!
-//! The table has every field, whether certificates depend on it or not, so that an unknown field is always a mistake.
+//! The table lists every field, also those that do not matter to certificates, so that an unknown field is always a
+//! mistake.
 //!
-//! SourceText: `cmd/kubeadm/app/apis/kubeadm/*/types.go` and `bootstraptoken/v1/types.go` of kubeadm 1.20 and 1.36;
+//! Source: `cmd/kubeadm/app/apis/kubeadm/*/types.go` and `bootstraptoken/v1/types.go` of kubeadm 1.20 and 1.36;
 //! `k8s.io/api/core/v1` for taints and environment variables.
 
 use super::versions::{ApiVersion, DocumentKind};
@@ -12,7 +13,7 @@ use super::versions::{ApiVersion, DocumentKind};
 pub(super) struct SchemaField {
     /// The key.
     pub(super) name: &'static str,
-    /// What it holds.
+    /// Its type.
     pub(super) shape: Shape,
     /// The first version that has it; 1 is `v1beta1`.
     since: u8,

@@ -474,7 +474,10 @@ fn the_kubelets_last_directory_counts() {
     let refused = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nnodeRegistration:\n  kubeletExtraArgs:\n  - name: cert-dir\n    value: ";
     for (value, message) in [
         ("pki", "`pki` is not an absolute path"),
-        ("/a/../b", "`/a/../b` has `..` in it; write the path out"),
+        (
+            "/a/../b",
+            "`/a/../b` contains `..`; give the path without it",
+        ),
     ] {
         check_refused(
             &format!("{refused}{value}\n"),
@@ -681,6 +684,6 @@ fn no_cut_or_altered_file_panics_or_steers_a_terminal() {
 fn endless_input_is_refused() {
     check_refused(
         &" ".repeat((1 << 20) + 1),
-        &["f: has more than 1048576 bytes, the most that are read"],
+        &["f: is larger than 1048576 bytes, the limit"],
     );
 }

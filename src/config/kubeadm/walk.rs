@@ -12,8 +12,8 @@ use crate::config::problem::{Origin, Problem, Setting};
 
 /// The values of a document's known fields on which certificates may depend.
 ///
-/// A component's argument has the path `extraArgs.NAME`, also if it is in a list. A mapping of fields has one empty
-/// value.
+/// A component's argument has the path `extraArgs.NAME`, whether the arguments are a mapping or a list. A mapping of
+/// fields has one empty value.
 #[derive(Debug, Default)]
 pub(super) struct Declared(Vec<(String, Vec<Setting<String>>)>);
 
@@ -79,7 +79,7 @@ impl DocumentWalk<'_> {
         }
     }
 
-    /// Reads a value; `line` is the line of its key, or of the value in a list.
+    /// Reads a value. `line` is the line of its key, or of the value itself in a list.
     fn value(&mut self, shape: Shape, node: &Node, line: usize, path: String) {
         let has_argument_maps = self.version.has_argument_maps();
         match (shape, &node.value) {
@@ -102,7 +102,7 @@ impl DocumentWalk<'_> {
                 for (index, item) in items.iter().enumerate() {
                     let path = format!("{path}[{index}]");
                     self.value(Shape::Object(fields), item, item.line, path);
-                    // No certificate depends on them, and there may be very many.
+                    // Certificates do not depend on them, and there may be very many.
                     self.declared.0.truncate(known);
                 }
             }

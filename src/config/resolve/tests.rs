@@ -473,7 +473,7 @@ fn endpoints_are_host_and_port() {
 
 #[test]
 fn endpoints_are_one_host() {
-    let bracketed = "is not an address in brackets with a port; give an IPv6 address bare or as `[address]:port`";
+    let bracketed = "is not an address in brackets with a port; write an IPv6 address as `address` or `[address]:port`";
     for (endpoint, message) in [
         (
             "https://lb:6443",
@@ -548,12 +548,12 @@ fn service_subnets_are_networks_of_a_fitting_size() {
         (
             "fd00::/112",
             &format!(
-                "the first service subnet must be IPv4, {family}; give one of that family first"
+                "the first service subnet must be IPv4, {family}; put a subnet of that family first"
             ),
         ),
         (
             "fd00::/112,10.96.0.0/16",
-            &format!("the first service subnet must be IPv4, {family}; swap the two"),
+            &format!("the first service subnet must be IPv4, {family}; swap the two subnets"),
         ),
     ] {
         check_refused(
@@ -612,7 +612,7 @@ fn directories_are_absolute_and_plain() {
         ("pki", "`pki` is not an absolute path"),
         (
             "/etc/../pki",
-            "`/etc/../pki` has `..` in it; write the path out",
+            "`/etc/../pki` contains `..`; give the path without it",
         ),
     ] {
         check_refused(
@@ -632,7 +632,7 @@ fn directories_are_absolute_and_plain() {
         check_refused(
             &format!("certificatesDir: {path}\n"),
             &format!(
-                "f:6: certificatesDir: `{}` is a directory of the system; want one below it",
+                "f:6: certificatesDir: `{}` is a system directory; want a directory below it",
                 name.trim_end_matches('/')
             ),
         );

@@ -11,29 +11,29 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 
-/// What a command reports: its fields are what JSON and YAML hold.
+/// The report of a command. Its fields are the keys of its JSON and YAML.
 pub trait Report: Serialize {
-    /// Returns the report for people.
+    /// Returns the report as text.
     fn text(&self, text_target: TextTarget) -> String;
 }
 
-/// What the text of a report goes to.
+/// The destination of a report's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextTarget {
-    /// Whether it is a terminal, which shows colours.
+    /// Whether it shows colours.
     pub is_terminal: bool,
-    /// How many columns there are.
+    /// The number of columns.
     pub width: usize,
 }
 
 impl TextTarget {
-    /// A pipe or a file: no colours, any width.
+    /// A pipe or a file: no colours, unlimited width.
     pub const PIPE: TextTarget = TextTarget {
         is_terminal: false,
         width: usize::MAX,
     };
 
-    /// Returns a terminal with this many columns; zero means that the width is unknown and not limited.
+    /// Returns a terminal of this width. Zero means that the width is unknown and not limited.
     pub fn terminal(width: usize) -> TextTarget {
         TextTarget {
             is_terminal: true,
@@ -42,7 +42,7 @@ impl TextTarget {
     }
 }
 
-/// Returns a report as JSON, indented as kubeadm's.
+/// Returns a report as JSON, indented as in kubeadm.
 ///
 /// # Errors
 /// None that is known: serializing plain data cannot fail.
@@ -64,7 +64,7 @@ pub fn json_line(report: &impl Serialize) -> serde_json::Result<String> {
     Ok(format!("{}\n", serde_json::to_string(report)?))
 }
 
-/// Returns a report as YAML, keys in byte order as kubeadm's.
+/// Returns a report as YAML, with keys in byte order as in kubeadm.
 ///
 /// # Errors
 /// None that is known: serializing plain data cannot fail.

@@ -155,7 +155,7 @@ fn standard_input_is_a_file_like_any_other() {
         (
             "too much",
             "#".repeat(3 << 20),
-            refused("standard input: has more than 1048576 bytes, the most that are read"),
+            refused("standard input: is larger than 1048576 bytes, the limit"),
         ),
         (
             "a problem",
@@ -266,7 +266,7 @@ fn text_that_grows_when_it_is_read_is_refused() {
         ("a long chain of aliases", chain, format!("66: a63[0]: {deep}")),
         ("one long name many times", wide, format!("4: b[41]: {weight}")),
         ("too many names", format!("apiServer: {{certSANs: [{}]}}", (0..5_000).map(|n| format!("n{n}.example")).collect::<Vec<_>>().join(", ")), "3: apiServer.certSANs: has 5000 names and addresses, which take 73890 bytes in a certificate; at most 60000 fit".to_owned()),
-        ("a long part of a path", format!("certificatesDir: /{}", "a".repeat(256)), format!("3: certificatesDir: `/{}…` has a part of 256 bytes, at most 255 are allowed", "a".repeat(79))),
+        ("a long part of a path", format!("certificatesDir: /{}", "a".repeat(256)), format!("3: certificatesDir: `/{}…` has a component of 256 bytes, at most 255 are allowed", "a".repeat(79))),
         ("a long path", format!("certificatesDir: {}", "/a".repeat(1025)), format!("3: certificatesDir: `{}…` has 2050 bytes, at most 2048 are allowed", "/a".repeat(40))),
     ] {
         bench.row(name, &refused(cluster(&fields), &[&format!("cluster.yaml:{problem}")]));

@@ -204,12 +204,12 @@ pub(super) const NO_ENDPOINTS: &str = r#"
 "lb " => `lb ` is neither an IP address nor a DNS name: it begins or ends with a space
 ":6443" => `:6443` has no host before its colon
 ":" => `:` has no host before its colon
-"[::1]" => `[::1]` is not an address in brackets with a port; give an IPv6 address bare or as `[address]:port`
+"[::1]" => `[::1]` is not an address in brackets with a port; write an IPv6 address as `address` or `[address]:port`
 "[::1]:" => `[::1]:` has no port after its colon
 "[::1]:0" => `0` is not a port; want 1 to 65535
-"[lb]:6443" => `[lb]:6443` is not an address in brackets with a port; give an IPv6 address bare or as `[address]:port`
-"[10.0.0.1]:6443" => `[10.0.0.1]:6443` is not an address in brackets with a port; give an IPv6 address bare or as `[address]:port`
-"[::1" => `[::1` is not an address in brackets with a port; give an IPv6 address bare or as `[address]:port`
+"[lb]:6443" => `[lb]:6443` is not an address in brackets with a port; write an IPv6 address as `address` or `[address]:port`
+"[10.0.0.1]:6443" => `[10.0.0.1]:6443` is not an address in brackets with a port; write an IPv6 address as `address` or `[address]:port`
+"[::1" => `[::1` is not an address in brackets with a port; write an IPv6 address as `address` or `[address]:port`
 "::1]:6443" => `::1]:6443` is neither an IP address nor a DNS name: `:` is not allowed
 "https://lb" => `https://lb` is a URL; give `host` or `host:port`
 "https://lb:6443" => `https://lb:6443` is a URL; give `host` or `host:port`
@@ -313,7 +313,7 @@ pub(super) const FLAGS: &str = r#"
 --service-cidr= => is empty
 --service-cidr=10.96.0.0/33 => `10.96.0.0/33` is not a network; want address and prefix length, such as `10.96.0.0/12`
 --service-cidr=10.96.0.0/32 => `10.96.0.0/32` has too few addresses for services; want at least a `/28`
---service-cidr=fd00::/112,10.96.0.0/16 => the first service subnet must be IPv4, like the advertise address `192.0.2.11`; swap the two
+--service-cidr=fd00::/112,10.96.0.0/16 => the first service subnet must be IPv4, like the advertise address `192.0.2.11`; swap the two subnets
 --service-dns-domain= => is empty
 --service-dns-domain=a_b => `a_b` is not a DNS domain: `_` is not allowed
 --cluster-name= => is empty

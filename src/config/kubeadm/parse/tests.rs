@@ -285,7 +285,7 @@ fn bytes_that_are_no_text_are_refused() {
     );
     check_decode(
         &vec![b' '; 100 << 20],
-        "f: has more than 1048576 bytes, the most that are read",
+        "f: is larger than 1048576 bytes, the limit",
     );
     assert_eq!(decode("f", "\u{feff}a: 1".as_bytes()).unwrap(), "a: 1");
 }

@@ -1,4 +1,4 @@
-//! What a command changes: one line a row, then what is not in the table, then a line with counts.
+//! The changes of a command: a table with one line per row, then everything else, then a line with counts.
 
 use std::fmt::Write as _;
 
@@ -49,7 +49,7 @@ const SERIAL: ColumnOf = ("SERIAL", |row| {
 impl Changes {
     fn table(&self) -> String {
         let mut columns = vec![OLD_EXPIRY, EXPIRES, KEY, SERIAL];
-        // What is the same for all is said once.
+        // Columns that would be the same for all rows are left out.
         let common_key = self.common_key();
         columns.retain(|(header, value)| {
             let is_common = *header == KEY.0 && common_key.is_some();
@@ -68,7 +68,7 @@ impl Changes {
         text
     }
 
-    /// Returns what happens to the keys, if that is the same for all rows.
+    /// Returns the text of the key column, if it is the same for all rows.
     fn common_key(&self) -> Option<String> {
         let mut keys = self.changed().map(KEY.1);
         let first = keys.next().filter(|key| !key.is_empty())?;
@@ -91,7 +91,7 @@ impl Changes {
         }
     }
 
-    /// Lists what new files say of this cluster: names in certificates, servers in kubeconfigs.
+    /// Lists the names in new certificates and the servers in new kubeconfigs.
     fn new_contents(&self, text: &mut String) {
         let facts = self.rows.iter().flat_map(|row| {
             let contents = row.contents.as_ref();
@@ -110,7 +110,7 @@ impl Changes {
         write_groups("\ncontents of the new files:\n", facts.flatten(), text);
     }
 
-    /// Lists what changes other than dates and keys; what several rows have in common, once.
+    /// Lists changes other than dates and keys. A change that several rows have in common is listed once.
     fn differences(&self, text: &mut String) {
         for (drift, title) in [
             (true, "\nchanges that follow from the configuration:\n"),
@@ -149,7 +149,7 @@ impl Changes {
         }
     }
 
-    /// Says what to do after a run that changed something.
+    /// Lists what the operator has to do next.
     fn afterwards(&self, text: &mut String) {
         if self.summary.renewed + self.summary.restored > 0 {
             self.restarts(text);
@@ -264,7 +264,7 @@ fn difference(change: &FieldChange) -> String {
     }
 }
 
-/// Returns each fact with the names that it is true of, in the order in which they come.
+/// Groups the names that have the same fact, in order of first appearance.
 fn grouped<'a, T: PartialEq>(facts: impl Iterator<Item = (T, &'a str)>) -> Vec<(T, Vec<&'a str>)> {
     let mut groups: Vec<(T, Vec<&str>)> = Vec::new();
     for (fact, name) in facts {
@@ -276,7 +276,7 @@ fn grouped<'a, T: PartialEq>(facts: impl Iterator<Item = (T, &'a str)>) -> Vec<(
     groups
 }
 
-/// Writes facts below the names that they are true of.
+/// Writes facts below their names.
 fn write_groups<'a>(
     title: &str,
     facts: impl Iterator<Item = (String, &'a str)>,
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renewal_has_one_line_a_row_and_each_fact_once() {
+    fn a_renewal_has_one_line_per_row_and_each_fact_once() {
         let san = ("SANs added", "", "DNS:api.example");
         let changes = Changes {
             permissions: vec![PermissionChange {
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn what_writes_nothing_says_so() {
+    fn the_last_line_says_that_nothing_was_written() {
         let last = |changes: Changes| {
             let text = changes.text(TextTarget::PIPE);
             text.lines().last().map(str::to_owned).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The table of `check-expiration`: kubeadm's in a pipe, one that fits on a terminal.
+//! The table of `check-expiration`: kubeadm's table in a pipe, a table of the right width on a terminal.
 
 use super::{RED, YELLOW, cells};
 use crate::check::finding::Outcome;
@@ -10,7 +10,7 @@ use crate::report::time::{Time, residual_text};
 use crate::util::escape::escape_line;
 use crate::util::table::{Cell, Spacing, table, width};
 
-/// A column of the tables for terminals; the first that is dropped comes last.
+/// A column of the table for terminals. If the width does not suffice, the last columns are dropped first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
     Name,
@@ -63,7 +63,7 @@ impl Report for TreeExpiration {
     }
 }
 
-/// Which of kubeadm's two tables.
+/// One of kubeadm's two tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TableKind {
     Certificates,
@@ -110,7 +110,7 @@ fn kubeadm(entries: &[&CertificateExpiration], kind: TableKind) -> String {
                 &format!("{}{}", mark(entry), entry.name),
                 &time.kubeadm(),
                 &residual_text(entry.residual_time),
-                // kubeadm pads the last word to eight characters, and leaves it out where there is nothing.
+                // kubeadm pads the last word to eight characters, and leaves it out if the file is missing.
                 &format!("{:<8}", external(entry)),
             ]),
             None => cells([&format!("{}{}", mark(entry), entry.name), "", "", ""]),
@@ -151,7 +151,7 @@ fn terminal(entries: &[&CertificateExpiration], kind: TableKind, columns: usize)
         Column::Bar,
     ];
     shown.retain(|column| *column != Column::Ca || kind == TableKind::Certificates);
-    // A column that says "no" everywhere says nothing.
+    // The column is left out if it says "no" in all rows.
     let is_external = entries.iter().any(|entry| entry.externally_managed);
     shown.retain(|column| *column != Column::External || is_external);
     loop {
@@ -212,7 +212,7 @@ fn bar(entry: &CertificateExpiration) -> Cell {
     }
 }
 
-/// Says in a word, and in colour, what needs attention.
+/// Returns the residual time; what needs attention has a colour and a word.
 fn residual(entry: &CertificateExpiration) -> Cell {
     let time = entry.residual_time;
     let text = match (&entry.error, entry.missing, entry.outcome) {
@@ -285,7 +285,7 @@ mod tests {
         CertificateExpirationInfo::new(&expiry, attention_only)
     }
 
-    /// Text without the escape sequences, which are told by the colour's word.
+    /// Replaces the escape sequences of colours by words.
     fn plain(text: &str) -> String {
         text.replace(&RED.render().to_string(), "<red>")
             .replace(&YELLOW.render().to_string(), "<yellow>")
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn attention_comes_as_one_table_with_the_most_urgent_last() {
+    fn rows_that_need_attention_are_one_table_with_the_most_urgent_last() {
         let text = report(true).text(TextTarget::PIPE);
         let names: Vec<_> = text
             .lines()

@@ -31,7 +31,7 @@ impl Report for History {
     }
 }
 
-/// Lists what one generation holds.
+/// Lists the files of one generation.
 fn files(generation: &KeptGeneration, wide: bool) -> String {
     let mut text = String::new();
     let KeptGeneration {
@@ -83,7 +83,7 @@ impl Report for Ledger {
                 &serial_text(replaces, self.wide),
             ])
         }));
-        // Which one, and until when, has to be there on the narrowest terminal.
+        // These columns are shown also on the narrowest terminal.
         while !self.wide
             && width(&rows, Spacing::Narrow) > text_target.width
             && rows.first().is_some_and(|row| row.len() > 4)
@@ -96,7 +96,7 @@ impl Report for Ledger {
     }
 }
 
-/// How many octets of a serial number are shown: enough to tell two of one tree apart.
+/// How many octets of a serial number are shown: enough to distinguish the certificates of a tree.
 const MAX_SERIAL_OCTETS: usize = 5;
 
 pub(super) fn serial_text(serial: &str, wide: bool) -> String {
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn history_has_one_line_a_generation() {
+    fn history_has_one_line_per_generation() {
         assert_snapshot!(history(false, false).text(TextTarget::PIPE), @r"
         GENERATION              TIME (UTC)        FILES  REPLACED BY
         20261215T000000Z-renew  2026-12-15 00:00  3      pki renew apiserver

@@ -1,4 +1,4 @@
-//! Reports for people.
+//! Reports as text.
 
 mod changes;
 mod configuration;
@@ -14,14 +14,14 @@ use anstyle::{AnsiColor, Style};
 use crate::util::escape::escape_line;
 use crate::util::table::Cell;
 
-/// What has expired, is missing or broken.
+/// The colour of expired, missing or broken.
 const RED: Style = AnsiColor::Red.on_default();
-/// What is due.
+/// The colour of due.
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 
 /// Returns a row of a table.
 fn cells<const N: usize>(texts: [&str; N]) -> Vec<Cell> {
-    // What a file of the state says must not steer a terminal.
+    // The texts may come from files and contain escape sequences.
     texts
         .into_iter()
         .map(|text| Cell::from(escape_line(text).as_str()))

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_settled_commit_names_what_became_of_each_file() {
+    fn a_settled_commit_lists_each_file_with_its_content() {
         let mut recovery = Recovery {
             dry_run: false,
             was_pending: true,
