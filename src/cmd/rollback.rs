@@ -71,20 +71,22 @@ fn finish(
         CommitOutcome::Nothing(plan) => {
             let changes =
                 Changes::nothing("rollback", &plan, args.write.dry_run, &layout, arguments);
-            report_changes(&changes.restoring(name, &[]), &args.write, console)?;
+            report_changes(&changes.restoring(name, Vec::new()), &args.write, console)?;
             Ok(Exit::Done)
         }
         CommitOutcome::DryRun(dry) => {
             let changes =
                 Changes::planned("rollback", &dry.plan, &dry.restricted, &layout, arguments);
-            report_changes(&changes.restoring(name, &[]), &args.write, console)?;
+            report_changes(&changes.restoring(name, Vec::new()), &args.write, console)?;
             Ok(verdict(&dry.after))
         }
         CommitOutcome::Done(done) => {
             let has_steps = *change != (TransactionKind::Rollback { to: None });
-            let next: &[&str] = match done.committed.generation.is_some() && has_steps {
-                true => &["pki rollback", "pki rollback --redo"],
-                false => &[],
+            let next = match done.committed.generation.is_some() && has_steps {
+                true => ["pki rollback", "pki rollback --redo"]
+                    .map(|command| arguments.with(command))
+                    .to_vec(),
+                false => Vec::new(),
             };
             let changes =
                 Changes::done("rollback", &done.plan, &done.committed, &layout, arguments);
@@ -101,9 +103,9 @@ fn choose<'a>(args: &RollbackArgs, generations: &'a [Generation]) -> Result<Roll
             .iter()
             .find(|generation| generation.name == *name);
         let what = || Invalid::new(format!("there is no generation {}", quote(name)));
-        return Ok(cursor::to(
-            named.ok_or_else(|| what().with_hint("pki history"))?,
-        ));
+        let arguments = tree_arguments(&args.tree, &ConfigArgs::default());
+        let hint = || format!("run `{}`", arguments.with("pki history"));
+        return Ok(cursor::to(named.ok_or_else(|| what().with_hint(hint()))?));
     }
     let (step, what) = match args.redo {
         true => (

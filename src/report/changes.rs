@@ -231,10 +231,10 @@ impl Changes {
     }
 
     /// Adds the restored generation, and the commands for the next step.
-    pub fn restoring(self, generation: &str, next: &[&str]) -> Changes {
+    pub fn restoring(self, generation: &str, next: Vec<String>) -> Changes {
         Changes {
             restored_generation: Some(generation.to_owned()),
-            next: next.iter().map(|command| (*command).to_owned()).collect(),
+            next,
             ..self
         }
     }

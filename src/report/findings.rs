@@ -42,8 +42,13 @@ impl TreeArguments {
                 words.push(within.to_string());
             }
         }
-        words.extend(self.arguments.iter().cloned());
-        words.join(" ")
+        self.with(&words.join(" "))
+    }
+
+    /// Returns a command with these arguments at its end.
+    pub fn with(&self, command: &str) -> String {
+        let words = std::iter::once(command).chain(self.arguments.iter().map(String::as_str));
+        words.collect::<Vec<_>>().join(" ")
     }
 }
 
