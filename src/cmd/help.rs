@@ -61,11 +61,9 @@ pub(super) fn run(args: &HelpArgs, console: &Console) -> Result<Exit> {
         (Some(topic), _) => console.print(&topic.printed())?,
         (None, Some(help)) => console.print_styled(&help)?,
         (None, None) => {
-            let topics: Vec<_> = TOPICS.iter().map(|topic| topic.name).collect();
             let message = format!(
-                "there is no command or topic '{}'; topics are {}",
-                words.join(" ").escape_debug(),
-                topics.join(", ")
+                "there is no command or topic '{}'; `pki help` lists them",
+                words.join(" ").escape_debug()
             );
             Cli::command()
                 .error(ErrorKind::InvalidValue, message)

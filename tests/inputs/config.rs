@@ -93,23 +93,23 @@ certificatesDir: ' /etc/kubernetes/pki' => certificatesDir: ` /etc/kubernetes/pk
 certificateValidityPeriod: 0h => certificateValidityPeriod: `0h` is too short; want at least `1s`
 certificateValidityPeriod: 0 => certificateValidityPeriod: `0` is too short; want at least `1s`
 certificateValidityPeriod: -1h => certificateValidityPeriod: `-1h` is negative
-certificateValidityPeriod: 1y => certificateValidityPeriod: `1y` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
-certificateValidityPeriod: 8760 => certificateValidityPeriod: `8760` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
-certificateValidityPeriod: 1 year => certificateValidityPeriod: `1 year` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
-certificateValidityPeriod: 1h30 => certificateValidityPeriod: `1h30` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
-certificateValidityPeriod: 1e3h => certificateValidityPeriod: `1e3h` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
+certificateValidityPeriod: 1y => certificateValidityPeriod: `1y` is not a duration; write `30d` or `720h`
+certificateValidityPeriod: 8760 => certificateValidityPeriod: `8760` is not a duration; write `30d` or `720h`
+certificateValidityPeriod: 1 year => certificateValidityPeriod: `1 year` is not a duration; write `30d` or `720h`
+certificateValidityPeriod: 1h30 => certificateValidityPeriod: `1h30` is not a duration; write `30d` or `720h`
+certificateValidityPeriod: 1e3h => certificateValidityPeriod: `1e3h` is not a duration; write `30d` or `720h`
 certificateValidityPeriod: 999999999h => certificateValidityPeriod: `999999999h` is longer than 100 years (`36525d`)
 certificateValidityPeriod: 99999999999999999999999999h => certificateValidityPeriod: `99999999999999999999999999h` is longer than 100 years (`36525d`)
 certificateValidityPeriod: 100ms => certificateValidityPeriod: `100ms` is too short; want at least `1s`
-certificateValidityPeriod: P1Y => certificateValidityPeriod: `P1Y` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
-certificateValidityPeriod: inf => certificateValidityPeriod: `inf` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
-certificateValidityPeriod: ' 1h' => certificateValidityPeriod: ` 1h` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
-certificateValidityPeriod: ++1h => certificateValidityPeriod: `++1h` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
-certificateValidityPeriod: 1H => certificateValidityPeriod: `1H` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
+certificateValidityPeriod: P1Y => certificateValidityPeriod: `P1Y` is not a duration; write `30d` or `720h`
+certificateValidityPeriod: inf => certificateValidityPeriod: `inf` is not a duration; write `30d` or `720h`
+certificateValidityPeriod: ' 1h' => certificateValidityPeriod: ` 1h` is not a duration; write `30d` or `720h`
+certificateValidityPeriod: ++1h => certificateValidityPeriod: `++1h` is not a duration; write `30d` or `720h`
+certificateValidityPeriod: 1H => certificateValidityPeriod: `1H` is not a duration; write `30d` or `720h`
 certificateValidityPeriod: 0.5s => certificateValidityPeriod: `0.5s` is too short; want at least `1s`
 certificateValidityPeriod: {hours: 1} => certificateValidityPeriod: is a mapping, want a string
 caCertificateValidityPeriod: 0s => caCertificateValidityPeriod: `0s` is too short; want at least `1s`
-caCertificateValidityPeriod: 101y => caCertificateValidityPeriod: `101y` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
+caCertificateValidityPeriod: 101y => caCertificateValidityPeriod: `101y` is not a duration; write `30d` or `720h`
 encryptionAlgorithm: RSA-1024 => encryptionAlgorithm: `RSA-1024` is not an algorithm; want one of `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256`, `ECDSA-P384`
 encryptionAlgorithm: RSA2048 => encryptionAlgorithm: `RSA2048` is not an algorithm; want one of `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256`, `ECDSA-P384`
 encryptionAlgorithm: ECDSA-P521 => encryptionAlgorithm: `ECDSA-P521` is not an algorithm; want one of `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256`, `ECDSA-P384`
@@ -358,7 +358,7 @@ a: [
         "cluster.yaml:13: clusterName: is a list, want a string",
         "cluster.yaml:14: controlPlaneEndpoint: `https://lb.example` is a URL; give `host` or `host:port`",
         "cluster.yaml:15: certificatesDir: `pki` is not an absolute path",
-        "cluster.yaml:16: certificateValidityPeriod: `1y` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`",
+        "cluster.yaml:16: certificateValidityPeriod: `1y` is not a duration; write `30d` or `720h`",
         "cluster.yaml:17: encryptionAlgorithm: `RSA` is not an algorithm; want one of `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256`, `ECDSA-P384`",
         "cluster.yaml:18: featureGates.PublicKeyECDSA: is not a feature gate of kubeadm; did you mean `PublicKeysECDSA`?",
         "cluster.yaml:20: networking.serviceSubnet: `10.96.0.0/33` is not a network; want address and prefix length, such as `10.96.0.0/12`",

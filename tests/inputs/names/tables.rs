@@ -326,6 +326,6 @@ pub(super) const FLAGS: &str = r#"
 --encryption-algorithm=rsa => `rsa` is not an algorithm; want one of `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256`, `ECDSA-P384`
 --certificate-validity-period= => is empty
 --certificate-validity-period=0h => `0h` is too short; want at least `1s`
---certificate-validity-period=1y => `1y` is not a duration; want numbers with the units `d`, `h`, `m` or `s`, such as `8760h` or `365d`
+--certificate-validity-period=1y => `1y` is not a duration; write `30d` or `720h`
 --ca-certificate-validity-period=-1h => `-1h` is negative
 "#;
