@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: medians of whole commands, release build, rounds interleaved so that a busy moment hits all alike.
+//! `cargo xtask bench`: prints the median times of whole commands in a release build. The rounds of all cases are
+//! interleaved, so that other load affects all cases equally.
 
 use std::{
     fs,
@@ -11,11 +12,11 @@ use anyhow::{Context, Result, ensure};
 
 use crate::command::{cargo, find, run as execute, top};
 
-/// What is timed, in a folder of its own.
+/// A timed command, with its own folder.
 #[derive(Clone, Copy)]
 enum Action {
     Init,
-    /// An existing tree, and this command on it.
+    /// This command, on an existing tree.
     OnTree(&'static [&'static str]),
     Openssl,
 }
@@ -37,7 +38,7 @@ const ACTIONS: [Action; 5] = [
     Action::OnTree(&["renew", "all", "--reuse-key"]),
 ];
 
-/// Times every case `rounds` times, and prints one row for each.
+/// Times each case `rounds` times, and prints one row per case.
 pub(crate) fn run(rounds: usize) -> Result<ExitCode> {
     ensure!(rounds > 0, "at least one round is needed");
     execute(&mut cargo(&["build", "--release", "--package", "pki"])?)?;
@@ -110,7 +111,7 @@ impl Case {
         format!("{what}, {}", self.algorithm)
     }
 
-    /// Returns how long one round took, without its preparation.
+    /// Returns the time of one round, without its preparation.
     fn time(&self, pki: &Path) -> Result<Duration> {
         if let Action::OnTree(_) = self.action {
             self.init(pki)?;
@@ -144,7 +145,7 @@ impl Case {
     }
 }
 
-/// Makes as many keys and certificates as a tree has, one openssl process for each pair: 3 CAs, 12 leaves, one bare key.
+/// Makes the keys and certificates of a tree with one openssl process per pair: 3 CAs, 12 leaves and one plain key.
 fn openssl(folder: &Path, algorithm: &str) -> Result<()> {
     let new_key: &[&str] = match algorithm.strip_prefix("RSA-") {
         Some(bits) => &["-newkey", &format!("rsa:{bits}")],
@@ -186,7 +187,7 @@ fn openssl(folder: &Path, algorithm: &str) -> Result<()> {
             request(&format!("{ca}-leaf-{leaf}"), Some(ca))?;
         }
     }
-    // The service-account pair, whose certificate is not needed but costs next to nothing.
+    // The service-account pair. It needs no certificate, but making one takes almost no time.
     request("sa", None)
 }
 

@@ -1,4 +1,4 @@
-//! The list of kubeadm's test cases in tests/cases/README.md, from the doc lines of the tests that stand for them.
+//! Generates the list of kubeadm's test cases in tests/cases/README.md from the doc lines of the tests that cover them.
 
 use std::{
     collections::BTreeMap,
@@ -11,10 +11,10 @@ use anyhow::{Context, Result, ensure};
 
 use crate::command::top;
 
-/// What the doc lines of all tests say about a case.
+/// A test case, as the doc lines of the tests describe it.
 #[derive(Default)]
 struct Case {
-    /// kubeadm's verdict, and ours compared to it.
+    /// kubeadm's verdict, and how ours compares to it.
     verdicts: Option<(String, String)>,
     tests: Vec<String>,
 }

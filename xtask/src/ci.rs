@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: what has to pass before a change lands. The tests come last, since their closing line is what is read.
+//! `cargo xtask ci`: the checks that a change must pass. The tests come last, so that their summary is the last line.
 
 use std::process::ExitCode;
 
@@ -9,10 +9,10 @@ use crate::{
     fuzz, generate, test,
 };
 
-/// How long each target is fuzzed: enough to find what a change breaks near the seeds.
+/// How long each target is fuzzed: long enough to find a defect near the seeds.
 const FUZZING_SECONDS: u32 = 30;
 
-/// Runs every check, and stops at the first that fails.
+/// Runs all checks, and stops at the first failure.
 pub(crate) fn run() -> Result<ExitCode> {
     step("format", &["fmt", "--all", "--check"])?;
     step(

@@ -1,4 +1,4 @@
-//! Running programs, and where things lie.
+//! Runs programs, and finds the project's folder.
 
 use std::{
     env,
@@ -22,7 +22,7 @@ pub(crate) fn command(program: &str, arguments: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
-/// Returns a cargo command; the cargo that runs this task.
+/// Returns a command for the cargo that runs this task.
 pub(crate) fn cargo(arguments: &[&str]) -> Result<Command> {
     command(
         &env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()),
@@ -30,7 +30,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<Command> {
     )
 }
 
-/// Runs a command that speaks for itself, and fails if it fails.
+/// Runs a command with its output shown, and fails if it fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command
         .status()
@@ -39,7 +39,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command and returns what it printed on standard output.
+/// Runs a command and returns its standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command
         .output()

@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: the release binary, static where the toolchain can, with its checksum.
+//! `cargo xtask dist`: builds the release binary and its checksum. The binary is static if the toolchain supports it.
 
 use std::{fs, path::Path, process::ExitCode};
 
@@ -9,7 +9,7 @@ use crate::command::{cargo, command, output, run as execute, top};
 const STATIC: &str = "x86_64-unknown-linux-musl";
 const DYNAMIC: &str = "x86_64-unknown-linux-gnu";
 
-/// Builds the binary and puts it, named after version and target, beside its checksum in target/dist.
+/// Builds the binary and puts it into target/dist, named after version and target, with its checksum.
 pub(crate) fn run() -> Result<ExitCode> {
     let target = if is_installed(STATIC)? {
         STATIC
@@ -49,7 +49,7 @@ fn is_installed(target: &str) -> Result<bool> {
         .is_dir())
 }
 
-/// Returns the version that cargo has for the package: what follows `#`, or `@` where the name is given too.
+/// Returns the version from a package identifier of cargo: the text after `#`, or after `@` if it contains the name.
 fn version() -> Result<String> {
     let id = output(&mut cargo(&["pkgid", "--package", "pki"])?)?;
     let (_, version) = id

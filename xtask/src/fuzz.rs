@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: builds the targets of `xtask/fuzz` with libFuzzer, and runs them.
 //!
-//! Stable Rust is enough: instrumentation is a pass of LLVM's own, and libFuzzer comes as C++ source in a crate. What the
-//! C compiler builds, AWS-LC, is not instrumented. Everything lies in `target/fuzz`; nothing of it is committed.
+//! Stable Rust is enough: LLVM itself has the instrumentation pass, and a crate contains the C++ source of libFuzzer.
+//! AWS-LC, which the C compiler builds, is not instrumented. All files are in `target/fuzz` and are not committed.
 
 use std::{
     env, fmt,
@@ -21,7 +21,7 @@ use crate::{
     peers,
 };
 
-/// What libFuzzer needs to see: edges, counted inline, with their places, and what is compared with what.
+/// The instrumentation for libFuzzer: inline counters of edges, a table of their addresses, and traced comparisons.
 const INSTRUMENTATION: [&str; 6] = [
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -31,20 +31,20 @@ const INSTRUMENTATION: [&str; 6] = [
     "--cfg=fuzzing",
 ];
 
-/// The bounds that hold for any input of at most 64 KiB: seconds, and memory of the whole process.
+/// The limits for any input of at most 64 KiB: seconds, and memory of the whole process.
 const BOUNDS: [&str; 3] = ["-max_len=65536", "-timeout=5", "-rss_limit_mb=512"];
 
-/// One change at a time: of two, the second mostly spoils what the first was good for. And inputs grow slowly, which is
-/// libFuzzer's default only for targets without a mutator of their own.
+/// One mutation at a time, because a second one usually destroys the effect of the first. Inputs grow slowly, which is
+/// libFuzzer's default only for targets without a custom mutator.
 const MUTATION: [&str; 2] = ["-mutate_depth=1", "-len_control=100"];
 
-/// What a fuzzer reaches at the least: reading an empty file takes hundreds of edges, no instrumentation none.
+/// The fewest edges that an instrumented fuzzer reaches. Reading an empty file already takes hundreds.
 const LEAST_EDGES: u64 = 500;
 
 /// How many lines of a log are shown when a target failed.
 const SHOWN_LINES: usize = 40;
 
-/// Runs the targets of these names, or all of them, for so many seconds each.
+/// Runs the named targets, or all targets, for `seconds` each.
 pub(crate) fn run(seconds: u32, names: &[&str]) -> Result<ExitCode> {
     ensure!(seconds > 0, "at least one second is needed");
     let targets = select(names)?;
@@ -100,7 +100,7 @@ fn build() -> Result<PathBuf> {
         peers::install_packages(&["g++"])
             .context("libFuzzer needs a C++ compiler (Debian package g++)")?;
     }
-    // Given a target, cargo spares build scripts and macros the instrumentation, which they could not be linked with.
+    // With `--target`, cargo does not instrument build scripts and macros, which would not link.
     let host = host()?;
     let folder = top()?.join("target/fuzz");
     let mut command = cargo(&["build", "--locked", "--package", "pki-fuzz", "--bin"])?;
@@ -120,7 +120,7 @@ fn host() -> Result<String> {
     Ok(host.context("rustc names no host")?.to_owned())
 }
 
-/// Returns where a target keeps its files of one kind.
+/// Returns the folder of a target's files of one kind.
 fn folder(kind: &str, target: &Target) -> Result<PathBuf> {
     let folder = top()?.join("target/fuzz").join(kind).join(target.name);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
@@ -143,7 +143,7 @@ fn dictionary(target: &Target) -> Result<PathBuf> {
     Ok(folder("dictionary", target)?.join("words"))
 }
 
-/// Returns words as libFuzzer reads them: one a line, quoted, every byte in hexadecimal.
+/// Returns words in libFuzzer's format: one per line, quoted, every byte in hexadecimal.
 fn dictionary_text(words: &[Vec<u8>]) -> String {
     let line = |word: &Vec<u8>| {
         let escaped: String = word.iter().map(|byte| format!("\\x{byte:02x}")).collect();
@@ -152,7 +152,7 @@ fn dictionary_text(words: &[Vec<u8>]) -> String {
     words.iter().map(line).collect()
 }
 
-/// A target that is being run.
+/// A running target.
 struct Run {
     target: &'static Target,
     child: Child,
@@ -185,7 +185,7 @@ impl Run {
         })
     }
 
-    /// Waits for its end, prints how it went, and returns whether it went well.
+    /// Waits for its end, prints the result, and returns whether it succeeded.
     fn finish(&mut self) -> Result<bool> {
         let success = self.child.wait()?.success();
         let log = String::from_utf8_lossy(&fs::read(&self.log)?).into_owned();
@@ -193,7 +193,7 @@ impl Run {
         let name = self.target.name;
         let seconds = self.started.elapsed().as_secs();
         println!("{name}: {figures}, {seconds} s");
-        // Without counters it would run for ever and find nothing.
+        // Without counters, it would run forever and find nothing.
         ensure!(
             !success || figures.edges > LEAST_EDGES,
             "`{name}` reached {} edges only, so that it is hardly instrumented: see `{}`",
@@ -220,7 +220,7 @@ impl Run {
     }
 }
 
-/// What libFuzzer says about its work.
+/// The statistics that libFuzzer prints.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Figures {
     executions: u64,
@@ -229,7 +229,7 @@ struct Figures {
 }
 
 impl Figures {
-    /// Takes the last status line, such as `#2 INITED cov: 1 ft: 2 corp: 3/4b exec/s: 0 rss: 30Mb`.
+    /// Parses the last status line, such as `#2 INITED cov: 1 ft: 2 corp: 3/4b exec/s: 0 rss: 30Mb`.
     fn of(log: &str) -> Figures {
         let is_status = |line: &&str| line.starts_with('#') && line.contains(" cov: ");
         let Some(line) = log.lines().rev().find(is_status) else {
@@ -262,7 +262,7 @@ impl fmt::Display for Figures {
     }
 }
 
-/// Returns the number that a word begins with.
+/// Returns the number at the beginning of a word.
 fn number(word: &str) -> u64 {
     let digits = word.split(|c: char| !c.is_ascii_digit()).next();
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)

@@ -1,6 +1,6 @@
-//! `cargo xtask gen`: the parts of documents that follow from the source.
+//! `cargo xtask gen`: generates parts of documents from the source.
 //!
-//! A part is what stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. Writing and checking are one function.
+//! A part is the text between `<!-- begin: NAME -->` and `<!-- end: NAME -->`. One function both writes and checks.
 
 use std::{fs, process::ExitCode};
 
@@ -17,7 +17,7 @@ use pki::{
 
 use crate::{cases, command::top};
 
-/// Whether stale text is an error or is replaced.
+/// Whether outdated text is an error or is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Check,
@@ -52,7 +52,7 @@ const fn topic(file: &'static str, name: &'static str, text: fn() -> Result<Stri
     Part { file, name, text }
 }
 
-/// Compares every part with the source, or writes it.
+/// Checks or writes all parts.
 pub(crate) fn run(mode: Mode) -> Result<ExitCode> {
     for Part { file, name, text } in PARTS {
         let path = top()?.join(file);
@@ -84,7 +84,7 @@ fn compare_or_write(
     }
 }
 
-/// Returns the document with the part of that name replaced.
+/// Replaces the named part of a document.
 fn replace(document: &str, name: &str, text: &str) -> Result<String> {
     let (begin, end) = (
         format!("<!-- begin: {name} -->\n"),
@@ -99,7 +99,7 @@ fn replace(document: &str, name: &str, text: &str) -> Result<String> {
     Ok(format!("{before}{begin}{text}{end}{after}"))
 }
 
-/// Returns the table of what there is in a tree.
+/// Returns the table of the rows of a tree.
 fn catalog() -> String {
     let rows = CATALOG
         .iter()
@@ -107,7 +107,7 @@ fn catalog() -> String {
     block(["NAME", "FILES", "WHAT IT IS"], rows)
 }
 
-/// Returns the table of what certificates hold.
+/// Returns the table of the contents of certificates.
 fn subjects() -> String {
     let rows = CATALOG.iter().filter_map(|row| {
         let common_name = match &row.profile {
@@ -143,7 +143,7 @@ fn sans() -> String {
         .collect()
 }
 
-/// Returns the list of organizations, which Kubernetes takes as groups.
+/// Returns the list of organizations, which are groups in Kubernetes.
 fn organizations() -> String {
     CATALOG
         .iter()
@@ -156,7 +156,7 @@ fn organizations() -> String {
         .collect()
 }
 
-/// Returns the table of who reads which file.
+/// Returns the table of components and the files that they read.
 fn readers() -> String {
     let mut last = "";
     let mut rows = Vec::new();
@@ -186,7 +186,7 @@ fn readers() -> String {
     )
 }
 
-/// Returns the list of what a judgement can find, by subject.
+/// Returns the list of all kinds of findings, by subject.
 fn findings() -> String {
     let mut text = String::new();
     for kind in TABLE {
@@ -241,7 +241,7 @@ fn files(row: &Row) -> String {
         format!("{folder}{}", file.relative)
     };
     let mut files = layout::files(row).iter().map(text).collect::<Vec<_>>();
-    // The second file differs in its extension only.
+    // The second file differs only in its extension.
     if let Some(second) = files.get_mut(1)
         && let Some((_, extension)) = second.clone().rsplit_once('.')
     {

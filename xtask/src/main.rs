@@ -1,6 +1,6 @@
 //! The project's tasks: `cargo xtask TASK`. One file each; `command` runs programs for them.
 
-// A task's results are what it prints.
+// The tasks print their results.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;

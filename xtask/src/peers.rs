@@ -1,4 +1,4 @@
-//! `cargo xtask peers`: the programs of other projects that tests let judge our output.
+//! `cargo xtask peers`: installs the programs of other projects with which tests judge our output.
 
 use std::{
     fs,
@@ -11,12 +11,12 @@ use anyhow::{Context, Result};
 
 use crate::command::{command, find, output, run as execute, top};
 
-/// A peer that comes with the operating system.
+/// A peer that is a package of the operating system.
 struct Peer {
     program: &'static str,
     /// Debian's package.
     package: &'static str,
-    /// Makes it print its version.
+    /// The arguments that print its version.
     version: &'static [&'static str],
 }
 
@@ -71,7 +71,7 @@ const PEERS: [Peer; 9] = [
 /// The Python packages that tests use, pinned.
 const REQUIREMENTS: &str = "tests/peers/requirements.txt";
 
-/// Installs what is missing, and prints the version of each peer.
+/// Installs missing peers, and prints the version of each.
 pub(crate) fn run(install: bool) -> Result<ExitCode> {
     prepare(install)?;
     for Peer {
@@ -109,9 +109,9 @@ pub(crate) fn run(install: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Installs what is missing, or says what it is.
+/// Installs missing peers, or prints their names.
 ///
-/// A failure is printed and not returned: the tests know whether they need the peer.
+/// A failure is only printed, because each test knows whether it needs the peer.
 pub(crate) fn prepare(install: bool) -> Result<()> {
     fs::create_dir_all(folder()?)?;
     let mut missing: Vec<_> = PEERS
@@ -146,7 +146,7 @@ fn complain(result: Result<()>) {
     }
 }
 
-/// Returns the folder for peers that are not of the operating system; tests look there too.
+/// Returns the folder of peers that are not packages of the operating system; tests look there too.
 fn folder() -> Result<PathBuf> {
     Ok(top()?.join("target/peers"))
 }
@@ -173,7 +173,7 @@ pub(crate) fn install_packages(packages: &[&str]) -> Result<()> {
     apt_get(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
 }
 
-/// Debian's Python comes without the module that a virtual environment gets its pip from.
+/// Debian's Python has no module that installs pip into a virtual environment.
 fn can_create_environments() -> bool {
     Command::new("python3")
         .args(["-c", "import ensurepip, venv"])
@@ -181,7 +181,7 @@ fn can_create_environments() -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-/// Makes the virtual environment, unless it is there with these very requirements.
+/// Makes the virtual environment, unless it exists with the same requirements.
 fn create_environment() -> Result<()> {
     let environment = folder()?.join("venv");
     let stamp = environment.join("requirements.txt");

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test of the workspace, and one closing line.
+//! `cargo xtask test`: runs all tests of the workspace, and prints a summary in the last line.
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +16,7 @@ use crate::{
     peers,
 };
 
-/// How many tests ended how.
+/// The number of tests by result.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Totals {
     passed: usize,
@@ -45,7 +45,7 @@ pub(crate) fn split<'a, 'b>(arguments: &'a [&'b str]) -> (&'a [&'b str], &'a [&'
     }
 }
 
-/// Runs the tests, streaming their output; the last line is the sum of all test programs.
+/// Runs the tests and shows their output. The last line is the sum over all test programs.
 pub(crate) fn run(install: bool, arguments: &[&str]) -> Result<ExitCode> {
     peers::prepare(install)?;
     let skipped = top()?.join(format!("target/peers/skipped-{}", std::process::id()));
@@ -53,10 +53,10 @@ pub(crate) fn run(install: bool, arguments: &[&str]) -> Result<ExitCode> {
     let names = skipped_tests(&skipped);
     let (mut totals, success) = outcome?;
 
-    // A test program takes a test that skipped itself for passed.
+    // Test programs count a test that skipped itself as passed.
     totals.passed = totals.passed.saturating_sub(names.len());
     totals.skipped += names.len();
-    // Without a result line of its own: it did not compile, or a test program died.
+    // No test program printed a failure, so one did not compile or was killed.
     if !success && totals.failed == 0 {
         totals.failed = 1;
     }
@@ -97,10 +97,10 @@ fn run_cargo(arguments: &[&str], skipped: &Path) -> Result<(Totals, bool)> {
     Ok((totals, child.wait()?.success()))
 }
 
-/// Returns the lines that tests left in the file, each once, and removes it.
+/// Returns the distinct lines that tests wrote to the file, and removes the file.
 fn skipped_tests(path: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(path).unwrap_or_default();
-    // It is not there if no test was skipped.
+    // The file does not exist if no test was skipped.
     drop(fs::remove_file(path));
     text.lines().map(str::to_owned).collect()
 }
