@@ -16,7 +16,7 @@ use crate::x509::verify::has_supported_signature;
 pub(super) struct JudgedCa<'a> {
     /// The CA's row.
     pub(super) row: &'static Row,
-    /// What was found.
+    /// Its findings.
     pub(super) findings: Vec<Finding>,
     /// Its certificates, if leaves can be verified with them: the CA is undamaged, and it signed the leaves.
     pub(super) anchors: Option<&'a CaBundle>,
@@ -63,7 +63,7 @@ pub(super) fn check<'a>(context: &Context<'a>, row: &'static Row) -> JudgedCa<'a
                 .then(|| replaced(row, bundle, &chain_errors))
                 .flatten();
             anchors = (is_sound && replaced.is_none()).then_some(bundle);
-            // A key of another CA is reason enough to sign nothing; that the leaves are of another one then has the same cause.
+            // With the key of another CA, the CA signs nothing, and a mismatch with the leaves has the same cause.
             findings.extend(key_error(row, bundle, key).or(replaced));
             if anchors.is_some() {
                 findings.extend(warnings(context, row, bundle));
@@ -239,7 +239,7 @@ fn warnings(context: &Context<'_>, row: &'static Row, bundle: &CaBundle) -> Vec<
         let text = "it is signed with an algorithm that is not accepted on other certificates, such as SHA-1";
         warn(FindingId::CaWeakSignature, text.to_owned());
     }
-    // Zero is what kubeadm's own CAs had.
+    // kubeadm's own CAs had the serial number zero.
     if certificate.has_long_serial() {
         let text = "its serial number is longer than 20 octets";
         warn(FindingId::CaLongSerial, text.to_owned());

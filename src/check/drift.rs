@@ -16,18 +16,18 @@ use crate::x509::sign::LeafTemplate;
 pub struct Change {
     /// The field.
     pub field: ChangedField,
-    /// What it was.
+    /// The old value.
     pub from: String,
-    /// What it becomes.
+    /// The new value.
     pub to: String,
-    /// Whether the old certificate differed from the declared configuration; false without one.
+    /// Whether the old certificate differed from the declared configuration; false without a configuration.
     pub drift: bool,
 }
 
 /// A field of a certificate or kubeconfig.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangedField {
-    /// The certificate itself, where the old one cannot be read.
+    /// The certificate itself, if the old one cannot be read.
     Certificate,
     /// The serial number.
     Serial,
@@ -45,22 +45,22 @@ pub enum ChangedField {
     Subject,
     /// The extended key usages.
     Usages,
-    /// Names that it should not have.
+    /// Names that are removed.
     SansRemoved,
-    /// Names that it should have and lacks.
+    /// Names that are added.
     SansAdded,
     /// The algorithm of its key.
     Algorithm,
-    /// How long it was made to be valid.
+    /// The validity period.
     Validity,
     /// The CA certificates in a kubeconfig.
     CaData,
-    /// The server that a kubeconfig points at.
+    /// The server of a kubeconfig.
     Server,
 }
 
 impl ChangedField {
-    /// Returns the name of the field, as reports give it.
+    /// Returns the name of the field in reports.
     pub fn name(self) -> &'static str {
         match self {
             ChangedField::Certificate => "certificate",
@@ -91,15 +91,15 @@ impl fmt::Display for ChangedField {
 /// What a certificate should contain.
 #[derive(Clone, Copy, Debug)]
 pub struct Desired<'a> {
-    /// Subject, usages, names.
+    /// Its subject, usages and names.
     pub contents: &'a LeafTemplate,
     /// Algorithm of its key, if specified.
     pub algorithm: Option<Algorithm>,
-    /// How long it should be valid, if specified.
+    /// Its validity period, if specified.
     pub validity: Option<std::time::Duration>,
 }
 
-/// Returns every field in which a certificate differs from what is desired; `issuer` is the CA of its row.
+/// Returns all fields in which a certificate differs from the desired contents; `issuer` is the CA of its row.
 pub fn between(
     certificate: &Certificate,
     issuer: Option<&Certificate>,

@@ -1,4 +1,4 @@
-//! When everything in a tree expires: findings about dates, and the table of `check-expiration`.
+//! Expiration dates: findings about them, and the table of `check-expiration`.
 
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
@@ -11,7 +11,7 @@ use crate::tree::inventory::{Inventory, RowFiles};
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::{CaBundle, Chain};
 
-/// When everything in a tree expires, and what else was found.
+/// The expiration dates of a tree, and all findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expiry {
     /// The leaves and kubeconfigs, by name in byte order, as kubeadm lists them.
@@ -20,18 +20,18 @@ pub struct Expiry {
     pub authorities: Vec<Item>,
     /// The kubeconfigs without client certificate: their users have a token, a password or a plugin.
     pub without_certificate: Vec<&'static str>,
-    /// What was found, including what expires soon.
+    /// The findings, including those about rows that expire soon.
     pub findings: Findings,
 }
 
-/// One thing that can expire.
+/// A row that can expire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// The row's name.
     pub name: &'static str,
-    /// What was found.
+    /// The state of its certificate.
     pub state: State,
-    /// The row name of the CA that signs it; none for a CA.
+    /// The row name of the CA that signs it; `None` for a CA.
     pub ca: Option<&'static str>,
     /// Whether only an external CA can renew it.
     pub external: bool,
@@ -41,30 +41,30 @@ pub struct Item {
     pub outcome: Outcome,
 }
 
-/// The state of a thing that can expire.
+/// The state of a row that can expire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// There is a certificate.
+    /// It has a certificate.
     Dated {
-        /// Last valid second.
+        /// The last valid second.
         not_after: OffsetDateTime,
-        /// Time from now to `not_after`; negative once it has expired.
+        /// The time from now to `not_after`; negative after the expiry.
         residual: Duration,
     },
-    /// There is nothing.
+    /// Its file is missing.
     Missing,
-    /// This user may not read it.
+    /// This user may not read its file.
     Unreadable,
     /// It has no usable certificate.
     Unusable,
 }
 
-/// The residual times at which an expiry needs attention.
+/// The residual times below which a row needs attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
-    /// Residual time at which a renewal is due.
+    /// At this residual time, a renewal is due.
     pub warn: Duration,
-    /// Residual time at which it counts as expired.
+    /// At this residual time, a row counts as expired.
     pub critical: Duration,
 }
 
@@ -101,7 +101,7 @@ pub(super) fn check(
 
 pub(super) fn not_yet_valid(not_before: OffsetDateTime) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
-    // Every component is one that a UTC time has.
+    // The components of a UTC time are always valid.
     let time = not_before.format(format).unwrap_or_default();
     format!("it is not valid before {time}")
 }
@@ -144,7 +144,7 @@ pub fn ends(row: &Row, files: &RowFiles, inventory: &Inventory) -> Option<Offset
     }
 }
 
-/// Returns the table of everything in a tree that expires, with findings.
+/// Returns the table of all rows of a tree that can expire, with findings.
 pub fn table(context: &Context<'_>, findings: Findings) -> Expiry {
     let dated = || {
         host::rows(context)

@@ -11,29 +11,29 @@ use crate::util::duration::Period;
 
 pub use table::{FindingId, FindingKind, TABLE};
 
-/// Something that a judgement found.
+/// A result of a judgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What kind of finding it is.
+    /// The kind of the finding.
     pub id: FindingId,
-    /// How serious it is.
+    /// The severity.
     pub severity: Severity,
     /// The row it is about, if it is about one.
     pub row: Option<&'static Row>,
     /// The file it is about, if it is about one.
     pub file: Option<TreePath>,
-    /// What was found; "it" is the row.
+    /// The text of the finding; "it" is the row.
     pub found: String,
-    /// What was wanted, where that is a value.
+    /// The desired value, if there is one.
     pub wanted: Option<String>,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: Remedy,
 }
 
-/// How serious a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Worth knowing. Only `verify` prints it.
+    /// For information. Only `verify` prints it.
     Info,
     /// It works, but is bad practice or will become a problem. It does not change the exit code.
     Warning,
@@ -41,7 +41,7 @@ pub enum Severity {
     Error,
 }
 
-/// What findings mean for the exit code of a checking command; a greater value is worse.
+/// The effect of findings on the exit code; a greater value is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// Nothing needs attention.
@@ -54,7 +54,7 @@ pub enum Outcome {
     Failing,
 }
 
-/// What to do about a finding.
+/// The remedy for a finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remedy {
     /// The commands that remove it, in order.
@@ -77,7 +77,7 @@ pub enum PkiCommand {
 }
 
 impl Remedy {
-    /// Returns a remedy in words only.
+    /// Returns a remedy without commands.
     pub fn words(words: impl Into<String>) -> Remedy {
         Remedy {
             commands: Vec::new(),
@@ -93,7 +93,7 @@ impl Remedy {
         }
     }
 
-    /// Returns whether nothing can be done.
+    /// Returns whether there is neither a command nor advice.
     pub fn is_empty(&self) -> bool {
         self.commands.is_empty() && self.words.is_none()
     }
@@ -111,7 +111,7 @@ impl Severity {
 }
 
 impl Finding {
-    /// Makes a finding of the kind's usual severity, about no row and no file.
+    /// Returns a finding with the usual severity and advice of its kind, without row and file.
     pub fn new(id: FindingId, found: impl Into<String>) -> Finding {
         let kind = id.kind();
         Finding {
@@ -172,7 +172,7 @@ impl Finding {
     }
 }
 
-/// Everything that a judgement found, in catalog order.
+/// The findings of a judgement, in catalog order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     list: Vec<Finding>,
@@ -184,7 +184,7 @@ impl Findings {
         self.list.iter()
     }
 
-    /// Returns all findings, to complete their remedies.
+    /// Returns all findings for changing their remedies.
     pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Finding> {
         self.list.iter_mut()
     }
@@ -212,7 +212,7 @@ impl Findings {
             .any(|finding| finding.id == id && finding.row.is_some_and(|about| about == row))
     }
 
-    /// Returns what the findings mean for the exit code.
+    /// Returns the effect of the findings on the exit code.
     pub fn outcome(&self) -> Outcome {
         self.iter()
             .map(|finding| match (finding.id, finding.severity) {

@@ -15,9 +15,9 @@ use crate::tree::inventory::{CaState, ClientCertificate, FileState, Inventory, R
 pub enum HostKind {
     /// It runs an API server, or is about to.
     ControlPlane,
-    /// It runs etcd, and no API server.
+    /// It runs etcd, but no API server.
     EtcdMember,
-    /// It runs a kubelet, and neither of them.
+    /// It runs a kubelet, but neither API server nor etcd.
     Worker,
     /// It has some files of the catalog, but they do not identify the kind, such as a CA alone.
     Other,
@@ -36,7 +36,7 @@ const CONTROL_PLANE_ROWS: [&Row; 7] = [
     &SCHEDULER_CONF,
 ];
 
-/// Returns what kind of host a tree is on. Where a configuration is declared or recorded, it is a control plane node.
+/// Returns the kind of host that a tree is on. With a declared or recorded configuration, it is a control plane node.
 pub fn recognize(inventory: &Inventory, is_configured: bool) -> HostKind {
     let has_any = |rows: &[&Row]| rows.iter().any(|row| !inventory.row(row).is_missing());
     // An administrator's kubeconfig may be copied anywhere; together with the cluster CA it identifies a control
@@ -67,17 +67,17 @@ pub fn recognize(inventory: &Inventory, is_configured: bool) -> HostKind {
 }
 
 /// Returns whether certificates or kubeconfigs show that a cluster was set up on this host. CAs and service-account
-/// keys alone may be copied in advance for a new one.
+/// keys alone do not, because they may be copied in advance for a new cluster.
 pub fn belongs_to_cluster(inventory: &Inventory) -> bool {
     inventory
         .rows()
         .any(|(row, files)| row.signer().is_some() && !files.is_missing())
 }
 
-/// Returns the rows that belong on a host of this kind, in catalog order. Those that are not required are here if they have a file.
+/// Returns the rows that belong on a host of this kind, in catalog order. Optional rows are included if they have a file.
 ///
-/// Where etcd is external, its CA and the API server's client certificate are optional: kubeadm's guide has them copied to
-/// these places by hand.
+/// With an external etcd, its CA and the API server's client certificate are optional: according to kubeadm's guide, they
+/// are copied to these paths by hand.
 pub fn rows(context: &Context<'_>) -> Vec<&'static Row> {
     let required = required(context);
     CATALOG
@@ -104,7 +104,7 @@ pub fn required(context: &Context<'_>) -> Vec<&'static Row> {
                 Some(expected) => matches!(expected.cluster.etcd, Etcd::Local),
                 None => has_local_etcd(inventory),
             };
-            // A node may join with a kubelet.conf that the kubelet wrote later; every other row comes with the node.
+            // On a node that joined, the kubelet may write kubelet.conf later. All other rows are required from the beginning.
             *row != KUBELET_CONF
                 && !row.is_optional()
                 && (!row.needs_local_etcd() || has_local_etcd)

@@ -44,10 +44,7 @@ fn cluster(
             if other_ca.id == FindingId::KubeconfigOtherCa
                 && other_server.id == FindingId::KubeconfigServerNotInSans =>
         {
-            let text = format!(
-                "it trusts another CA, and {}",
-                other_server.found.trim_start_matches("it ")
-            );
+            let text = format!("it trusts another CA, and {}", other_server.found);
             vec![Finding::new(FindingId::KubeconfigOtherCluster, text).about(row)]
         }
         _ => trust.into_iter().chain(server).collect(),
@@ -69,7 +66,7 @@ fn server(context: &Context<'_>, row: &'static Row, file: &KubeconfigFile) -> Op
         let finding = Finding::new(FindingId::KubeconfigServerInvalid, text);
         return Some(with_desired(finding.about(row), desired));
     }
-    // A name that is in the configuration, but not in the certificate, is a finding about the certificate.
+    // If the configuration has the name, the finding is about the certificate, which lacks it.
     let is_declared = cluster
         .is_some_and(|cluster| names::accepts(&file.kubeconfig, &names::of_apiserver(cluster)));
     // A client's certificate in the place of the API server's has a finding of its own.

@@ -117,7 +117,7 @@ pub(super) fn chain_error(
     }
     for usage in row.usages() {
         match verify(chain, anchors, *usage, at) {
-            // The CA has a finding of its own, and so have the leaf's dates.
+            // The CA and the dates of the leaf have separate findings.
             Ok(())
             | Err(VerifyError::Anchor(_) | VerifyError::Expired(_) | VerifyError::NotYetValid(_)) =>
                 {}
@@ -172,7 +172,7 @@ fn differences(
     };
     drift::between(&chain.leaf, anchors.map(|ca| &ca.signer), desired)
         .into_iter()
-        // These have findings of their own.
+        // These have separate findings.
         .filter(|change| {
             change.field != ChangedField::SansAdded
                 && !(change.field == ChangedField::Usages && change.from.is_empty())
@@ -242,12 +242,12 @@ pub(super) fn last_valid(chain: &Chain, anchors: &[&Certificate]) -> OffsetDateT
     end
 }
 
-/// Returns whether two certificates are of the same CA: they have the same name and key.
+/// Returns whether two certificates belong to the same CA, because they have the same name and key.
 pub(super) fn is_same_ca(one: &Certificate, other: &Certificate) -> bool {
     one.subject() == other.subject() && one.public_key() == other.public_key()
 }
 
-/// Returns whether a key is the one of a certificate.
+/// Returns whether a key belongs to a certificate.
 pub(crate) fn belongs(key: &PrivateKey, certificate: &Certificate) -> bool {
     key.public_key() == certificate.public_key()
 }

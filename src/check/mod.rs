@@ -1,9 +1,9 @@
-//! Judges a tree: compares its contents with a configuration and a time, and returns [`Findings`]. Pure: no files, no
-//! clock.
+//! Judges a tree: compares its contents with a configuration and a time, and returns [`Findings`]. It opens no files and
+//! reads no clock.
 //!
-//! All commands decide by these findings only, see [`check`]. Each subject has its own file; [`finding`] has the
-//! table of all kinds. `expected` says what a row should contain and `validity` for how long; `plan::remedy` adds the
-//! commands that help.
+//! All commands decide by these findings only, see [`check`]. Each subject has its own file, and [`finding`] has the
+//! table of all kinds. `expected` has the desired contents of a row, `validity` the desired dates. `plan::remedy` adds
+//! the commands to the remedies.
 
 mod ca;
 pub mod commit;
@@ -44,7 +44,7 @@ pub use self::drift::{Change, ChangedField};
 pub struct Expected<'a> {
     /// The configuration.
     pub cluster: &'a Cluster,
-    /// Whether its node name and address are known; otherwise names are not judged.
+    /// Whether its node name and address are known. If not, names are not judged.
     pub is_node_known: bool,
 }
 
@@ -60,21 +60,21 @@ impl<'a> From<&'a Cluster> for Expected<'a> {
 /// The input of a judgement.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// What the tree holds.
+    /// The contents of the tree.
     pub inventory: &'a Inventory,
     /// The declared or recorded configuration, if there is one.
     pub expected: Option<Expected<'a>>,
-    /// The time.
+    /// The time of the judgement.
     pub now: OffsetDateTime,
 }
 
 impl Context<'_> {
-    /// Returns what kind of host the tree is on.
+    /// Returns the kind of host that the tree is on.
     pub fn host(&self) -> HostKind {
         host::recognize(self.inventory, self.expected.is_some())
     }
 
-    /// Returns the configuration, if a row exists in it and the node that it is for is known.
+    /// Returns the configuration, if it has the row and the node is known.
     fn cluster_for(&self, row: &Row) -> Option<&Cluster> {
         self.expected
             .filter(|expected| expected.is_node_known)
@@ -165,7 +165,7 @@ pub(crate) fn title(row: &Row) -> String {
 
 /// Returns a time for reports: RFC 3339, UTC.
 pub(crate) fn time_text(time: OffsetDateTime) -> String {
-    // Every time that a certificate can express has an RFC 3339 form.
+    // RFC 3339 can express every time that a certificate can.
     time.to_offset(time::UtcOffset::UTC)
         .format(&Rfc3339)
         .unwrap_or_else(|_| time.to_string())

@@ -62,8 +62,8 @@ pub fn accepts(kubeconfig: &Kubeconfig, names: &[San]) -> bool {
     }
 }
 
-/// Returns whether client-go connects to a server with TLS: an `https` URL, or a host with or without a port, for which it takes
-/// `https` (client-go `rest/url_utils.go`, `DefaultServerURL`).
+/// Returns whether client-go connects to a server with TLS. It does so for an `https` URL, and for a host with or without a
+/// port (client-go `rest/url_utils.go`, `DefaultServerURL`).
 pub(super) fn is_https(url: &str) -> bool {
     match url.split_once("://") {
         Some((scheme, rest)) => {
@@ -77,7 +77,7 @@ pub(super) fn is_https(url: &str) -> bool {
     }
 }
 
-/// Returns whether a text is a host with or without a port, as Go's `net/url` reads one.
+/// Returns whether Go's `net/url` reads a text as a host with or without a port.
 fn is_address(text: &str) -> bool {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !text.ends_with(']') => (host, port),
@@ -94,7 +94,7 @@ fn is_address(text: &str) -> bool {
     is_host && (port.is_empty() || port.parse::<u16>().is_ok())
 }
 
-/// Returns whether two URLs are one server's.
+/// Returns whether two URLs lead to the same server.
 pub fn is_same(url: &str, other: &str) -> bool {
     match (parse(url), parse(other)) {
         (Some(url), Some(other)) => url == other,
@@ -149,7 +149,7 @@ fn parse(url: &str) -> Option<(San, u16)> {
     }
 }
 
-/// The port of an `https` URL that names none.
+/// The default port of an `https` URL.
 const HTTPS: u16 = 443;
 
 #[cfg(test)]

@@ -85,13 +85,13 @@ fn embedded_ca(
     Some(Finding::new(FindingId::KubeconfigOwnCaNotFirst, text).about(row))
 }
 
-/// Returns whether a CA signed another one under its own name.
+/// Returns whether a CA signed another CA that has its own name.
 fn is_issuer_of(issuer: &Certificate, ca: &Certificate) -> bool {
     issuer.subject() == ca.issuer() && is_signed_by(ca, issuer)
 }
 
-/// Returns whether a client with these CAs accepts the API server's certificate; where the tree's CA did not sign that, whether
-/// it trusts that CA.
+/// Returns whether a client with these CAs accepts the API server's certificate. If the tree's CA did not sign that
+/// certificate, returns whether the client trusts the tree's CA.
 fn is_trusting(
     embedded: &[Certificate],
     inventory: &Inventory,
@@ -105,7 +105,7 @@ fn is_trusting(
     // An expired CA has a separate finding.
     let now = own.signer.validity().clamp(now);
     let own = own.certificates();
-    // An expired CA makes no certificate valid (Go's `crypto/x509`).
+    // Go's `crypto/x509` accepts no certificate of an expired CA.
     let known: Vec<_> = embedded
         .iter()
         .filter(|known| known.not_after() >= now)

@@ -10,7 +10,7 @@ const BACKDATE: Duration = Duration::minutes(5);
 /// 9999-12-31T23:59:59Z, the last time that a certificate can express (RFC 5280 section 4.1.2.5).
 const LAST: OffsetDateTime = time::macros::datetime!(9999-12-31 23:59:59 UTC);
 
-/// Returns the validity of a CA made at `now`: from five minutes before, and for `validity` from now on.
+/// Returns the validity of a CA made at `now`: from five minutes before `now` to `validity` after it.
 pub fn ca(now: OffsetDateTime, validity: std::time::Duration) -> Validity {
     let validity = Duration::try_from(validity).unwrap_or(Duration::MAX);
     Validity {
@@ -47,8 +47,8 @@ pub fn period(own: Validity, issuer: Option<Validity>) -> Option<Duration> {
     }
 }
 
-/// Returns the period that certificates like this one are made for, where its dates tell. What is not whole hours was made by
-/// hand, and is not usual.
+/// Returns the period that certificates like this one are usually made for, if its dates show it. A period that is not
+/// whole hours was set by hand and is not usual.
 pub fn usual_period(own: Validity, issuer: Option<Validity>) -> Option<std::time::Duration> {
     let period = period(own, issuer).filter(|period| is_whole_hours(*period))?;
     std::time::Duration::try_from(period)
@@ -61,7 +61,7 @@ pub fn is_whole_hours(period: Duration) -> bool {
     period.whole_seconds() % Duration::HOUR.whole_seconds() == 0
 }
 
-/// Returns whether two periods differ by more than different backdating explains.
+/// Returns whether two periods differ by more than a difference in backdating.
 pub fn is_noticeable(difference: Duration) -> bool {
     difference.abs() > BACKDATE * 2
 }

@@ -39,7 +39,7 @@ pub(super) struct Issuers<'a> {
 }
 
 impl<'a> Issuers<'a> {
-    /// Judges each of these CAs once, and the new ones that sign nothing too.
+    /// Judges each of these CAs once, including new CAs that sign nothing.
     pub(super) fn new(
         signers: impl Iterator<Item = SigningCa>,
         new: &'a [NewCa],

@@ -18,7 +18,7 @@ pub trait Progress {
     fn is_interrupted(&self) -> bool;
 }
 
-/// The run was asked to stop while it made keys.
+/// A signal asked the run to stop during key generation.
 #[derive(Debug)]
 pub struct Interrupted;
 

@@ -69,7 +69,7 @@ impl Maker<'_> {
         self.kubeconfig(row, leaf, &kubeconfig, chain)
     }
 
-    /// Points an existing kubeconfig at another server.
+    /// Changes the server of an existing kubeconfig.
     pub(super) fn moved_kubeconfig(&self, row: &'static Row, server: &str) -> Result<IssuedRow> {
         let mut kubeconfig = self.existing(row)?;
         kubeconfig.set_server(server);

@@ -17,7 +17,6 @@ use crate::plan::{Leaf, Make, Plan};
 use crate::store::ledger;
 use crate::tree::inventory::Inventory;
 use crate::tree::layout::{self, Access, TreePath};
-use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::key::{PrivateKey, hex};
 
@@ -36,7 +35,7 @@ pub struct IssuedRow {
     pub row: &'static Row,
     /// The new certificate, if it has one.
     pub certificate: Option<Certificate>,
-    /// The files, in the order in which they have to come into place.
+    /// The files, in the order in which they must be renamed into place.
     pub files: Vec<IssuedFile>,
 }
 
@@ -46,7 +45,7 @@ pub struct IssuedFile {
     pub file: TreePath,
     /// Its bytes.
     pub bytes: Zeroizing<Vec<u8>>,
-    /// How private it is.
+    /// Who may read it.
     pub access: Access,
 }
 
@@ -97,23 +96,6 @@ pub fn issue(
     issue_with(keys, plan, inventory, now)
 }
 
-/// Makes what `plan` asks for with keys of another kind, which are made at once: to judge what the plan leads to.
-///
-/// # Errors
-/// As [`issue`].
-pub fn rehearse(plan: &Plan, inventory: &Inventory, now: OffsetDateTime) -> Result<Issued> {
-    let key = |make: &Make| {
-        make.new_key()
-            .map(|_| PrivateKey::generate(Algorithm::EcdsaP256))
-            .transpose()
-    };
-    let keys = plan
-        .made()
-        .map(|(_, make, _)| key(make).context("generating a key"))
-        .collect::<Result<_>>()?;
-    issue_with(keys, plan, inventory, now)
-}
-
 fn issue_with(
     mut keys: Vec<Option<PrivateKey>>,
     plan: &Plan,
@@ -122,7 +104,7 @@ fn issue_with(
 ) -> Result<Issued> {
     let made: Vec<_> = plan.made().map(|(row, make, _)| (row, make)).collect();
     let issuing = |row: &Row| format!("issuing `{}`", row.name);
-    // The CAs sign what else the plan makes, so they come first.
+    // CAs come first, because they sign the leaves of the plan.
     let mut new_cas = Vec::new();
     for ((row, make), key) in made.iter().zip(&mut keys) {
         if let Make::Ca {
@@ -198,7 +180,7 @@ impl Maker<'_> {
         }
     }
 
-    /// Returns the public key that a leaf is to have: that of the new key, or of the one in the tree.
+    /// Returns the key of a leaf: the new key, or the key in the tree.
     fn old_or_new_key<'k>(
         &'k self,
         row: &Row,
@@ -226,8 +208,7 @@ fn service_account(
     })
 }
 
-/// Returns the files of a pair, the key first: a certificate without its key is worse than a key without its
-/// certificate.
+/// Returns the files of a pair. The key comes first, because a certificate without its key is worse than the reverse.
 fn pair(row: &Row, public: String, key: Option<Zeroizing<String>>) -> Vec<IssuedFile> {
     let mut files = Vec::new();
     for (file, access) in layout::files(row).into_iter().rev() {

@@ -58,7 +58,7 @@ pub(super) fn service_account(files: &[IssuedFile], key: &PrivateKey) -> Result<
     Ok(())
 }
 
-/// Checks that the bytes of a kubeconfig read back as it, and returns it.
+/// Checks that the bytes parse as the same kubeconfig, and returns the parsed one.
 pub(super) fn same_kubeconfig(bytes: &[u8], kubeconfig: &Kubeconfig) -> Result<Kubeconfig> {
     let again = Kubeconfig::parse(bytes).context("reading it back")?;
     ensure!(again == *kubeconfig, "it reads back differently");
@@ -74,18 +74,21 @@ pub(super) fn kubeconfig(
 ) -> Result<()> {
     let again = same_kubeconfig(bytes, kubeconfig)?;
     let Credentials::Embedded { certificate, key } = again.credentials()? else {
-        bail!("it has no client certificate")
+        bail!("the kubeconfig has no client certificate")
     };
     ensure!(
         Chain::from_pem(&certificate)? == *chain,
-        "it holds another certificate"
+        "the kubeconfig contains another certificate"
     );
     ensure!(
         PrivateKey::from_pem(&key)?.public_key() == chain.leaf.public_key(),
-        "its key does not belong to its certificate"
+        "the key in the kubeconfig does not belong to its certificate"
     );
     if let Some(trusted) = again.ca()? {
-        ensure!(trusted.contains(issuer), "it does not trust its own CA");
+        ensure!(
+            trusted.contains(issuer),
+            "the kubeconfig does not trust its own CA"
+        );
     }
     Ok(())
 }

@@ -15,18 +15,18 @@ pub struct FileError {
     pub operation: &'static str,
     /// The file.
     pub path: PathBuf,
-    /// Why it failed.
+    /// The reason of the failure.
     pub reason: FileErrorReason,
-    /// What to do about it.
+    /// Advice for the operator.
     pub hint: Option<String>,
 }
 
-/// Why a file operation failed.
+/// The reason why a file operation failed.
 #[derive(Debug)]
 pub enum FileErrorReason {
     /// The operating system returned an error.
     Io(io::Error),
-    /// The file has an unexpected type or content; a description.
+    /// The file has an unexpected type or content, as this text says.
     Unexpected(String),
 }
 
@@ -65,7 +65,7 @@ impl FileError {
         }
     }
 
-    /// Returns the message without what to do about it.
+    /// Returns the message without advice.
     pub(crate) fn without_advice(&self) -> String {
         let path = self.path.display().to_string();
         let reason = match &self.reason {
@@ -109,7 +109,7 @@ impl fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
-/// Returns whether root could do what the system refused.
+/// Returns whether the operation may succeed as root.
 fn is_for_root(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::ACCESS) && !rustix::process::geteuid().is_root()
 }
@@ -143,7 +143,7 @@ mod tests {
         }
     }
 
-    /// A finding about the file has this advice as its remedy.
+    /// A finding about the file has the advice in its remedy instead.
     #[test]
     fn the_advice_can_be_left_out() {
         let error = FileError::io("reading", "ca.key")(Errno::ACCESS);

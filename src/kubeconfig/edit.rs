@@ -50,9 +50,9 @@ struct UserFields {
     client_key_data: Option<Spanned<String>>,
 }
 
-/// Returns the text with another value for a field; `None` if the field is missing or an alias shares it with others.
+/// Replaces the value of a field in the text. Returns `None` if the field is missing or is shared by an alias.
 ///
-/// The caller parses the result, and writes the whole document if the result is not as expected.
+/// The caller parses the result. If it is not as expected, the caller writes the whole document instead.
 pub(super) fn replace(
     text: &str,
     field: KubeconfigField,
@@ -77,7 +77,7 @@ pub(super) fn replace(
         KubeconfigField::ClientKeyData => user?.client_key_data.as_ref(),
     };
     let range = range(position?)?;
-    // JSON is YAML too, and stays JSON only with its quotes.
+    // In JSON, which is YAML too, the value must stay quoted.
     let quote = ['"', '\'']
         .into_iter()
         .find(|quote| {

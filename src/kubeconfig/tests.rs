@@ -238,7 +238,7 @@ fn a_changed_file_keeps_comments_quotes_and_words() {
 
 /// A block scalar, or a certificate that two users share by an alias.
 #[test]
-fn what_cannot_be_changed_in_place_is_written_anew() {
+fn a_document_that_cannot_be_edited_is_written_as_a_whole() {
     for text in [
         RICH.replace(
             "client-key-data: b2xkIGtleQ==",

@@ -90,7 +90,7 @@ pub struct NodeName {
 
 /// Returns the node name that most certificates agree on: those of the kubelet and of etcd, and the names of the API server's.
 pub fn node_name(inventory: &Inventory) -> NodeName {
-    // What was changed since its CA signed it names nobody.
+    // The names in a damaged certificate are not used.
     let is_intact = |row: &Row, certificate: &Certificate| {
         let bundle = row.signer().and_then(|ca| inventory.ca_bundle(ca));
         !bundle.is_some_and(|bundle| verify::is_damaged(certificate, &bundle.certificates()))

@@ -87,7 +87,7 @@ struct InitPlanner<'a> {
 }
 
 impl InitPlanner<'_> {
-    /// Returns the action for a row; records an error and returns `None` if there is none.
+    /// Returns the action for a row. Records an error and returns `None` if the row cannot be kept or made.
     fn action(&mut self, row: &'static Row) -> Option<Action> {
         let files = self.inventory.row(row);
         if row.sharing == Sharing::Cluster && files.is_missing() {

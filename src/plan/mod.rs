@@ -296,7 +296,7 @@ impl Plan {
 }
 
 impl Make {
-    /// Returns the leaf certificate that is part of it.
+    /// Returns the leaf certificate in these contents.
     pub fn leaf(&self) -> Option<&Leaf> {
         match self {
             Make::Leaf(leaf)
@@ -326,7 +326,7 @@ impl Make {
         }
     }
 
-    /// Returns the files of a row that are written when this is made of it.
+    /// Returns the files that are written for a row with these contents.
     pub fn files(&self, row: &Row) -> Vec<(TreePath, Access)> {
         let key = layout::key_file(row);
         let mut written = layout::files(row);

@@ -2,7 +2,7 @@
 //!
 //! 1. [`Transaction::begin`] takes the lock and recovers what a killed run left.
 //! 2. [`Transaction::commit`] writes each new file beside its target with its final owner, mode and attributes, gives each old
-//!    file a second name, copies the old files into a generation, and makes all of it durable.
+//!    file a second name, copies the old files into a generation, and syncs everything.
 //! 3. The journal is written: the commit point. Before it, any failure removes the new files again and the tree is as it
 //!    was. After it, the renames follow one another with nothing in between.
 //! 4. If a rename fails, the commit is reverted and the old files get their names back.

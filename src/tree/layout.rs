@@ -45,7 +45,7 @@ pub struct TreePath {
     pub relative: String,
 }
 
-/// How private a file is.
+/// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// 0600: it contains a private key, or kubeadm treats it like one (`sa.pub`).
@@ -54,7 +54,7 @@ pub enum Access {
     Public,
 }
 
-/// The name of the kubelet's rotating client certificate; kubelet.conf points at it after bootstrap.
+/// The name of the client certificate that the kubelet renews. After the bootstrap, kubelet.conf refers to it.
 pub const KUBELET_CLIENT_CURRENT: &str = "kubelet-client-current.pem";
 
 /// kubeadm's directory of kubeconfigs, which cannot be configured.

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_may_be_read_by_their_group_and_written_by_nobody_else() {
+    fn a_key_may_be_read_by_its_group_but_written_only_by_its_owner() {
         let at = |mode, access| {
             let attributes = Attributes {
                 mode,

@@ -7,13 +7,13 @@ use super::Severity;
 pub struct FindingKind {
     /// The kind.
     pub id: FindingId,
-    /// Its stable name, as metrics and JSON spell it.
+    /// Its stable name, for metrics and JSON.
     pub name: &'static str,
-    /// How serious such a finding usually is.
+    /// The usual severity.
     pub severity: Severity,
-    /// What it means, one sentence.
+    /// The meaning, in one sentence.
     pub meaning: &'static str,
-    /// What to do if no command helps.
+    /// The advice if no command helps.
     pub advice: &'static str,
 }
 

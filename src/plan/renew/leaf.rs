@@ -74,8 +74,8 @@ impl RenewPlanner<'_> {
     /// Returns the contents of the new certificate: the declared ones, else those of the old certificate without what
     /// makes it unusable.
     fn contents(&mut self, row: &'static Row, current: &Current<'_>) -> Result<LeafTemplate, Skip> {
-        // What was changed since its CA signed it may contain anything. The certificate of a CA or of another row says
-        // nothing about this row.
+        // A damaged certificate may contain anything. The certificate of a CA or of another row says nothing about this
+        // row.
         let is_the_ca = self.findings.has(row, FindingId::CertificateIsTheCa);
         let is_damaged = |leaf: &Certificate| {
             let bundle = row.signer().and_then(|ca| self.inventory.ca_bundle(ca));

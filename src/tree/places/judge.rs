@@ -1,4 +1,4 @@
-//! Checks in which directories of a tree `pki` may write, and collects warnings.
+//! Checks who else can write in the directories of a tree, and collects warnings.
 
 use std::path::Path;
 
@@ -23,15 +23,15 @@ impl Places {
         }
     }
 
-    /// Checks that `pki` may write in a directory: it is in a directory of the tree that `pki` writes, and no other
-    /// user can write in it or redirect its path, except those that a warning names.
+    /// Checks that `pki` may write in a directory. It must be in a directory of the tree that `pki` writes. Other users must
+    /// not be able to write in it or to redirect its path, except those that a warning names.
     pub(crate) fn check_written(&self, location: &Location) -> Result<(), FileError> {
         let is_below = |root| -> Result<bool, FileError> {
             let directory = self.directory(root)?;
             Ok(directory.is_some_and(|directory| location.position.below(&directory).is_some()))
         };
         if !is_below(Root::Certificates)? && !is_below(Root::Kubeconfigs)? {
-            let what = "a symbolic link leads to it; `pki` does not write there";
+            let what = "a symbolic link leads to it, and `pki` does not write there";
             return Err(FileError::unexpected("replacing", location.path(), what));
         }
         self.judge_all(&location.position, DirectoryUse::Written)

@@ -1,4 +1,4 @@
-//! The open directories of a tree. Each is resolved once in a run; reading and writing use the same descriptors.
+//! The open directories of a tree. A run resolves each directory once, and reads and writes with the same descriptors.
 //!
 //! The path of a named directory may contain links that root or this user owns. Below it, links may lead only into
 //! named directories. `.pki` must not be a link.
@@ -250,7 +250,7 @@ impl Places {
                 path,
                 "it is a file, want a directory",
             )),
-            // What a link leads to must not be taken for missing, and made.
+            // A missing target of a link is an error. Otherwise the link would count as missing, and be replaced.
             Destination::Missing(position, names) if position.followed_links_since(&root) => {
                 let target = names.iter().collect();
                 self.check_inside_at(&position, target, &path)?;
@@ -268,7 +268,7 @@ impl Places {
         self.check_inside_at(position, PathBuf::new(), path)
     }
 
-    /// Refuses a link at `path` that leads to something below a directory that is not in one of the tree's.
+    /// Refuses a link at `path` that leads out of the directories of the tree.
     fn check_inside_at(
         &self,
         position: &Position,
@@ -342,7 +342,7 @@ impl Places {
         Ok(location)
     }
 
-    /// Resolves a path that a kubeconfig names, below `--rootfs`. Nothing at its end is opened.
+    /// Resolves a path in a kubeconfig, below `--rootfs`, without opening the file.
     fn resolve_named(&self, named: &str) -> Result<Option<Destination>, FileError> {
         let path = self.layout.named_path(named);
         let below = match &self.layout.rootfs {
@@ -435,7 +435,7 @@ impl Places {
     /// Removes the directories that this run created, if they are empty.
     pub(crate) fn remove_created(&self) {
         for (parent, name) in self.created.borrow_mut().drain(..).rev() {
-            // A directory that is not empty stays.
+            // Removing a directory that is not empty fails, which is intended.
             let _removed = parent.remove_directory(&name);
             let _synced = parent.sync();
         }

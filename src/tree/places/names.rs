@@ -1,4 +1,4 @@
-//! Names directories in journals and manifests.
+//! The names of directories in journals and manifests.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directories_are_named_by_the_way_from_one_to_the_other() {
+    fn directories_are_named_by_relative_paths() {
         for (from, to, way) in [
             ("/etc/kubernetes/pki", "/etc/kubernetes", ".."),
             ("/etc/kubernetes", "/etc/kubernetes/pki", "pki"),
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_are_not_utf_8_are_told_apart() {
+    fn paths_that_are_not_utf_8_have_different_names() {
         use std::os::unix::ffi::OsStrExt;
         let encoded = |bytes| encode(Path::new(OsStr::from_bytes(bytes)));
         assert_eq!(encoded(b"a/b"), "a/b");

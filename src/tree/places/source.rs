@@ -50,7 +50,7 @@ impl TreeSource for Places {
     }
 
     fn has_named(&self, named: &str) -> bool {
-        // What cannot be looked at is there.
+        // A file whose attributes cannot be read exists.
         !matches!(
             self.resolve_named(named),
             Ok(None | Some(Destination::Missing(..)))

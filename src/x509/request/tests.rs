@@ -325,7 +325,7 @@ fn no_flipped_bit_leaves_a_proof() {
             damaged += 1;
         }
     }
-    // Most of it is still well formed.
+    // Most of the request is still well formed.
     assert!(damaged > der.len() * 4, "{damaged}");
 }
 

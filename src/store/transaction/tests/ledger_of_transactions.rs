@@ -40,7 +40,7 @@ fn entry(serial: &str) -> ledger::LedgerEntry {
     }
 }
 
-/// A segment counts once, however much of it the ledger has.
+/// A segment counts once, even if the ledger already has some of its lines.
 #[test]
 fn an_interrupted_merge_of_the_ledger_loses_and_repeats_nothing() {
     let fixture = Fixture::new();

@@ -1,4 +1,4 @@
-//! Each state that a kill can leave, and what the next run makes of it.
+//! Each state that a kill can leave, and how the next run recovers from it.
 
 use super::*;
 
