@@ -29,7 +29,7 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root() || peers(["the rights of root"]).is_some()
 }
 
-/// Our binary where every user can run it, and how to run it as the user nobody.
+/// Our binary at a path where every user can run it, and the command that runs it as the user `nobody`.
 struct Unprivileged {
     setpriv: PathBuf,
     folder: TempDir,

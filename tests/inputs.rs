@@ -1,8 +1,8 @@
-//! Damaged and unusual files in a tree: what the judgement finds, and what the commands make of it.
+//! Damaged and unusual files in a tree: the findings, and how the commands react.
 //!
-//! Most cases are rows of the tables below, judged in this process: what is done to a tree, and then all that is found, as
-//! `ROW: FINDING`, and what follows for `init` and `renew all` where they do not simply keep and renew everything. At the
-//! command line there is a test for each verdict, in [`verdicts`], and the wording of remedies in [`hints`].
+//! Most cases are rows of the tables below, judged in this process. A case is a change to a tree, then all findings as
+//! `ROW: FINDING`, then the result of `init` and `renew all` unless they keep and renew everything. [`verdicts`] has a
+//! test at the command line for each verdict, and [`hints`] tests the wording of remedies.
 
 mod cas;
 mod certificates;

@@ -1,4 +1,4 @@
-//! The one integration test target: runs the binary, and lets other projects' programs judge what it wrote.
+//! The only integration test target: runs the binary, and judges its files with programs of other projects.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,15 +1,17 @@
-//! A file cut off after every byte, and with every bit flipped: what becomes of it in `init`, `check-expiration` and `renew`.
+//! `init`, `check-expiration` and `renew` on files that are cut off after each byte, or have one bit flipped.
 //!
-//! Nothing may panic or hang, and nothing may succeed and leave a wrong tree. What is wrong is decided by others: a mutant
-//! that `init` keeps has to say what the original says, as another library reads it; a check that finds nothing wrong has to
-//! have shown the original certificates; what a renewal issues has to verify under the original CA and to say what it says
-//! when the original is renewed; a configuration that is accepted has to mean what an independent reader makes of its text.
+//! No command may panic or hang, and none may succeed and leave a wrong tree. Independent libraries decide what is wrong:
 //!
-//! # How much of it runs
+//! - A mutant that `init` keeps must have the contents of the original.
+//! - A check without findings must have shown the original certificates.
+//! - A renewed certificate must verify with the original CA, and have the contents that a renewal of the original has.
+//! - An accepted configuration must mean what an independent parser reads in its text.
 //!
-//! Every mutant of every kind of file runs, in this process: see [`case`] and [`configurations`]; of a second file of a kind
-//! there may be fewer. What a renewal plans is
-//! judged for all of them; it is carried out wherever the plan differs from the one for the original, wherever the damage is
+//! # How many mutants run
+//!
+//! All mutants of one file of each kind run in this process, see [`case`] and [`configurations`]. For further files of a
+//! kind, there may be fewer. The plan of a renewal is
+//! judged for all mutants. It is carried out wherever the plan differs from the one for the original, wherever the damage is
 //! outside the long values of a kubeconfig, and for one other mutant in sixteen. The binary itself gets a spread of them:
 //! see [`sample`]. With `PKI_MUTANTS=all` in the environment there is every mutant, every renewal is carried out, and the spread is one in 97.
 

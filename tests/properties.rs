@@ -1,7 +1,7 @@
-//! What holds for every configuration, kubeconfig, name, duration and tree, on random examples.
+//! Properties of all configurations, kubeconfigs, names, durations and trees, tested on random examples.
 //!
-//! Where it is a question of what a text means, Python says it too, from other people's libraries and from the grammars of
-//! Kubernetes and Go: one process is given thousands of texts at once.
+//! Python, with independent libraries and the grammars of Kubernetes and Go, decides what a text means. One process gets
+//! thousands of texts at once.
 
 mod configurations;
 mod kubeconfigs;

@@ -1,4 +1,4 @@
-//! What the README, the help and the examples tell a user to type works when typed, and they are written in plain English.
+//! The commands in README, help and examples work, and the texts are in plain English.
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ fn type_in(line: &str, directory: &Path) -> Run {
     program
         .current_dir(directory)
         .args(words.split_whitespace().skip(1));
-    // What is not about the demo is about this machine.
+    // Commands without `--rootfs` are for this machine.
     let has_tree = !["completions", "template", "config example"]
         .iter()
         .any(|command| words.contains(command));
@@ -47,7 +47,7 @@ fn type_in(line: &str, directory: &Path) -> Run {
     ended
 }
 
-/// The README is one session: what a command needs, an earlier one has made.
+/// The README is one session: commands use the files of earlier ones.
 #[test]
 fn every_command_of_the_readme_succeeds_in_its_order() {
     let directory = TempDir::new().unwrap();

@@ -1,4 +1,4 @@
-//! `pki config`: what is shown, where from, and the example.
+//! `pki config`: values, their origin, and the example.
 
 use std::fs;
 

@@ -209,7 +209,7 @@ fn no_program_on_the_path_is_run() {
     }
 }
 
-/// Under cron there is nobody to answer: neither a passphrase nor anything else is asked for.
+/// Under cron no user can answer, so a command must not ask for a passphrase or anything else.
 #[test]
 fn nothing_is_read_from_a_standard_input_that_stays_open() {
     for encrypted in ["pki/ca.key", "pki/apiserver.key"] {

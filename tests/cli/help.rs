@@ -1,4 +1,4 @@
-//! Help texts, and what wrong usage is answered with.
+//! Help texts, and the answers to wrong usage.
 
 use clap::CommandFactory;
 use pki::cli::Cli;

@@ -1,4 +1,4 @@
-//! What the commands print: data on standard output, talk on standard error, and whole messages for people.
+//! The output of the commands: data on standard output, messages on standard error, and the full text of both.
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -216,7 +216,7 @@ fn a_check_shows_one_row_for_everything() {
     ");
 }
 
-/// Expired at the end, before it what is due; what is not valid yet is no better than what has expired.
+/// Expired rows come last, and due rows before them. A row that is not valid yet counts as expired.
 #[test]
 fn quiet_shows_the_most_urgent_last() {
     let tree = dated();
@@ -298,7 +298,7 @@ fn quiet_prints_nothing_when_nothing_needs_attention() {
     );
 }
 
-/// Whatever there is to complain of, standard output stays something that a program can read.
+/// Programs can read standard output even if there are messages.
 #[test]
 fn data_goes_to_standard_output_and_messages_to_standard_error() {
     let tree = dated();
@@ -341,7 +341,7 @@ fn renewing_what_is_not_there_is_not_called_nothing_due() {
     assert!(tree.snapshot().is_empty(), "{run}");
 }
 
-/// A CA about to end clamps both certificates to the same last second.
+/// A CA that expires soon limits both certificates to the same last second.
 #[test]
 fn the_old_expiry_is_shown_even_if_it_is_the_new_one() {
     let tree = TestTree::empty();

@@ -1,4 +1,4 @@
-//! Where the paths on the command line lead: to the tree, to its configuration, and never anywhere else.
+//! Paths on the command line: of the tree and of its configuration.
 
 use std::fs;
 

@@ -15,7 +15,7 @@
 //! be told in advance, and it cannot make everything fail from one call on. The price is that the tests are skipped where
 //! tracing is not permitted; where peers are required they fail there.
 //!
-//! # How much of it runs
+//! # How many faults run
 //!
 //! Killing at a call that changes nothing leaves the same tree as killing at the next one that does, so these are the
 //! calls to kill at, and every one of them is a point of every run. Of the others a fixed, evenly spread selection runs, and

@@ -17,7 +17,7 @@ use crate::support::pki;
 enum Why {
     /// The device is full.
     Full,
-    /// It is a pipe that nobody reads.
+    /// It is a pipe without a reader.
     Closed,
 }
 

@@ -1,4 +1,4 @@
-//! Limits of the process: an error, and the tree as it was.
+//! Limits of the process cause an error and leave the tree unchanged.
 
 use std::process::Command;
 

@@ -1,6 +1,6 @@
-//! What is no file where one is expected: links, FIFOs, devices, directories, files with several names.
+//! Links, FIFOs, devices, directories and hard links where a regular file is expected.
 //!
-//! Where it is a leaf, it is named and left, and the others are renewed. Nothing is ever written through it.
+//! A renewal skips such a leaf and names it, and renews the others. Nothing is ever written through it.
 
 use std::{
     collections::BTreeSet,

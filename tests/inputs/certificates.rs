@@ -11,7 +11,7 @@ use crate::support::{
 
 const CRT: &str = "pki/apiserver.crt";
 
-/// What a leaf has to have besides names.
+/// The requirements for a leaf, except names.
 const SERVER: &str = "extendedKeyUsage=serverAuth\nkeyUsage=critical,digitalSignature\nbasicConstraints=critical,CA:FALSE\n";
 
 /// What a terminal would act on: colours, a bell, another direction.

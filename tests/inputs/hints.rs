@@ -211,11 +211,11 @@ said! {
     }, ["check-expiration"] => [
         "note: not listed, because their users have no client certificate: admin.conf",
     ];
-    check_of_what_nobody_declared: TestTree::forget_configuration, ["check-expiration"] => [
+    check_without_a_configuration: TestTree::forget_configuration, ["check-expiration"] => [
         "note: no configuration is recorded for `ROOT/etc/kubernetes/pki`: `pki` infers the expected files from the existing ones",
     ];
 
-    renewal_of_what_nobody_declared: TestTree::forget_configuration, ["renew", "scheduler.conf"] => [
+    renewal_without_a_configuration: TestTree::forget_configuration, ["renew", "scheduler.conf"] => [
         "note: no configuration is recorded or given: each certificate keeps the names and usages of the old one",
     ];
     renewal_by_an_external_ca: |t| t.remove("pki/ca.key"), ["renew", "apiserver"] => [

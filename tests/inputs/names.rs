@@ -1,6 +1,6 @@
 //! Names and addresses, through each place that one can come from: a field of the configuration, or a flag.
 //!
-//! A row is a name as a JSON string, and what is said of it.
+//! A row is a name as a JSON string, and the message.
 
 mod tables;
 

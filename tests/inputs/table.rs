@@ -18,7 +18,7 @@ use pki::{
 
 use crate::support::{NOW, Run, TestTree, pki, run_with_input, safe};
 
-/// One row: a command line, what is given to it, and what has to come of it.
+/// One row: a command line, its input, and the expected result.
 pub(super) struct Row {
     /// The file `cluster.yaml` in the working directory, if there is one.
     pub(super) file: Option<Vec<u8>>,

@@ -1,7 +1,7 @@
 //! One file of a tree, and the judgement of its mutants.
 //!
-//! The tree of a case holds that file and what has to do with it, and nothing else, so that it is small and a mutant can go
-//! all the way. It lies in memory, in the place of files of which there are none.
+//! The tree of a case contains only that file and related files, so that it is small and a mutant passes through whole
+//! commands. It is kept in memory; there are no files.
 
 use std::{fs, path::Path};
 
@@ -57,14 +57,14 @@ pub(super) struct Case {
     renewals: Vec<Renewal>,
 }
 
-/// What became of a mutant.
+/// The result of a mutant.
 #[derive(Default)]
 pub(super) struct Verdict {
     /// What is wrong with that.
     pub(super) wrong: Vec<String>,
     /// `init` keeps the file.
     pub(super) kept: bool,
-    /// `init` keeps it although its DER is another than the original's: whoever knows keys has to say whether it matters.
+    /// `init` keeps it although its DER differs from the original's. A test of the kind of file decides whether that is wrong.
     pub(super) kept_reencoded: bool,
     /// A check finds nothing wrong.
     pub(super) healthy: bool,

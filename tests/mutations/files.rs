@@ -80,7 +80,7 @@ fn check_certificate(case: Case) {
     Judged::all(case).assert_none_wrong();
 }
 
-/// Whatever is not byte by byte the original key has to be the same key to openssl.
+/// A key that differs from the original in its bytes must be the same key for openssl.
 fn check_key(row: &'static Row, beside: &'static Row) {
     if peer("openssl").is_none() {
         return;

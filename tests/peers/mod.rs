@@ -1,7 +1,7 @@
-//! What other projects' programs say of a tree: the ones that will use it, and verifiers that share no code with us.
+//! Tests of a tree with programs of other projects: those that use it, and verifiers that share no code with ours.
 //!
-//! Each judge is also given something wrong, so that it is seen to refuse. The expectations are kubeadm's, from the one
-//! list that is not the catalog's: a wrong row in the catalog must not make its own test pass.
+//! Each program also gets wrong input, to show that it refuses it. The expectations come from a list of kubeadm's rows
+//! that is independent of the catalog, so that a wrong row in the catalog fails a test.
 
 mod browser;
 mod etcd;

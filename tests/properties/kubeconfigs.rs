@@ -94,7 +94,7 @@ fn value() -> impl Strategy<Value = Value> + Clone {
     })
 }
 
-/// A document that client-go accepts: several clusters, users and contexts, and fields that nobody knows, in any order.
+/// A document that client-go accepts: several clusters, users and contexts, and unknown fields, in any order.
 fn document() -> impl Strategy<Value = Value> {
     let names = || {
         vec("[a-z0-9.@:-]{1,8}|\\PC{1,6}", 1..4).prop_map(|mut names| {

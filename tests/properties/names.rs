@@ -126,7 +126,7 @@ fn sans_are_those_of_pythons_ipaddress_and_kubernetes_and_stricter_only_where_it
             (Ok(ours), theirs) => panic!("{text:?} is {ours:?} to us, and {theirs:?} to others"),
         }
     }
-    // None of it has been tested in vain.
+    // Each kind of text occurred.
     assert_eq!(
         stricter.keys().copied().collect::<Vec<_>>(),
         sorted(STRICTER),
@@ -138,7 +138,7 @@ fn sans_are_those_of_pythons_ipaddress_and_kubernetes_and_stricter_only_where_it
     );
 }
 
-/// Returns why a name that Kubernetes takes is none to us.
+/// Returns why `pki` refuses a name that Kubernetes accepts.
 fn reason(text: &str) -> Option<&'static str> {
     let labels: Vec<_> = text.split('.').collect();
     if labels.iter().any(|label| label.len() > 63) {

@@ -1,4 +1,4 @@
-//! A CA made by the library rcgen, for what `pki` itself never makes.
+//! A CA made by the library rcgen, for certificates that `pki` never makes.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,

@@ -1,4 +1,4 @@
-//! Certificates that no tool would make: one field of a real one is exchanged, and a CA of the tree signs it again.
+//! Certificates that no tool makes: a field of a real certificate is replaced, and a CA of the tree signs it again.
 
 use pki::x509::key::PrivateKey;
 use x509_cert::der::{
@@ -43,7 +43,7 @@ impl Tbs {
         self.0[SERIAL] = integer(octets);
     }
 
-    /// Exchanges the signature algorithm in the signed part only.
+    /// Replaces the signature algorithm only in the signed part.
     pub(crate) fn set_algorithm(&mut self, oid: &str) {
         self.0[ALGORITHM] = sequence(&[identifier(oid)]);
     }
@@ -63,7 +63,7 @@ impl Tbs {
         self.0[ISSUER] = name(attributes);
     }
 
-    /// Exchanges the value of an extension, which is there, and leaves its place and criticality.
+    /// Replaces the value of an existing extension, and keeps its position and criticality.
     pub(crate) fn set_extension(&mut self, oid: &str, value: &[u8]) {
         self.edit_extensions(|extensions| {
             let extension = extensions
@@ -85,7 +85,7 @@ impl Tbs {
         self.edit_extensions(|extensions| extensions.push(sequence(&fields)));
     }
 
-    /// Adds an extension that is there already once more.
+    /// Duplicates an existing extension.
     pub(crate) fn repeat_extension(&mut self, oid: &str) {
         self.edit_extensions(|extensions| {
             let is_it = |extension: &&Any| parts(extension)[0] == identifier(oid);
@@ -163,7 +163,7 @@ impl TestTree {
         );
     }
 
-    /// Puts further bytes into the block of a certificate, behind it.
+    /// Appends bytes to the certificate in its block.
     pub(crate) fn pad_der(&self, name: &str, further: &[u8]) {
         let block = pem::parse(self.read(name)).unwrap();
         let der = [block.contents(), further].concat();

@@ -1,7 +1,7 @@
-//! The one kit of all tests: trees, runs of `pki` and of other programs, and what may be said of both.
+//! The helpers of all tests: trees, runs of `pki` and of other programs, and assertions about both.
 //!
-//! [`TestTree`] is a directory of the test's own with a tree in `etc/kubernetes`. [`TestTree::pki`] runs our binary on it at
-//! [`NOW`] and returns a [`Run`], which knows what was printed and which files changed:
+//! [`TestTree`] is a temporary directory with a tree in `etc/kubernetes`. [`TestTree::pki`] runs our binary on it at
+//! [`NOW`] and returns a [`Run`] with the output and the changed files:
 //!
 //! ```text
 //! let tree = TestTree::new();

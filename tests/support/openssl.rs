@@ -1,4 +1,4 @@
-//! What openssl reads in a certificate, and certificates that it signs: an implementation that shares no code with ours.
+//! Reads and signs certificates with openssl, an implementation that shares no code with ours.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +27,7 @@ pub(crate) struct Openssl {
     folder: TempDir,
 }
 
-/// What a certificate holds, in openssl's words.
+/// The contents of a certificate, as openssl prints them.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Facts {
     /// RFC 2253, with the string types.

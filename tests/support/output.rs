@@ -1,5 +1,4 @@
-//! What every run keeps to, whatever it was asked to do: no panic, no secret, nothing that a terminal acts on, and messages in
-//! one form.
+//! Checks of the output of all runs: no panic, no secret, no control characters, and messages in one form.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -35,7 +34,7 @@ pub(crate) fn sane(run: Run) -> Run {
 /// What a line of a message begins with, unless it is a plain sentence.
 const LABELS: [&str; 4] = ["error: ", "warning: ", "hint: ", "note: "];
 
-/// No message is longer, whatever was found in a file.
+/// The longest message; messages may quote text of a file.
 const LONGEST: usize = 1000;
 
 /// Returns whether a line is a message: it says something, begins in lower case or with a name, does not end in a stop, and
@@ -63,7 +62,7 @@ fn steers(character: char) -> bool {
     is_hidden || (character.is_control() && character != '\n')
 }
 
-/// So many characters of a key's base64 in a row are no coincidence.
+/// A match of this many characters of a key's base64 is not a coincidence.
 const PIECE: usize = 40;
 
 /// Fails if a run printed a piece of a secret, even across lines.

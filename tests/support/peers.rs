@@ -1,4 +1,4 @@
-//! Programs that this project does not build: where they are, and servers that end with the test.
+//! Finds programs that this project does not build, and runs servers that end with the test.
 
 use std::{
     env,
@@ -69,7 +69,7 @@ pub(crate) fn record_skip(reason: &str) {
             .create(true)
             .open(path)
             .unwrap();
-        // In one piece: other tests write too.
+        // One write call, because other tests write to the file too.
         file.write_all(line.as_bytes()).unwrap();
     }
 }

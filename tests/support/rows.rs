@@ -1,4 +1,4 @@
-//! The rows of the catalog, by name and file, as the tests need them: as constants, computed from the one table.
+//! The names and files of the catalog's rows as constants, computed from the catalog.
 
 use pki::catalog::{CATALOG, Profile, Storage};
 
@@ -143,7 +143,7 @@ const fn row(
     }
 }
 
-/// kubeadm's rows, written down a second time: a wrong row in the catalog must not make its own test pass.
+/// kubeadm's rows, listed independently of the catalog, so that a wrong row in the catalog fails a test.
 #[rustfmt::skip]
 pub(crate) const KUBEADM: [KubeadmRow; 16] = [
     row("ca", &["pki/ca.crt", "pki/ca.key"], None, &[]),

@@ -27,7 +27,7 @@ pub(crate) struct Run {
     pub(crate) stdout: String,
     /// Standard error.
     pub(crate) stderr: String,
-    /// What became of each file and directory, as `etc/kubernetes/admin.conf: made`; none where no tree was watched.
+    /// The changes of files and directories, such as `etc/kubernetes/admin.conf: made`; `None` if no tree was watched.
     pub(crate) changes: Option<Vec<String>>,
 }
 
@@ -45,7 +45,7 @@ impl Run {
         self.exits(0)
     }
 
-    /// It failed by itself and printed `reason`, on whichever stream.
+    /// It failed without a signal and printed `reason` on either stream.
     #[track_caller]
     pub(crate) fn refused(self, reason: &str) -> Run {
         assert!(

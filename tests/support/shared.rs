@@ -1,4 +1,4 @@
-//! Trees that are made once for a process and then only read or copied.
+//! Trees that are made once per process and then only read or copied.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use super::{
     tree::{FLAGS, TestTree},
 };
 
-/// Returns the tree with that algorithm, made at the time of the machine: for programs that cannot be told another time.
+/// Returns the tree with that algorithm, made at the current time, for programs that read the clock.
 pub(crate) fn shared_tree(algorithm: &str) -> &'static TestTree {
     shared(algorithm, |folder| make(folder, algorithm, None))
 }

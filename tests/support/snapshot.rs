@@ -1,4 +1,4 @@
-//! What is below a directory: names, kinds, modes, owners and digests. Never the bytes: some of them are private keys.
+//! Everything below a directory: names, kinds, modes, owners and digests, but not the bytes, which may be private keys.
 
 use std::{
     collections::BTreeMap,
@@ -47,7 +47,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Returns whether both hold the same, whenever and wherever they were written.
+    /// Returns whether both are equal, except inode and times.
     fn is_copy(&self, other: &Entry) -> bool {
         (&self.what, self.mode, self.owner) == (&other.what, other.mode, other.owner)
     }

@@ -21,13 +21,13 @@ use super::{
     snapshot::{Snapshot, snapshot},
 };
 
-/// The time of every run that a test does not give another one; the fixtures of 1.36 were made just before.
+/// The default time of runs; the fixtures of 1.36 were made shortly before.
 pub(crate) const NOW: OffsetDateTime = time::macros::datetime!(2026-11-22 00:21:28 UTC);
 
 /// [`NOW`], as an argument.
 pub(crate) const NOW_ARGUMENT: &str = "2026-11-22T00:21:28Z";
 
-/// The configuration of every tree that `pki init` makes here: a name and an address of each kind.
+/// The flags of all trees that `pki init` makes here: a name and an address of each kind.
 pub(crate) const FLAGS: [&str; 5] = [
     "--node-name=cp-1",
     "--apiserver-advertise-address=192.0.2.11",
@@ -46,7 +46,7 @@ pub(crate) struct TestTree {
     _temporary: Option<TempDir>,
 }
 
-// Making one.
+// Making trees.
 
 impl TestTree {
     /// Copies the tree that `pki init` made at [`NOW`] of [`FLAGS`], with ECDSA keys.
@@ -126,7 +126,7 @@ impl TestTree {
     }
 }
 
-// Its files.
+// Files.
 
 impl TestTree {
     /// Returns the directory; the argument of `--rootfs`.
@@ -163,7 +163,7 @@ impl TestTree {
         }
     }
 
-    /// Makes a file of a length that is out of the question; it takes no room.
+    /// Makes a huge sparse file.
     pub(crate) fn write_zeroes(&self, name: &str, length: u64) {
         let file = fs::File::create(self.path(name)).unwrap();
         file.set_len(length).unwrap();
@@ -177,7 +177,7 @@ impl TestTree {
         self.write(name, edit(&self.read(name)));
     }
 
-    /// Replaces text that is in a file once.
+    /// Replaces text that occurs exactly once in a file.
     #[track_caller]
     pub(crate) fn replace(&self, name: &str, from: &str, to: &str) {
         let text = self.text(name);
@@ -223,7 +223,7 @@ impl TestTree {
         }
     }
 
-    /// Removes what `pki` keeps about the tree: as if kubeadm had made it.
+    /// Removes `pki`'s own state, as if kubeadm had made the tree.
     pub(crate) fn forget_configuration(&self) {
         fs::remove_dir_all(self.path(".pki")).unwrap();
     }
@@ -345,8 +345,7 @@ impl TestTree {
 
     /// Runs our binary, with what changes below the root.
     ///
-    /// Whatever it is asked to do, it must not panic, steer a terminal, print a secret that is in the tree, or print a message
-    /// in a form of its own.
+    /// No run may panic, print control characters or a secret of the tree, or print a message in an unusual form.
     #[track_caller]
     pub(crate) fn watch(&self, command: &mut Command) -> Run {
         let mut secrets = secrets_below(&self.root);
@@ -356,7 +355,7 @@ impl TestTree {
         run
     }
 
-    /// Runs a program, with what changes below the root, and demands nothing of it.
+    /// Runs a program and records what changes below the root. Makes no demands on the run.
     pub(crate) fn observe(&self, command: &mut Command) -> Run {
         let before = self.snapshot();
         let mut run = run(command);
@@ -364,7 +363,7 @@ impl TestTree {
         run
     }
 
-    /// The whole tree can be used: a check finds nothing to complain of, and `init` keeps everything.
+    /// Checks that the whole tree can be used: a check finds nothing, and `init` keeps everything.
     #[track_caller]
     pub(crate) fn assert_healthy(&self) {
         self.pki(&["check-expiration"]).exits(0).changed_nothing();

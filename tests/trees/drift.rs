@@ -1,4 +1,4 @@
-//! A changed configuration: what `renew` says that it changes, word by word, and that it is all it changes.
+//! A changed configuration: `renew` reports each change, and changes nothing else.
 
 use crate::support::{NOW, TestTree, days};
 
@@ -13,7 +13,7 @@ fn edited(tree: &TestTree, edits: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn a_new_name_and_address_of_the_control_plane_are_said_before_and_after() {
+fn a_new_name_and_address_of_the_control_plane_are_reported_by_dry_run_and_run() {
     let tree = TestTree::new();
     let config = edited(
         &tree,
@@ -60,13 +60,13 @@ fn a_new_name_and_address_of_the_control_plane_are_said_before_and_after() {
                 apiserver\n        SANs removed: IP:192.0.2.11\n        \
                 SANs added: DNS:new.example, IP:192.0.2.99\n";
     assert!(run.stdout.contains(said), "{run}");
-    // Now it is recorded, and for this certificate nothing is left to say.
+    // The configuration is recorded now, and this certificate has no more differences.
     let again = tree.pki(&["renew", "apiserver", "--dry-run"]).exits(0);
     assert_eq!(again.facts("apiserver"), [""; 0], "{again}");
 }
 
 #[test]
-fn algorithm_and_period_are_compared_as_well() {
+fn algorithm_and_period_are_compared_too() {
     let tree = TestTree::new();
     let config = edited(
         &tree,
@@ -94,7 +94,7 @@ fn algorithm_and_period_are_compared_as_well() {
             assert_eq!(dry.facts(row), changes, "{row}: {dry}");
         }
     }
-    // What `init` keeps, it compares in the same way.
+    // `init` compares the certificates that it keeps in the same way.
     let init = tree
         .pki(&["init", "--dry-run", "--config", &config])
         .exits(0);
@@ -114,7 +114,7 @@ fn algorithm_and_period_are_compared_as_well() {
 }
 
 #[test]
-fn a_certificate_that_was_cut_short_with_its_ca_is_no_drift() {
+fn a_certificate_that_was_shortened_to_its_ca_is_not_reported_as_drift() {
     let tree = TestTree::new();
     let later = NOW + days(3600);
     tree.pki_at(later, &["renew", "all"]).exits(0);

@@ -1,6 +1,6 @@
-//! `check-expiration` on kubeadm's trees prints what `kubeadm certs check-expiration` printed, and one row more.
+//! `check-expiration` on kubeadm's trees prints the output of `kubeadm certs check-expiration`, with one more row.
 //!
-//! That row is `kubelet.conf`, which kubeadm never looks at; it expires like the others.
+//! That row is `kubelet.conf`, which kubeadm does not check.
 
 use std::{collections::BTreeSet, fs};
 
@@ -140,7 +140,7 @@ fn residual_time_is_exact_to_the_second_and_negative_once_expired() {
     }
 }
 
-/// Runs `check-expiration` on a fresh copy of a fixture, without a configuration and with the one the tree was made from.
+/// Runs `check-expiration` on a new copy of a fixture, without a configuration and with the configuration of the tree.
 fn with_and_without_config(fixture: &str, now: OffsetDateTime, output: &str) -> [Run; 2] {
     let tree = TestTree::fixture(fixture);
     let arguments = ["check-expiration", "-o", output];
@@ -163,7 +163,7 @@ fn printed_by_kubeadm(fixture: &str, format: &str) -> String {
     fs::read_to_string(fixtures().join(fixture).join(file)).unwrap()
 }
 
-/// Returns the times at which kubeadm looked: it asks the clock again for each row.
+/// Returns the times at which kubeadm ran: it reads the clock for each row.
 fn clocks(expected: &Value) -> BTreeSet<OffsetDateTime> {
     let clocks: BTreeSet<_> = LISTS
         .iter()
@@ -194,7 +194,7 @@ fn at(expected: &Value, clock: OffsetDateTime) -> Value {
     expected
 }
 
-/// Takes the row that kubeadm does not have out of ours; it has to look like its neighbours.
+/// Removes the row that kubeadm does not have; it must have the format of the other rows.
 fn take_kubelet_row(ours: &mut Value, fixture: &str) {
     let rows = ours["certificates"].as_array_mut().unwrap();
     let place = rows
@@ -233,7 +233,7 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap()
 }
 
-/// Blanks the one number that depends on the second at which a row was looked at.
+/// Removes the number that depends on the second at which a row was checked.
 fn without_seconds(json: &str) -> String {
     let blank = |line: &str| match line.split_once("\"residualTime\": ") {
         Some((before, _)) => format!("{before}\"residualTime\": ?\n"),

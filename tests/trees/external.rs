@@ -1,11 +1,11 @@
-//! External CAs: the certificate is here, the key is elsewhere.
+//! External CAs: the tree has the certificate, but not the key.
 
 use crate::support::{
     NOW, TestTree, days,
     rows::{OF_CA, OF_ETCD_CA, OF_FRONT_PROXY_CA, files_of},
 };
 
-/// Each CA, its file, a leaf of it, and all rows that it signs.
+/// Each CA with its file, one of its leaves, and all rows that it signs.
 const FAMILIES: [(&str, &str, &str, &[&str]); 3] = [
     ("ca", "ca", "apiserver", &OF_CA),
     (
@@ -18,7 +18,7 @@ const FAMILIES: [(&str, &str, &str, &[&str]); 3] = [
 ];
 
 #[test]
-fn init_makes_what_it_can_and_says_what_an_external_ca_has_to_make() {
+fn init_makes_what_it_can_and_lists_what_an_external_ca_must_sign() {
     for (ca, base, _, signed) in FAMILIES {
         let tree = TestTree::empty();
         let whole = TestTree::new();
@@ -46,7 +46,7 @@ fn init_makes_what_it_can_and_says_what_an_external_ca_has_to_make() {
             );
         }
         assert!(!tree.exists(&format!("pki/{base}.key")));
-        // Again, and nothing else is made.
+        // A second run makes nothing else.
         tree.pki(&["init"])
             .exits(5)
             .prints(&format!(
@@ -55,7 +55,7 @@ fn init_makes_what_it_can_and_says_what_an_external_ca_has_to_make() {
                 signed.len()
             ))
             .changed_nothing();
-        // What was lacking comes from the CA; then all is well.
+        // With the certificates from the CA, the tree is complete.
         for file in signed.iter().flat_map(|name| files_of(name)) {
             tree.write(&file, whole.read(&file));
         }
@@ -101,9 +101,9 @@ fn due_row_of_an_external_ca_changes_the_exit_code() {
     }
 }
 
-/// A broken leaf of an external CA is no reason to send anybody to `renew`, which cannot make it.
+/// `renew` cannot replace a broken leaf of an external CA, so no hint may name it.
 #[test]
-fn init_does_not_send_to_renew_what_an_external_ca_signs() {
+fn init_does_not_advise_renew_for_rows_of_an_external_ca() {
     for (ca, base, leaf, _) in FAMILIES {
         for spoil in ["empty", "foreign", "keyless"] {
             let tree = TestTree::new();

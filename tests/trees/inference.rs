@@ -47,7 +47,7 @@ fn configuration_is_inferred_from_a_tree() {
                 values
             };
             match path.as_str() {
-                // Neither is in any certificate.
+                // No certificate contains these two values.
                 "etcd.external.endpoints" => assert!(found.is_empty(), "{fixture}: {found:?}"),
                 "networking.serviceSubnet" => {
                     let base =
@@ -117,9 +117,9 @@ fn inferred_values_are_shown_with_their_file() {
     );
 }
 
-/// The way for somebody who inherits a cluster: what is inferred becomes a file, is edited, and is applied.
+/// An operator who takes over a cluster writes the inferred configuration to a file, edits it and applies it.
 #[test]
-fn an_inferred_configuration_changes_nothing_but_what_kubeadm_itself_changed_since() {
+fn an_inferred_configuration_changes_only_what_newer_kubeadm_changed() {
     for (fixture, changed) in [
         ("kubeadm-1.36/stacked", &[][..]),
         ("kubeadm-1.36/ha", &[]),
@@ -154,7 +154,7 @@ fn an_inferred_configuration_changes_nothing_but_what_kubeadm_itself_changed_sin
 }
 
 #[test]
-fn without_a_configuration_init_completes_a_tree_for_the_node_that_it_was_made_for() {
+fn without_a_configuration_init_completes_a_tree_for_its_node() {
     for fixture in ["kubeadm-1.36/stacked", EXTERNAL_ETCD] {
         let tree = TestTree::fixture(fixture);
         let wanted = tree.text("controller-manager.conf");
@@ -177,7 +177,7 @@ fn without_a_configuration_init_completes_a_tree_for_the_node_that_it_was_made_f
         );
         let record = tree.text(".pki/cluster.yaml");
         assert!(record.contains("name: cp1"), "{record}");
-        // And it is settled: the record serves every later command.
+        // Later commands use the record.
         for arguments in [
             &["init"][..],
             &["check-expiration"],
@@ -189,7 +189,7 @@ fn without_a_configuration_init_completes_a_tree_for_the_node_that_it_was_made_f
 }
 
 #[test]
-fn an_external_etcd_is_told_from_a_local_one_whose_files_are_lost() {
+fn an_external_etcd_differs_from_a_local_one_with_lost_files() {
     let tree = TestTree::fixture(EXTERNAL_ETCD);
     let listed = |tree: &TestTree| {
         let run = tree.pki(&["check-expiration"]);
@@ -223,7 +223,7 @@ fn an_external_etcd_is_told_from_a_local_one_whose_files_are_lost() {
         .exits(0)
         .skips("apiserver-etcd-client", "its CA `etcd-ca` is external");
 
-    // etcd's static pod is here, so its certificates should be as well.
+    // etcd's static pod is on this host, so its certificates are required.
     tree.write("manifests/etcd.yaml", "");
     let (code, names) = listed(&tree);
     assert_eq!(code, Some(5));
@@ -233,7 +233,7 @@ fn an_external_etcd_is_told_from_a_local_one_whose_files_are_lost() {
 }
 
 #[test]
-fn a_kubeconfig_of_another_cluster_is_not_believed() {
+fn values_in_a_kubeconfig_of_another_cluster_are_not_used() {
     let tree = TestTree::fixture("kubeadm-1.36/stacked");
     let text = tree.text("admin.conf");
     let foreign = "https://other.example:6443";

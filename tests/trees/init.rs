@@ -1,4 +1,4 @@
-//! `init` on kubeadm's trees: everything is kept, and nothing is written but what the cluster is.
+//! `init` on kubeadm's trees: everything is kept, and only the configuration is written.
 
 use crate::support::{TestTree, config_of, days, made_at};
 
@@ -35,7 +35,7 @@ fn a_complete_tree_is_kept_and_only_its_configuration_is_recorded() {
         assert_eq!(tree.mode(".pki"), 0o700);
         assert_eq!(tree.mode(".pki/cluster.yaml"), 0o600);
 
-        // Neither with the file again, nor with what was recorded, nor later.
+        // Further runs write nothing: with the file, with the record, or later.
         for arguments in [&["init", "--config", &config][..], &["init"]] {
             tree.pki_at(now + days(60), arguments)
                 .exits(0)

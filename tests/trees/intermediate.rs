@@ -2,7 +2,7 @@
 
 use crate::support::{Authority, NOW, Openssl, TestTree, rows::KUBECONFIGS};
 
-/// A root, the intermediate that it signed, and a tree that holds nothing but these as its cluster CA.
+/// A root, the intermediate that it signed, and a tree that contains only these two as its cluster CA.
 struct Intermediate {
     root: Authority,
     ca: Authority,
@@ -45,7 +45,7 @@ fn intermediate_ca_signs_a_whole_tree() {
         );
     }
     let at = NOW.unix_timestamp().to_string();
-    // By the file that the components trust, and from the root alone where the intermediate is sent along.
+    // Verify with the file that the components trust, and with the root alone if the server sends the intermediate.
     let trusted = openssl.file("trusted.crt", &before);
     let leaf = openssl.file("leaf.crt", tree.read("pki/apiserver.crt"));
     let (root_file, ca_file) = (
@@ -67,7 +67,7 @@ fn intermediate_ca_signs_a_whole_tree() {
             &leaf,
         ])
         .ok();
-    // The second time, everything is kept, renewed and checked as with any other CA.
+    // A second run keeps, renews and checks everything as with any other CA.
     tree.pki(&["init"]).exits(0).prints("16 kept");
     tree.pki(&["check-expiration"]).exits(0);
     tree.pki(&["renew", "all"]).exits(0).says_nothing();
@@ -77,7 +77,7 @@ fn intermediate_ca_signs_a_whole_tree() {
         .ok();
 }
 
-/// Somebody who trusts only the root needs the intermediate from the server.
+/// A client that trusts only the root needs the intermediate from the server.
 #[test]
 fn renewal_keeps_intermediates_of_a_leaf_that_lead_to_its_ca() {
     let Intermediate { root, ca, tree } = Intermediate::new(|ca, root| format!("{ca}{root}"));
@@ -90,7 +90,7 @@ fn renewal_keeps_intermediates_of_a_leaf_that_lead_to_its_ca() {
     assert_eq!(count(&renewed), 2);
     tree.pki(&["init"]).exits(0);
 
-    // One that has nothing to do with the signature any more goes, and that is said.
+    // An intermediate that is no longer needed is removed, and the report says so.
     tree.write("pki/apiserver.crt", format!("{leaf}{}", root.pem));
     tree.pki(&["renew", "apiserver"])
         .exits(0)

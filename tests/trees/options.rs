@@ -1,4 +1,4 @@
-//! How a renewal is asked for, and what it keeps.
+//! The options of a renewal, and what it keeps.
 
 use crate::support::{
     EXTERNAL_ETCD, Facts, KEY_USAGE, NOW, Openssl, SAN, TestTree, USAGES, config_of, days, made_at,
@@ -47,7 +47,7 @@ fn a_key_that_does_not_belong_to_its_certificate_is_not_reused() {
         .exits(3)
         .says("its key does not belong to it")
         .changed_nothing();
-    // With a new key the pair is mended.
+    // A new key repairs the pair.
     tree.pki(&["renew", "apiserver"]).exits(0);
     if let Some(openssl) = Openssl::find() {
         let certificate = openssl.facts(&tree.path("pki/apiserver.crt"));
@@ -57,7 +57,7 @@ fn a_key_that_does_not_belong_to_its_certificate_is_not_reused() {
 }
 
 #[test]
-fn the_history_and_an_advice_have_a_period_as_it_was_typed() {
+fn history_and_hints_show_a_period_as_it_was_typed() {
     for period in ["8784h", "366d", "8783h60m"] {
         let tree = TestTree::new();
         tree.pki(&["check-expiration", "--warn", period])
@@ -73,7 +73,7 @@ fn the_history_and_an_advice_have_a_period_as_it_was_typed() {
 fn due_renews_what_expires_within_the_time_and_nothing_else() {
     let tree = TestTree::fixture("kubeadm-1.36/ha");
     let now = time::macros::datetime!(2027-02-10 00:00:00 UTC);
-    // Everything ends on 2027-02-20; these two no longer do.
+    // Everything expires on 2027-02-20, except these two rows.
     tree.pki_at(now, &["renew", "apiserver", "etcd-peer"])
         .exits(0);
     let fresh = [
@@ -106,7 +106,7 @@ fn due_renews_what_expires_within_the_time_and_nothing_else() {
 }
 
 #[test]
-fn due_includes_what_has_exactly_that_time_left() {
+fn due_includes_rows_with_exactly_that_residual_time() {
     let tree = TestTree::new();
     let end = NOW + days(365);
     tree.pki_at(
@@ -121,7 +121,7 @@ fn due_includes_what_has_exactly_that_time_left() {
 }
 
 #[test]
-fn a_dry_run_of_a_renewal_says_what_would_change_and_writes_nothing() {
+fn a_dry_run_of_a_renewal_reports_changes_and_writes_nothing() {
     for fixture in [
         "kubeadm-1.20/ha",
         "kubeadm-1.36/ha",
@@ -140,7 +140,7 @@ fn a_dry_run_of_a_renewal_says_what_would_change_and_writes_nothing() {
 }
 
 #[test]
-fn a_dry_run_of_init_says_what_would_be_made_and_writes_nothing() {
+fn a_dry_run_of_init_reports_new_files_and_writes_nothing() {
     let tree = TestTree::empty();
     let run = tree.init(&["--dry-run"]).exits(0).changed_nothing();
     let made = run.marked('+');
@@ -175,7 +175,7 @@ fn the_algorithm_is_the_configurations_if_it_names_one() {
         .exits(0)
         .prints("algorithm: RSA-2048 -> ECDSA-P256");
     algorithms("id-ecPublicKey (256 bit)");
-    // kubeadm would go back to RSA-2048 here.
+    // kubeadm would return to RSA-2048 here.
     tree.pki(&["renew", "all", "--config", &names_none])
         .exits(0);
     algorithms("id-ecPublicKey (256 bit)");
@@ -186,7 +186,7 @@ fn without_a_configuration_each_algorithm_stays() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
-    // kubeadm 1.20 made ECDSA leaves beside RSA kubeconfigs.
+    // kubeadm 1.20 made ECDSA leaves and RSA kubeconfigs.
     let tree = TestTree::fixture("kubeadm-1.20/ha");
     tree.pki(&["renew", "all"]).exits(0);
     for (name, facts) in openssl.tree(&tree) {
@@ -200,7 +200,7 @@ fn without_a_configuration_each_algorithm_stays() {
 }
 
 #[test]
-fn a_leaf_ends_with_its_ca_at_the_latest_and_a_warning_says_so() {
+fn a_leaf_does_not_outlive_its_ca_and_a_warning_says_so() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
@@ -223,7 +223,7 @@ fn a_leaf_ends_with_its_ca_at_the_latest_and_a_warning_says_so() {
 
 /// kubeadm: TestCertToConfig
 #[test]
-fn everything_that_a_leaf_says_survives_its_renewal() {
+fn all_contents_of_a_leaf_survive_its_renewal() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
@@ -254,7 +254,7 @@ fn everything_that_a_leaf_says_survives_its_renewal() {
 }
 
 #[test]
-fn everything_that_a_kubeconfigs_certificate_says_survives_its_renewal() {
+fn all_contents_of_a_certificate_in_a_kubeconfig_survive_its_renewal() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
@@ -272,7 +272,7 @@ fn everything_that_a_kubeconfigs_certificate_says_survives_its_renewal() {
 }
 
 #[test]
-fn a_configuration_leaves_alone_what_it_says_nothing_about() {
+fn a_configuration_does_not_change_what_it_does_not_declare() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
@@ -313,7 +313,7 @@ fn every_field_of_a_kubeconfig_survives_in_its_order() {
         .lines()
         .find_map(|line| line.trim().strip_prefix("server: "));
     let server = server.unwrap();
-    // The order of no program; names that YAML would take for numbers or truth values; fields that client-go does not know.
+    // An unusual order, names that YAML reads as numbers or booleans, and fields that client-go does not know.
     let text = format!(
         "kind: Config\napiVersion: v1\npreferences: {{colors: true}}\ncurrent-context: \"007\"\nusers:\n\
          - name: \"yes\"\n  user: {{token: \"1_000\", as: someone, as-groups: [b, a]}}\n\
@@ -334,7 +334,7 @@ fn every_field_of_a_kubeconfig_survives_in_its_order() {
 
 /// kubeadm: TestWriteCertBundle
 #[test]
-fn a_bundle_of_two_cas_in_a_kubeconfig_stays_two() {
+fn a_kubeconfig_with_two_cas_keeps_both() {
     let tree = TestTree::fixture(EXTERNAL_ETCD);
     let bundle = [tree.text("pki/ca.crt"), tree.text("pki/front-proxy-ca.crt")].concat();
     tree.embed("admin.conf", "certificate-authority-data", &bundle);
@@ -461,7 +461,7 @@ fn the_ledger_marks_what_a_file_of_the_tree_holds() {
 }
 
 #[test]
-fn stricter_modes_and_the_right_of_the_group_to_read_stay() {
+fn stricter_modes_and_the_groups_read_permission_are_kept() {
     let tree = TestTree::fixture(EXTERNAL_ETCD);
     tree.chmod("pki/apiserver.crt", 0o600);
     tree.chmod("pki/apiserver.key", 0o400);
@@ -482,7 +482,7 @@ fn stricter_modes_and_the_right_of_the_group_to_read_stay() {
 }
 
 #[test]
-fn a_renewal_never_shortens_what_is_left_to_less_than_the_configured_period() {
+fn a_new_certificate_has_at_least_the_configured_period() {
     let tree = TestTree::fixture("kubeadm-1.36/ha");
     let config = config_of("kubeadm-1.36/ha");
     let now = made_at(VERSION) + days(3);
@@ -497,11 +497,11 @@ fn a_renewal_never_shortens_what_is_left_to_less_than_the_configured_period() {
     }
 }
 
-/// Several O values, a multi-valued RDN, attributes beyond kubeadm's, and text beyond ASCII.
+/// A subject with several O values, a multi-valued RDN, attributes that kubeadm does not use, and text that is not ASCII.
 const SUBJECT: &str =
     "/C=DE/O=first/O=system:masters+OU=Bereich Süd/L=Köln/CN=kube-apiserver-kubelet-client";
 
-/// Every kind of name, a usage and two extensions that kubeadm would lose, and one key usage more.
+/// All kinds of names, a usage and two extensions that kubeadm would lose, and an additional key usage.
 const EXTENSIONS: &str = "\
 basicConstraints=critical,CA:FALSE
 keyUsage=critical,digitalSignature,nonRepudiation
@@ -544,7 +544,7 @@ fn assert_odd_contents(facts: &Facts) {
     }
 }
 
-/// Returns a kubeconfig as JSON text, keys in their order, with the values that a renewal changes left out.
+/// Returns a kubeconfig as JSON with its keys in order, without the values that a renewal changes.
 fn without_client(kubeconfig: &str) -> String {
     let mut value: Value = serde_saphyr::from_str(kubeconfig).unwrap();
     let user = &mut value["users"][1]["user"];

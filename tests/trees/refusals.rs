@@ -1,11 +1,11 @@
-//! Errors stop `init` before anything is written. `renew all` leaves out the rows with errors and those that a CA with an error
-//! would sign, and renews the others.
+//! Errors stop `init` before anything is written. `renew all` skips rows with errors and rows of a CA with an error, and
+//! renews the others.
 
 use time::OffsetDateTime;
 
 use crate::support::{EXTERNAL_ETCD, NOW, Openssl, SAN, TestTree, config_of, days, made_at};
 
-/// `renew all` leaves out what a CA with an error would sign, says why, and exits with 5.
+/// Checks that `renew all` skips the rows of a CA with an error, says why, and exits with 5.
 #[track_caller]
 fn leaves_out(tree: &TestTree, now: OffsetDateTime, rows: &[&str], reason: &str) {
     let file = |row: &str| match row.ends_with(".conf") {
@@ -80,7 +80,7 @@ fn a_ca_key_that_belongs_to_another_ca_is_refused() {
 #[test]
 fn leaf_in_place_of_a_ca_is_refused() {
     let tree = TestTree::fixture(EXTERNAL_ETCD);
-    // With its own key: nothing but the missing CA flag is wrong.
+    // The key belongs to it, so only the CA flag is wrong.
     tree.copy("pki/apiserver.crt", "pki/ca.crt");
     tree.copy("pki/apiserver.key", "pki/ca.key");
     let reason = "CA `ca`: it is not a CA certificate";
@@ -92,7 +92,7 @@ fn leaf_in_place_of_a_ca_is_refused() {
 }
 
 #[test]
-fn a_ca_that_is_torn_stops_what_it_would_sign() {
+fn an_incomplete_ca_file_stops_the_rows_that_it_would_sign() {
     let tree = TestTree::fixture(EXTERNAL_ETCD);
     let text = tree.text("pki/ca.crt");
     tree.write("pki/ca.crt", &text[..text.len() / 2]);

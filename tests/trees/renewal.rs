@@ -1,4 +1,4 @@
-//! `renew all` on kubeadm's trees: each certificate says what the old one said, with a new key, and nothing else changes.
+//! `renew all` on kubeadm's trees: each certificate has the contents of the old one and a new key; nothing else changes.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ fn external_etcd_tree_of_1_36_keeps_what_its_certificates_say() {
 }
 
 #[test]
-fn the_configuration_a_tree_was_made_from_changes_nothing_but_dates_and_keys() {
+fn the_configuration_of_a_tree_changes_only_dates_and_keys() {
     for (fixture, validity) in [
         ("kubeadm-1.36/ha", Duration::hours(2160)),
         ("kubeadm-1.36/external-etcd", YEAR),
@@ -59,7 +59,7 @@ fn the_configuration_a_tree_was_made_from_changes_nothing_but_dates_and_keys() {
 }
 
 #[test]
-fn what_an_external_ca_signs_is_left_out_by_name_and_the_rest_is_renewed() {
+fn rows_of_an_external_ca_are_skipped_by_name_and_the_rest_is_renewed() {
     let Some(openssl) = Openssl::find() else {
         return;
     };
@@ -94,7 +94,7 @@ fn what_an_external_ca_signs_is_left_out_by_name_and_the_rest_is_renewed() {
 }
 
 #[test]
-fn the_exit_code_tells_of_rows_that_only_an_external_ca_can_renew() {
+fn the_exit_code_reports_due_rows_of_an_external_ca() {
     let end = time::macros::datetime!(2027-11-22 00:20:38 UTC);
     for (now, code) in [
         (end - days(31), 0),
@@ -102,10 +102,10 @@ fn the_exit_code_tells_of_rows_that_only_an_external_ca_can_renew() {
         (end + Duration::SECOND, 5),
     ] {
         let tree = TestTree::fixture("kubeadm-1.36/external-ca");
-        // The keys do not matter here, and new ones of 3072 bits take long.
+        // Keys do not matter here, and making keys of 3072 bits takes long.
         tree.pki_at(now, &["renew", "all", "--reuse-key"])
             .exits(code);
-        // Those that are ours to renew are renewed all the same.
+        // The rows of the other CAs are renewed.
         let json = tree.expiration(now);
         for row in json["certificates"].as_array().unwrap() {
             let fresh = row["residualTime"] == YEAR.whole_seconds();
@@ -124,7 +124,7 @@ fn a_cluster_that_was_switched_off_for_a_year_is_renewed() {
 }
 
 #[test]
-fn the_report_names_what_has_to_be_restarted_and_nothing_that_reloads_by_itself() {
+fn the_report_names_only_components_that_must_be_restarted() {
     let tree = TestTree::fixture("kubeadm-1.36/ha");
     let run = tree.pki(&["renew", "all"]).exits(0);
     for name in [
@@ -161,7 +161,7 @@ fn a_kubelet_conf_that_points_at_the_rotated_certificate_is_left_to_the_kubelet(
         "the kubelet's own file changed"
     );
     assert_eq!(openssl.count_renewed(&tree, now), 11);
-    // By name it is an error, and the others named with it stay as they are.
+    // Naming it is an error, and the other named rows are not renewed.
     tree.pki_at(now, &["renew", "kubelet.conf", "apiserver"])
         .exits(3)
         .says("cannot renew `kubelet.conf`")
@@ -185,7 +185,7 @@ fn the_certificate_that_the_kubelet_rotates_is_in_the_check() {
     tree.pki_at(now + days(100), &["check-expiration"])
         .exits(5)
         .says("kubelet.conf");
-    // Without the file there is nothing that the kubelet could present.
+    // Without the file, the kubelet has no certificate.
     std::fs::remove_file(tree.root().join(ROTATED)).unwrap();
     tree.pki_at(now, &["check-expiration"])
         .exits(5)
@@ -286,18 +286,18 @@ fn a_configuration_takes_the_old_organizations_away_and_the_report_says_so() {
          admin.conf\n        O: system:masters -> kubeadm:cluster-admins\n"
     ));
     run.says("`pki template rbac`");
-    // Before it is done, too.
+    // The dry run reports it too.
     for name in ["admin.conf", "apiserver-kubelet-client"] {
         let warning = format!("warning: `{name}`: no longer in group `system:masters`");
         assert!(dry.stderr.contains(&warning), "{dry}");
     }
-    // From now on the configuration is known, and nothing differs from it.
+    // The configuration is recorded now, and nothing differs from it.
     tree.pki_at(now, &["renew", "all", "--reuse-key"])
         .exits(0)
         .does_not_say("changes that follow");
 }
 
-/// What carried `system:masters` in 1.20.
+/// The rows with the group `system:masters` in kubeadm 1.20.
 const OLD_MASTERS: [&str; 4] = [
     "admin.conf",
     "apiserver-kubelet-client",
@@ -307,7 +307,7 @@ const OLD_MASTERS: [&str; 4] = [
 
 const ROTATED: &str = "var/lib/kubelet/pki/kubelet-client-current.pem";
 
-/// Makes kubelet.conf what it is after the kubelet's bootstrap: two references to one file. Returns that file's bytes.
+/// Makes kubelet.conf refer to the kubelet's rotated file, as after its bootstrap. Returns the bytes of that file.
 fn point_at_rotated_certificate(tree: &TestTree) -> Vec<u8> {
     let mut pem = tree.embedded("kubelet.conf", "client-certificate-data");
     pem.extend(tree.embedded("kubelet.conf", "client-key-data"));
@@ -333,9 +333,9 @@ fn renew_all(tree: &TestTree, now: OffsetDateTime, config: Option<&str>) -> Run 
     tree.pki_at(now, &arguments)
 }
 
-/// Renews a whole tree a day after it was made, and judges the result against what was there before.
+/// Renews a whole tree a day after it was made, and compares the result with the old tree.
 ///
-/// Returns none where openssl is not installed.
+/// Returns `None` if openssl is not installed.
 fn renews_all(fixture: &str, config: Option<&str>, validity: Duration) -> Option<Run> {
     let openssl = Openssl::find()?;
     let tree = TestTree::fixture(fixture);
@@ -366,7 +366,7 @@ fn renews_all(fixture: &str, config: Option<&str>, validity: Duration) -> Option
         );
     }
 
-    // Nothing but the leaves and kubeconfigs.
+    // Only the leaves and kubeconfigs change.
     let rows: Vec<_> = old.keys().copied().collect();
     let run = run.changed_rows(&rows);
     for file in rows.iter().flat_map(|row| files_of(row)) {
@@ -376,7 +376,7 @@ fn renews_all(fixture: &str, config: Option<&str>, validity: Duration) -> Option
     Some(run)
 }
 
-/// The same subject, names and usages from the same CA; another key of the same kind, another serial, and new dates.
+/// Checks that subject, names, usages and CA are the same, and that key, serial number and dates are new.
 fn assert_renewed(name: &str, old: &Facts, new: &Facts, now: OffsetDateTime, validity: Duration) {
     assert_eq!(new.subject, old.subject, "{name}");
     assert_eq!(new.issuer, old.issuer, "{name}");
@@ -409,7 +409,7 @@ fn assert_renewed(name: &str, old: &Facts, new: &Facts, now: OffsetDateTime, val
     }
 }
 
-/// openssl accepts each certificate for what it is for, and each key is the one of its certificate.
+/// Checks that openssl accepts each certificate for its purpose, and that each key belongs to its certificate.
 fn assert_verifies(openssl: &Openssl, tree: &TestTree, now: OffsetDateTime) {
     let mut keys = BTreeMap::new();
     for (name, base, ca) in LEAVES {
@@ -461,7 +461,7 @@ fn kubeconfigs(tree: &TestTree) -> BTreeMap<&'static str, String> {
         .collect()
 }
 
-/// Returns every line but the two that a renewal changes; what stands before their values is kept.
+/// Returns the lines of a kubeconfig without the values of the two lines that a renewal changes.
 fn but_for_the_client(kubeconfig: &str) -> String {
     let line = |line: &str| match line.split_once("client-") {
         Some((indent, rest)) => format!("{indent}client-{}\n", rest.split_once(": ").unwrap().0),

@@ -1,4 +1,4 @@
-//! `rollback` puts back what the last command replaced, and nothing that could not be used.
+//! `rollback` puts back the files that the last command replaced, but no unusable files.
 
 use crate::support::{NOW, TestTree, days, rows::SIGNED};
 

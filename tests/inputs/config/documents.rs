@@ -3,7 +3,7 @@
 use super::{NAMED, NODE, accepted, bare, cluster, refused};
 use crate::inputs::table::{Bench, rows, words};
 
-/// What a file begins with => what is said of it.
+/// The beginning of a file => the message.
 const NO_DOCUMENT: &str = r#"
 # nothing => : contains neither an `InitConfiguration` nor a `ClusterConfiguration`
 ---¶---¶... => : contains neither an `InitConfiguration` nor a `ClusterConfiguration`

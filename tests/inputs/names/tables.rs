@@ -1,4 +1,4 @@
-//! The tables of the tests above: a name as a JSON string => what is said of it.
+//! The tables of the tests: a name as a JSON string => the message.
 
 /// What cannot be a SAN => why.
 pub(super) const NO_NAMES: &str = r#"
