@@ -4,14 +4,15 @@ use anyhow::Result;
 
 use super::failure::PlanFailure;
 use super::judgement::Knowledge;
-use super::session::{CommitOutcome, Session};
-use super::target::{ConfigSource, Detection, tree_arguments};
+use super::session::{CommitOutcome, Run, Session};
+use super::target::{ConfigSource, Detection, Layers, tree_arguments};
 use super::{Console, Exit, report_changes};
 use crate::check::Expected;
 use crate::cli::{ClusterArgs, InitArgs};
+use crate::config::Resolved;
 use crate::plan::{Plan, init};
 use crate::report::changes::Changes;
-use crate::report::findings::lines;
+use crate::report::findings::{TreeArguments, lines};
 use crate::tree::inventory::Depth;
 
 pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
@@ -27,17 +28,7 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
     }
     let resolved = layers.resolve(Detection::Allowed)?;
     let source = target.source();
-    if source == ConfigSource::File || args.cluster != ClusterArgs::default() {
-        for warning in &resolved.warnings {
-            console.warn(&warning.to_string());
-        }
-    }
-    if source == ConfigSource::Nothing && layers.infers_anything() {
-        console.note("no configuration is recorded or given: `pki` infers it from the tree, see `pki config show`");
-        for guess in layers.guesses.iter().chain(&layers.contradictions) {
-            console.warn(guess);
-        }
-    }
+    warn_of_configuration(args, source, &layers, &resolved, console);
     let text = resolved.cluster.to_record();
     let record = target
         .recorded
@@ -71,20 +62,52 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
         plan.record(configuration);
     }
     console.warn_of(&plan);
-    let layout = target.layout.clone();
+    finish(run, plan, &arguments, args, console)
+}
+
+/// Warns about declared values, and about values that are only guessed.
+fn warn_of_configuration(
+    args: &InitArgs,
+    source: ConfigSource,
+    layers: &Layers,
+    resolved: &Resolved,
+    console: &Console,
+) {
+    if source == ConfigSource::File || args.cluster != ClusterArgs::default() {
+        for warning in &resolved.warnings {
+            console.warn(&warning.to_string());
+        }
+    }
+    if source == ConfigSource::Nothing && layers.infers_anything() {
+        console.note("no configuration is recorded or given: `pki` infers it from the tree, see `pki config show`");
+        for guess in layers.guesses.iter().chain(&layers.contradictions) {
+            console.warn(guess);
+        }
+    }
+}
+
+/// Carries out the plan, and prints the report.
+fn finish(
+    run: Run<'_>,
+    plan: Plan,
+    arguments: &TreeArguments,
+    args: &InitArgs,
+    console: &Console,
+) -> Result<Exit> {
+    let layout = run.target.layout.clone();
     match run.commit(plan)? {
         CommitOutcome::Nothing(plan) => {
-            let changes = Changes::nothing("init", &plan, args.write.dry_run, &layout, &arguments);
+            let changes = Changes::nothing("init", &plan, args.write.dry_run, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
             Ok(exit(&plan))
         }
         CommitOutcome::DryRun(dry) => {
-            let changes = Changes::planned("init", &dry.plan, &dry.restricted, &layout, &arguments);
+            let changes = Changes::planned("init", &dry.plan, &dry.restricted, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
             Ok(exit(&dry.plan))
         }
         CommitOutcome::Done(done) => {
-            let changes = Changes::done("init", &done.plan, &done.committed, &layout, &arguments);
+            let changes = Changes::done("init", &done.plan, &done.committed, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
             Ok(exit(&done.plan))
         }
