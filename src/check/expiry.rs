@@ -15,9 +15,9 @@ use crate::x509::chain::{CaBundle, Chain};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expiry {
     /// The leaves and kubeconfigs, by name in byte order, as kubeadm lists them.
-    pub certificates: Vec<Item>,
+    pub certificates: Vec<ExpiringRow>,
     /// The CAs, by name in byte order.
-    pub authorities: Vec<Item>,
+    pub authorities: Vec<ExpiringRow>,
     /// The kubeconfigs without client certificate: their users have a token, a password or a plugin.
     pub without_certificate: Vec<&'static str>,
     /// The findings, including those about rows that expire soon.
@@ -26,11 +26,11 @@ pub struct Expiry {
 
 /// A row that can expire.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
+pub struct ExpiringRow {
     /// The row's name.
     pub name: &'static str,
     /// The state of its certificate.
-    pub state: State,
+    pub state: ExpiryState,
     /// The row name of the CA that signs it; `None` for a CA.
     pub ca: Option<&'static str>,
     /// Whether only an external CA can renew it.
@@ -43,7 +43,7 @@ pub struct Item {
 
 /// The state of a row that can expire.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ExpiryState {
     /// It has a certificate.
     Dated {
         /// The last valid second.
@@ -168,27 +168,27 @@ pub fn table(context: &Context<'_>, findings: Findings) -> Expiry {
     }
 }
 
-fn item(row: &'static Row, context: &Context<'_>, findings: &Findings) -> Item {
+fn item(row: &'static Row, context: &Context<'_>, findings: &Findings) -> ExpiringRow {
     let inventory = context.inventory;
     let files = inventory.row(row);
     let state = match ends(row, files, inventory) {
-        Some(not_after) => State::Dated {
+        Some(not_after) => ExpiryState::Dated {
             not_after,
             residual: not_after - context.now,
         },
-        None if findings.has(row, FindingId::FilePermissionDenied) => State::Unreadable,
-        None if is_missing(row, files, findings) => State::Missing,
-        None => State::Unusable,
+        None if findings.has(row, FindingId::FilePermissionDenied) => ExpiryState::Unreadable,
+        None if is_missing(row, files, findings) => ExpiryState::Missing,
+        None => ExpiryState::Unusable,
     };
     // For a missing file, kubeadm shows neither its CA nor whether it is externally managed.
-    let is_missing = state == State::Missing;
+    let is_missing = state == ExpiryState::Missing;
     let authority = if row.is_ca() { Some(row) } else { row.signer() };
     let errors: Vec<_> = findings
         .errors_of(row)
         .filter(|error| !is_about_time(error.id))
         .map(|error| error.found.clone())
         .collect();
-    Item {
+    ExpiringRow {
         name: row.name,
         ca: row
             .signer()

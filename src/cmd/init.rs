@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::failure::PlanFailure;
-use super::judgement::Knowledge;
+use super::judgement::JudgementContext;
 use super::session::{CommitOutcome, Run, Session};
 use super::target::{ConfigSource, Detection, Layers, tree_arguments};
 use super::{Console, Exit, report_changes};
@@ -44,10 +44,10 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
         join: args.join,
     };
     let arguments = tree_arguments(&args.tree, &args.config);
-    let knowledge = Knowledge {
+    let knowledge = JudgementContext {
         expected: Some(Expected::from(&resolved.cluster)),
         init: Some((&resolved.cluster, request.is_declared)),
-        ..Knowledge::nothing(console.now)
+        ..JudgementContext::nothing(console.now)
     };
     let inventory = &run.snapshot.inventory;
     let findings = knowledge.judge(inventory);

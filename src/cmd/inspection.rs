@@ -4,7 +4,7 @@ use anyhow::Result;
 use time::OffsetDateTime;
 
 use super::Console;
-use super::judgement::Knowledge;
+use super::judgement::JudgementContext;
 use super::session::{Session, TreeSnapshot};
 use super::target::{ConfigSource, Detection, Target};
 use crate::check::expiry::{self, Thresholds};
@@ -70,7 +70,7 @@ impl<'a> Inspection<'a> {
 
     /// Returns everything that is found, with the commands that remove it. `due` is the period for `renew --due`.
     pub(super) fn findings(&self, thresholds: Thresholds, due: Option<&Period>) -> Findings {
-        let knowledge = Knowledge {
+        let knowledge = JudgementContext {
             expected: self.expected(),
             init: self.resolved.as_ref().map(|cluster| {
                 let is_declared = self.session.target.source() != ConfigSource::Nothing;

@@ -9,7 +9,7 @@ use crate::check::finding::{Findings, Outcome};
 use crate::check::host::HostKind;
 use crate::check::{Context, Expected, check};
 use crate::config::Cluster;
-use crate::plan::remedy::{self, Situation};
+use crate::plan::remedy::{self, RemedyContext};
 use crate::plan::{Plan, init};
 use crate::report::findings::{TreeArguments, lines};
 use crate::tree::inventory::Inventory;
@@ -17,7 +17,7 @@ use crate::util::duration::Period;
 
 /// What the judgement of a tree depends on, other than its files.
 #[derive(Clone, Copy)]
-pub(super) struct Knowledge<'a> {
+pub(super) struct JudgementContext<'a> {
     /// The declared or recorded configuration, if there is one.
     pub(super) expected: Option<Expected<'a>>,
     /// The configuration that `init` would use, and whether it is declared instead of inferred.
@@ -34,10 +34,10 @@ const DEFAULT_THRESHOLDS: Thresholds = Thresholds {
     critical: Duration::ZERO,
 };
 
-impl<'a> Knowledge<'a> {
+impl<'a> JudgementContext<'a> {
     /// Returns a context without a configuration.
-    pub(super) fn nothing(now: OffsetDateTime) -> Knowledge<'a> {
-        Knowledge {
+    pub(super) fn nothing(now: OffsetDateTime) -> JudgementContext<'a> {
+        JudgementContext {
             expected: None,
             init: None,
             due: None,
@@ -69,7 +69,7 @@ impl<'a> Knowledge<'a> {
                 is_declared,
                 ..init::InitRequest::from(cluster)
             });
-        let situation = Situation {
+        let situation = RemedyContext {
             inventory,
             declared: self.expected.map(|expected| expected.cluster),
             init,

@@ -5,7 +5,7 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::failure::{Invalid, PlanFailure};
-use super::judgement::Knowledge;
+use super::judgement::JudgementContext;
 use super::session::{CommitOutcome, Run, Session};
 use super::target::{ConfigSource, Detection, tree_arguments};
 use super::{Console, Exit, judge_changed, read_again, report_changes};
@@ -46,12 +46,12 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
         .ok();
     let resolved = resolved.map(|resolved| resolved.cluster);
     let closing = ClosingCheck {
-        knowledge: Knowledge {
+        knowledge: JudgementContext {
             expected: declared.as_ref().map(Expected::from),
             init: resolved
                 .as_ref()
                 .map(|cluster| (cluster, declared.is_some())),
-            ..Knowledge::nothing(console.now)
+            ..JudgementContext::nothing(console.now)
         },
         rows: match &selection {
             Selection::Rows(rows) => Some(rows.as_slice()),
@@ -77,7 +77,7 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
 
 /// The check after a renewal: of the selected rows, or of the tree.
 struct ClosingCheck<'a> {
-    knowledge: Knowledge<'a>,
+    knowledge: JudgementContext<'a>,
     rows: Option<&'a [&'static Row]>,
     arguments: TreeArguments,
 }

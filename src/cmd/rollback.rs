@@ -4,7 +4,7 @@ use anyhow::Result;
 use zeroize::Zeroizing;
 
 use super::failure::{Invalid, PlanFailure};
-use super::judgement::Knowledge;
+use super::judgement::JudgementContext;
 use super::session::{CommitOutcome, Run, Session, TreeSnapshot};
 use super::target::tree_arguments;
 use super::{Console, Exit, judge_changed, report_changes};
@@ -59,7 +59,7 @@ fn finish(
     let arguments = &tree_arguments(&args.tree, &ConfigArgs::default());
     // Restored files were made for an older configuration, so no configuration is compared with them.
     let verdict = |after: &Inventory| {
-        Knowledge::nothing(console.now).closing_check(
+        JudgementContext::nothing(console.now).closing_check(
             after,
             &Plan::default(),
             None,
@@ -149,7 +149,7 @@ fn plan(
         .collect();
     let restored = Tree::over(places)?.with_files(&borrowed);
     let restored = Inventory::read(&restored, |_| Depth::Keys);
-    let findings = Knowledge::nothing(console.now).judge(&restored);
+    let findings = JudgementContext::nothing(console.now).judge(&restored);
     let request = RollbackRequest {
         files: &borrowed,
         restored: &restored,

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use time::OffsetDateTime;
 
-use super::{IssuedRow, Maker, pair, verify};
+use super::{IssuedRow, RowBuilder, pair, verify};
 use crate::catalog::Row;
 use crate::plan::{Leaf, SigningCa};
 use crate::tree::inventory::{CaState, Inventory};
@@ -93,7 +93,7 @@ impl<'a> Issuers<'a> {
     }
 }
 
-impl Maker<'_> {
+impl RowBuilder<'_> {
     /// Returns the files of a new CA.
     pub(super) fn ca(&self, row: &'static Row) -> Result<IssuedRow> {
         let made = self.issuers.new.iter().find(|ca| ca.row == row);

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use zeroize::Zeroizing;
 
-use super::{IssuedFile, IssuedRow, Maker, verify};
+use super::{IssuedFile, IssuedRow, RowBuilder, verify};
 use crate::catalog::Row;
 use crate::kubeconfig::{self, Kubeconfig};
 use crate::plan::Leaf;
@@ -26,7 +26,7 @@ pub(super) struct RenewedKubeconfig<'a> {
     pub(super) server: Option<&'a str>,
 }
 
-impl Maker<'_> {
+impl RowBuilder<'_> {
     pub(super) fn new_kubeconfig(
         &self,
         row: &'static Row,

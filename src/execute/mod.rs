@@ -122,7 +122,7 @@ fn issue_with(
         .iter()
         .filter_map(|(_, make)| make.leaf())
         .map(|leaf| leaf.signer);
-    let maker = Maker {
+    let maker = RowBuilder {
         inventory,
         issuers: Issuers::new(signers, &new_cas, inventory, now)?,
         now,
@@ -136,13 +136,13 @@ fn issue_with(
 }
 
 /// Makes the rows of a plan.
-struct Maker<'a> {
+struct RowBuilder<'a> {
     inventory: &'a Inventory,
     issuers: Issuers<'a>,
     now: OffsetDateTime,
 }
 
-impl Maker<'_> {
+impl RowBuilder<'_> {
     fn make(&self, row: &'static Row, make: &Make, key: Option<PrivateKey>) -> Result<IssuedRow> {
         match make {
             Make::Ca { .. } => self.ca(row),

@@ -13,7 +13,7 @@ use crate::util::duration::Period;
 
 /// The input of the advised commands.
 #[derive(Clone, Copy, Debug)]
-pub struct Situation<'a> {
+pub struct RemedyContext<'a> {
     /// What the tree holds.
     pub inventory: &'a Inventory,
     /// The declared or recorded configuration, if there is one.
@@ -27,7 +27,7 @@ pub struct Situation<'a> {
 }
 
 /// Completes the remedies of findings with the commands that remove them.
-pub fn derive(findings: &mut Findings, situation: &Situation<'_>) {
+pub fn derive(findings: &mut Findings, situation: &RemedyContext<'_>) {
     let known = findings.clone();
     let mut advisor = Advisor {
         situation,
@@ -56,7 +56,7 @@ pub fn derive(findings: &mut Findings, situation: &Situation<'_>) {
 }
 
 struct Advisor<'a> {
-    situation: &'a Situation<'a>,
+    situation: &'a RemedyContext<'a>,
     findings: &'a Findings,
     /// The renewal of each row that was asked about.
     renewals: Vec<(&'static Row, Result<Plan, PlanError>)>,
@@ -102,7 +102,7 @@ impl Advisor<'_> {
             declared: self.situation.declared,
             reuse_key: false,
         };
-        let Situation { inventory, now, .. } = *self.situation;
+        let RemedyContext { inventory, now, .. } = *self.situation;
         renew::plan(&request, inventory, self.findings, now)
     }
 
@@ -139,7 +139,7 @@ impl Advisor<'_> {
     /// Returns `init`, if it creates the missing row: at once, or after the renewals that other findings advise.
     fn creation(&mut self, finding: &Finding) -> Option<Remedy> {
         let request = self.situation.init?;
-        let Situation { inventory, now, .. } = *self.situation;
+        let RemedyContext { inventory, now, .. } = *self.situation;
         match init::plan(&request, inventory, self.findings, now) {
             Ok(plan) if plan.removes(finding, inventory) => Some(Remedy::command(PkiCommand::Init)),
             // What an external CA has to make.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use time::Duration;
 
 use super::time::Time;
-use crate::check::expiry::{Expiry, Item, State};
+use crate::check::expiry::{ExpiringRow, Expiry, ExpiryState};
 use crate::check::finding::Outcome;
 
 /// The expiration dates of a tree.
@@ -79,7 +79,7 @@ pub struct CertificateExpiration {
 impl CertificateExpirationInfo {
     /// Takes the result of a check; with `attention_only`, only what needs attention.
     pub fn new(expiry: &Expiry, attention_only: bool) -> Self {
-        let select = |items: &[Item]| {
+        let select = |items: &[ExpiringRow]| {
             items
                 .iter()
                 .map(CertificateExpiration::new)
@@ -148,13 +148,15 @@ impl CertificateExpiration {
         (Reverse(self.outcome), residual)
     }
 
-    fn new(item: &Item) -> CertificateExpiration {
+    fn new(item: &ExpiringRow) -> CertificateExpiration {
         let (expiration_date, residual_time) = match &item.state {
-            State::Dated {
+            ExpiryState::Dated {
                 not_after,
                 residual,
             } => (Some(Time::from(*not_after)), *residual),
-            State::Missing | State::Unreadable | State::Unusable => (None, Duration::ZERO),
+            ExpiryState::Missing | ExpiryState::Unreadable | ExpiryState::Unusable => {
+                (None, Duration::ZERO)
+            }
         };
         CertificateExpiration {
             name: item.name,
@@ -162,9 +164,9 @@ impl CertificateExpiration {
             residual_time,
             externally_managed: item.external,
             ca_name: item.ca,
-            missing: item.state == State::Missing,
+            missing: item.state == ExpiryState::Missing,
             error: item.error.clone(),
-            unreadable: item.state == State::Unreadable,
+            unreadable: item.state == ExpiryState::Unreadable,
             outcome: item.outcome,
         }
     }

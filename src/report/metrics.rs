@@ -2,7 +2,7 @@
 
 use super::time::Time;
 use crate::catalog::Row;
-use crate::check::expiry::{Expiry, Item, State};
+use crate::check::expiry::{ExpiringRow, Expiry, ExpiryState};
 use crate::check::finding::TABLE;
 use crate::tree::inventory::{FileState, Inventory, KubeconfigCa, RowFiles};
 use crate::tree::layout::{self, Layout, TreePath};
@@ -209,15 +209,15 @@ impl TreeMetrics {
 }
 
 impl RowMetric {
-    fn new(item: &Item) -> RowMetric {
+    fn new(item: &ExpiringRow) -> RowMetric {
         RowMetric {
             name: item.name,
             ca: item.ca.unwrap_or_default(),
             not_after: match item.state {
-                State::Dated { not_after, .. } => Some(not_after.into()),
-                State::Missing | State::Unreadable | State::Unusable => None,
+                ExpiryState::Dated { not_after, .. } => Some(not_after.into()),
+                ExpiryState::Missing | ExpiryState::Unreadable | ExpiryState::Unusable => None,
             },
-            is_missing: item.state == State::Missing,
+            is_missing: item.state == ExpiryState::Missing,
             is_external: item.external,
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::store::recovery::Settled;
+use crate::store::recovery::SettledCommit;
 use crate::tree::layout::TreePath;
 
 /// How a pending commit was settled.
@@ -39,7 +39,7 @@ pub struct Purge {
 
 impl Recovery {
     /// Returns the report of a commit that was settled or, in a dry run, would be; `None` if no commit was pending.
-    pub fn new(settled: Option<&Settled>, dry_run: bool) -> Recovery {
+    pub fn new(settled: Option<&SettledCommit>, dry_run: bool) -> Recovery {
         let Some(settled) = settled else {
             return Recovery {
                 dry_run,

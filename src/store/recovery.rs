@@ -46,7 +46,7 @@ pub enum Settle {
 
 /// The result of settling a pending transaction.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Settled {
+pub struct SettledCommit {
     /// The command of the transaction; `None` if its journal could not be read.
     pub command: Option<String>,
     /// Files that got their new content.
@@ -125,7 +125,7 @@ pub fn settle(
     layout: &Layout,
     how: Settle,
     now: OffsetDateTime,
-) -> Result<Option<Settled>, TransactionError> {
+) -> Result<Option<SettledCommit>, TransactionError> {
     let places = Places::new(layout);
     if places
         .directory(Root::Certificates)
@@ -144,7 +144,7 @@ fn settle_locked(
     places: &Places,
     how: Settle,
     now: OffsetDateTime,
-) -> Result<Option<Settled>, TransactionError> {
+) -> Result<Option<SettledCommit>, TransactionError> {
     let _lock = Lock::take(places)?;
     let refused = TransactionError::before_commit;
     let journal = match places.journal() {
@@ -174,7 +174,7 @@ pub fn preview_settling(
     layout: &Layout,
     how: Settle,
     now: OffsetDateTime,
-) -> Result<Option<Settled>, TransactionError> {
+) -> Result<Option<SettledCommit>, TransactionError> {
     let places = Places::new(layout);
     let refused = TransactionError::before_commit;
     places.judge_roots().map_err(refused)?;
@@ -191,12 +191,12 @@ fn would_settle(
     places: &Places,
     how: Settle,
     now: OffsetDateTime,
-) -> Result<Option<Settled>, FileError> {
+) -> Result<Option<SettledCommit>, FileError> {
     let journal = match places.journal() {
         Err(error) if how == Settle::Discard && !error.is_io() => {
-            return Ok(Some(Settled {
+            return Ok(Some(SettledCommit {
                 generation: keep::name_of_unfinished(places)?,
-                ..Settled::default()
+                ..SettledCommit::default()
             }));
         }
         journal => journal?,
@@ -228,10 +228,10 @@ fn would_settle(
 }
 
 /// Returns what becomes of each file of a journal; the generation is not known yet.
-fn outcome(journal: &Journal, files: &[Pending<'_>], how: Settle) -> Result<Settled, FileError> {
-    let mut settled = Settled {
+fn outcome(journal: &Journal, files: &[Pending<'_>], how: Settle) -> Result<SettledCommit, FileError> {
+    let mut settled = SettledCommit {
         command: Some(journal.command.clone()),
-        ..Settled::default()
+        ..SettledCommit::default()
     };
     for file in files {
         let list = match (how, file.current) {
@@ -255,7 +255,7 @@ fn finish(
     journal: &Journal,
     files: &[Pending<'_>],
     now: OffsetDateTime,
-) -> Result<Settled, TransactionError> {
+) -> Result<SettledCommit, TransactionError> {
     let pending = TransactionError::pending;
     let mut settled =
         outcome(journal, files, Settle::Finish).map_err(TransactionError::before_commit)?;
@@ -285,7 +285,7 @@ fn discard(
     places: &Places,
     journal: &Journal,
     files: &[Pending<'_>],
-) -> Result<Settled, TransactionError> {
+) -> Result<SettledCommit, TransactionError> {
     let pending = TransactionError::pending;
     let mut settled =
         outcome(journal, files, Settle::Discard).map_err(TransactionError::before_commit)?;
@@ -303,10 +303,10 @@ fn discard(
 }
 
 /// Removes a journal that cannot be read. The old files stay in a generation.
-fn discard_unreadable(places: &Places) -> Result<Settled, FileError> {
-    let settled = Settled {
+fn discard_unreadable(places: &Places) -> Result<SettledCommit, FileError> {
+    let settled = SettledCommit {
         generation: keep::adopt_unfinished(places)?,
-        ..Settled::default()
+        ..SettledCommit::default()
     };
     if let Some(certificates) = places.directory(Root::Certificates)? {
         record::remove(&certificates)?;

@@ -40,7 +40,7 @@ use crate::tree::places::Places;
 pub const DEFAULT_GENERATIONS: usize = 5;
 
 /// Called repeatedly; returns the number of a signal that asked to stop.
-pub type Interrupted<'a> = &'a dyn Fn() -> Option<i32>;
+pub type SignalCheck<'a> = &'a dyn Fn() -> Option<i32>;
 
 /// An open transaction; dropping it releases the lock and leaves no trace.
 pub struct Transaction {
@@ -160,7 +160,7 @@ impl Transaction {
     }
 
     /// Writes everything, or nothing. The last call of `interrupted` is before the commit point.
-    pub fn commit(self, interrupted: Interrupted<'_>) -> Result<Committed, TransactionError> {
+    pub fn commit(self, interrupted: SignalCheck<'_>) -> Result<Committed, TransactionError> {
         let mut staging = Staging::default();
         let mut committed = self
             .stage(&mut staging, interrupted)
@@ -185,7 +185,7 @@ impl Transaction {
     fn stage(
         &self,
         staging: &mut Staging,
-        interrupted: Interrupted<'_>,
+        interrupted: SignalCheck<'_>,
     ) -> Result<Committed, TransactionError> {
         let failed = TransactionError::before_commit;
         let mut committed = Committed::default();
@@ -303,7 +303,7 @@ impl Transaction {
     }
 }
 
-fn stop_if(interrupted: Interrupted<'_>) -> Result<(), TransactionError> {
+fn stop_if(interrupted: SignalCheck<'_>) -> Result<(), TransactionError> {
     match interrupted() {
         Some(signal) => Err(TransactionError::Interrupted { signal }),
         None => Ok(()),

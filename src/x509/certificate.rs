@@ -37,7 +37,7 @@ pub(super) const ANY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5
 pub struct Certificate {
     der: Vec<u8>,
     parsed: CertificateInner<AnySerialNumber>,
-    facts: go::Facts,
+    facts: go::GoFields,
     /// The error if Go's `crypto/x509` does not read it.
     go_error: Option<GoError>,
     public_key: PublicKey,
@@ -324,7 +324,7 @@ impl Certificate {
     }
 
     /// Returns the fields that Go reads, or would read if it accepted the certificate.
-    pub(super) fn facts(&self) -> &go::Facts {
+    pub(super) fn facts(&self) -> &go::GoFields {
         &self.facts
     }
 
@@ -435,7 +435,9 @@ fn check_extensions(extensions: &[Extension]) -> x509_cert::der::Result<()> {
 }
 
 /// Returns the fields of a certificate that Go does not accept.
-fn facts_of(certificate: &CertificateInner<AnySerialNumber>) -> x509_cert::der::Result<go::Facts> {
+fn facts_of(
+    certificate: &CertificateInner<AnySerialNumber>,
+) -> x509_cert::der::Result<go::GoFields> {
     let tbs = certificate.tbs_certificate();
     let list = tbs.extensions().map_or(&[][..], Vec::as_slice);
     let mut extensions = go::Extensions::default();
@@ -464,7 +466,7 @@ fn facts_of(certificate: &CertificateInner<AnySerialNumber>) -> x509_cert::der::
             _ => {}
         }
     }
-    Ok(go::Facts {
+    Ok(go::GoFields {
         version: tbs.version() as u8 + 1,
         issuer: tbs.issuer().to_der()?,
         subject: tbs.subject().to_der()?,

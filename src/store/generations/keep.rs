@@ -51,7 +51,7 @@ pub(in crate::store) fn keep(
     known.retain(|generation| generation.certificates == own);
     generations.create_directory(UNFINISHED, 0o700)?;
     let directory = generations.open_directory(UNFINISHED)?;
-    let mut files = Files::default();
+    let mut files = GenerationFiles::default();
     for FileToReplace { file, old } in replaced {
         files.add(&directory, file, *old)?;
     }
@@ -82,12 +82,12 @@ pub(in crate::store) fn keep(
 }
 
 #[derive(Default)]
-struct Files {
+struct GenerationFiles {
     entries: Vec<GenerationFile>,
     unsynced: Vec<(std::fs::File, std::path::PathBuf)>,
 }
 
-impl Files {
+impl GenerationFiles {
     fn add(
         &mut self,
         directory: &Directory,

@@ -34,7 +34,7 @@ pub(super) fn signature_algorithm(identifier: &[u8]) -> Option<SignatureAlgorith
 
 /// The fields of a certificate that Go reads and judges.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Facts {
+pub(super) struct GoFields {
     /// 1, 2 or 3.
     pub(super) version: u8,
     /// The encoded issuer: Go compares names octet by octet.

@@ -3,12 +3,12 @@
 use super::extensions::Extensions;
 use super::names::read_name;
 use super::public_key::check_public_key;
-use super::{Facts, GoError};
+use super::{GoError, GoFields};
 use crate::x509::der::{Der, is_negative, tag};
 use crate::x509::signature::SignatureAlgorithm;
 
 /// Reads one DER certificate (`ParseCertificate`).
-pub(in crate::x509) fn parse(der: &[u8]) -> Result<Facts, GoError> {
+pub(in crate::x509) fn parse(der: &[u8]) -> Result<GoFields, GoError> {
     let malformed = GoError::Malformed;
     let mut outer = Der(der);
     let mut certificate = outer.read(tag::SEQUENCE).ok_or(malformed("certificate"))?;
@@ -36,7 +36,7 @@ pub(in crate::x509) fn parse(der: &[u8]) -> Result<Facts, GoError> {
     if !outer.is_empty() {
         return Err(GoError::TrailingData);
     }
-    Ok(Facts {
+    Ok(GoFields {
         version,
         issuer: issuer.to_vec(),
         subject: subject.to_vec(),

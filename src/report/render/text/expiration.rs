@@ -237,38 +237,40 @@ mod tests {
     use time::{Duration, OffsetDateTime};
 
     use super::*;
-    use crate::check::expiry::{Expiry, Item, State};
+    use crate::check::expiry::{ExpiringRow, Expiry, ExpiryState};
     use crate::check::finding::Findings;
 
     const NOW: OffsetDateTime = datetime!(2027-01-10 0:00 UTC);
 
-    fn item(name: &'static str, state: State, ca: Option<&'static str>) -> Item {
-        Item {
+    fn item(name: &'static str, state: ExpiryState, ca: Option<&'static str>) -> ExpiringRow {
+        ExpiringRow {
             name,
             ca,
             external: false,
             error: None,
             outcome: match &state {
-                State::Dated { residual, .. } if residual.is_negative() => Outcome::Failing,
-                State::Dated { residual, .. } if *residual <= Duration::days(30) => Outcome::Due,
-                State::Dated { .. } => Outcome::Healthy,
+                ExpiryState::Dated { residual, .. } if residual.is_negative() => Outcome::Failing,
+                ExpiryState::Dated { residual, .. } if *residual <= Duration::days(30) => {
+                    Outcome::Due
+                }
+                ExpiryState::Dated { .. } => Outcome::Healthy,
                 _ => Outcome::Failing,
             },
             state,
         }
     }
 
-    fn days(days: i64) -> State {
-        State::Dated {
+    fn days(days: i64) -> ExpiryState {
+        ExpiryState::Dated {
             not_after: NOW + Duration::days(days),
             residual: Duration::days(days),
         }
     }
 
     fn report(attention_only: bool) -> CertificateExpirationInfo {
-        let broken = Item {
+        let broken = ExpiringRow {
             error: Some("it is empty".to_owned()),
-            ..item("etcd-server", State::Unusable, None)
+            ..item("etcd-server", ExpiryState::Unusable, None)
         };
         let expiry = Expiry {
             certificates: vec![
@@ -276,7 +278,7 @@ mod tests {
                 item("apiserver", days(17), Some("ca")),
                 item("etcd-peer", days(300), Some("etcd-ca")),
                 broken,
-                item("scheduler.conf", State::Missing, None),
+                item("scheduler.conf", ExpiryState::Missing, None),
             ],
             authorities: vec![item("ca", days(3400), None)],
             without_certificate: Vec::new(),

@@ -23,7 +23,7 @@ use time::macros::datetime;
 use super::*;
 use crate::store::generations::{self, Generations};
 use crate::store::outcome::Restricted;
-use crate::store::recovery::{Settle, Settled, preview_settling, settle};
+use crate::store::recovery::{Settle, SettledCommit, preview_settling, settle};
 use crate::tree::journal::{Direction, UNDO, backup_name};
 use crate::tree::layout;
 
@@ -89,7 +89,7 @@ impl Fixture {
     }
 
     /// Settles the pending transaction, after a preview that writes nothing and says the same.
-    fn settle(&self, how: Settle) -> Option<Settled> {
+    fn settle(&self, how: Settle) -> Option<SettledCommit> {
         let before = (self.texts(), self.leftovers());
         let preview = preview_settling(&self.layout, how, NOW).unwrap();
         assert_eq!((self.texts(), self.leftovers()), before);
