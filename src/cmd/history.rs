@@ -5,8 +5,9 @@ use anyhow::Result;
 use super::failure::Invalid;
 use super::interrupts::Interrupts;
 use super::session::{Session, preview_recovery};
+use super::target::tree_arguments;
 use super::{Console, Exit};
-use crate::cli::{HistoryArgs, WriteArgs};
+use crate::cli::{ConfigArgs, HistoryArgs, WriteArgs};
 use crate::kubeconfig::{Credentials, Kubeconfig};
 use crate::report::history::{History, KeptGeneration, ReplacedFile};
 use crate::report::recovery::Purge;
@@ -37,7 +38,9 @@ pub(super) fn run(args: &HistoryArgs, console: &Console) -> Result<Exit> {
         all.retain(|generation| generation.name == *name);
         if all.is_empty() {
             let what = format!("there is no generation {}", quote(name));
-            return Err(Invalid::new(what).with_hint("pki history").into());
+            let arguments = tree_arguments(&args.tree, &ConfigArgs::default());
+            let hint = format!("run `{}`", arguments.with("pki history"));
+            return Err(Invalid::new(what).with_hint(hint).into());
         }
     }
     let generations: Vec<_> = all
