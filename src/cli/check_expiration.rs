@@ -39,7 +39,7 @@ pub struct CheckExpirationArgs {
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = Period::parse)]
     pub warn: Period,
 
-    /// Exit with 5 if something expires within this time; 0s means once it has expired
+    /// Exit with 5 if something expires within this time; 0s means only after it has expired
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = Period::parse)]
     pub critical: Period,
 

@@ -40,7 +40,7 @@ pub struct HistoryArgs {
     #[arg(value_name = "GENERATION")]
     pub name: Option<String>,
 
-    /// Remove all kept generations, and with them the old keys
+    /// Remove all kept generations, including the old keys in them
     #[arg(long, conflicts_with = "name")]
     pub purge: bool,
 
@@ -56,11 +56,11 @@ pub struct HistoryArgs {
 
 #[derive(Debug, Args)]
 pub struct RollbackArgs {
-    /// The generation, by its name in `pki history` [default: one step further back]
+    /// The generation, by its name in `pki history` [default: that of the last run]
     #[arg(value_name = "GENERATION")]
     pub generation: Option<String>,
 
-    /// Undo the last rollback: one step forward again
+    /// Undo the last rollback
     #[arg(long, conflicts_with = "generation")]
     pub redo: bool,
 

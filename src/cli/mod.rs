@@ -43,7 +43,7 @@ pub use verify::{SeverityName, VerifyArgs};
 pub const COMMON_HELP: &str = "\
 Exit codes:
   0  done; or checked, and nothing needs attention
-  1  failed; the message says in what state the tree is
+  1  failed; the message says whether files were changed
   2  wrong usage
   3  invalid configuration or input; nothing was touched
   4  something expires within --warn (default 30d), or a commit is pending
@@ -107,29 +107,29 @@ pub enum Command {
     Show(ShowArgs),
     /// Renew certificates and kubeconfigs in one transaction
     ///
-    /// Renews everything that is selected, even if it is valid for long; `--due` selects by expiry. Replaces either
+    /// Renews everything that is named, even if it is valid for a long time; `--due` selects by expiry. Replaces either
     /// all files or none. The old files are kept: `pki rollback` puts them back.
     #[command(after_help = renew::AFTER_HELP)]
     Renew(RenewArgs),
     /// List the kept generations: the files that earlier runs replaced
     #[command(after_help = history::HISTORY_AFTER_HELP)]
     History(HistoryArgs),
-    /// Put the files of a kept generation back in one transaction
+    /// Put back the files that earlier runs replaced, in one transaction
     ///
-    /// Without a name, undoes the last run that replaced files; repeated, the run before that, and so on. Files that later runs replaced
-    /// come back as well, so that the tree is as it was before. `--redo` steps forward again.
+    /// Without a name, undoes the last run that replaced files. Repeated, it undoes the run before that, and so on. With a name, undoes that
+    /// run and all later ones, so that the tree is as it was before. `--redo` undoes the last rollback.
     #[command(after_help = history::ROLLBACK_AFTER_HELP)]
     Rollback(RollbackArgs),
-    /// Settle a pending commit that no longer fits the tree
+    /// Finish or discard an interrupted commit
     ///
-    /// A run that was killed after its commit is finished by the next command that writes. If a file was changed in the meantime, that
-    /// command refuses, and `recover` decides what happens to the file.
+    /// Usually, the next command that writes finishes a commit that was interrupted. If a file was changed in the meantime, it refuses to do
+    /// so. Then choose with `recover` what happens to the files.
     #[command(after_help = history::RECOVER_AFTER_HELP)]
     Recover(RecoverArgs),
     /// List every certificate that was issued for this tree
     #[command(after_help = history::LEDGER_AFTER_HELP)]
     Ledger(LedgerArgs),
-    /// Show the configuration of this tree, or print an example
+    /// Show the configuration of this tree, or print an example file
     #[command(after_help = config::AFTER_HELP)]
     Config(ConfigCommandArgs),
     /// Print manifests, systemd units, cron jobs and alert rules for this tree
@@ -144,7 +144,7 @@ pub enum Command {
     /// Print the version
     #[command(after_help = "Examples:\n  pki version")]
     Version,
-    /// Run `check-expiration` or `renew` as kubeadm spells it
+    /// Run `check-expiration` or `renew` with kubeadm's spelling
     #[command(hide = true, after_help = certs::AFTER_HELP)]
     Certs(CertsArgs),
 }

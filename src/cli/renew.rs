@@ -26,7 +26,7 @@ Examples:
   pki renew --due 30d --quiet      # for cron
   pki renew apiserver admin.conf
   pki renew apiserver --apiserver-cert-extra-sans api.example.com,192.0.2.10
-  pki renew all --reuse-key        # under load: no key and certificate that differ for an instant";
+  pki renew all --reuse-key        # under load: each key matches its certificate at all times";
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("selection").required(true).args(["names", "due"]))]

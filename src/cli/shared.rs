@@ -26,7 +26,7 @@ pub struct TreeArgs {
     #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = path())]
     pub kubelet_cert_dir: Option<PathBuf>,
 
-    /// Root directory of the tree: prefix of every path that is not on the command line
+    /// Root directory of the tree, as with chroot: default paths and paths in files are below it
     #[arg(long, help_heading = "Tree", value_name = "DIR", value_parser = path())]
     pub rootfs: Option<PathBuf>,
 }
@@ -94,7 +94,7 @@ pub struct ConfigArgs {
 
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct ClusterArgs {
-    /// Address that the API server advertises [default: the one of the default route]
+    /// Address that the API server advertises [default: the address of the default route]
     #[arg(long, help_heading = "Cluster", value_name = "IP")]
     pub apiserver_advertise_address: Option<String>,
 

@@ -9,7 +9,7 @@ use crate::check::finding::Outcome;
 pub enum Exit {
     /// Done; or checked, and nothing needs attention.
     Done,
-    /// Failed; the message says in what state the tree is.
+    /// Failed; the message says whether files were changed.
     Failed,
     /// Invalid configuration or input; nothing was touched.
     Invalid,
