@@ -1,4 +1,4 @@
-//! The command line: what is typed, what is printed where, and how it ends.
+//! The command line: arguments, output streams and exit codes.
 
 mod config;
 mod environment;

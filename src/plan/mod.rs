@@ -26,7 +26,7 @@ use crate::x509::sign::LeafTemplate;
 use crate::x509::validity::Validity;
 
 /// The remedy if the contents of a certificate are unknown.
-pub(crate) const GIVE_CONFIG: &str = "give `--config` with its names: `kubectl -n kube-system get configmap kubeadm-config -o yaml` prints it, and `--config -` reads it from standard input";
+pub(crate) const GIVE_CONFIG: &str = "give `--config` with the cluster's configuration: `kubectl -n kube-system get configmap kubeadm-config -o yaml` prints it, and `--config -` reads it from standard input";
 
 /// What a command is going to do, in catalog order.
 #[derive(Clone, Debug, Default)]

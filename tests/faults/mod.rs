@@ -1,4 +1,4 @@
-//! What is left when a run is killed, refused by the system, interrupted, or not alone.
+//! The state of the tree after a run that was killed, failed, was interrupted, or ran at the same time as others.
 //!
 //! Every file-system call of `init`, `renew all`, `renew apiserver` and `rollback` that concerns the tree is a point at
 //! which the process is killed before the call takes effect, or at which the call fails once, or from then on, or writes

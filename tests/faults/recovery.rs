@@ -1,4 +1,4 @@
-//! What a killed run has promised, finished or undone by the next one, which may be killed as well.
+//! The next run finishes or undoes the commit of a killed run, and may be killed too.
 
 use std::{fs, path::Path};
 

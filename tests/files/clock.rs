@@ -1,4 +1,4 @@
-//! The dates that a clock leads to, in the encoding that RFC 5280 wants for them.
+//! The dates in certificates for unusual clocks, in the encoding of RFC 5280.
 
 use crate::support::{TestTree, peer};
 
@@ -104,7 +104,7 @@ fn a_fraction_or_an_offset_is_no_part_of_a_certificate() {
     );
 }
 
-/// The last second of a CA is still one in which it signs, and the next one is not.
+/// A CA signs in its last second, but not in the next one.
 #[test]
 fn a_leaf_ends_with_its_ca_to_the_second() {
     let tree = TestTree::empty();
@@ -130,7 +130,7 @@ fn a_leaf_ends_with_its_ca_to_the_second() {
 }
 
 #[test]
-fn a_ca_that_ends_tomorrow_signs_until_then_and_that_is_said() {
+fn a_ca_that_expires_tomorrow_signs_until_then_with_a_warning() {
     let tree = TestTree::empty();
     let init = [
         "init",
@@ -163,7 +163,7 @@ fn a_ca_that_ends_tomorrow_signs_until_then_and_that_is_said() {
     );
 }
 
-/// A clock that is set back between two runs: what was made is not valid yet, and nothing is made that never will be.
+/// After the clock is set back, certificates are not valid yet, and none is made that never becomes valid.
 #[test]
 fn a_clock_that_goes_back_is_noticed() {
     let tree = TestTree::empty();

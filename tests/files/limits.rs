@@ -21,9 +21,9 @@ fn limited(tree: &TestTree, limit: &str, arguments: &[&str]) -> Run {
     )
 }
 
-/// By a signal it would end without a word, and with its temporary files beside the tree.
+/// A signal would end it without a message, and leave its temporary files in the tree.
 #[test]
-fn a_file_size_limit_is_an_error_and_no_death() {
+fn a_file_size_limit_causes_an_error_and_not_a_signal() {
     // In blocks of 512 bytes.
     for limit in ["-f 0", "-f 1", "-f 3"] {
         let tree = TestTree::new();
@@ -37,7 +37,7 @@ fn a_file_size_limit_is_an_error_and_no_death() {
 }
 
 #[test]
-fn too_few_descriptors_are_an_error_and_no_harm() {
+fn too_few_descriptors_cause_an_error_and_change_nothing() {
     let mut failed = 0;
     for number in [5, 6, 7, 8, 10, 13, 17, 24, 32, 48] {
         let tree = TestTree::new();
@@ -110,7 +110,7 @@ fn too_small_an_address_space_does_no_harm() {
     assert!(failed > 0, "the limits were none");
 }
 
-/// What is nested without end is refused before the stack is.
+/// Deep nesting is refused before the stack overflows.
 #[test]
 fn a_small_stack_is_enough() {
     let tree = TestTree::new();
@@ -179,7 +179,7 @@ fn a_user_who_may_start_no_more_processes_gets_a_tree_or_an_error() {
 }
 
 #[test]
-fn no_core_holds_the_keys() {
+fn no_core_dump_contains_keys() {
     let tree = TestTree::empty();
     let mut command = tree.command(&[
         "init",

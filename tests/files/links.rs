@@ -135,22 +135,22 @@ fn check_all(name: &str, row: &str) {
 }
 
 #[test]
-fn a_certificate_that_is_no_file_is_left_and_the_others_are_renewed() {
+fn a_certificate_that_is_not_a_file_is_skipped_and_the_others_are_renewed() {
     check_all(CRT, "apiserver");
 }
 
 #[test]
-fn a_key_that_is_no_file_is_left_and_the_others_are_renewed() {
+fn a_key_that_is_not_a_file_is_skipped_and_the_others_are_renewed() {
     check_all(KEY, "apiserver");
 }
 
 #[test]
-fn a_kubeconfig_that_is_no_file_is_left_and_the_others_are_renewed() {
+fn a_kubeconfig_that_is_not_a_file_is_skipped_and_the_others_are_renewed() {
     check_all("admin.conf", "admin.conf");
 }
 
 #[test]
-fn init_refuses_what_is_no_file_and_touches_nothing() {
+fn init_refuses_special_files_and_writes_nothing() {
     for (what, replace) in ODD
         .into_iter()
         .filter(|(what, _)| *what != "a file with two names")
@@ -183,7 +183,7 @@ fn init_refuses_what_is_no_file_and_touches_nothing() {
 
 /// Before any key is made, and without hanging.
 #[test]
-fn no_ca_key_that_is_no_file_signs_anything() {
+fn a_ca_key_that_is_not_a_file_signs_nothing() {
     for (_, replace) in ODD
         .into_iter()
         .filter(|(what, _)| !["a dangling link", "a file with two names"].contains(what))
@@ -204,7 +204,7 @@ fn no_ca_key_that_is_no_file_signs_anything() {
 }
 
 #[test]
-fn the_check_shows_what_is_no_file_and_does_not_hang() {
+fn the_check_reports_special_files_and_does_not_hang() {
     for (_, replace) in ODD
         .into_iter()
         .filter(|(what, _)| *what != "a file with two names")
@@ -225,9 +225,9 @@ fn the_check_shows_what_is_no_file_and_does_not_hang() {
     }
 }
 
-/// It has been a link all along, and what it leads to is gone.
+/// The file has always been a link, and its target is gone.
 #[test]
-fn a_dangling_link_is_called_one() {
+fn a_dangling_link_is_reported_as_such() {
     for (name, command) in [
         (CRT, &["renew", "apiserver"][..]),
         (KEY, &["renew", "apiserver"]),
@@ -260,7 +260,7 @@ fn renewed(tree: &TestTree) -> Run {
 }
 
 #[test]
-fn a_link_inside_the_tree_stays_one_and_its_target_is_renewed() {
+fn a_link_inside_the_tree_is_kept_and_its_target_is_renewed() {
     let tree = TestTree::new();
     fs::create_dir(tree.path("store")).unwrap();
     for name in ["apiserver.crt", "apiserver.key"] {
@@ -425,7 +425,7 @@ fn a_holder_file_that_is_no_file_stops_no_run_and_is_never_written_through() {
 }
 
 #[test]
-fn a_state_that_is_no_state_is_refused() {
+fn a_state_directory_that_is_not_a_directory_is_refused() {
     for (name, bytes) in [
         ("pki/.pki-journal.commit", "{}"),
         ("pki/.pki-journal.commit", ""),
@@ -448,7 +448,7 @@ fn a_state_that_is_no_state_is_refused() {
 
 /// A run ends, writes nothing through it, and renews everything or nothing.
 #[test]
-fn a_state_that_is_no_file_or_folder_does_no_harm() {
+fn special_files_in_the_state_directory_do_no_harm() {
     let huge: Replace = |tree, name| {
         directory(tree, name);
         fs::remove_dir(tree.path(name)).unwrap();
@@ -517,7 +517,7 @@ fn without_its_generations_and_its_ledger_a_tree_is_renewed_as_well() {
     }
 }
 
-/// In `/tmp` everybody sets links of their own.
+/// Any user can create links in `/tmp`.
 #[test]
 fn a_directory_behind_somebody_elses_link_is_refused() {
     if !super::is_root() {
@@ -554,7 +554,7 @@ fn a_directory_behind_somebody_elses_link_is_refused() {
     }
 }
 
-/// Somebody exchanges the directory for a link to another one, again and again, while a renewal writes in it.
+/// Another process replaces the directory by a link again and again while a renewal writes in it.
 #[test]
 fn a_directory_that_becomes_a_link_meanwhile_leads_no_write_astray() {
     use std::sync::atomic::{AtomicBool, Ordering};

@@ -21,7 +21,7 @@ judged! {
     ca_without_basic_constraints: |t| t.resign_ca("ca", "keyUsage=critical,keyCertSign\n", &[]) => ["ca: ca.not-a-ca", "init refuses", "renew all fails for all of ca"];
     ca_with_basic_constraints_not_critical: |t| t.resign_ca("ca", "basicConstraints=CA:TRUE\nkeyUsage=critical,keyCertSign\n", &[]) => ["ca: ca.basic-constraints-not-critical"];
     ca_that_says_it_is_none: |t| t.resign_ca("ca", "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,keyCertSign\n", &[]) => ["ca: ca.not-a-ca", "init refuses", "renew all fails for all of ca"];
-    /// As `openssl req -x509` makes it, by which older guides have CAs made.
+    /// The form that `openssl req -x509` makes, which older guides use for CAs.
     ca_without_key_usage: |t| t.resign_ca("ca", "basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n", &[]) => ["ca: ca.without-key-usage"];
     ca_that_may_not_sign: |t| t.resign_ca("ca", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature\n", &[]) => ["ca: ca.not-a-ca", "init refuses", "renew all fails for all of ca"];
     ca_of_version_1: |t| t.resign_ca("ca", "", &[]) => ["ca: ca.not-a-ca", "init refuses", "renew all fails for all of ca"];
@@ -41,7 +41,7 @@ judged! {
         "{CA}nameConstraints=critical,permitted;IP:0.0.0.0/0.0.0.0,permitted;IP:::/::,permitted;DNS:kubernetes,permitted;DNS:cp-1,\
          permitted;DNS:default,permitted;DNS:svc,permitted;DNS:example.net\n"
     ), &[]) => [];
-    /// Go holds a CA's usages against every leaf below it (RFC 5280 knows them for leaves only).
+    /// Go applies the usages of a CA to all leaves below it; RFC 5280 defines them only for leaves.
     ca_whose_usages_are_a_clients: |t| t.resign_ca("ca", &format!("{CA}extendedKeyUsage=clientAuth\n"), &[]) => ["apiserver: certificate.ca-usage-missing", "init refuses", "renew all fails for apiserver"];
     ca_whose_usages_are_ours: |t| t.resign_ca("ca", &format!("{CA}extendedKeyUsage=serverAuth,clientAuth\n"), &[]) => [];
     ca_of_another_family_as_certificate: |t| t.copy("pki/etcd/ca.crt", "pki/ca.crt") => ["ca: ca.key-mismatch", "init refuses", "renew all fails for all of ca"];

@@ -14,10 +14,10 @@ const CRT: &str = "pki/apiserver.crt";
 /// The requirements for a leaf, except names.
 const SERVER: &str = "extendedKeyUsage=serverAuth\nkeyUsage=critical,digitalSignature\nbasicConstraints=critical,CA:FALSE\n";
 
-/// What a terminal would act on: colours, a bell, another direction.
+/// Control characters: colours, a bell, another text direction.
 pub(super) const STEERS: &str = "\u{1b}[31mred\u{7}\u{9b}2J\u{202e}desrever";
 
-/// A block of a kind that no certificate file needs.
+/// A PEM block that does not belong in a certificate file.
 const OTHER: &str =
     "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
 
@@ -88,12 +88,12 @@ judged! {
     label_in_lower_case: |t| relabel(t, "certificate") => ["apiserver: file.invalid: `pki/apiserver.crt`: it contains no `CERTIFICATE` block, only `unknown label`", "init refuses"];
     label_with_control_characters: |t| relabel(t, "\u{1b}[31mCERTIFICATE\u{1b}[0m") => ["apiserver: file.invalid: `pki/apiserver.crt`: it contains no `CERTIFICATE` block, only `unknown label`", "init refuses"];
     label_of_ten_thousand_letters: |t| relabel(t, &"X".repeat(10_000)) => ["apiserver: file.invalid: `pki/apiserver.crt`: it contains no `CERTIFICATE` block, only `unknown label`", "init refuses"];
-    /// Neither Go nor openssl finds a block that does not begin a line.
+    /// Go and openssl find a block only at the beginning of a line.
     byte_order_mark_before_it: |t| t.edit(CRT, |text| format!("\u{feff}{text}")) => ["apiserver: file.invalid: `pki/apiserver.crt`: malformed PEM: an END line has no BEGIN line before it", "init refuses"];
     indented: |t| t.edit(CRT, |text| text.lines().map(|line| format!("    {line}\n")).collect()) => ["apiserver: file.invalid: `pki/apiserver.crt`: it contains no PEM block", "init refuses"];
     quoted_as_in_a_mail: |t| t.edit(CRT, |text| text.lines().map(|line| format!("> {line}\n")).collect()) => ["apiserver: file.invalid: `pki/apiserver.crt`: it contains no PEM block", "init refuses"];
     four_dashes: |t| t.edit(CRT, |text| text.replace("-----", "----")) => ["apiserver: file.invalid: `pki/apiserver.crt`: it contains no PEM block", "init refuses"];
-    /// `ParseCertsPEM` of client-go passes over a block with headers.
+    /// `ParseCertsPEM` of client-go skips a block with headers.
     headers_in_the_block: |t| t.edit(CRT, |text| text.replace("BEGIN CERTIFICATE-----\n", "BEGIN CERTIFICATE-----\nX-Note: old\n\n")) => ["apiserver: file.invalid: `pki/apiserver.crt`: certificate 1 has PEM headers, so Kubernetes ignores it", "init refuses"];
     garbage_in_the_base64: |t| t.edit(CRT, |text| text.replacen('M', "*", 3)) => ["apiserver: file.invalid: `pki/apiserver.crt`: malformed PEM: a block is not base64", "init refuses"];
     base64_for_addresses: |t| t.edit(CRT, |text| {
@@ -168,7 +168,7 @@ judged! {
     usage_of_a_client: |t| t.sign("apiserver", "ca", &(t.apiserver_names() + "extendedKeyUsage=clientAuth\n"), &[]) => ["apiserver: certificate.usage-missing", "init refuses"];
     usage_of_no_known_kind: |t| t.sign("apiserver", "ca", &(t.apiserver_names() + "extendedKeyUsage=1.2.3.4\n"), &[]) => ["apiserver: certificate.usage-missing", "init refuses"];
     usage_of_client_and_server: |t| t.sign("apiserver", "ca", &(t.apiserver_names() + "extendedKeyUsage=critical,clientAuth,serverAuth\n"), &[]) => ["apiserver: certificate.differs", "apiserver: certificate.differs"];
-    /// RFC 5280 section 4.2.1.12: without the extension it serves for everything.
+    /// Without the extension, a certificate is valid for all usages (RFC 5280 section 4.2.1.12).
     usage_of_every_kind: |t| t.sign("apiserver", "ca", &t.apiserver_names(), &[]) => ["apiserver: certificate.differs", "apiserver: certificate.without-usages"];
     key_usage_of_a_ca: |t| t.sign("apiserver", "ca", &format!("{}{}", t.apiserver_names(), SERVER.replace("digitalSignature", "digitalSignature,keyCertSign")), &[]) => ["apiserver: certificate.differs"];
     no_names: |t| t.sign("apiserver", "ca", SERVER, &[]) => ["apiserver: certificate.names-missing", "init refuses"];
@@ -189,7 +189,7 @@ judged! {
     } => ["apiserver: certificate.differs", "apiserver: certificate.differs"];
     names_with_control_characters: |t| add_name(t, 2, b"\x1b[31mred\x07\x00\r\n") => ["apiserver: certificate.differs"];
     addresses_with_control_characters: |t| add_name(t, 6, b"https://a/\x1b[2J\x9b31m") => ["apiserver: file.invalid: `pki/apiserver.crt`: certificate 1 is malformed: invalid IA5String in a name", "init refuses"];
-    /// Go reads no certificate with such a name, whatever else is in it.
+    /// Go refuses any certificate with such a name.
     an_address_of_three_octets: |t| add_name(t, 7, &[10, 0, 1]) => ["apiserver: certificate.refused-by-go", "init refuses"];
     an_address_of_no_octets: |t| add_name(t, 7, &[]) => ["apiserver: certificate.refused-by-go", "init refuses"];
     an_address_with_a_mask: |t| add_name(t, 7, &[10, 0, 0, 0, 255, 0, 0, 0]) => ["apiserver: certificate.refused-by-go", "init refuses"];

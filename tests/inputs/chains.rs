@@ -1,6 +1,6 @@
 //! CA files with several certificates, intermediate CAs, and leaves with a chain in their file.
 //!
-//! The file of a CA is a set with one signer, which comes first.
+//! The file of a CA is a set of certificates, of which the first is the signer.
 
 use x509_cert::der::Tag;
 
@@ -148,7 +148,7 @@ judged! {
     half_of_another_behind_it: |t| { let other = other_ca(t, "former", "/CN=kubernetes"); append_to_ca(t, &other[..other.len() / 2]); } => ["ca: file.invalid: `pki/ca.crt`: malformed PEM: a block has no END line: the file is truncated", "init refuses", "renew all fails for all of ca"];
     a_malformed_one_behind_it: |t| append_to_ca(t, "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n") => ["ca: file.invalid: `pki/ca.crt`: certificate 2 is malformed: malformed tbsCertificate", "init refuses", "renew all fails for all of ca"];
     a_private_key_behind_it: |t| append_to_ca(t, &t.text("pki/ca.key")) => ["ca: file.private-key-exposed", "init refuses", "renew all fails for all of ca"];
-    /// Any of an external CA's certificates may be the one that signs: only its owner knows.
+    /// Any certificate of an external CA may be the signer; only its owner knows which.
     another_before_an_external_one: |t| {
         let other = other_ca(t, "next", "/CN=kubernetes");
         t.edit(CA_CRT, |text| other + &text);
@@ -160,7 +160,7 @@ judged! {
 
     // A CA below another one.
     below_a_root_that_is_there: |t| { intermediate(t); append_to_ca(t, &read(t, "root")); } => [];
-    /// Kubernetes takes whatever is in the file for an anchor.
+    /// Kubernetes trusts every certificate in the file.
     below_a_root_that_is_not_there: intermediate => [];
     below_a_root_that_stands_first: |t| { intermediate(t); t.edit(CA_CRT, |text| read(t, "root") + &text); } => ["ca: ca.key-mismatch", "init refuses", "renew all fails for all of ca"];
     below_a_root_that_has_expired: |t| {
@@ -284,7 +284,7 @@ judged! {
     } => ["apiserver: certificate.damaged", "init refuses"];
     with_half_of_its_ca: |t| { let ca = t.text(CA_CRT); append_to_leaf(t, &ca[..ca.len() / 2]); } => ["apiserver: file.invalid: `pki/apiserver.crt`: malformed PEM: a block has no END line: the file is truncated", "init refuses"];
     etcds_with_its_ca: |t| t.append("pki/etcd/ca.crt", "pki/etcd/server.crt") => [];
-    /// The CA's key is of another kind now; the old leaf is not signed weakly.
+    /// The CA's new key is of another kind, but the signature of the old leaf is not weak.
     of_a_former_ca_with_a_key_of_another_kind: |t| {
         t.openssl(&["genrsa", "-out", "pki/ca.key", "2048"]);
         t.resign_ca("ca", CA, &[]);
@@ -298,7 +298,7 @@ judged! {
         t.embed_ca();
         t.forget_configuration();
     } => [];
-    /// Such a leaf names no key, so only its signature tells.
+    /// Such a leaf does not name the key of its issuer, so only its signature shows the issuer.
     damaged_and_of_a_ca_without_key_identifier: |t| {
         t.resign_ca("ca", &CA.replace("subjectKeyIdentifier=hash", "subjectKeyIdentifier=none"), &[]);
         t.embed_ca();
@@ -314,7 +314,7 @@ fn count(pem: impl AsRef<[u8]>) -> usize {
         .count()
 }
 
-/// A server that sends its intermediates goes on doing so.
+/// A server still sends its intermediates after a renewal.
 #[test]
 fn renewal_keeps_intermediates_that_lead_to_the_root() {
     if peer("openssl").is_none() {
@@ -337,7 +337,7 @@ fn renewal_keeps_intermediates_that_lead_to_the_root() {
 }
 
 #[test]
-fn renewal_drops_intermediates_that_lead_nowhere_and_says_so() {
+fn renewal_removes_useless_intermediates_and_says_so() {
     if peer("openssl").is_none() {
         return;
     }
@@ -358,7 +358,7 @@ fn renewal_drops_intermediates_that_lead_nowhere_and_says_so() {
     }
 }
 
-/// The leaf has a year left: its own date in the message would send the operator to look in the wrong place.
+/// The leaf is valid for another year, so its own date in the message would mislead.
 #[test]
 fn expired_intermediate_is_not_reported_with_the_date_of_its_leaf() {
     if peer("openssl").is_none() {
@@ -374,7 +374,7 @@ fn expired_intermediate_is_not_reported_with_the_date_of_its_leaf() {
     tree.pki(&["init"]).exits(3).does_not_say("expired on 2027");
 }
 
-/// What a renewal trusts for a kubeconfig is the whole file, the signer first.
+/// A renewal puts the whole file into a kubeconfig, the signer first.
 #[test]
 fn renewal_gives_every_kubeconfig_all_cas_of_the_file() {
     let tree = TestTree::new();

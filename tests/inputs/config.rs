@@ -1,7 +1,7 @@
-//! Configuration files of every kind: what is refused, with which words, and what is understood.
+//! Configuration files: refused values with their messages, and accepted values.
 //!
-//! Rows are what was typed, and all that is then said. Here are the values; `text` and `documents` are about what they are in,
-//! and names and addresses have tables of their own in `names`.
+//! A row is a text and all its messages. This file tests values, `text` and `documents` test the files and documents
+//! around them, and `names` tests names and addresses.
 
 mod documents;
 mod text;
@@ -11,7 +11,7 @@ use std::fs;
 use super::table::{Bench, Ends, Row, errors, rows, warnings, words};
 use crate::support::{pki, run};
 
-/// The document that says what the host would be asked for.
+/// The document with the values that the host would provide.
 const NODE: &str = "\
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
@@ -68,7 +68,7 @@ pub(super) fn accepted(file: impl Into<Vec<u8>>, says: &[&str], prints: &[&str])
 /// What an accepted row prints when nothing else matters.
 pub(super) const NAMED: &str = "subject: CN=system:node:cp-1,O=system:nodes";
 
-/// A field of the `ClusterConfiguration`, in line 3 => what is said.
+/// A field of the `ClusterConfiguration`, in line 3 => the message.
 const CLUSTER: &str = r#"
 clusterName: [a] => clusterName: is a list, want a string
 clusterName: {a: b} => clusterName: is a mapping, want a string
@@ -195,7 +195,7 @@ etcd: {external: {endpoints: [https://e:2379], certFile: /a, keyFile: /b}} => et
 etcd: {external: {endpoints: [https://e:2379], httpEndpoints: [x]}} => etcd.external.httpEndpoints[0]: `x` is not a URL, such as `https://192.0.2.1:2379`
 "#;
 
-/// A field of the `InitConfiguration`, in line 3 => what is said.
+/// A field of the `InitConfiguration`, in line 3 => the message.
 const INIT: &str = r#"
 nodeRegistration: [] => nodeRegistration: is a list, want a mapping
 nodeRegistration: cp-1 => nodeRegistration: is a single value, want a mapping
@@ -241,7 +241,7 @@ fn values_are_refused_with_line_and_field() {
 }
 
 #[test]
-fn secrets_are_not_shown_whatever_is_wrong_with_them() {
+fn secrets_are_never_shown_in_messages() {
     let mut bench = Bench::new();
     let (key, token) = ("0123456789abcdef".repeat(4), "9a08jv.c0izixklcxtmnze7");
     let digit = "certificateKey: has a character that is not a hexadecimal digit; want 64 of them, for 32 bytes";
@@ -315,7 +315,7 @@ fn secrets_are_not_shown_whatever_is_wrong_with_them() {
 }
 
 #[test]
-fn all_problems_are_said_at_once_in_the_order_of_the_file() {
+fn all_problems_are_reported_together_in_the_order_of_the_file() {
     let file = "\
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
@@ -401,7 +401,7 @@ a: [
     bench.assert_kept(5);
 }
 
-/// A field of the `ClusterConfiguration` => what is then printed, with no word on it.
+/// A field of the `ClusterConfiguration` => the value that `config show` prints, without messages.
 const PRINTS: &str = r#"
 # a¶clusterName: c # d¶# e => CN=system:node:cp-1,
 clusterName: c¶	¶  => CN=system:node:cp-1,
@@ -443,7 +443,7 @@ localAPIEndpoint: {advertiseAddress: 192.0.2.11, bindPort: 65535} => https://192
 localAPIEndpoint: {advertiseAddress: 192.0.2.11, bindPort: '8443'} => https://192.0.2.11:8443
 "#;
 
-/// A field of the `ClusterConfiguration`, in line 3, that is accepted => the warning that is said.
+/// An accepted field of the `ClusterConfiguration`, in line 3 => the warning.
 const WARNS: &str = r#"
 certSANs: [a] => certSANs: is not a known field and is ignored; did you mean `apiServer.certSANs`?
 networkin: {} => networkin: is not a known field and is ignored; did you mean `networking`?
@@ -459,7 +459,7 @@ featureGates: {PublicKeysECDSA: false}¶encryptionAlgorithm: ECDSA-P384 => featu
 "#;
 
 #[test]
-fn what_is_unusual_and_right_is_accepted() {
+fn unusual_but_valid_values_are_accepted() {
     let mut bench = Bench::new();
     for (fields, prints) in rows(PRINTS) {
         bench.row(&fields, &accepted(cluster(&fields), &[], &[&prints]));
@@ -496,9 +496,9 @@ fn what_is_unusual_and_right_is_accepted() {
     bench.assert_kept(44);
 }
 
-/// More is said than that, of each certificate.
+/// There are more warnings, one for each certificate.
 #[test]
-fn a_leaf_that_would_outlive_its_ca_is_said_to_end_with_it() {
+fn a_warning_says_that_a_leaf_ends_with_its_ca() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("cluster.yaml");
     for (fields, says) in [

@@ -1,4 +1,4 @@
-//! What the commands say of damage, word for word; and that a hint is a promise: following it helps.
+//! The exact messages about damage, and tests that following a hint helps.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::support::{
     TestTree, peer,
 };
 
-/// Makes a test of each row: what is done to a tree, a command => everything on standard error; the directory is called ROOT.
+/// Makes a test of each row: a change to a tree, a command => standard error, with ROOT for the directory.
 macro_rules! said {
     ($($name:ident: $damage:expr, $words:expr => [$($line:expr),* $(,)?];)*) => {
         $(#[test] fn $name() {
@@ -252,9 +252,9 @@ said! {
     renewal_of_what_an_external_ca_signed_long_ago: |t| { expire(t, CRT, "ca"); t.remove("pki/ca.key"); }, ["renew", "all"] => ["warning: `apiserver`: it expired on 2020-01-01; have the external CA `ca` sign it, and put key and certificate in place"];
 }
 
-/// Without these there is no way back, and `init` refuses to make other ones beside what they signed.
+/// These keys cannot be made again, and `init` refuses to make others while their certificates exist.
 #[test]
-fn remedy_for_a_ca_or_sa_key_is_not_to_make_it_again() {
+fn no_hint_advises_to_make_a_ca_or_sa_key_again() {
     for name in ["pki/ca.crt", "pki/ca.key", "pki/etcd/ca.crt", "pki/sa.key"] {
         let tree = TestTree::new();
         tree.write(name, "");
@@ -265,9 +265,9 @@ fn remedy_for_a_ca_or_sa_key_is_not_to_make_it_again() {
     }
 }
 
-/// `init` refuses to make what lacks one half only, and a CA whose leaves are there.
+/// `init` refuses to complete half a pair, and to make a CA whose leaves exist.
 #[test]
-fn check_does_not_send_to_init_what_init_refuses() {
+fn check_does_not_advise_init_for_rows_that_init_refuses() {
     for names in [
         &["pki/apiserver.crt"][..],
         &["pki/ca.crt"],
@@ -283,7 +283,7 @@ fn check_does_not_send_to_init_what_init_refuses() {
 }
 
 #[test]
-fn init_makes_what_the_check_sends_to_it() {
+fn init_makes_the_rows_for_which_check_advises_it() {
     for row in ["apiserver", "scheduler.conf"] {
         let tree = TestTree::new();
         tree.remove_rows(&[row]);
@@ -294,7 +294,7 @@ fn init_makes_what_the_check_sends_to_it() {
 }
 
 #[test]
-fn ca_certificate_in_place_of_a_leaf_is_not_sent_to_a_renewal_that_refuses_it() {
+fn check_does_not_advise_a_renewal_for_a_ca_in_place_of_a_leaf() {
     let tree = TestTree::new();
     tree.copy_pair("ca", "apiserver");
     let init = tree.pki(&["init"]).exits(3);
@@ -305,7 +305,7 @@ fn ca_certificate_in_place_of_a_leaf_is_not_sent_to_a_renewal_that_refuses_it() 
 
 /// Only the owner of an external CA can have it sign.
 #[test]
-fn check_does_not_send_to_renew_what_an_external_ca_signs() {
+fn check_does_not_advise_renew_for_rows_of_an_external_ca() {
     for damage in [
         (|t| expire(t, CRT, "ca")) as fn(&TestTree),
         |t| t.remove("pki/apiserver.key"),
@@ -322,7 +322,7 @@ fn check_does_not_send_to_renew_what_an_external_ca_signs() {
 
 /// Renewing a leaf needs the CA.
 #[test]
-fn no_command_sends_to_renew_what_a_broken_ca_should_sign() {
+fn no_command_advises_renew_for_rows_of_a_broken_ca() {
     for command in ["init", "check-expiration"] {
         let tree = TestTree::new();
         tree.write("pki/ca.crt", "broken");
@@ -330,7 +330,7 @@ fn no_command_sends_to_renew_what_a_broken_ca_should_sign() {
     }
 }
 
-/// One file in the place of the directory, and not eleven broken ones.
+/// The message is about one file in place of the directory, not about eleven broken files.
 #[test]
 fn file_in_place_of_the_certificates_directory_is_one_error() {
     let tree = TestTree::empty();

@@ -31,7 +31,7 @@ use crate::support::{
     rows::{OF_CA, OF_ETCD_CA},
 };
 
-/// Makes a test of each row: what is done to a tree => all that the judgement finds.
+/// Makes a test of each row: a change to a tree => all findings.
 macro_rules! judged {
     ($($(#[$attribute:meta])* $name:ident: $damage:expr => [$($line:expr),* $(,)?];)*) => {
         $($(#[$attribute])* #[test] fn $name() {
@@ -48,9 +48,9 @@ macro_rules! judged {
 }
 pub(super) use judged;
 
-/// Judges a tree: its findings as `ROW: FINDING`, and what follows for `init` and `renew all`.
+/// Judges a tree: returns its findings as `ROW: FINDING`, and the results of `init` and `renew all`.
 ///
-/// Nothing is said where `init` keeps everything and `renew all` renews everything, or where nothing is merely worth knowing.
+/// Leaves out the results if `init` keeps everything and `renew all` renews everything, and leaves out findings of severity info.
 pub(super) fn judge(tree: &TestTree) -> Vec<String> {
     let layout = layout(tree);
     let opened = Tree::open(&layout).unwrap();
@@ -142,7 +142,7 @@ fn recorded(tree: &TestTree) -> Option<Cluster> {
     )
 }
 
-/// Returns a finding as a line; what is only worth knowing has none. Where the kind does not say it all, the text follows.
+/// Returns a finding as a line, with its text if the kind does not say everything; nothing for severity info.
 fn line(finding: &Finding) -> Option<String> {
     let mut line = finding.row.map_or("tree", |row| row.name).to_owned();
     write!(line, ": {}", finding.id.name()).unwrap();
@@ -152,7 +152,7 @@ fn line(finding: &Finding) -> Option<String> {
     (finding.severity != Severity::Info).then_some(line)
 }
 
-/// Returns what follows for a command: that it refuses, and the rows with which it does something special.
+/// Returns the result of a command: a refusal, or the rows that it treats in a special way.
 fn outcome<E>(
     command: &str,
     plan: Result<Plan, E>,

@@ -16,11 +16,11 @@ const RSA_8192: &str = include_str!("../fixtures/keys/rsa-8192.pem");
 const RSA_CLOSE_PRIMES: &str = include_str!("../fixtures/keys/rsa-2048-close-primes.pem");
 const RSA_LARGE_EXPONENT: &str = include_str!("../fixtures/keys/rsa-2048-large-exponent.pem");
 
-/// What `openssl ecparam -genkey` puts before a key.
+/// The block that `openssl ecparam -genkey` writes before a key.
 const PARAMETERS: &str =
     "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
 
-/// What `openssl pkcs12` puts before a key.
+/// The text that `openssl pkcs12` writes before a key.
 const BAG: &str = "Bag Attributes\n    friendlyName: x\n    localKeyID: 54 69 6D 65 \nKey Attributes: <No Attributes>\n";
 
 /// Passes a key through openssl, which may write it in another form.
@@ -82,7 +82,7 @@ fn in_kubeconfig(t: &TestTree, change: impl FnOnce(&TestTree)) {
     t.remove("x.key");
 }
 
-/// Puts an RSA key of these numbers there: openssl writes what it is told without checking it.
+/// Writes an RSA key with these numbers; openssl does not check them.
 fn rsa_of(t: &TestTree, key: &str, numbers: &[(&str, &str)]) {
     let fields: String = numbers
         .iter()
@@ -153,14 +153,14 @@ judged! {
     cut_in_the_middle: |t| t.edit(KEY, |text| text[..text.len() / 2].to_owned()) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block has no END line: the file is truncated", "init refuses"];
     begin_without_end: |t| t.edit(KEY, |text| text.replace("-----END EC PRIVATE KEY-----\n", "")) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block has no END line: the file is truncated", "init refuses"];
     two_begins: |t| t.edit(KEY, |text| format!("-----BEGIN EC PRIVATE KEY-----\n{text}")) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block has no END line: the file is truncated", "init refuses"];
-    /// No program reads further than the first key.
+    /// All programs read only the first key.
     one_that_is_cut_short_behind_it: |t| t.edit(KEY, |text| text.clone() + &text[..text.len() / 2]) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block has no END line: the file is truncated", "init refuses"];
     garbage_in_the_base64: |t| t.edit(KEY, |text| text.replacen("\nM", "\n*", 1)) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: a block is not base64", "init refuses"];
-    /// What stands before an empty line could be taken for headers, and be quoted.
+    /// A parser could read the text before an empty line as headers, and quote it.
     an_empty_line_before_the_end: |t| hollow(t, KEY, "\n-----END") => [];
     an_empty_line_in_the_base64: |t| t.edit(KEY, |text| { let (first, rest) = text.split_at(110); format!("{first}\n\n{rest}") }) => [];
     headers_of_no_kind: |t| t.edit(KEY, |text| text.replacen("KEY-----\n", "KEY-----\nX-Note: old\n\n", 1)) => [];
-    /// Neither Go nor openssl finds a block that does not begin a line.
+    /// Go and openssl find a block only at the beginning of a line.
     byte_order_mark_before_it: |t| t.edit(KEY, |text| format!("\u{feff}{text}")) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed PEM: an END line has no BEGIN line before it", "init refuses"];
     indented: |t| t.edit(KEY, |text| text.lines().map(|line| format!("    {line}\n")).collect()) => ["apiserver: file.invalid: `pki/apiserver.key`: it contains no PEM block", "init refuses"];
     curve_p192: |t| generate(t, KEY, &curve("prime192v1")) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: an elliptic-curve key that is malformed, or does not name P-256, P-384 or P-521 as its curve", "init refuses"];
@@ -179,7 +179,7 @@ judged! {
     rsa_1024: |t| generate(t, KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"]) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: RSA with less than 2048 bits", "init refuses"];
     rsa_2560: |t| generate(t, KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2560"]) => ["apiserver: certificate.key-mismatch", "init refuses"];
     rsa_exponent_3: |t| generate(t, KEY, &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_pubexp:3"]) => ["apiserver: certificate.key-mismatch", "init refuses"];
-    /// Go takes none beyond 31 bits.
+    /// Go accepts at most 31 bits.
     rsa_exponent_of_34_bits: |t| t.write(KEY, RSA_LARGE_EXPONENT) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed key: UnexpectedError", "init refuses"];
     rsa_even_modulus: |t| even_modulus(t, KEY) => ["apiserver: file.invalid: `pki/apiserver.key`: malformed key: UnexpectedError", "init refuses"];
     rsa_primes_next_to_each_other: |t| t.write(KEY, RSA_CLOSE_PRIMES) => ["apiserver: file.invalid: `pki/apiserver.key`: unsupported key: RSA with two primes that are so close that the private key can be computed", "init refuses"];
@@ -267,7 +267,7 @@ judged! {
         t.remove("rsa.key");
     } => ["sa: service-account.mismatch", "init refuses"];
     sa_pub_is_the_private_one: |t| t.copy(SA_KEY, SA_PUB) => [];
-    /// The API server reads neither of these two as kubeadm's loader does.
+    /// The API server does not read these two files as kubeadm does.
     sa_pub_in_pkcs1: |t| { t.write(SA_KEY, RSA_2048); t.openssl(&["rsa", "-in", SA_KEY, "-RSAPublicKey_out", "-out", SA_PUB]); } => ["sa: file.invalid: `pki/sa.pub`: it contains no key, only `RSA PUBLIC KEY`", "init refuses"];
     sa_pub_is_a_certificate: |t| t.write(SA_PUB, t.self_signed(SA_KEY, "/CN=sa", "", &[])) => [];
     sa_pub_der: |t| { t.openssl(&["pkey", "-in", SA_KEY, "-pubout", "-outform", "der", "-out", SA_PUB]); } => ["sa: file.invalid: `pki/sa.pub`: it contains no PEM block", "init refuses"];
@@ -322,7 +322,7 @@ fn reuse_key_refuses_a_key_that_cannot_be_kept() {
             "its key does not belong to it",
         ),
         (|t| t.write(KEY, ""), "its key cannot be read"),
-        // Everybody can read it: keeping it would keep the leak.
+        // The key is world-readable, so it must not be kept.
         (|t| t.append(KEY, "pki/apiserver.crt"), "private key"),
     ] {
         let tree = TestTree::new();
@@ -334,9 +334,9 @@ fn reuse_key_refuses_a_key_that_cannot_be_kept() {
     }
 }
 
-/// kubeadm overwrites such a pair unseen.
+/// kubeadm overwrites such a pair without a message.
 #[test]
-fn renewal_says_what_was_wrong_with_what_it_replaces() {
+fn renewal_reports_defects_of_the_replaced_pair() {
     type Damage = fn(&TestTree);
     let cases: [(Damage, &str); 5] = [
         (

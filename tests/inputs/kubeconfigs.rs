@@ -1,4 +1,4 @@
-//! Damaged and unusual kubeconfigs. One that could not be read is never written over.
+//! Damaged and unusual kubeconfigs. A kubeconfig that cannot be read is never overwritten.
 
 use x509_cert::der::Tag;
 
@@ -43,7 +43,7 @@ fn replace(t: &TestTree, from: &str, to: &str) {
     });
 }
 
-/// Points the kubeconfig at another server.
+/// Changes the server of the kubeconfig.
 fn server(t: &TestTree, url: &str) {
     set(t, "server", &format!("server: {url}"));
 }
@@ -54,7 +54,7 @@ fn credentials(t: &TestTree, lines: &str) {
     set(t, KEY, "");
 }
 
-/// Moves the user's certificate and key into files of their own, which the kubeconfig then names.
+/// Moves the user's certificate and key into files, and has the kubeconfig name them.
 fn unpack(t: &TestTree, named: &str) {
     for (name, data) in [("admin.crt", CERTIFICATE), ("admin.key", KEY)] {
         t.write(name, t.embedded(ADMIN, data));
@@ -73,13 +73,13 @@ fn sign(t: &TestTree, ca: &str, extensions: &str) {
     t.remove("x.key");
 }
 
-/// Exchanges fields of the client certificate.
+/// Replaces fields of the client certificate.
 fn forge(t: &TestTree, change: impl FnOnce(&mut Tbs)) {
     let old = String::from_utf8(t.embedded(ADMIN, CERTIFICATE)).unwrap();
     t.embed(ADMIN, CERTIFICATE, t.forged(&old, "ca", change));
 }
 
-/// Puts certificates behind the client's.
+/// Appends certificates to the client's.
 fn behind(t: &TestTree, certificates: &str) {
     let own = String::from_utf8(t.embedded(ADMIN, CERTIFICATE)).unwrap();
     t.embed(ADMIN, CERTIFICATE, own + certificates);
@@ -107,7 +107,7 @@ const OTHERS: [(&str, &str); 3] = [
     ),
 ];
 
-/// Renewed, and what is not ours is still there.
+/// It is renewed, and all other fields are kept.
 fn several_contexts(t: &TestTree) {
     for (from, to) in OTHERS {
         replace(t, from, to);
@@ -247,7 +247,7 @@ judged! {
     a_user_whose_certificate_is_null: |t| credentials(t, "client-certificate-data:") => ["admin.conf: file.invalid: `admin.conf`: users[0].user: it has no credentials", "init refuses", "renew all fails for admin.conf"];
     a_user_with_an_empty_token: |t| credentials(t, "token: ''") => ["admin.conf: file.invalid: `admin.conf`: users[0].user: it has no credentials", "init refuses", "renew all fails for admin.conf"];
 
-    // Another way to prove who one is: nothing that could expire.
+    // Other kinds of credentials, which do not expire.
     a_token: |t| credentials(t, "token: not-a-real-token") => ["renew all skips admin.conf"];
     a_token_in_a_file: |t| credentials(t, "tokenFile: /var/run/token") => ["renew all skips admin.conf"];
     a_password: |t| credentials(t, "username: root\n    password: not-a-real-password") => ["renew all skips admin.conf"];
@@ -275,7 +275,7 @@ judged! {
     } => ["admin.conf: file.unreadable: following the link `admin.crt`: a symbolic link leads to `ROOT`, which is outside the tree", "init refuses", "renew all fails for admin.conf"];
     files_with_control_characters: |t| { set(t, CERTIFICATE, "client-certificate: \"/nowhere/\\e[31m\\u202ered\\n\""); set(t, KEY, "client-key: x"); } => ["admin.conf: kubeconfig.client-certificate-missing", "init refuses", "renew all skips admin.conf"];
 
-    // Whom it trusts.
+    // Its CA.
     ca_is_none: |t| set(t, TRUST, "certificate-authority-data: bm90aGluZw==") => ["admin.conf: file.invalid: `admin.conf`: certificate-authority-data: it contains no PEM block", "init refuses", "renew all fails for admin.conf"];
     ca_not_base64: |t| set(t, TRUST, "certificate-authority-data: '*'") => ["admin.conf: file.invalid: `admin.conf`: clusters[0].cluster.certificate-authority-data: it is not base64", "init refuses", "renew all fails for admin.conf"];
     ca_missing: |t| set(t, TRUST, "") => ["admin.conf: kubeconfig.without-ca", "init refuses"];
@@ -304,7 +304,7 @@ judged! {
     ca_in_a_file_of_ours_that_is_not_there: |t| set(t, TRUST, "certificate-authority: /etc/kubernetes/pki/gone.crt") => ["admin.conf: kubeconfig.ca-file-missing", "init refuses"];
     of_another_cluster_altogether: |t| { t.embed(ADMIN, TRUST, t.read("pki/etcd/ca.crt")); server(t, "https://api.other.example:6443"); } => ["admin.conf: kubeconfig.other-cluster", "init refuses", "renew all fails for admin.conf"];
 
-    // Which server it leads to.
+    // Its server.
     server_local: |t| server(t, "https://192.0.2.11:6443") => ["admin.conf: kubeconfig.server-differs"];
     server_loopback: |t| server(t, "https://127.0.0.1:6443") => ["admin.conf: kubeconfig.server-not-in-sans", "init refuses"];
     server_loopback_in_ipv6: |t| server(t, "'https://[::1]:6443'") => ["admin.conf: kubeconfig.server-not-in-sans", "init refuses"];
@@ -350,9 +350,9 @@ fn renewal_keeps_the_server() {
     }
 }
 
-/// The new certificate of the API server would not be for it any more.
+/// The new certificate of the API server does not have its name.
 #[test]
-fn renewal_replaces_a_server_that_the_certificate_does_not_name_by_the_endpoint() {
+fn renewal_replaces_a_server_that_the_certificate_does_not_cover() {
     let tree = TestTree::new();
     server(&tree, "https://other.example:6443");
     tree.pki(&["renew", "admin.conf"])

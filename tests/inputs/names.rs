@@ -1,4 +1,4 @@
-//! Names and addresses, through each place that one can come from: a field of the configuration, or a flag.
+//! Names and addresses in all fields of the configuration and all flags.
 //!
 //! A row is a name as a JSON string, and the message.
 
@@ -49,7 +49,7 @@ fn fits_a_flag(name: &str) -> bool {
 }
 
 #[test]
-fn names_that_are_none_are_refused_in_every_list() {
+fn invalid_names_are_refused_in_every_list() {
     let mut bench = Bench::new();
     let no_names = rows(NO_NAMES).map(|(json, reason)| {
         (
@@ -207,7 +207,7 @@ fn names_are_refused_by_their_length() {
 }
 
 #[test]
-fn names_that_are_some_are_accepted_in_every_list() {
+fn valid_names_are_accepted_in_every_list() {
     let mut bench = Bench::new();
     for (json, san) in rows(NAMES) {
         let (name, yaml) = name(&json);
@@ -228,7 +228,7 @@ fn names_that_are_some_are_accepted_in_every_list() {
 }
 
 #[test]
-fn node_names_are_names_of_nodes() {
+fn node_names_follow_the_rules_of_kubernetes() {
     let mut bench = Bench::new();
     for (json, reason) in rows(NO_NODES) {
         let (name, yaml) = name(&json);
@@ -273,7 +273,7 @@ fn node_names_are_names_of_nodes() {
 }
 
 #[test]
-fn domains_are_names_that_names_are_put_before() {
+fn domains_leave_room_for_service_names() {
     let mut bench = Bench::new();
     for (json, reason) in rows(NO_DOMAINS) {
         let (name, yaml) = name(&json);
@@ -295,7 +295,7 @@ fn domains_are_names_that_names_are_put_before() {
 }
 
 #[test]
-fn endpoints_are_a_host_and_perhaps_a_port() {
+fn endpoints_are_a_host_with_an_optional_port() {
     let mut bench = Bench::new();
     for (json, problem) in rows(NO_ENDPOINTS) {
         let (name, yaml) = name(&json);
@@ -340,7 +340,7 @@ fn endpoints_are_a_host_and_perhaps_a_port() {
 }
 
 #[test]
-fn advertise_addresses_are_one_hosts_own() {
+fn advertise_addresses_belong_to_one_host() {
     let mut bench = Bench::new();
     for (json, problem) in rows(NO_ADVERTISE_ADDRESSES) {
         let (name, yaml) = name(&json);
@@ -384,7 +384,7 @@ fn advertise_addresses_are_one_hosts_own() {
 }
 
 #[test]
-fn cluster_names_are_anything_that_can_be_seen() {
+fn cluster_names_are_any_visible_text() {
     let mut bench = Bench::new();
     for (json, reason) in rows(NO_CLUSTER_NAMES) {
         let (name, yaml) = name(&json);
@@ -420,14 +420,14 @@ fn cluster_names_are_anything_that_can_be_seen() {
 }
 
 #[test]
-fn flags_are_named() {
+fn messages_name_the_flag() {
     let mut bench = Bench::new();
     for (argument, problem) in rows(FLAGS) {
         let (name, _) = argument.split_once('=').unwrap();
         let says = errors(&[&format!("{name}: {problem}")]);
         bench.row(&argument, &flag(argument.clone(), says, Ends::Refused));
     }
-    // All at once, in the order in which they are judged; the file's come behind them.
+    // All problems are reported together in the order of the checks, those of the file last.
     let mut row = refused(
         cluster("clusterName: \"a\\u0007\"\napiServer: {certSANs: [a_b]}"),
         &[
@@ -440,7 +440,7 @@ fn flags_are_named() {
     row.arguments
         .extend(words("--node-name CP_1 --service-cidr x"));
     bench.row("flags and file", &row);
-    // A flag goes before the field that it overrides, and what is wrong there is no matter any more.
+    // A flag overrides its field, so a wrong value in the field does not matter.
     let mut row = accepted(
         init("nodeRegistration: {name: CP_1}"),
         &[],

@@ -24,24 +24,24 @@ const ETCD_FAMILY: [&str; 5] = [
     "apiserver-etcd-client",
 ];
 
-/// What only a node has that runs etcd.
+/// The files that only a node with etcd has.
 const ETCDS_OWN: [&str; 3] = ["etcd-server", "etcd-peer", "etcd-healthcheck-client"];
 
-/// Removes the files of rows, those of them that are there.
+/// Removes the existing files of rows.
 fn lose(t: &TestTree, rows: &[&str]) {
     for name in rows.iter().flat_map(|row| files_of(row)) {
         drop(fs::remove_file(t.path(&name)));
     }
 }
 
-/// Takes the key of a CA away.
+/// Removes the key of a CA.
 fn external(t: &TestTree, cas: &[&str]) {
     for ca in cas {
         t.remove(&files_of(ca)[1]);
     }
 }
 
-/// Has a row's certificate end long ago.
+/// Replaces a row's certificate by one that expired long ago.
 fn expire(t: &TestTree, crt: &str, ca: &str) {
     t.forge(crt, ca, |tbs| {
         tbs.set_time(NotBefore, Tag::UtcTime, "190101000000Z");
@@ -49,13 +49,13 @@ fn expire(t: &TestTree, crt: &str, ca: &str) {
     });
 }
 
-/// Puts a CA of the same name that did not sign it in place of another.
+/// Replaces a CA by another one of the same name.
 fn foreign(t: &TestTree, crt: &str, name: &str) {
     t.make_ca("foreign", &format!("/CN={name}"), CA);
     t.write(crt, fs::read(t.root().join("foreign.crt")).unwrap());
 }
 
-/// Makes one CA of two: the second one gets the first one's files.
+/// Copies the files of the first CA over those of the second.
 fn share(t: &TestTree, ca: &str, other: &str) {
     for (from, to) in files_of(ca).iter().zip(files_of(other)) {
         t.copy(from, &to);
@@ -69,7 +69,7 @@ fn copied_etcd_client(t: &TestTree) {
     t.remove("pki/etcd/ca.key");
 }
 
-/// Backups, editors' files, directories and worse, beside every kind of file.
+/// Backups, editors' files, directories and other stray files next to each kind of file.
 fn add_stray_files(t: &TestTree) {
     for name in [
         "pki/apiserver.crt.bak",
@@ -265,7 +265,7 @@ fn stray_files_are_left_alone() {
     }
 }
 
-/// Runs our binary as on a machine of another name; none where that is not allowed.
+/// Runs our binary on a machine with another name; `None` if that is not permitted.
 fn on_another_host(tree: &TestTree, arguments: &[&str]) -> Option<Run> {
     let unshare = peer("unshare")?;
     let allowed = run(Command::new(&unshare).args(["--uts", "hostname", "somewhere-else"]));
@@ -285,7 +285,7 @@ fn on_another_host(tree: &TestTree, arguments: &[&str]) -> Option<Run> {
     )
 }
 
-/// A backup that is put on another machine stays the node that it was.
+/// A backup on another machine keeps its node name.
 #[test]
 fn tree_on_another_host_keeps_its_name() {
     for recorded in [true, false] {

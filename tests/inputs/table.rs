@@ -26,9 +26,9 @@ pub(super) struct Row {
     pub(super) input: String,
     /// The command line, to which `--rootfs` is added.
     pub(super) arguments: Vec<String>,
-    /// What is said on standard error, line by line.
+    /// The lines on standard error.
     pub(super) says: Vec<String>,
-    /// How it ends, and what is then on standard output.
+    /// The exit code and standard output.
     pub(super) ends: Ends,
 }
 
@@ -41,7 +41,7 @@ pub(super) enum Ends {
     Accepted(Vec<String>),
 }
 
-/// Where every row is tried: an empty folder, which is the working directory and the root of the tree.
+/// The place where rows run: an empty folder, which is both the working directory and the root of the tree.
 pub(super) struct Bench {
     folder: TestTree,
     failures: String,
@@ -62,7 +62,7 @@ impl Bench {
         self.folder.root().join(name)
     }
 
-    /// Tries a row, and remembers what it does not keep to.
+    /// Runs a row, and records its differences from the expected result.
     pub(super) fn row(&mut self, name: &str, row: &Row) {
         self.rows += 1;
         if let Some(bytes) = &row.file {
@@ -144,7 +144,7 @@ impl Bench {
         }
     }
 
-    /// Fails if any row did not keep a promise, or if rows were lost.
+    /// Fails if a row had another result than expected, or if rows were lost.
     #[track_caller]
     pub(super) fn assert_kept(self, rows: usize) {
         assert!(self.failures.is_empty(), "\n{}", self.failures);
@@ -152,7 +152,7 @@ impl Bench {
     }
 }
 
-/// What is written to a stream, without styles, as on a pipe.
+/// The text that is written to a stream, without styles as on a pipe.
 #[derive(Clone)]
 struct Sink(Rc<RefCell<StripStream<Vec<u8>>>>);
 

@@ -1,4 +1,4 @@
-//! One test for each verdict, at the command line: what `init`, `check-expiration` and `renew all` do with it.
+//! One test for each verdict at the command line: the reactions of `init`, `check-expiration` and `renew all`.
 //!
 //! The tables beside this file say which damage leads to which finding.
 
@@ -81,7 +81,7 @@ fn key_of_another_certificate_is_refused_by_init_and_renewed() {
 }
 
 #[test]
-fn file_that_cannot_be_read_is_left_and_everything_else_is_renewed() {
+fn unreadable_file_is_skipped_and_everything_else_is_renewed() {
     let tree = TestTree::new();
     tree.write_zeroes(CRT, 100 << 20);
     let reason = "apiserver.crt`: it has 104857600 bytes";
@@ -167,9 +167,9 @@ fn invalid_ca_stops_init_and_the_renewal_of_what_it_signs() {
         .changed_nothing();
 }
 
-/// Everything that was asked for is refused, so the message has to say in what state the tree is.
+/// Everything that was asked for is refused, and the message says that no file was changed.
 #[test]
-fn ca_that_may_not_sign_our_names_refuses_and_leaves_no_doubt_about_the_tree() {
+fn name_constraints_of_a_ca_stop_a_renewal_and_the_message_says_that_nothing_changed() {
     if peer("openssl").is_none() {
         return;
     }
@@ -178,7 +178,7 @@ fn ca_that_may_not_sign_our_names_refuses_and_leaves_no_doubt_about_the_tree() {
     tree.resign_ca("ca", &constraints, &[]);
     tree.embed_ca();
     let run = tree.pki(&["renew", "apiserver"]).exits(3).changed_nothing();
-    // The error comes first; in what state the tree is comes after it, on a line of its own.
+    // The error comes first, then a line about the state of the tree.
     let lines: Vec<_> = run.stderr.lines().collect();
     let error = lines.iter().position(|line| line.starts_with("error: "));
     let note = lines
@@ -188,7 +188,7 @@ fn ca_that_may_not_sign_our_names_refuses_and_leaves_no_doubt_about_the_tree() {
 }
 
 #[test]
-fn lost_ca_whose_leaves_are_left_is_not_made_again() {
+fn lost_ca_is_not_made_again_while_its_leaves_exist() {
     let tree = TestTree::new();
     tree.remove_rows(&["front-proxy-ca"]);
     tree.pki(&["init"])
@@ -246,7 +246,7 @@ fn service_account_key_of_another_pair_stops_init_only() {
 }
 
 #[test]
-fn invalid_kubeconfig_is_never_written_over() {
+fn invalid_kubeconfig_is_never_overwritten() {
     let tree = TestTree::new();
     tree.edit("admin.conf", |text| {
         text.replace("kind: Config", "kind: Secret")

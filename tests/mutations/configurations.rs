@@ -1,4 +1,4 @@
-//! Configurations: a mutant that is accepted has to mean what an independent reading of its text says.
+//! Configurations: an accepted mutant must have the values that an independent parser reads.
 
 use pki::{
     catalog::CATALOG,

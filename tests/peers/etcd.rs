@@ -1,4 +1,4 @@
-//! etcd, which reads its key pair for each connection: two members over TLS, and renewals under a running one.
+//! etcd, which reads its key pair for each connection: two members over TLS, and renewals while it runs.
 
 use std::{
     path::Path,
@@ -91,7 +91,7 @@ fn etcd_members_form_a_cluster_and_serve_only_clients_with_a_certificate() {
 }
 
 #[test]
-fn renewal_that_reuses_keys_fails_no_connection_to_a_living_etcd() {
+fn renewal_that_reuses_keys_fails_no_connection_to_a_running_etcd() {
     let Some(report) = report_of_renewals(&["--reuse-key"]) else {
         return;
     };
@@ -99,7 +99,7 @@ fn renewal_that_reuses_keys_fails_no_connection_to_a_living_etcd() {
 }
 
 #[test]
-fn renewal_with_new_keys_is_served_by_a_living_etcd() {
+fn renewal_with_new_keys_is_served_by_a_running_etcd() {
     // Between the two renames etcd may read a key and a certificate that differ; how often depends on the machine.
     let Some(report) = report_of_renewals(&[]) else {
         return;
@@ -252,7 +252,7 @@ pub(super) fn etcdctl_command(etcdctl: &Path, tree: &TestTree, member: &Member) 
     command
 }
 
-/// For what is expected to fail: etcdctl tries again until its time is up.
+/// For commands that are expected to fail: etcdctl retries until this time is over.
 const IMPATIENT: [&str; 4] = ["--command-timeout", "1s", "--dial-timeout", "1s"];
 
 pub(super) fn wait_for_health(servers: &mut [Server], client: &mut Command) {

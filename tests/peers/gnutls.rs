@@ -1,4 +1,4 @@
-//! GnuTLS's certtool: chains, purposes and names, by a verifier with rules of its own.
+//! GnuTLS's certtool verifies chains, purposes and names by its own rules.
 
 use std::{path::Path, process::Command};
 

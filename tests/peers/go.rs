@@ -1,4 +1,4 @@
-//! Go's own `crypto/x509`: the verdicts of the vectors are Go's, and of no mutant of a certificate do we think better than Go.
+//! Go's own `crypto/x509`: the verdicts of the vectors are Go's, and `pki` accepts no mutant of a certificate that Go refuses.
 
 use std::{env, fmt::Write, path::PathBuf, process::Command};
 
@@ -15,7 +15,7 @@ use crate::support::{
     record_skip, run_with_input, say,
 };
 
-/// The first release whose rules are the ones of `x509::go`.
+/// The first release with the rules of `x509::go`.
 const RELEASE: u32 = 26;
 
 #[test]
@@ -127,7 +127,7 @@ fn line(vector: &Vector) -> String {
 struct Go(PathBuf);
 
 impl Go {
-    /// Finds a toolchain that is new enough; it is no peer that tests require, because no package of Debian's is.
+    /// Finds a toolchain that is new enough. Tests do not require it, because Debian has no package of it.
     fn find() -> Option<Go> {
         let paths = env::var_os("PATH").unwrap_or_default();
         let found = env::split_paths(&paths)

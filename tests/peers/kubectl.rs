@@ -1,4 +1,4 @@
-//! kubectl: reads every kubeconfig, and gets in with it where a client certificate is demanded.
+//! kubectl: reads every kubeconfig, and connects with it to a server that requires a client certificate.
 
 use std::{path::Path, process::Command};
 
@@ -42,7 +42,7 @@ fn kubectl_reads_every_kubeconfig() {
 }
 
 #[test]
-fn kubectl_gets_in_with_every_kubeconfig_and_not_without_a_client_certificate() {
+fn kubectl_connects_with_every_kubeconfig_but_not_without_a_client_certificate() {
     let Some([kubectl, openssl]) = peers(["kubectl", "openssl"]) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! Python: the verifier of the package `cryptography`, and TLS handshakes by the module `ssl`, both strict.
+//! Python: the strict verifier of the package `cryptography`, and strict TLS handshakes with the module `ssl`.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use super::{Credential, credentials, helper, trees};
 use crate::support::{peer, run_with_input};
 
 #[test]
-fn cryptography_accepts_every_certificate_for_what_it_is_and_nothing_else() {
+fn cryptography_accepts_every_certificate_only_for_its_purpose() {
     let Some(python) = peer("python") else { return };
     for tree in trees() {
         let credentials = credentials(tree);

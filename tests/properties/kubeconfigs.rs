@@ -1,4 +1,4 @@
-//! Kubeconfigs: whatever is in one survives being read and written, for us and for others.
+//! Kubeconfigs: all contents survive reading and writing, for our parser and for others.
 
 use pki::kubeconfig::{Credentials, Kubeconfig};
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{cases, examples};
 use crate::{mutations::script, support::peer};
 
-/// Scalars that are read in the same way by everybody, however odd they are, as they are typed.
+/// Odd scalars that all parsers read in the same way, as typed.
 const ODD: [&str; 40] = [
     "0x1F",
     "0b11",
@@ -52,7 +52,7 @@ const ODD: [&str; 40] = [
     "0.0",
 ];
 
-/// Scalars that are one thing to Kubernetes and another to PyYAML, which reads YAML 1.1 by the letter: a renewal leaves their text.
+/// Scalars that PyYAML, a strict YAML 1.1 parser, reads differently from Kubernetes. A renewal keeps their text.
 const OTHERWISE_IN_YAML_1_1: [&str; 12] = [
     "0o17",
     "1e3",
@@ -68,7 +68,7 @@ const OTHERWISE_IN_YAML_1_1: [&str; 12] = [
     "190:20:30",
 ];
 
-/// Numbers to Kubernetes on which readers disagree; a renewal leaves their text too.
+/// Numbers in Kubernetes on which parsers disagree. A renewal keeps their text too.
 const TAKEN_FOR_TEXT: [&str; 4] = ["007", "0755", "08", "1_000"];
 
 /// Scalars that no JSON can hold, so that Kubernetes refuses the file too.
@@ -228,7 +228,7 @@ proptest! {
         prop_assert_eq!(again.to_yaml().unwrap(), text, "written again, it is the same text");
     }
 
-    /// What the first renewal wrote is gone after the second one, and nothing else has changed in either.
+    /// The second renewal replaces everything that the first one wrote, and neither changes anything else.
     #[test]
     fn renewing_twice_changes_only_what_a_renewal_changes(document in document()) {
         let original = parse(&document.to_string());
@@ -313,7 +313,7 @@ users:
     )
 }
 
-/// What is wrong with a renewed kubeconfig to others.
+/// What another parser finds wrong with a renewed kubeconfig.
 #[derive(Debug, Deserialize, PartialEq)]
 struct Verdict {
     pyyaml: Option<String>,
@@ -336,7 +336,7 @@ fn judged_after_a_renewal(texts: &[String]) -> Vec<Verdict> {
 }
 
 #[test]
-fn every_scalar_is_to_others_after_a_renewal_what_it_was_before() {
+fn other_parsers_read_the_same_scalars_before_and_after_a_renewal() {
     if peer("python").is_none() {
         return;
     }
@@ -357,7 +357,7 @@ fn every_scalar_is_to_others_after_a_renewal_what_it_was_before() {
 }
 
 #[test]
-fn scalars_on_which_readers_disagree_keep_their_text() {
+fn scalars_on_which_parsers_disagree_keep_their_text() {
     if peer("python").is_none() {
         return;
     }

@@ -1,4 +1,4 @@
-//! Examples of what a valid configuration may declare.
+//! Random valid settings.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,7 +8,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 
 const FLAG: &str = "an example";
 
-/// Returns a cluster, on a host that is called something else than any other.
+/// Returns the cluster of these settings, on a host whose name does not occur in them.
 pub(super) fn resolve(settings: Settings) -> Cluster {
     let host = Host {
         node_name: Some("host-1".to_owned()),
@@ -85,7 +85,7 @@ fn all_declared(values: Vec<String>) -> Vec<Setting<String>> {
     values.into_iter().map(declared).collect()
 }
 
-/// DNS names in any case, of at most so many characters or a little more.
+/// DNS names in any case, of about `length` characters at most.
 fn name(length: usize) -> impl Strategy<Value = String> + Clone {
     let label = "[a-zA-Z0-9]([a-zA-Z0-9-]{0,9}[a-zA-Z0-9])?";
     let last = "[a-zA-Z]([a-zA-Z0-9-]{0,9}[a-zA-Z0-9])?";
@@ -127,7 +127,7 @@ pub(super) fn endpoint() -> impl Strategy<Value = String> + Clone {
     })
 }
 
-/// One network of an address's family, or a second one of the other family behind it.
+/// One network of an address's family, perhaps followed by a second one of the other family.
 fn subnets(address: IpAddr) -> impl Strategy<Value = String> {
     let v4 = (any::<u32>(), 12u8..=28).prop_map(|(bits, prefix)| {
         let base = Ipv4Addr::from_bits((10 << 24) | (bits >> 8));
@@ -190,7 +190,7 @@ fn validity(least: u32, most: u32) -> impl Strategy<Value = String> + Clone {
     })
 }
 
-/// What YAML would take for something else than text, and anything else that a name may hold.
+/// Texts that YAML would not read as text, and other names.
 fn cluster_name() -> impl Strategy<Value = String> + Clone {
     prop_oneof![
         "[a-z][a-z0-9-]{0,20}",

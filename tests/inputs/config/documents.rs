@@ -28,7 +28,7 @@ apiVersion: v1¶kind: Pod¶---¶apiVersion: v1¶kind: Secret => : contains neith
 "#;
 
 #[test]
-fn what_is_no_configuration_is_called_what_it_is() {
+fn a_file_without_configuration_is_refused_with_its_kind() {
     let mut bench = Bench::new();
     for (file, problem) in rows(NO_DOCUMENT) {
         bench.row(
@@ -139,7 +139,7 @@ fn versions_and_kinds_are_exact() {
 }
 
 #[test]
-fn documents_of_others_are_left_alone() {
+fn documents_of_other_components_are_ignored() {
     let mut bench = Bench::new();
     let document =
         |version: &str, kind: &str| format!("---\napiVersion: {version}\nkind: {kind}\n");
@@ -258,7 +258,7 @@ fn json_config_map(indentation: &str) -> String {
 }
 
 #[test]
-fn what_kubectl_prints_is_read() {
+fn the_output_of_kubectl_is_accepted() {
     let mut bench = Bench::new();
     let node = words("--node-name cp-1 --apiserver-advertise-address 192.0.2.11");
     let item = |text: &str| {

@@ -1,4 +1,4 @@
-//! Files as bytes and as text: what is no YAML, and what would grow when it is read.
+//! Configuration files that are not YAML, or that would grow when they are read.
 
 use std::{fs, os::unix::fs::symlink, process::Command};
 
@@ -7,7 +7,7 @@ use crate::inputs::table::{Bench, Ends, Row, errors, rows, words};
 use crate::support::run;
 
 #[test]
-fn bytes_that_are_no_text_are_refused() {
+fn bytes_that_are_not_text_are_refused() {
     let mut bench = Bench::new();
     let utf16 = |encode: fn(u16) -> [u8; 2]| -> Vec<u8> {
         cluster("").encode_utf16().flat_map(encode).collect()
@@ -93,7 +93,7 @@ fn bytes_that_are_no_text_are_refused() {
 }
 
 #[test]
-fn what_is_no_regular_file_of_a_sane_size_is_refused() {
+fn special_files_and_large_files_are_refused() {
     let mut bench = Bench::new();
     fs::File::create(bench.path("large"))
         .unwrap()
@@ -183,7 +183,7 @@ fn standard_input_is_a_file_like_any_other() {
     bench.assert_kept(4);
 }
 
-/// What is in a `ClusterConfiguration` from line 3 on => what is said.
+/// The lines of a `ClusterConfiguration` from line 3 on => the message.
 const NO_YAML: &str = r#"
 a: [b, c => 3: a[1]: is not valid YAML: unclosed bracket '['
 a: {b: c => 3: a: is not valid YAML: unclosed bracket '{'
@@ -222,7 +222,7 @@ a: {token:s3cret: 1, token:s3cret: 2} => 3: a.token:…: is given twice, first o
 "#;
 
 #[test]
-fn text_that_is_no_yaml_is_refused_with_its_line() {
+fn text_that_is_not_yaml_is_refused_with_its_line() {
     let mut bench = Bench::new();
     for (fields, problem) in rows(NO_YAML) {
         let file = bare(&fields);

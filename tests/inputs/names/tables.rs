@@ -1,6 +1,6 @@
 //! The tables of the tests: a name as a JSON string => the message.
 
-/// What cannot be a SAN => why.
+/// Texts that cannot be a SAN => the reason.
 pub(super) const NO_NAMES: &str = r#"
 ".." => it begins with a dot
 ".a" => it begins with a dot
@@ -99,7 +99,7 @@ pub(super) const NO_NAMES: &str = r#"
 "localhost.localdomain_" => `_` is not allowed
 "#;
 
-/// Addresses that cannot be a SAN => what they are.
+/// Addresses that cannot be a SAN => their kind.
 pub(super) const NO_HOSTS: &str = r#"
 "::ffff:0.0.0.0" => the unspecified address, which no client connects to
 "0.0.0.0" => the unspecified address, which no client connects to
@@ -110,7 +110,7 @@ pub(super) const NO_HOSTS: &str = r#"
 "255.255.255.255" => the broadcast address, which no single host has
 "#;
 
-/// What is a SAN => what is in the certificate.
+/// Valid SANs => the SAN in the certificate.
 pub(super) const NAMES: &str = r#"
 "a" => DNS:a
 "A.Example" => DNS:a.example
@@ -130,7 +130,7 @@ pub(super) const NAMES: &str = r#"
 "255.255.255.254" => IP:255.255.255.254
 "#;
 
-/// What cannot be a node name => why.
+/// Texts that cannot be a node name => the reason.
 pub(super) const NO_NODES: &str = r#"
 ".." => it begins with a dot
 ".a" => it begins with a dot
@@ -168,7 +168,7 @@ pub(super) const NO_NODES: &str = r#"
 " " => it is empty
 "#;
 
-/// What cannot be a DNS domain => why.
+/// Texts that cannot be a DNS domain => the reason.
 pub(super) const NO_DOMAINS: &str = r#"
 ".." => it begins with a dot
 ".cluster.local" => it begins with a dot
@@ -191,7 +191,7 @@ pub(super) const NO_DOMAINS: &str = r#"
 "$(id)" => `$` is not allowed
 "#;
 
-/// What cannot be a control-plane endpoint => what is said.
+/// Texts that cannot be a control-plane endpoint => the message.
 pub(super) const NO_ENDPOINTS: &str = r#"
 "lb:" => `lb:` has no port after its colon
 "lb:0" => `0` is not a port; want 1 to 65535
@@ -243,7 +243,7 @@ pub(super) const NO_ENDPOINTS: &str = r#"
 "1.2.3" => `1.2.3` is neither an IP address nor a DNS name: its last label is a number
 "#;
 
-/// What is one => the server in kubeconfigs.
+/// Valid control-plane endpoints => the server in kubeconfigs.
 pub(super) const ENDPOINTS: &str = r#"
 "lb" => https://lb:6443
 "LB.Example" => https://lb.example:6443
@@ -258,7 +258,7 @@ pub(super) const ENDPOINTS: &str = r#"
 "127.0.0.1:6443" => https://127.0.0.1:6443
 "#;
 
-/// What cannot be an advertise address => what is said.
+/// Texts that cannot be an advertise address => the message.
 pub(super) const NO_ADVERTISE_ADDRESSES: &str = r#"
 "cp-1" => `cp-1` is not an IP address
 "10.0.0" => `10.0.0` is not an IP address
@@ -286,7 +286,7 @@ pub(super) const NO_ADVERTISE_ADDRESSES: &str = r#"
 "*" => `*` is not an IP address
 "#;
 
-/// What cannot be a cluster name => what is said.
+/// Texts that cannot be a cluster name => the message.
 pub(super) const NO_CLUSTER_NAMES: &str = r#"
 "a\nb" => has control characters
 "a\u001b[31mb" => has control characters
@@ -299,7 +299,7 @@ pub(super) const NO_CLUSTER_NAMES: &str = r#"
 "a\u2028b" => has invisible characters
 "#;
 
-/// Flags => what is said, by each of them.
+/// Flags => the messages.
 pub(super) const FLAGS: &str = r#"
 --node-name= => is empty
 --node-name=CP_1 => `CP_1` is not a node name: `_` is not allowed
