@@ -17,6 +17,7 @@ use crate::plan::{Leaf, Make, Plan};
 use crate::store::ledger;
 use crate::tree::inventory::Inventory;
 use crate::tree::layout::{self, Access, TreePath};
+use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::key::{PrivateKey, hex};
 
@@ -93,6 +94,23 @@ pub fn issue(
 ) -> Result<Issued> {
     let algorithms: Vec<_> = plan.made().map(|(_, make, _)| make.new_key()).collect();
     let keys = keys::generate(&algorithms, progress)?;
+    issue_with(keys, plan, inventory, now)
+}
+
+/// Like [`issue`], but with keys that are made quickly, for judging the result of a plan.
+///
+/// # Errors
+/// As [`issue`].
+pub fn rehearse(plan: &Plan, inventory: &Inventory, now: OffsetDateTime) -> Result<Issued> {
+    let key = |make: &Make| {
+        make.new_key()
+            .map(|_| PrivateKey::generate(Algorithm::EcdsaP256))
+            .transpose()
+    };
+    let keys = plan
+        .made()
+        .map(|(_, make, _)| key(make).context("generating a key"))
+        .collect::<Result<_>>()?;
     issue_with(keys, plan, inventory, now)
 }
 

@@ -13,7 +13,7 @@ use pki::{
     execute,
     plan::{
         Plan, PlanError, infer, init,
-        remedy::{self, Situation},
+        remedy::{self, RemedyContext},
         renew::{self, RenewRequest, Selection},
     },
     tree::{
@@ -73,7 +73,7 @@ impl Rehearsal<'_> {
             critical: Duration::ZERO,
         };
         findings.extend(expiry::soon(&context, thresholds));
-        let situation = Situation {
+        let situation = RemedyContext {
             inventory,
             declared: self.declared,
             init: self.init_request(),
