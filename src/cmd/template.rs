@@ -1,12 +1,14 @@
 //! `pki template`.
 
+use std::path::{Path, PathBuf, absolute};
+
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use super::failure::Invalid;
 use super::session::Session;
-use super::target::tree_arguments;
 use super::{Console, Exit};
-use crate::cli::{ConfigArgs, OutputFormat, Template, TemplateArgs};
+use crate::cli::{OutputFormat, Template, TemplateArgs, TreeArgs};
 use crate::report::templates::{ListedTemplate, TemplateList};
 use crate::util::escape::shell_word;
 
@@ -34,17 +36,37 @@ fn list() -> TemplateList {
     }
 }
 
-/// How a file writes what would have a meaning in it.
-#[derive(Clone, Copy)]
+/// How a file writes a word that is filled in.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Escaping {
     /// Nothing is filled in.
     Constant,
-    /// systemd: `%` begins a specifier (systemd.unit(5)).
+    /// systemd: in double quotes, with `%` and `$` doubled (systemd.syntax(7), systemd.service(5)).
     Systemd,
-    /// cron: `%` is a new line (crontab(5)).
+    /// cron: as a shell takes it, and `%` would be a new line (crontab(5)).
     Cron,
     /// YAML: only the path of the binary is filled in.
     Yaml,
+}
+
+impl Escaping {
+    fn word(self, word: &str) -> String {
+        match self {
+            Escaping::Systemd if is_plain(word) => word.to_owned(),
+            Escaping::Systemd => {
+                let escaped = word.replace('\\', r"\\").replace('"', "\\\"");
+                format!("\"{}\"", escaped.replace('%', "%%").replace('$', "$$"))
+            }
+            Escaping::Cron => shell_word(word).replace('%', "\\%"),
+            Escaping::Constant | Escaping::Yaml => word.to_owned(),
+        }
+    }
+}
+
+/// Returns whether a word means itself in every file.
+fn is_plain(word: &str) -> bool {
+    word.chars()
+        .all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c))
 }
 
 fn source(template: Template) -> (&'static str, Escaping) {
@@ -91,22 +113,63 @@ fn source(template: Template) -> (&'static str, Escaping) {
 /// Fills the paths of this binary and this tree in.
 fn filled_in(template: Template, args: &TemplateArgs, console: &Console) -> Result<String> {
     let (text, escaping) = source(template);
-    let escape = |word: String| match escaping {
-        Escaping::Systemd => word.replace('%', "%%"),
-        Escaping::Cron => word.replace('%', "\\%"),
-        Escaping::Constant | Escaping::Yaml => word,
-    };
-    if matches!(escaping, Escaping::Constant) {
+    if matches!(escaping, Escaping::Constant | Escaping::Yaml) && has_flags(&args.tree) {
+        let message = "this template is the same for every tree: leave the directories out";
+        return Err(Invalid::new(message).into());
+    }
+    if escaping == Escaping::Constant {
         return Ok(text.to_owned());
     }
     let binary = std::env::current_exe().context("looking up the path of this program")?;
-    let layout = Session::open_tree(&args.tree, console)?.target.layout;
-    let path = |path: &std::path::Path| escape(shell_word(&path.display().to_string()));
-    let arguments = tree_arguments(&args.tree, &ConfigArgs::default()).flags();
-    let arguments: String = arguments.map(|word| format!(" {}", escape(word))).collect();
+    let binary = binary.display().to_string();
+    // systemd takes no quotes there, and a mount path in YAML would need other ones.
+    if !is_plain(&binary) {
+        let message = format!("the path of this program has special characters: `{binary}`");
+        return Err(Invalid::new(message)
+            .with_hint("install it in a directory such as /usr/local/bin")
+            .into());
+    }
+    let tree = absolute_arguments(&args.tree)?;
+    let layout = Session::open_tree(&tree, console)?.target.layout;
+    let path = |path: &Path| escaping.word(&path.display().to_string());
+    let mut arguments = String::new();
+    for (flag, path) in flags(&tree) {
+        if let Some(path) = path {
+            let path = path.display().to_string();
+            arguments.push_str(&format!(" {flag} {}", escaping.word(&path)));
+        }
+    }
+    if arguments.chars().any(char::is_control) {
+        return Err(Invalid::new("the path of the tree has control characters").into());
+    }
     Ok(text
-        .replace("{{pki}}", &path(&binary))
+        .replace("{{pki}}", &binary)
         .replace("{{arguments}}", &arguments)
         .replace("{{certificates}}", &path(&layout.certificates))
         .replace("{{kubeconfigs}}", &path(&layout.kubeconfigs)))
+}
+
+/// Returns the flags that find a tree, with their values.
+fn flags(tree: &TreeArgs) -> [(&'static str, &Option<PathBuf>); 4] {
+    [
+        ("--rootfs", &tree.rootfs),
+        ("--cert-dir", &tree.cert_dir),
+        ("--kubeconfig-dir", &tree.kubeconfig_dir),
+        ("--kubelet-cert-dir", &tree.kubelet_cert_dir),
+    ]
+}
+
+fn has_flags(tree: &TreeArgs) -> bool {
+    flags(tree).iter().any(|(_, path)| path.is_some())
+}
+
+/// Makes the paths absolute: a unit or a cron job starts in another directory.
+fn absolute_arguments(tree: &TreeArgs) -> Result<TreeArgs> {
+    let absolute = |path: &Option<PathBuf>| path.as_ref().map(absolute).transpose();
+    Ok(TreeArgs {
+        rootfs: absolute(&tree.rootfs)?,
+        cert_dir: absolute(&tree.cert_dir)?,
+        kubeconfig_dir: absolute(&tree.kubeconfig_dir)?,
+        kubelet_cert_dir: absolute(&tree.kubelet_cert_dir)?,
+    })
 }

@@ -22,11 +22,6 @@ impl TreeArguments {
         }
     }
 
-    /// Returns the flags and their values, each as a shell takes it.
-    pub fn flags(self) -> impl Iterator<Item = String> {
-        self.arguments.into_iter()
-    }
-
     /// Returns a command that can be pasted into a shell.
     pub fn command(&self, command: &PkiCommand) -> String {
         let mut words = vec!["pki".to_owned()];

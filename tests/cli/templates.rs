@@ -73,23 +73,45 @@ fn systemd_accepts_the_units_and_rates_them_as_hardened() {
 }
 
 #[test]
-fn units_and_cron_jobs_have_the_paths_of_the_tree() {
-    let tree = TestTree::new();
-    let root = tree.root().to_str().unwrap();
-    let directory = format!("{root}/100% odd");
-    fs::create_dir(&directory).unwrap();
-    let arguments = |name| template(&[name, "--rootfs", &directory]).stdout;
-    let service = arguments("pki-renew.service");
-    let quoted = format!("'{}", directory.replace('%', "%%"));
-    assert!(
-        service.contains(&format!("renew --due 30d --quiet --rootfs {quoted}'\n")),
-        "{service}"
-    );
-    let paths = format!("ReadWritePaths={quoted}/etc/kubernetes/pki' {quoted}/etc/kubernetes'\n");
+fn units_and_cron_jobs_have_the_absolute_paths_of_the_tree() {
+    let folder = TestTree::empty();
+    let name = "100% $odd \"q\"";
+    fs::create_dir(folder.root().join(name)).unwrap();
+    let printed = |template: &str| {
+        let mut command = pki();
+        command.current_dir(folder.root());
+        run(command.args(["template", template, "--rootfs", name]))
+            .exits(0)
+            .stdout
+    };
+    let root = folder.root().display();
+    let systemd = format!("\"{root}/100%% $$odd \\\"q\\\"");
+    let service = printed("pki-renew.service");
+    let command = format!("renew --due 30d --quiet --rootfs {systemd}\"\n");
+    assert!(service.contains(&command), "{service}");
+    let paths =
+        format!("ReadWritePaths={systemd}/etc/kubernetes/pki\" {systemd}/etc/kubernetes\"\n");
     assert!(service.contains(&paths), "{service}");
-    let cron = arguments("pki.cron");
-    let quoted = format!(" --rootfs '{}'", directory.replace('%', "\\%"));
+    let cron = printed("pki.cron");
+    let quoted = format!(" --rootfs '{root}/100\\% $odd \"q\"'");
     assert_eq!(cron.matches(&quoted).count(), 2, "{cron}");
+    if let Some(analyze) = peer("systemd-analyze") {
+        let unit = folder.root().join("pki-check.service");
+        fs::write(&unit, printed("pki-check.service")).unwrap();
+        run(Command::new(analyze).arg("verify").arg(unit)).exits(0);
+    }
+}
+
+#[test]
+fn a_template_that_cannot_hold_a_path_refuses_it() {
+    for template in ["rbac", "pki-check.yaml", "pki-alerts.yaml"] {
+        run(pki().args(["template", template, "--rootfs", "x"]))
+            .exits(3)
+            .says("this template is the same for every tree");
+    }
+    run(pki().args(["template", "pki.cron", "--rootfs", "a\nb"]))
+        .exits(3)
+        .says("control characters");
 }
 
 #[test]
