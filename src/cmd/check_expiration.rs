@@ -1,8 +1,11 @@
 //! `pki check-expiration`.
 
+use std::path::{Path, absolute};
+
 use anyhow::{Result, anyhow};
 
 use super::console::Buffer;
+use super::failure::Invalid;
 use super::inspection::Inspection;
 use super::named_trees::{self, NamedTree};
 use super::target::{ConfigSource, tree_arguments};
@@ -10,8 +13,9 @@ use super::{Console, Exit};
 use crate::check::expiry::{self, Thresholds};
 use crate::check::finding::{Finding, Outcome};
 use crate::cli::{
-    CheckExpirationArgs, ConfigArgs, ExpirationFormat, OnlyState, OutputFormat, SortOrder,
+    CheckExpirationArgs, ConfigArgs, ExpirationFormat, OnlyState, OutputFormat, SortOrder, TreeArgs,
 };
+use crate::fs::file::FileError;
 use crate::fs::output;
 use crate::report::expiration::{
     CertificateExpiration, CertificateExpirationInfo, ExpirationList, TreeExpiration,
@@ -28,21 +32,62 @@ use crate::tree::inventory::Depth;
 const OUTPUT_MODE: u32 = 0o644;
 
 pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
-    let Some(file) = &args.output_file else {
+    let Some(file) = args
+        .output_file
+        .as_ref()
+        .filter(|file| *file != Path::new("-"))
+    else {
         return print(args, console);
     };
+    // A file that cannot be replaced is refused before anything is read.
+    let failed = |error: FileError| anyhow!("{error}");
+    let file = output::target(file).map_err(failed)?;
     let buffer = Buffer::default();
-    let exit = print(args, &console.printing_into(&buffer))?;
-    output::replace(file, buffer.text().as_bytes(), OUTPUT_MODE)
-        .map_err(|error| anyhow!("{error}"))?;
-    Ok(exit)
+    let exit = print(args, &console.printing_into(&buffer));
+    // Metrics say that a check failed, so that the old ones do not look like new ones.
+    if exit.is_ok() || args.output == ExpirationFormat::Prometheus {
+        refuse_in_tree(&file, args)?;
+        output::replace(&file, buffer.text().as_bytes(), OUTPUT_MODE).map_err(failed)?;
+    }
+    exit
+}
+
+/// Refuses an output file in the tree that is checked: a typing error would replace a key.
+fn refuse_in_tree(file: &Path, args: &CheckExpirationArgs) -> Result<()> {
+    let directory = file.parent().unwrap_or(file);
+    let holds_certificates = |directory: &Path| {
+        ["ca.crt", "ca.key", "admin.conf", "kubelet.conf"]
+            .iter()
+            .any(|name| directory.join(name).exists())
+    };
+    let is_in_tree = directory.ancestors().take(2).any(holds_certificates)
+        || args
+            .tree
+            .cert_dir
+            .as_deref()
+            .is_some_and(|tree| directory.starts_with(tree));
+    match is_in_tree {
+        true => Err(Invalid::new(format!(
+            "`{}` is in a directory of certificates",
+            file.display()
+        ))
+        .with_hint("write the report to another directory")
+        .into()),
+        false => Ok(()),
+    }
 }
 
 fn print(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
     if !args.named.is_empty() {
         return print_named(args, console);
     }
-    let checked = check(args, None, console)?;
+    let checked = match check(args, None, console) {
+        Err(error) if args.output == ExpirationFormat::Prometheus => {
+            print_metrics(vec![TreeMetrics::failed(tree_name(&args.tree))], console)?;
+            return Err(error);
+        }
+        checked => checked?,
+    };
     match args.output {
         ExpirationFormat::Prometheus => {
             print_metrics(checked.metrics.into_iter().collect(), console)?;
@@ -53,7 +98,7 @@ fn print(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
                 error: None,
                 info: Some(checked.report),
             };
-            print_page(&[tree], console)?;
+            print_page(&[tree], 1, console)?;
         }
         _ if args.quiet && checked.outcome == Outcome::Healthy => {}
         format => show(&checked.report, format, console)?,
@@ -68,11 +113,13 @@ fn print_named(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
     let mut outcome = Outcome::Healthy;
     let mut trees = Vec::new();
     let mut metrics = Vec::new();
+    let mut checked_trees = 0;
     named_trees::inspect(
         &args.named,
         console,
         |tree, console| check(args, Some(tree), console),
         |tree, result| {
+            checked_trees += 1;
             let (entry, warnings) = match result {
                 Ok(checked) => {
                     outcome = outcome.max(checked.outcome);
@@ -125,7 +172,7 @@ fn print_named(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
         ExpirationFormat::Json | ExpirationFormat::Yaml => {
             show(&ExpirationList { trees }, args.output, console)?;
         }
-        ExpirationFormat::Html => print_page(&trees, console)?,
+        ExpirationFormat::Html => print_page(&trees, checked_trees, console)?,
         ExpirationFormat::Prometheus => print_metrics(metrics, console)?,
         ExpirationFormat::Text | ExpirationFormat::Jsonl => {
             for tree in &trees {
@@ -247,8 +294,24 @@ fn last_issued(inspection: &Inspection<'_>) -> Option<Time> {
     Time::parse(&last.time)
 }
 
-fn print_page(trees: &[TreeExpiration], console: &Console) -> Result<()> {
-    console.print(&render::html(&Page::new(trees, console.now.into())))
+/// Returns the name that the tree of the flags has in metrics: the directory of its kubeconfigs.
+fn tree_name(tree: &TreeArgs) -> String {
+    let rootfs = tree.rootfs.as_deref().unwrap_or(Path::new("/"));
+    let kubeconfigs = match (&tree.kubeconfig_dir, &tree.cert_dir) {
+        (Some(kubeconfigs), _) => kubeconfigs.clone(),
+        (None, Some(certificates)) => certificates.parent().unwrap_or(certificates).to_path_buf(),
+        (None, None) => rootfs.join("etc/kubernetes"),
+    };
+    let kubeconfigs = absolute(&kubeconfigs).unwrap_or(kubeconfigs);
+    kubeconfigs.display().to_string()
+}
+
+fn print_page(trees: &[TreeExpiration], checked: usize, console: &Console) -> Result<()> {
+    console.print(&render::html(&Page::new(
+        trees,
+        checked,
+        console.now.into(),
+    )))
 }
 
 fn print_metrics(trees: Vec<TreeMetrics>, console: &Console) -> Result<()> {

@@ -1,13 +1,41 @@
 //! Output files outside a tree.
 
-use std::fs::Permissions;
-use std::io::Write;
+use std::fs::{self, Permissions};
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf, absolute};
 
+use rustix::io::Errno;
 use tempfile::Builder;
 
 use super::file::FileError;
+
+/// Returns the file that is replaced: a link is followed.
+///
+/// # Errors
+/// If there is something that is not a regular file, such as a device: replacing it would break the machine.
+pub fn target(path: &Path) -> Result<PathBuf, FileError> {
+    let error = |error: io::Error| FileError::io("writing", path)(error);
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => {
+            let what = "it is not a regular file";
+            Err(FileError::unexpected("writing", path, what))
+        }
+        Ok(_) => fs::canonicalize(path).map_err(error),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
+            let path = absolute(path).map_err(error)?;
+            let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+                return Err(FileError::unexpected(
+                    "writing",
+                    path,
+                    "it has no file name",
+                ));
+            };
+            Ok(fs::canonicalize(parent).map_err(error)?.join(name))
+        }
+        Err(other) => Err(error(other)),
+    }
+}
 
 /// Replaces a file as a whole: a reader sees the old contents or the new ones.
 ///
@@ -15,10 +43,7 @@ use super::file::FileError;
 /// If the directory cannot be written in. The file then has its old contents.
 pub fn replace(path: &Path, contents: &[u8], mode: u32) -> Result<(), FileError> {
     let write = || {
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let directory = path.parent().unwrap_or(Path::new("/"));
         let permissions = || Permissions::from_mode(mode);
         let mut file = Builder::new()
             .prefix(".pki-output-")
@@ -31,6 +56,14 @@ pub fn replace(path: &Path, contents: &[u8], mode: u32) -> Result<(), FileError>
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     };
-    // tempfile adds the name of its temporary file.
-    write().map_err(|error: std::io::Error| FileError::io("writing", path)(error.kind()))
+    write().map_err(|error: io::Error| FileError::io("writing", path)(without_name(error)))
+}
+
+/// Takes the name of the temporary file off, which tempfile adds to an error.
+fn without_name(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|cause| cause.source());
+    let errno = cause
+        .and_then(|cause| cause.downcast_ref::<io::Error>())
+        .and_then(Errno::from_io_error);
+    errno.map_or(error, io::Error::from)
 }

@@ -192,7 +192,7 @@ impl TreeMetrics {
                 .collect()
         };
         let not_after = Time::from(certificate.not_after());
-        let metric = CertificateMetric {
+        self.certificates.push(CertificateMetric {
             source: source.clone(),
             serial: certificate.decimal_serial(),
             subject: values(certificate.subject()),
@@ -200,11 +200,7 @@ impl TreeMetrics {
             not_before: certificate.not_before().into(),
             not_after,
             is_expired: not_after < now,
-        };
-        // A series must not occur twice.
-        if !self.certificates.contains(&metric) {
-            self.certificates.push(metric);
-        }
+        });
     }
 }
 

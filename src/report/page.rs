@@ -35,8 +35,8 @@ pub struct PageRow {
 }
 
 impl Page {
-    /// Takes the reports of all trees.
-    pub fn new(trees: &[TreeExpiration], time: Time) -> Page {
+    /// Takes the reports of trees; `checked` counts those without anything to show, too.
+    pub fn new(trees: &[TreeExpiration], checked: usize, time: Time) -> Page {
         let mut rows: Vec<_> = trees.iter().flat_map(rows_of).collect();
         rows.sort_by_key(|row| {
             let residual = row.end.map_or(Duration::MIN, |(_, residual)| residual);
@@ -44,7 +44,7 @@ impl Page {
         });
         Page {
             time,
-            trees: trees.len(),
+            trees: checked,
             rows,
         }
     }

@@ -135,8 +135,91 @@ fn an_output_file_is_replaced_as_a_whole_and_everybody_can_read_it() {
     assert_eq!(mode & 0o7777, 0o644);
     assert_eq!(std::fs::read_dir(folder.root()).unwrap().count(), 1);
 
+    let link = folder.root().join("link.prom");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    std::fs::write(&file, "old").unwrap();
+    run(&link).exits(0);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), printed);
+    assert!(link.is_symlink());
+
     let nowhere = folder.root().join("nowhere/pki.prom");
-    run(&nowhere).exits(1).says("pki.prom`: entity not found");
+    run(&nowhere).exits(1).says("no such file or directory");
+    run(folder.root()).exits(1).says("it is not a regular file");
+    run(std::path::Path::new("/dev/null"))
+        .exits(1)
+        .says("it is not a regular file");
+    run(&tree.path("pki/ca.key"))
+        .exits(3)
+        .says("is in a directory of certificates");
+    run(std::path::Path::new("-"))
+        .exits(0)
+        .prints("pki_last_run_timestamp_seconds");
+}
+
+#[test]
+fn a_failed_check_of_this_host_is_a_sample() {
+    let tree = TestTree::new();
+    std::fs::remove_dir_all(tree.path("")).unwrap();
+    std::fs::write(tree.root().join("etc/kubernetes"), "").unwrap();
+    let folder = TestTree::empty();
+    let file = folder.root().join("pki.prom");
+    let path = file.to_str().unwrap();
+    tree.pki(&[
+        "check-expiration",
+        "-o",
+        "prometheus",
+        "--output-file",
+        path,
+    ])
+    .exits(3);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let tree = tree.root().join("etc/kubernetes");
+    let sample = format!("pki_tree_error{{tree=\"{}\"}} 1\n", tree.display());
+    assert!(text.contains(&sample), "{text}");
+}
+
+#[test]
+fn no_series_occurs_twice() {
+    if peer("python").is_none() {
+        return;
+    }
+    let tree = TestTree::new();
+    // The same name and serial number with other dates, as CAs of an old kubeadm have.
+    let other = tree.forged(&tree.text("pki/ca.crt"), "ca", |tbs| {
+        tbs.set_time(
+            crate::support::End::NotAfter,
+            x509_cert::der::Tag::UtcTime,
+            "280101000000Z",
+        );
+    });
+    tree.edit("pki/ca.crt", |text| text + &other);
+    let mut command = pki();
+    command.args([
+        "check-expiration",
+        "--now",
+        crate::support::NOW_ARGUMENT,
+        "-o",
+        "prometheus",
+    ]);
+    let run = run(command.args([tree.root(), tree.root(), &tree.path("")]));
+    let samples = samples(&run.stdout).unwrap();
+    let mut series: Vec<_> = samples
+        .iter()
+        .map(|(name, labels, _)| (name, labels))
+        .collect();
+    let count = series.len();
+    series.sort();
+    series.dedup();
+    assert_eq!(series.len(), count);
+    // The one that expires first counts.
+    let path = tree.path("pki/ca.crt");
+    let found = of(
+        &samples,
+        "x509_cert_not_after",
+        &[("filepath", path.to_str().unwrap())],
+    );
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].2, 1_830_297_600.0);
 }
 
 #[test]

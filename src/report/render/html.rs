@@ -50,9 +50,10 @@ pub fn html(page: &Page) -> String {
 }
 
 fn summary(page: &Page) -> String {
-    let trees = match page.trees {
-        1 => "1 tree".to_owned(),
-        count => format!("{count} trees"),
+    let trees = match (page.trees, page.rows.first()) {
+        (1, Some(row)) => escape_line(&row.tree),
+        (1, None) => "1 tree".to_owned(),
+        (count, _) => format!("{count} trees"),
     };
     format!(
         "Checked on {} UTC: {trees}, {} entries",
@@ -72,6 +73,11 @@ fn filters(page: &Page) -> Markup {
         ),
         ("only-due", "due", page.count(Outcome::Due)),
         ("only-healthy", "healthy", page.count(Outcome::Healthy)),
+        (
+            "only-unreadable",
+            "unreadable",
+            page.count(Outcome::Unreadable),
+        ),
     ];
     html! {
         form {

@@ -4,6 +4,7 @@
 //! Names and labels of `x509_cert_*` are those of enix/x509-certificate-exporter (`docs/metrics.md`), so that its alert rules and
 //! dashboards work; `pki_*` are ours.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use crate::report::metrics::{CertificateMetric, MetricSource, Metrics, RowMetric, TreeMetrics};
@@ -15,23 +16,25 @@ use crate::x509::attribute::Attribute;
 pub fn prometheus(metrics: &Metrics) -> String {
     let mut text = Exposition::default();
     let trees = &metrics.trees;
-    let certificates = || trees.iter().flat_map(|tree| &tree.certificates);
+    let mut certificates: Vec<_> = trees.iter().flat_map(|tree| &tree.certificates).collect();
+    // Of two certificates with the same labels, the one that expires first counts.
+    certificates.sort_by_key(|certificate| certificate.not_after);
     text.family(
         "x509_cert_not_before",
         "First second at which the certificate is valid, Unix time.",
     );
-    for certificate in certificates() {
+    for certificate in &certificates {
         text.sample(&labels_of(certificate), certificate.not_before.unix());
     }
     text.family(
         "x509_cert_not_after",
         "Last second at which the certificate is valid, Unix time.",
     );
-    for certificate in certificates() {
+    for certificate in &certificates {
         text.sample(&labels_of(certificate), certificate.not_after.unix());
     }
     text.family("x509_cert_expired", "Whether the certificate has expired.");
-    for certificate in certificates() {
+    for certificate in &certificates {
         text.sample(&labels_of(certificate), certificate.is_expired.into());
     }
     text.family(
@@ -113,19 +116,18 @@ struct Exposition {
     text: String,
     name: &'static str,
     help: Option<&'static str>,
+    /// The labels of the family's samples. A scraper refuses a file with two samples of one series.
+    labels: HashSet<String>,
 }
 
 impl Exposition {
     fn family(&mut self, name: &'static str, help: &'static str) {
         self.name = name;
         self.help = Some(help);
+        self.labels.clear();
     }
 
     fn sample<L: AsRef<str>>(&mut self, labels: &[(L, &str)], value: i64) {
-        let name = self.name;
-        if let Some(help) = self.help.take() {
-            _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} gauge");
-        }
         let labels: Vec<_> = labels
             .iter()
             .map(|(label, value)| format!("{}=\"{}\"", label.as_ref(), escape(value)))
@@ -134,7 +136,15 @@ impl Exposition {
             true => String::new(),
             false => format!("{{{}}}", labels.join(",")),
         };
+        if self.labels.contains(&labels) {
+            return;
+        }
+        let name = self.name;
+        if let Some(help) = self.help.take() {
+            _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} gauge");
+        }
         _ = writeln!(self.text, "{name}{labels} {value}");
+        self.labels.insert(labels);
     }
 }
 
