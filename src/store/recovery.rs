@@ -228,7 +228,11 @@ fn would_settle(
 }
 
 /// Returns what becomes of each file of a journal; the generation is not known yet.
-fn outcome(journal: &Journal, files: &[Pending<'_>], how: Settle) -> Result<SettledCommit, FileError> {
+fn outcome(
+    journal: &Journal,
+    files: &[Pending<'_>],
+    how: Settle,
+) -> Result<SettledCommit, FileError> {
     let mut settled = SettledCommit {
         command: Some(journal.command.clone()),
         ..SettledCommit::default()
