@@ -221,7 +221,7 @@ impl Sweep<'_> {
             .faulty(&self.arguments, tree.path(), mode.fault, at);
         let succeeded = ended.exit == Some(0);
         // What housekeeping could not remove is named, and left for the next run.
-        let is_settled = succeeded && !failed_in_housekeeping(&ended);
+        let is_settled = succeeded && !failed_in_housekeeping(&ended) && !kept_holder(&ended);
         let verdict = self.judge.judge(tree.path(), self.selection, is_settled);
         let mut wrong = verdict.problems.clone();
         wrong.extend(match mode.fault.action {
@@ -313,6 +313,12 @@ impl Sweep<'_> {
         );
         wrong
     }
+}
+
+/// Returns whether a run could not remove the file that names the holder of the lock; it is not the lock, and the next run removes it.
+fn kept_holder(ended: &Ended) -> bool {
+    let hit = ended.hit.as_deref().unwrap_or_default();
+    hit.starts_with("unlinkat ") && hit.ends_with("/.pki-lock")
 }
 
 /// Returns whether a run has done its work, and could not prune generations or merge the ledger after it.
