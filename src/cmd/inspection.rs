@@ -81,10 +81,10 @@ impl<'a> Inspection<'a> {
         };
         let inventory = &self.snapshot.inventory;
         let tree = &self.snapshot.tree;
-        let state = tree.commit_state();
-        let mut findings: Findings = commit::check(&state).into_iter().collect();
+        let state = &self.snapshot.commit_state;
+        let mut findings: Findings = commit::check(state).into_iter().collect();
         if self.depth == Depth::Keys && !tree.is_being_written() {
-            findings.extend(commit::leftovers(&state, tree.leftovers()));
+            findings.extend(commit::leftovers(state, tree.leftovers()));
         }
         findings.extend(check(inventory, self.expected(), self.now));
         findings.extend(expiry::soon(&self.context(), thresholds));

@@ -135,6 +135,7 @@ fn plan(
         tree,
         inventory,
         places,
+        ..
     } = snapshot;
     let later: Vec<_> = generations
         .iter()

@@ -25,7 +25,7 @@ use crate::store::{preconditions, recovery};
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::journal::Direction;
 use crate::tree::layout::{Access, Root, TreePath};
-use crate::tree::overlay::Tree;
+use crate::tree::overlay::{CommitState, Tree};
 use crate::tree::places::Places;
 use crate::x509::algorithm::Algorithm;
 
@@ -43,6 +43,8 @@ pub(super) struct TreeSnapshot {
     pub(super) tree: Tree,
     pub(super) inventory: Inventory,
     pub(super) places: Rc<Places>,
+    /// What interrupted runs left.
+    pub(super) commit_state: CommitState,
 }
 
 /// A run of a command that writes, or its dry run.
@@ -117,14 +119,16 @@ impl<'a> Session<'a> {
             if attempts == 0 {
                 self.warn_of_state(&places);
             }
-            let before = tree.stamp();
             let inventory = Inventory::read(&tree, depth);
+            // Looked up before the comparison: a run that has ended meanwhile has changed the tree, and was not interrupted.
+            let commit_state = tree.commit_state();
             attempts += 1;
-            if attempts == MAX_READ_ATTEMPTS || tree.stamp() == before {
+            if attempts == MAX_READ_ATTEMPTS || !tree.has_changed() {
                 return Ok(TreeSnapshot {
                     tree,
                     inventory,
                     places,
+                    commit_state,
                 });
             }
         }
@@ -198,6 +202,7 @@ impl<'a> Session<'a> {
             transaction,
             interrupts,
             snapshot: TreeSnapshot {
+                commit_state: tree.commit_state(),
                 tree,
                 inventory,
                 places,

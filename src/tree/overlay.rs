@@ -21,6 +21,8 @@ pub struct Tree {
     journal_error: Option<FileError>,
     /// Contents that replace files on disk.
     replaced: Vec<(TreePath, Zeroizing<Vec<u8>>)>,
+    /// The directories' stamp before the journal was read.
+    opened: Vec<(i64, i64)>,
 }
 
 /// What interrupted runs left in a tree.
@@ -54,6 +56,7 @@ impl Tree {
     pub(crate) fn over(places: &Rc<Places>) -> Result<Tree, FileError> {
         let source: Rc<dyn TreeSource> = Rc::clone(places) as Rc<dyn TreeSource>;
         source.is_missing()?;
+        let opened = source.stamp();
         let (pending, journal_error) = match source.journal() {
             Ok(pending) => (pending, None),
             Err(error) => (None, Some(error)),
@@ -64,6 +67,7 @@ impl Tree {
             pending,
             journal_error,
             replaced: Vec::new(),
+            opened,
         })
     }
 
@@ -110,10 +114,9 @@ impl Tree {
         self.source.is_locked()
     }
 
-    /// Returns a value that changes with each change to the tree's directories: if it is the same before and after
-    /// reading, the reader has seen a consistent tree.
-    pub fn stamp(&self) -> impl PartialEq + use<> {
-        self.source.stamp()
+    /// Returns whether the tree's directories have changed since it was opened: what was read of it is then of two states.
+    pub fn has_changed(&self) -> bool {
+        self.source.stamp() != self.opened
     }
 
     /// Returns whether none of its directories exists; a directory that cannot be accessed counts as existing.

@@ -101,3 +101,26 @@ fn of_eight_runs_at_once_those_that_got_the_lock_renew_and_the_others_do_nothing
         assert_eq!(verdict.ledger, Some(issued), "round {round}");
     }
 }
+
+#[test]
+fn a_reader_beside_renewals_sees_whole_trees_and_no_interrupted_run() {
+    let tree = fresh_tree();
+    let renewals = || {
+        for _ in 0..20 {
+            run(pki().args(["renew", "all", "--rootfs"]).arg(tree.path())).ok();
+        }
+    };
+    thread::scope(|scope| {
+        let renewals = scope.spawn(renewals);
+        let mut checks = 0;
+        while !renewals.is_finished() {
+            let checked = run(pki()
+                .args(["check-expiration", "--rootfs"])
+                .arg(tree.path()));
+            let checked = checked.exits(0);
+            assert!(!checked.stderr.contains("interrupted"), "{checked}");
+            checks += 1;
+        }
+        assert!(checks > 10, "{checks}");
+    });
+}
