@@ -356,15 +356,15 @@ impl RequestDescription {
     fn new(request: &CertificateRequest) -> RequestDescription {
         let usages = request.usage_names();
         let is_client = usages.iter().any(|usage| usage == Usage::ClientAuth.name());
-        let values = |attribute: Attribute| match is_client {
-            true => attribute.of(request.subject()),
-            false => Vec::new(),
-        };
+        let user = Attribute::CommonName.last_of(request.subject());
         let key = KeyDescription::new(&request.public_key());
         RequestDescription {
             subject: request.subject().to_string(),
-            user: values(Attribute::CommonName).into_iter().next(),
-            groups: values(Attribute::Organization),
+            user: user.filter(|_| is_client),
+            groups: match is_client {
+                true => Attribute::Organization.of(request.subject()),
+                false => Vec::new(),
+            },
             key: key.key,
             key_sha256: key.key_sha256,
             ca: request.has_ca_flag(),
@@ -440,13 +440,13 @@ impl KubeconfigDescription {
 fn rows_of(certificate: &Certificate) -> Vec<&'static Row> {
     let common_name = certificate.common_name().unwrap_or_default();
     let organizations = Attribute::Organization.of(certificate.subject());
-    let issuer = Attribute::CommonName.of(certificate.issuer());
+    let issuer = Attribute::CommonName.last_of(certificate.issuer());
     let is_row = |row: &&&'static Row| {
         let signer_name = match row.signer().map(|signer| &signer.profile) {
             Some(Profile::Ca { common_name }) => Some(*common_name),
             _ => None,
         };
-        let is_signed = signer_name.is_none_or(|name| issuer.iter().any(|issuer| issuer == name));
+        let is_signed = signer_name.is_none_or(|name| issuer.as_deref() == Some(name));
         let has_usages = row.usages().iter().all(|usage| certificate.allows(*usage));
         is_signed
             && has_usages

@@ -60,14 +60,25 @@ impl Attribute {
 
     /// Returns the values that a name has for this attribute, in their order; a value that is not text is returned as encoded.
     pub fn of(self, name: &Name) -> Vec<String> {
-        let text = |attribute: &AttributeTypeAndValue| {
-            let decoded = attribute.value.to_der().ok();
-            let decoded = decoded.and_then(|der| DirectoryString::from_der(&der).ok());
-            decoded.map_or_else(|| attribute.to_string(), |text| text.value().into_owned())
-        };
-        name.iter()
-            .filter(|attribute| attribute.oid == self.oid())
-            .map(text)
+        self.all(name)
+            .map(|attribute| text(attribute).unwrap_or_else(|| attribute.to_string()))
             .collect()
     }
+
+    /// Returns the last value that a name has for this attribute and that is text. This is the common name in Go's
+    /// `pkix.Name` (`FillFromRDNSequence`), so Kubernetes takes it for the user.
+    pub fn last_of(self, name: &Name) -> Option<String> {
+        self.all(name).filter_map(text).last()
+    }
+
+    fn all(self, name: &Name) -> impl Iterator<Item = &AttributeTypeAndValue> {
+        name.iter()
+            .filter(move |attribute| attribute.oid == self.oid())
+    }
+}
+
+fn text(attribute: &AttributeTypeAndValue) -> Option<String> {
+    let der = attribute.value.to_der().ok()?;
+    let text = DirectoryString::from_der(&der).ok()?;
+    Some(text.value().into_owned())
 }

@@ -18,6 +18,7 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::name::Name;
 
+use super::attribute::Attribute;
 use super::go::{self, GoError};
 use super::key::{PublicKey, sha256};
 use super::oid::oid_name;
@@ -193,13 +194,9 @@ impl Certificate {
         self.facts.subject == self.facts.issuer
     }
 
-    /// Returns the first common name of the subject, if it is text.
+    /// Returns the common name of the subject, the last one if there are several, as in Go.
     pub fn common_name(&self) -> Option<String> {
-        self.subject()
-            .common_name()
-            .ok()
-            .flatten()
-            .map(|name| name.value().into_owned())
+        Attribute::CommonName.last_of(self.subject())
     }
 
     /// Returns the serial number in colon-separated hexadecimal.

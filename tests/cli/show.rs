@@ -5,8 +5,11 @@ use std::path::Path;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
+use x509_cert::der::Tag;
+
 use crate::support::{
-    NOW_ARGUMENT, Openssl, Run, TestTree, pki, rows::KUBECONFIGS, run, run_with_input,
+    COMMON_NAME, NOW_ARGUMENT, ORGANIZATION, Openssl, Run, SUBJECT_ALT_NAME, TestTree,
+    general_names, pki, rows::KUBECONFIGS, run, run_with_input,
 };
 
 fn shown(path: impl AsRef<Path>) -> Run {
@@ -47,6 +50,32 @@ fn a_certificate_is_described_in_the_words_of_a_cluster() {
         .prints("client-certificate-data: certificate")
         .prints("user       kubernetes-admin")
         .prints("groups     kubeadm:cluster-admins");
+}
+
+#[test]
+fn user_and_groups_are_those_that_kubernetes_reads() {
+    let tree = TestTree::new();
+    let name = "pki/apiserver-kubelet-client.crt";
+    tree.forge(name, "ca", |tbs| {
+        tbs.set_subject(&[
+            (COMMON_NAME, Tag::Utf8String, b"alice"),
+            (ORGANIZATION, Tag::Utf8String, b"dev, system:masters"),
+            (ORGANIZATION, Tag::Utf8String, b"a\", \"b"),
+            (ORGANIZATION, Tag::Utf8String, b"plain"),
+            (COMMON_NAME, Tag::Utf8String, b"system:admin"),
+        ]);
+        let names = general_names(&[(2, &b"a.example, DNS:b.example"[..]), (2, b"c.example")]);
+        tbs.add_extension(SUBJECT_ALT_NAME, false, &names);
+    });
+    shown(tree.path(name))
+        .exits(0)
+        .prints("user       system:admin\n")
+        .prints(r#"groups     "dev, system:masters", "a\", \"b", plain"#)
+        .prints(r#"names      "DNS:a.example, DNS:b.example", DNS:c.example"#);
+    let [entry] = &entries(tree.path(name))[..] else {
+        panic!();
+    };
+    assert_eq!(entry["groups"][0], "dev, system:masters");
 }
 
 #[test]

@@ -38,8 +38,17 @@ impl Fields {
     }
 
     fn list(&mut self, name: &'static str, values: &[impl AsRef<str>]) {
-        let values: Vec<_> = values.iter().map(AsRef::as_ref).collect();
+        let values: Vec<_> = values.iter().map(|value| item(value.as_ref())).collect();
         self.add(name, values.join(", "));
+    }
+}
+
+/// Returns an item of a list; in quotes if it could be taken for several items.
+fn item(text: &str) -> String {
+    let is_ambiguous = text.contains([',', '"']) || text.trim() != text || text.is_empty();
+    match is_ambiguous {
+        true => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+        false => text.to_owned(),
     }
 }
 
