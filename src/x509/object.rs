@@ -34,12 +34,21 @@ pub enum X509Object {
     },
 }
 
+impl X509Object {
+    fn is_malformed(&self) -> bool {
+        matches!(self, X509Object::Malformed { .. })
+    }
+}
+
 /// Returns what PEM text or one DER structure holds, in its order; empty if it is neither.
 pub fn objects(bytes: &[u8]) -> Vec<X509Object> {
-    if bytes.first() == Some(&tag::SEQUENCE) {
-        return from_der(bytes).into_iter().collect();
+    let der = from_der(bytes);
+    if der.as_ref().is_some_and(|object| !object.is_malformed()) {
+        return der.into_iter().collect();
     }
     match pem::blocks(bytes) {
+        // Text may begin with `0`, the octet with which DER begins.
+        Ok(blocks) if blocks.is_empty() => der.into_iter().collect(),
         Ok(blocks) => blocks.iter().map(from_block).collect(),
         Err(error) => vec![X509Object::Malformed {
             what: "PEM",

@@ -408,3 +408,13 @@ fn no_form_shows_a_private_key() {
         tree.observe(&mut command).exits(0);
     }
 }
+
+#[test]
+fn text_before_pem_may_begin_like_der() {
+    let tree = TestTree::new();
+    let certificate = tree.text("pki/ca.crt");
+    for text in ["0 s:CN = kubernetes\n", "00", "0\x01x\n", "0"] {
+        let entries = entries_of(&format!("{text}\n{certificate}"));
+        assert_eq!(types(&entries), ["certificate"], "{text:?}");
+    }
+}
