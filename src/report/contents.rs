@@ -186,8 +186,9 @@ pub struct RequestDescription {
 pub struct KeyDescription {
     /// Its algorithm.
     pub key: String,
-    /// SHA-256 of the public key.
-    pub key_sha256: String,
+    /// SHA-256 of the public key; none for a private key of an algorithm that `pki` cannot use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_sha256: Option<String>,
 }
 
 /// A certificate revocation list.
@@ -275,6 +276,12 @@ fn describe(object: &ContentObject, now: OffsetDateTime) -> Description {
         ContentObject::X509(X509Object::PrivateKey(key)) => {
             Description::PrivateKey(KeyDescription::new(key.public_key()))
         }
+        ContentObject::X509(X509Object::UnsupportedPrivateKey(algorithm)) => {
+            Description::PrivateKey(KeyDescription {
+                key: algorithm.clone(),
+                key_sha256: None,
+            })
+        }
         ContentObject::X509(X509Object::EncryptedPrivateKey) => Description::EncryptedPrivateKey,
         ContentObject::X509(X509Object::PublicKey(key)) => {
             Description::PublicKey(KeyDescription::new(key))
@@ -357,7 +364,7 @@ impl RequestDescription {
         let usages = request.usage_names();
         let is_client = usages.iter().any(|usage| usage == Usage::ClientAuth.name());
         let user = Attribute::CommonName.last_of(request.subject());
-        let key = KeyDescription::new(&request.public_key());
+        let key = request.public_key();
         RequestDescription {
             subject: request.subject().to_string(),
             user: user.filter(|_| is_client),
@@ -365,8 +372,8 @@ impl RequestDescription {
                 true => Attribute::Organization.of(request.subject()),
                 false => Vec::new(),
             },
-            key: key.key,
-            key_sha256: key.key_sha256,
+            key: key.description(),
+            key_sha256: hex(&key.fingerprint()),
             ca: request.has_ca_flag(),
             key_usages: request.key_usage_names(),
             extended_key_usages: usages,
@@ -383,7 +390,7 @@ impl KeyDescription {
     fn new(key: &PublicKey) -> KeyDescription {
         KeyDescription {
             key: key.description(),
-            key_sha256: hex(&key.fingerprint()),
+            key_sha256: Some(hex(&key.fingerprint())),
         }
     }
 }

@@ -1,11 +1,15 @@
 //! Whatever a PEM or DER file holds, for reports. A file of a tree is read by `chain` and `key`, which are stricter.
 
+use x509_cert::der::asn1::ObjectIdentifier;
+
 use super::certificate::Certificate;
 use super::crl::RevocationList;
 use super::der::{Der, tag};
 use super::go::check_public_key;
 use super::key::{KeyError, PrivateKey, PublicKey};
+use super::oid::oid_name;
 use super::pem::{self, Block};
+use super::public_key::oid;
 use super::request::CertificateRequest;
 
 /// Something in a file.
@@ -17,6 +21,8 @@ pub enum X509Object {
     Request(Box<CertificateRequest>),
     /// A private key.
     PrivateKey(Box<PrivateKey>),
+    /// A private key that `pki` cannot use; the name or object identifier of its algorithm.
+    UnsupportedPrivateKey(String),
     /// A private key that needs a passphrase.
     EncryptedPrivateKey,
     /// A public key.
@@ -68,11 +74,44 @@ fn from_block(block: &Block) -> X509Object {
             Ok(Some(key)) => X509Object::PrivateKey(Box::new(key)),
             Ok(None) => X509Object::Other(block.display_label()),
             Err(KeyError::Encrypted) => X509Object::EncryptedPrivateKey,
-            Err(error) => X509Object::Malformed {
-                what: "private key",
-                reason: error.to_string(),
+            Err(error) => match key_algorithm(contents) {
+                Some(algorithm) if matches!(error, KeyError::Unsupported(_)) => {
+                    X509Object::UnsupportedPrivateKey(algorithm)
+                }
+                _ => X509Object::Malformed {
+                    what: "private key",
+                    reason: error.to_string(),
+                },
             },
         },
+    }
+}
+
+/// Returns the algorithm of a private key in PKCS#8 (RFC 5958) or SEC1 (RFC 5915) if `pki` cannot use such keys.
+fn key_algorithm(der: &[u8]) -> Option<String> {
+    let mut key = Der(der).read(tag::SEQUENCE)?;
+    key.read(tag::INTEGER)?;
+    let (algorithm, curve) = match key.any()? {
+        second if second.tag == tag::SEQUENCE => {
+            let mut identifier = Der(second.contents);
+            let algorithm = identifier.object_identifier()?;
+            (algorithm, identifier.object_identifier())
+        }
+        second if second.tag == tag::OCTET_STRING => {
+            let curve = key.read(tag::constructed(0))?.object_identifier()?;
+            (oid::EC_PUBLIC_KEY, Some(curve))
+        }
+        _ => return None,
+    };
+    let name = |octets| ObjectIdentifier::from_bytes(octets).map(oid_name).ok();
+    match algorithm {
+        oid::RSA_ENCRYPTION => None,
+        // A key on one of these curves is malformed.
+        oid::EC_PUBLIC_KEY => match curve? {
+            oid::SECP256R1 | oid::SECP384R1 | oid::SECP521R1 => None,
+            curve => Some(format!("ECDSA on {}", name(curve)?)),
+        },
+        algorithm => name(algorithm),
     }
 }
 

@@ -418,3 +418,68 @@ fn text_before_pem_may_begin_like_der() {
         assert_eq!(types(&entries), ["certificate"], "{text:?}");
     }
 }
+
+#[test]
+fn a_private_key_of_an_unknown_algorithm_is_not_an_error() {
+    let Some(openssl) = Openssl::find() else {
+        return;
+    };
+    openssl
+        .run(&["genpkey", "-algorithm", "ed25519", "-out", "ed25519.pem"])
+        .exits(0);
+    openssl
+        .run(&[
+            "ecparam",
+            "-name",
+            "secp256k1",
+            "-genkey",
+            "-noout",
+            "-out",
+            "sec1.pem",
+        ])
+        .exits(0);
+    openssl
+        .run(&[
+            "pkcs8",
+            "-topk8",
+            "-nocrypt",
+            "-in",
+            "sec1.pem",
+            "-out",
+            "pkcs8.pem",
+        ])
+        .exits(0);
+    for (name, algorithm) in [
+        ("ed25519.pem", "Ed25519"),
+        ("sec1.pem", "ECDSA on 1.3.132.0.10"),
+        ("pkcs8.pem", "ECDSA on 1.3.132.0.10"),
+    ] {
+        let text = String::from_utf8(openssl.output(name)).unwrap();
+        let [entry] = &entries_of(&text)[..] else {
+            panic!("{name}");
+        };
+        assert_eq!(entry["type"], "privateKey", "{name}");
+        assert_eq!(entry["key"], algorithm, "{name}");
+        shown(openssl.file("copy.pem", &text))
+            .exits(0)
+            .does_not_print_a_line_of(&text);
+    }
+    // An algorithm that has no name yet.
+    let key = [0x30, 12, 2, 1, 0, 0x30, 5, 6, 3, 0x2a, 0x63, 0x63, 4, 0];
+    let folder = TestTree::empty();
+    folder.write("key.der", key);
+    shown(folder.path("key.der"))
+        .exits(0)
+        .prints("key  1.2.99.99");
+}
+
+impl Run {
+    /// Checks that no line of a PEM file is in the output.
+    #[track_caller]
+    fn does_not_print_a_line_of(self, pem: &str) -> Run {
+        for line in pem.lines().filter(|line| !line.starts_with("-----")) {
+            assert!(!self.stdout.contains(line) && !self.stderr.contains(line));
+        }
+        self
+    }
+}

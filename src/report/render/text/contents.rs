@@ -68,13 +68,13 @@ fn entry_text(entry: &ContentEntry, full: bool) -> String {
         }
         Description::PrivateKey(key) => {
             fields.add("key", &*key.key);
-            fields.add("key SHA-256", &*key.key_sha256);
+            fields.add("key SHA-256", key.key_sha256.clone().unwrap_or_default());
             "private key".to_owned()
         }
         Description::EncryptedPrivateKey => "private key, encrypted with a passphrase".to_owned(),
         Description::PublicKey(key) => {
             fields.add("key", &*key.key);
-            fields.add("key SHA-256", &*key.key_sha256);
+            fields.add("key SHA-256", key.key_sha256.clone().unwrap_or_default());
             "public key".to_owned()
         }
         Description::RevocationList(list) => {
