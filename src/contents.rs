@@ -143,8 +143,20 @@ fn embedded(kubeconfig: &Kubeconfig) -> Vec<Content> {
     if let Ok(crate::kubeconfig::Credentials::Embedded { certificate, key }) =
         kubeconfig.credentials()
     {
-        contents.extend(x509("client-certificate-data", &certificate));
-        contents.extend(x509("client-key-data", &key));
+        let parts = [
+            ("client-certificate-data", certificate.as_slice()),
+            ("client-key-data", key.as_slice()),
+        ];
+        for (place, bytes) in parts {
+            let before = contents.len();
+            contents.extend(x509(place, bytes));
+            if contents.len() == before {
+                contents.push(Content {
+                    place: place.to_owned(),
+                    ..unknown("it is not PEM")
+                });
+            }
+        }
     }
     contents
 }

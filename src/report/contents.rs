@@ -237,6 +237,9 @@ pub struct KubeconfigDescription {
     pub credentials: String,
     /// Where the CAs are.
     pub ca: String,
+    /// Whether client-go refuses its CAs or its credentials.
+    #[serde(skip)]
+    pub is_unusable: bool,
 }
 
 /// Something that `pki` does not read.
@@ -259,9 +262,13 @@ impl ContentEntry {
         }
     }
 
-    /// Returns whether it could not be read.
+    /// Returns whether it, or a part of it, could not be read.
     pub fn is_error(&self) -> bool {
-        matches!(&self.description, Description::Other(other) if other.error.is_some())
+        match &self.description {
+            Description::Other(other) => other.error.is_some(),
+            Description::Kubeconfig(kubeconfig) => kubeconfig.is_unusable,
+            _ => false,
+        }
     }
 }
 
@@ -439,6 +446,7 @@ impl KubeconfigDescription {
                 (Ok(None), None) => "the system's CAs".to_owned(),
                 (Err(error), _) => format!("unusable: {error}"),
             },
+            is_unusable: kubeconfig.credentials().is_err() || kubeconfig.ca().is_err(),
         }
     }
 }

@@ -483,3 +483,23 @@ impl Run {
         self
     }
 }
+
+#[test]
+fn a_kubeconfig_with_an_unusable_part_is_an_error() {
+    for (field, bytes, what) in [
+        ("certificate-authority-data", "text", "unusable: "),
+        ("client-certificate-data", "text", "it is not PEM"),
+        ("client-key-data", "text", "it is not PEM"),
+    ] {
+        let tree = TestTree::new();
+        tree.embed("admin.conf", field, bytes);
+        shown(tree.path("admin.conf")).exits(3).prints(what);
+    }
+    let tree = TestTree::new();
+    tree.edit("admin.conf", |text| {
+        let is_kept = |line: &&str| !line.contains("client-key-data");
+        let lines: Vec<_> = text.lines().filter(is_kept).collect();
+        lines.join("\n")
+    });
+    shown(tree.path("admin.conf")).exits(3).prints("unusable: ");
+}
