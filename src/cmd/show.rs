@@ -21,15 +21,25 @@ pub(super) fn run(args: &ShowArgs, console: &Console) -> Result<Exit> {
                     described.map(|content| ContentEntry::new(&name, content, console.now)),
                 );
             }
-            Err(error) => exit = console.report(&error),
+            Err(error) => exit = more_serious(exit, console.report(&error)),
         }
     }
     if entries.iter().any(ContentEntry::is_error) {
-        exit = Exit::Invalid;
+        exit = more_serious(exit, Exit::Invalid);
     }
     let full = args.text;
     if !entries.is_empty() {
         console.show(&Contents { entries, full }, args.output)?;
     }
     Ok(exit)
+}
+
+/// Returns the exit code of two files together: a file that could not be read hides what is in it, so it counts more
+/// than one with invalid contents.
+fn more_serious(one: Exit, other: Exit) -> Exit {
+    match (one, other) {
+        (Exit::Done, other) => other,
+        (Exit::Invalid, Exit::Failed) => Exit::Failed,
+        (one, _) => one,
+    }
 }
