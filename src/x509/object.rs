@@ -66,7 +66,12 @@ pub fn objects(bytes: &[u8]) -> Vec<X509Object> {
 fn from_block(block: &Block) -> X509Object {
     let contents = block.contents.as_slice();
     match block.label.as_str() {
-        "CERTIFICATE" | "TRUSTED CERTIFICATE" => certificate(contents),
+        "CERTIFICATE" => certificate(contents),
+        // OpenSSL appends the purposes for which it is trusted.
+        "TRUSTED CERTIFICATE" => match Der(contents).read_whole(tag::SEQUENCE) {
+            Some(first) => certificate(first),
+            None => certificate(contents),
+        },
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => request(contents),
         "X509 CRL" => revocation_list(contents),
         "PUBLIC KEY" => public_key(contents),
@@ -149,6 +154,11 @@ fn from_der(der: &[u8]) -> Option<X509Object> {
         }
         (tag::SEQUENCE, tag::BIT_STRING) => public_key(der),
         (tag::SEQUENCE, tag::OCTET_STRING) => X509Object::EncryptedPrivateKey,
+        // The version of PFX (RFC 7292 section 4); that of PKCS#8 is 0 or 1.
+        (tag::INTEGER, tag::SEQUENCE) if first.contents == [3] => X509Object::Malformed {
+            what: "PKCS#12",
+            reason: "`pki` does not read it; convert it with `openssl pkcs12`".to_owned(),
+        },
         (tag::INTEGER, tag::SEQUENCE) => key("PRIVATE KEY"),
         (tag::INTEGER, tag::INTEGER) => key("RSA PRIVATE KEY"),
         (tag::INTEGER, tag::OCTET_STRING) => key("EC PRIVATE KEY"),

@@ -526,3 +526,47 @@ fn the_order_of_files_does_not_change_the_exit_code() {
     let pair = [folder.path("missing"), tree.path("pki")];
     assert_eq!(exit(&pair), exit(&[pair[1].clone(), pair[0].clone()]));
 }
+
+#[test]
+fn what_only_openssl_uses_is_recognized() {
+    let Some(openssl) = Openssl::find() else {
+        return;
+    };
+    let tree = TestTree::new();
+    let [certificate, key] = ["pki/ca.crt", "pki/ca.key"].map(|name| tree.path(name));
+    let [certificate, key] = [&certificate, &key].map(|path| path.to_str().unwrap());
+    openssl
+        .run(&[
+            "pkcs12",
+            "-export",
+            "-in",
+            certificate,
+            "-inkey",
+            key,
+            "-passout",
+            "pass:secret",
+            "-out",
+            "store",
+        ])
+        .exits(0);
+    shown(openssl.file("copy.p12", openssl.output("store")))
+        .exits(3)
+        .prints("PKCS#12: `pki` does not read it");
+    openssl
+        .run(&[
+            "x509",
+            "-in",
+            certificate,
+            "-trustout",
+            "-addtrust",
+            "serverAuth",
+            "-out",
+            "trusted",
+        ])
+        .exits(0);
+    let trusted = openssl.output("trusted");
+    assert!(trusted.starts_with(b"-----BEGIN TRUSTED CERTIFICATE"));
+    shown(openssl.file("copy.pem", trusted))
+        .exits(0)
+        .prints("component  cluster CA (`ca`)");
+}
