@@ -427,7 +427,7 @@ impl KubeconfigDescription {
         let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
         KubeconfigDescription {
             cluster: text(kubeconfig.cluster_name()),
-            server: text(kubeconfig.server()),
+            server: without_password(kubeconfig.server().unwrap_or_default()),
             user: text(kubeconfig.user_name()),
             credentials: match kubeconfig.credentials() {
                 Ok(Credentials::Embedded { .. }) => "client certificate in this file".to_owned(),
@@ -448,6 +448,17 @@ impl KubeconfigDescription {
             },
             is_unusable: kubeconfig.credentials().is_err() || kubeconfig.ca().is_err(),
         }
+    }
+}
+
+/// Returns a URL without the user and password in it. All before the last `@` may belong to a password.
+fn without_password(url: &str) -> String {
+    let Some((secret, rest)) = url.rsplit_once('@') else {
+        return url.to_owned();
+    };
+    match secret.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://(not shown)@{rest}"),
+        None => format!("(not shown)@{rest}"),
     }
 }
 

@@ -570,3 +570,21 @@ fn what_only_openssl_uses_is_recognized() {
         .exits(0)
         .prints("component  cluster CA (`ca`)");
 }
+
+#[test]
+fn the_password_in_a_server_is_not_shown() {
+    for user in ["admin:PASSWORD1", "admin:PASS/WORD1", "WORD1"] {
+        let tree = TestTree::new();
+        tree.edit("admin.conf", |text| {
+            text.replacen("server: https://", &format!("server: https://{user}@"), 1)
+        });
+        for format in ["text", "json", "yaml"] {
+            let run = run(pki()
+                .args(["show", "-o", format])
+                .arg(tree.path("admin.conf")))
+            .exits(0)
+            .prints("https://(not shown)@");
+            assert!(!run.stdout.contains("WORD1"), "{run}");
+        }
+    }
+}
