@@ -19,7 +19,7 @@ pub(super) fn check(inventory: &Inventory, rows: &[&'static Row]) -> Vec<Finding
                 let text = format!(
                     "it has the serial number of `{}`: {}",
                     other_row.name,
-                    certificate.serial()
+                    certificate.short_serial()
                 );
                 findings.push(Finding::new(FindingId::CertificateSameSerial, text).about(row));
             }

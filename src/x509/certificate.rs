@@ -204,6 +204,19 @@ impl Certificate {
         colon_separated(self.serial_octets())
     }
 
+    /// Returns the serial number in colon-separated hexadecimal, for text: at most 40 octets of it.
+    pub fn short_serial(&self) -> String {
+        short_serial(&self.serial())
+    }
+
+    /// Returns the serial number as a decimal number; only its first 40 octets, in hexadecimal, if it has more.
+    pub fn short_decimal_serial(&self) -> String {
+        match self.serial_octets().len() > MAX_SERIAL_OCTETS {
+            true => self.short_serial(),
+            false => self.decimal_serial(),
+        }
+    }
+
     /// Returns the serial number as a decimal number.
     pub fn decimal_serial(&self) -> String {
         BigInt::from_signed_bytes_be(self.serial_octets()).to_string()
@@ -531,6 +544,19 @@ impl fmt::Display for CertificateError {
 impl std::error::Error for CertificateError {}
 
 /// Returns octets in colon-separated hexadecimal.
+/// How many octets of a serial number text shows: twice as many as RFC 5280 allows.
+const MAX_SERIAL_OCTETS: usize = 40;
+
+/// Returns a serial number in colon-separated hexadecimal, cut after 40 octets.
+pub(crate) fn short_serial(serial: &str) -> String {
+    match serial.split_at_checked(MAX_SERIAL_OCTETS * 3 - 1) {
+        Some((first, rest)) if !rest.is_empty() => {
+            format!("{first}… ({} octets)", serial.len() / 3 + 1)
+        }
+        _ => serial.to_owned(),
+    }
+}
+
 pub(super) fn colon_separated(octets: &[u8]) -> String {
     let octets: Vec<_> = octets.iter().map(|octet| format!("{octet:02X}")).collect();
     octets.join(":")

@@ -588,3 +588,29 @@ fn the_password_in_a_server_is_not_shown() {
         }
     }
 }
+
+#[test]
+fn long_values_do_not_fill_the_screen() {
+    let tree = TestTree::new();
+    let name = "pki/apiserver.crt";
+    tree.forge(name, "ca", |tbs| {
+        tbs.set_serial(&[0x11; 3000]);
+        let names: Vec<_> = (0..50).map(|number| format!("n{number}.example")).collect();
+        let names: Vec<_> = names.iter().map(|name| (2, name.as_bytes())).collect();
+        tbs.set_extension(SUBJECT_ALT_NAME, &general_names(&names));
+    });
+    let shown = shown(tree.path(name)).exits(0);
+    let serial = ["11"; 40].join(":");
+    let shown = shown
+        .prints(&format!("serial     {serial}… (3000 octets)\n"))
+        .prints("DNS:n19.example and 30 more, 50 in all\n");
+    assert!(!shown.stdout.contains("n20.example"));
+    run(pki().args(["show", "--text"]).arg(tree.path(name)))
+        .exits(0)
+        .prints("DNS:n48.example, DNS:n49.example\n");
+    let [entry] = &entries(tree.path(name))[..] else {
+        panic!();
+    };
+    assert_eq!(entry["serial"].as_str().unwrap().len(), 3000 * 3 - 1);
+    assert_eq!(entry["sans"].as_array().unwrap().len(), 50);
+}

@@ -192,7 +192,7 @@ fn server_change(file: &KubeconfigFile, server: &str) -> Change {
 fn describe(cas: &[Certificate]) -> String {
     let cas: Vec<_> = cas
         .iter()
-        .map(|ca| format!("{} (serial {})", ca.subject(), ca.serial()))
+        .map(|ca| format!("{} (serial {})", ca.subject(), ca.short_serial()))
         .collect();
     cas.join(", ")
 }

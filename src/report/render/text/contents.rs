@@ -9,6 +9,7 @@ use crate::report::contents::{
 use crate::report::render::{Report, TextTarget};
 use crate::report::time::residual_text;
 use crate::util::escape::escape_line;
+use crate::x509::certificate::short_serial;
 
 impl Report for Contents {
     fn text(&self, _text_target: TextTarget) -> String {
@@ -27,7 +28,12 @@ impl Report for Contents {
 #[derive(Default)]
 struct Fields {
     lines: Vec<(&'static str, String)>,
+    /// Whether lists are shown to their end.
+    full: bool,
 }
+
+/// How many items of a list are shown.
+const MAX_ITEMS: usize = 20;
 
 impl Fields {
     fn add(&mut self, name: &'static str, value: impl Into<String>) {
@@ -38,8 +44,17 @@ impl Fields {
     }
 
     fn list(&mut self, name: &'static str, values: &[impl AsRef<str>]) {
-        let values: Vec<_> = values.iter().map(|value| item(value.as_ref())).collect();
-        self.add(name, values.join(", "));
+        let limit = if self.full { values.len() } else { MAX_ITEMS };
+        let shown: Vec<_> = values
+            .iter()
+            .take(limit)
+            .map(|value| item(value.as_ref()))
+            .collect();
+        let more = match values.len().saturating_sub(limit) {
+            0 => String::new(),
+            more => format!(" and {more} more, {} in all", values.len()),
+        };
+        self.add(name, format!("{}{more}", shown.join(", ")));
     }
 }
 
@@ -53,7 +68,10 @@ fn item(text: &str) -> String {
 }
 
 fn entry_text(entry: &ContentEntry, full: bool) -> String {
-    let mut fields = Fields::default();
+    let mut fields = Fields {
+        full,
+        ..Fields::default()
+    };
     let what = match &entry.description {
         Description::Certificate(certificate) => {
             certificate_fields(&mut fields, certificate, full);
@@ -115,7 +133,7 @@ fn certificate_fields(fields: &mut Fields, certificate: &CertificateDescription,
     fields.list("groups", &certificate.groups);
     fields.add("subject", &*certificate.subject);
     fields.add("issuer", &*certificate.issuer);
-    fields.add("serial", &*certificate.serial);
+    fields.add("serial", short_serial(&certificate.serial));
     let residual = certificate.residual;
     let state = match (certificate.is_early, residual.is_negative()) {
         (true, _) => "not valid yet".to_owned(),
@@ -204,7 +222,11 @@ fn revocation_fields(fields: &mut Fields, list: &RevocationListDescription) {
     for revoked in &list.revoked {
         fields.add(
             "serial",
-            format!("{}, {} UTC", revoked.serial, revoked.time.short()),
+            format!(
+                "{}, {} UTC",
+                short_serial(&revoked.serial),
+                revoked.time.short()
+            ),
         );
     }
 }
