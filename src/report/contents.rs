@@ -1,12 +1,15 @@
 //! What `pki show` prints about the contents of files.
 
+use std::path::Path;
+
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use super::time::Time;
-use crate::catalog::{CATALOG, CommonName, Profile, Row};
+use crate::catalog::{CATALOG, CommonName, ETCD_CA, Profile, Row};
 use crate::contents::{Content, ContentObject};
 use crate::kubeconfig::{Credentials, Kubeconfig};
+use crate::tree::layout::certificate_file;
 use crate::x509::attribute::Attribute;
 use crate::x509::certificate::Certificate;
 use crate::x509::crl::RevocationList;
@@ -255,10 +258,14 @@ pub struct OtherDescription {
 impl ContentEntry {
     /// Describes a thing in a file at a time.
     pub fn new(file: &str, content: &Content, now: OffsetDateTime) -> ContentEntry {
+        let mut description = describe(&content.object, now);
+        if let Description::Certificate(certificate) = &mut description {
+            certificate.narrow_to(file);
+        }
         ContentEntry {
             file: file.to_owned(),
             place: content.place.clone(),
-            description: describe(&content.object, now),
+            description,
         }
     }
 
@@ -319,7 +326,11 @@ fn describe(object: &ContentObject, now: OffsetDateTime) -> Description {
 impl CertificateDescription {
     fn new(certificate: &Certificate, now: OffsetDateTime) -> CertificateDescription {
         let rows = rows_of(certificate);
-        let is_client = !certificate.is_ca() && certificate.allows(Usage::ClientAuth);
+        let issuer = Attribute::CommonName.last_of(certificate.issuer());
+        // Only etcd accepts clients of its CA, and it looks at the user only with its own access control.
+        let is_of_etcd = issuer.as_deref() == ca_name(&ETCD_CA);
+        let is_client =
+            !certificate.is_ca() && certificate.allows(Usage::ClientAuth) && !is_of_etcd;
         let subject = certificate.subject();
         let key_id = |id: Option<Vec<u8>>| id.map(|id| hex(&id));
         CertificateDescription {
@@ -362,6 +373,21 @@ impl CertificateDescription {
                     .collect(),
                 signature: hex(certificate.signature()),
             },
+        }
+    }
+}
+
+impl CertificateDescription {
+    /// Keeps only the row whose file this is, if one of several rows has such a path.
+    fn narrow_to(&mut self, file: &str) {
+        let has_path = |name: &&str| {
+            let row = CATALOG.iter().find(|row| row.name == *name);
+            let path = row.and_then(|row| certificate_file(row));
+            path.is_some_and(|path| Path::new(file).ends_with(path.relative))
+        };
+        if let Some(index) = self.rows.iter().position(has_path) {
+            self.rows = self.rows.get(index).copied().into_iter().collect();
+            self.components = self.components.get(index).copied().into_iter().collect();
         }
     }
 }
@@ -468,10 +494,7 @@ fn rows_of(certificate: &Certificate) -> Vec<&'static Row> {
     let organizations = Attribute::Organization.of(certificate.subject());
     let issuer = Attribute::CommonName.last_of(certificate.issuer());
     let is_row = |row: &&&'static Row| {
-        let signer_name = match row.signer().map(|signer| &signer.profile) {
-            Some(Profile::Ca { common_name }) => Some(*common_name),
-            _ => None,
-        };
+        let signer_name = row.signer().and_then(ca_name);
         let is_signed = signer_name.is_none_or(|name| issuer.as_deref() == Some(name));
         let has_usages = row.usages().iter().all(|usage| certificate.allows(*usage));
         is_signed
@@ -515,6 +538,14 @@ fn rows_of(certificate: &Certificate) -> Vec<&'static Row> {
             }
     };
     CATALOG.iter().filter(is_row).copied().collect()
+}
+
+/// Returns the common name of a CA of the catalog.
+fn ca_name(row: &Row) -> Option<&'static str> {
+    match row.profile {
+        Profile::Ca { common_name } => Some(common_name),
+        _ => None,
+    }
 }
 
 /// Returns whether the common name is one of the DNS names too, as in etcd's certificates.

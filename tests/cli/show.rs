@@ -614,3 +614,19 @@ fn long_values_do_not_fill_the_screen() {
     assert_eq!(entry["serial"].as_str().unwrap().len(), 3000 * 3 - 1);
     assert_eq!(entry["sans"].as_array().unwrap().len(), 50);
 }
+
+#[test]
+fn an_etcd_certificate_is_named_by_its_file_and_is_no_user() {
+    let tree = TestTree::new();
+    for (file, other) in [("server", "peer"), ("peer", "server")] {
+        let run = shown(tree.path(&format!("pki/etcd/{file}.crt"))).exits(0);
+        assert!(run.stdout.contains(&format!("(`etcd-{file}`)\n")), "{run}");
+        assert!(!run.stdout.contains(&format!("`etcd-{other}`")), "{run}");
+        assert!(!run.stdout.contains("  user "), "{run}");
+    }
+    tree.copy("pki/etcd/peer.crt", "copy.crt");
+    shown(tree.path("copy.crt"))
+        .exits(0)
+        .prints("(`etcd-server`), or ")
+        .prints("(`etcd-peer`)\n");
+}
