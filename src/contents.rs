@@ -26,6 +26,13 @@ pub struct Content {
 pub enum ContentObject {
     /// A certificate, a key or the like.
     X509(X509Object),
+    /// What a CertificateSigningRequest asks of its signer; the request in it follows.
+    SigningRequest {
+        /// `spec.signerName`.
+        signer_name: Option<String>,
+        /// `spec.usages`.
+        usages: Vec<String>,
+    },
     /// A kubeconfig; the certificates in it follow.
     Kubeconfig(Box<Kubeconfig>),
     /// Nothing that is known; why.
@@ -105,6 +112,7 @@ fn object(value: &Value, text: &str, contents: &mut Vec<Content>) {
         }
         "ConfigMap" => entries(value, kind, "data", false, contents),
         "CertificateSigningRequest" => {
+            contents.extend(signing_request(value, kind));
             for pointer in ["/spec/request", "/status/certificate"] {
                 let field = pointer.trim_start_matches('/').replace('/', ".");
                 let place = format!("{}, {field}", name(value, kind));
@@ -115,6 +123,21 @@ fn object(value: &Value, text: &str, contents: &mut Vec<Content>) {
         }
         _ => {}
     }
+}
+
+/// Returns the signer and the usages of a CertificateSigningRequest, if it has any.
+fn signing_request(value: &Value, kind: &str) -> Option<Content> {
+    let signer_name = value.pointer("/spec/signerName").and_then(Value::as_str);
+    let usages = value.pointer("/spec/usages").and_then(Value::as_array);
+    let usages = usages.into_iter().flatten().filter_map(Value::as_str);
+    let usages: Vec<_> = usages.map(str::to_owned).collect();
+    (signer_name.is_some() || !usages.is_empty()).then(|| Content {
+        place: name(value, kind),
+        object: ContentObject::SigningRequest {
+            signer_name: signer_name.map(str::to_owned),
+            usages,
+        },
+    })
 }
 
 fn kubeconfig(text: &str, contents: &mut Vec<Content>) {

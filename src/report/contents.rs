@@ -58,6 +58,8 @@ pub enum Description {
     PublicKey(KeyDescription),
     /// A certificate revocation list.
     RevocationList(RevocationListDescription),
+    /// What a CertificateSigningRequest asks of its signer.
+    SigningRequest(SigningRequestDescription),
     /// A kubeconfig.
     Kubeconfig(KubeconfigDescription),
     /// Something else.
@@ -226,6 +228,17 @@ pub struct RevokedDescription {
     pub time: Time,
 }
 
+/// What a CertificateSigningRequest asks of its signer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SigningRequestDescription {
+    /// The signer, such as `kubernetes.io/kubelet-serving`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signer_name: Option<String>,
+    /// Kubernetes' words for key usages and extended key usages.
+    pub usages: Vec<String>,
+}
+
 /// A kubeconfig.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -313,6 +326,13 @@ fn describe(object: &ContentObject, now: OffsetDateTime) -> Description {
                 error: Some(reason.clone()),
             })
         }
+        ContentObject::SigningRequest {
+            signer_name,
+            usages,
+        } => Description::SigningRequest(SigningRequestDescription {
+            signer_name: signer_name.clone(),
+            usages: usages.clone(),
+        }),
         ContentObject::Kubeconfig(kubeconfig) => {
             Description::Kubeconfig(KubeconfigDescription::new(kubeconfig))
         }

@@ -630,3 +630,25 @@ fn an_etcd_certificate_is_named_by_its_file_and_is_no_user() {
         .prints("(`etcd-server`), or ")
         .prints("(`etcd-peer`)\n");
 }
+
+#[test]
+fn a_signing_request_has_its_signer_and_its_usages() {
+    let request = json!({
+        "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": "node"},
+        "spec": {
+            "request": BASE64_STANDARD.encode(include_bytes!("../fixtures/requests/node.csr")),
+            "signerName": "kubernetes.io/kubelet-serving",
+            "usages": ["digital signature", "server auth"],
+        },
+    });
+    let entries = entries_of(&request.to_string());
+    assert_eq!(types(&entries), ["signingRequest", "request"]);
+    assert_eq!(entries[0]["signerName"], "kubernetes.io/kubelet-serving");
+    let folder = TestTree::empty();
+    folder.write("request.json", request.to_string());
+    shown(folder.path("request.json"))
+        .exits(0)
+        .prints("request.json, CertificateSigningRequest `node`: request to a signer\n")
+        .prints("signer  kubernetes.io/kubelet-serving\n")
+        .prints("usages  digital signature, server auth\n");
+}

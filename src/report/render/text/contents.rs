@@ -99,6 +99,11 @@ fn entry_text(entry: &ContentEntry, full: bool) -> String {
             revocation_fields(&mut fields, list);
             "certificate revocation list".to_owned()
         }
+        Description::SigningRequest(request) => {
+            fields.add("signer", request.signer_name.clone().unwrap_or_default());
+            fields.list("usages", &request.usages);
+            "request to a signer".to_owned()
+        }
         Description::Kubeconfig(kubeconfig) => {
             kubeconfig_fields(&mut fields, kubeconfig);
             "kubeconfig".to_owned()
