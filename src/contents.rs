@@ -4,6 +4,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
+use serde_saphyr::options::DuplicateKeyPolicy;
 use zeroize::Zeroizing;
 
 use crate::kubeconfig::Kubeconfig;
@@ -73,6 +74,11 @@ fn documents(text: &str) -> Vec<Content> {
         return vec![unknown("it is too large for a Kubernetes object")];
     }
     let options = serde_saphyr::options! {
+        // As `kubeconfig` reads it.
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        strict_booleans: true,
+        duplicate_keys: DuplicateKeyPolicy::LastWins,
         with_snippet: false,
         budget: serde_saphyr::budget! { max_nodes: 100_000 },
     };
@@ -80,8 +86,13 @@ fn documents(text: &str) -> Vec<Content> {
         return vec![unknown("it is neither PEM, DER nor YAML")];
     };
     let mut contents = Vec::new();
-    for document in &documents {
-        object(document, text, &mut contents);
+    match documents.as_slice() {
+        [document] if kind_of(document) == Some("Config") => kubeconfig(text, &mut contents),
+        documents => {
+            for document in documents {
+                object(document, "", &mut contents);
+            }
+        }
     }
     match contents.is_empty() {
         true => vec![unknown(
@@ -91,18 +102,31 @@ fn documents(text: &str) -> Vec<Content> {
     }
 }
 
-/// Reads a Kubernetes object.
-fn object(value: &Value, text: &str, contents: &mut Vec<Content>) {
-    let kind = value
-        .get("kind")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+fn kind_of(value: &Value) -> Option<&str> {
+    value.get("kind")?.as_str()
+}
+
+/// Reads a Kubernetes object; an item of a list that does not say its kind is of `kind_of_items`.
+fn object(value: &Value, kind_of_items: &str, contents: &mut Vec<Content>) {
+    let kind = kind_of(value).unwrap_or(kind_of_items);
+    let bundles: &[&str] = match kind {
+        "APIService" => &["/spec/caBundle"],
+        "CustomResourceDefinition" => &["/spec/conversion/webhook/clientConfig/caBundle"],
+        _ => &[],
+    };
+    for pointer in bundles {
+        field(value, kind, pointer, contents);
+    }
     match kind {
-        "Config" => kubeconfig(text, contents),
-        "List" | "SecretList" | "ConfigMapList" | "CertificateSigningRequestList" => {
+        "Config" => {
+            if let Ok(text) = serde_json::to_string(value).map(Zeroizing::new) {
+                kubeconfig(&text, contents);
+            }
+        }
+        list if list.ends_with("List") => {
             let items = value.get("items").and_then(Value::as_array);
             for item in items.into_iter().flatten() {
-                object(item, text, contents);
+                object(item, list.trim_end_matches("List"), contents);
             }
         }
         "Secret" => {
@@ -110,18 +134,34 @@ fn object(value: &Value, text: &str, contents: &mut Vec<Content>) {
                 entries(value, kind, field, is_encoded, contents);
             }
         }
-        "ConfigMap" => entries(value, kind, "data", false, contents),
+        "ConfigMap" => {
+            for (field, is_encoded) in [("data", false), ("binaryData", true)] {
+                entries(value, kind, field, is_encoded, contents);
+            }
+        }
+        "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => {
+            let webhooks = value.get("webhooks").and_then(Value::as_array);
+            for index in 0..webhooks.map_or(0, Vec::len) {
+                let pointer = format!("/webhooks/{index}/clientConfig/caBundle");
+                field(value, kind, &pointer, contents);
+            }
+        }
         "CertificateSigningRequest" => {
             contents.extend(signing_request(value, kind));
             for pointer in ["/spec/request", "/status/certificate"] {
-                let field = pointer.trim_start_matches('/').replace('/', ".");
-                let place = format!("{}, {field}", name(value, kind));
-                if let Some(encoded) = value.pointer(pointer).and_then(Value::as_str) {
-                    decoded(&place, encoded, contents);
-                }
+                field(value, kind, pointer, contents);
             }
         }
         _ => {}
+    }
+}
+
+/// Reads a field in base64, if there is one.
+fn field(value: &Value, kind: &str, pointer: &str, contents: &mut Vec<Content>) {
+    let path = pointer.trim_start_matches('/').replace('/', ".");
+    let place = format!("{}, {path}", name(value, kind));
+    if let Some(encoded) = value.pointer(pointer).and_then(Value::as_str) {
+        decoded(&place, encoded, contents);
     }
 }
 

@@ -652,3 +652,59 @@ fn a_signing_request_has_its_signer_and_its_usages() {
         .prints("signer  kubernetes.io/kubelet-serving\n")
         .prints("usages  digital signature, server auth\n");
 }
+
+#[test]
+fn every_place_of_a_ca_in_the_api_is_read() {
+    let tree = TestTree::new();
+    let ca = BASE64_STANDARD.encode(tree.read("pki/ca.crt"));
+    let metadata = json!({"name": "x"});
+    let client = json!({"caBundle": ca});
+    for (object, place) in [
+        (
+            json!({"kind": "ConfigMap", "metadata": metadata, "binaryData": {"ca.crt": ca}}),
+            "ConfigMap `x`, ca.crt",
+        ),
+        (
+            json!({"kind": "ValidatingWebhookConfiguration", "metadata": metadata, "webhooks": [{}, {"clientConfig": client}]}),
+            "ValidatingWebhookConfiguration `x`, webhooks.1.clientConfig.caBundle",
+        ),
+        (
+            json!({"kind": "MutatingWebhookConfiguration", "metadata": metadata, "webhooks": [{"clientConfig": client}]}),
+            "MutatingWebhookConfiguration `x`, webhooks.0.clientConfig.caBundle",
+        ),
+        (
+            json!({"kind": "APIService", "metadata": metadata, "spec": client}),
+            "APIService `x`, spec.caBundle",
+        ),
+        (
+            json!({"kind": "CustomResourceDefinition", "metadata": metadata, "spec": {"conversion": {"webhook": {"clientConfig": client}}}}),
+            "CustomResourceDefinition `x`, spec.conversion.webhook.clientConfig.caBundle",
+        ),
+    ] {
+        let list = json!({"kind": "List", "items": [object]});
+        let mut typed = object.clone();
+        let kind = typed.as_object_mut().unwrap().remove("kind").unwrap();
+        let kind = format!("{}List", kind.as_str().unwrap());
+        let typed = json!({"kind": kind, "items": [typed]});
+        for object in [object, list, typed] {
+            let entries = entries_of(&object.to_string());
+            assert_eq!(types(&entries), ["certificate"], "{object}");
+            assert_eq!(entries[0]["place"], place);
+        }
+    }
+}
+
+#[test]
+fn a_kubeconfig_may_be_one_of_several_objects() {
+    let tree = TestTree::new();
+    let [admin, kubelet] = ["admin.conf", "kubelet.conf"].map(|name| tree.text(name));
+    let list = format!(
+        "kind: List\nitems:\n- {}\n",
+        admin.trim_end().replace('\n', "\n  ")
+    );
+    let alone = entries_of(&admin);
+    assert_eq!(types(&alone)[0], "kubeconfig");
+    assert_eq!(entries_of(&list), alone);
+    let both = entries_of(&format!("{admin}---\n{kubelet}"));
+    assert_eq!(both.len(), 2 * alone.len());
+}
