@@ -180,9 +180,12 @@ pub struct RequestDescription {
     pub other_attributes: Vec<String>,
     /// Name or object identifier.
     pub signature_algorithm: String,
-    /// Why it does not prove that its sender has the key; none if it does.
+    /// Why it does not prove that its sender has the key; none if it does, or if that was not checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof_error: Option<String>,
+    /// Why it was not checked whether it proves that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof_not_checked: Option<String>,
 }
 
 /// The public half of a key.
@@ -417,6 +420,12 @@ impl RequestDescription {
         let usages = request.usage_names();
         let is_client = usages.iter().any(|usage| usage == Usage::ClientAuth.name());
         let user = Attribute::CommonName.last_of(request.subject());
+        let proof_error = request.check_proof().err();
+        let reason = |is_unchecked: bool| {
+            let error = proof_error.as_ref();
+            let error = error.filter(|error| error.is_unchecked() == is_unchecked);
+            error.map(ToString::to_string)
+        };
         let key = request.public_key();
         RequestDescription {
             subject: request.subject().to_string(),
@@ -434,7 +443,8 @@ impl RequestDescription {
             other_extensions: request.other_extensions(),
             other_attributes: request.other_attributes(),
             signature_algorithm: request.signature_algorithm(),
-            proof_error: request.check_proof().err().map(|error| error.to_string()),
+            proof_error: reason(false),
+            proof_not_checked: reason(true),
         }
     }
 }

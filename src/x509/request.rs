@@ -393,6 +393,21 @@ impl fmt::Display for RequestError {
 
 impl std::error::Error for RequestError {}
 
+impl ProofError {
+    /// Returns whether the signature may be right: `pki` cannot verify such a signature.
+    pub fn is_unchecked(&self) -> bool {
+        match self {
+            ProofError::UnsupportedKey(_)
+            | ProofError::UnsupportedSignature(_)
+            | ProofError::InvalidKey(PublicKeyError::Curve) => true,
+            ProofError::WeakKey(_)
+            | ProofError::InvalidKey(_)
+            | ProofError::WeakSignature(_)
+            | ProofError::BadSignature => false,
+        }
+    }
+}
+
 impl fmt::Display for ProofError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

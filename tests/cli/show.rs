@@ -708,3 +708,24 @@ fn a_kubeconfig_may_be_one_of_several_objects() {
     let both = entries_of(&format!("{admin}---\n{kubelet}"));
     assert_eq!(both.len(), 2 * alone.len());
 }
+
+#[test]
+fn a_proof_that_cannot_be_checked_is_not_called_invalid() {
+    for (name, proof) in [
+        ("ed25519", "not checked: its key is not supported"),
+        ("secp256k1", "not checked: the elliptic curve"),
+        ("rsa-1024", "invalid: its key is weak"),
+        ("node", "signed with its key"),
+    ] {
+        let path = Path::new("tests/fixtures/requests").join(format!("{name}.csr"));
+        shown(path.canonicalize().unwrap())
+            .exits(0)
+            .prints(&format!("  {proof}"));
+        let [entry] = &entries(path.canonicalize().unwrap())[..] else {
+            panic!("{name}");
+        };
+        let is = |field: &str| entry[field].is_string();
+        assert_eq!(is("proofNotChecked"), proof.starts_with("not"), "{name}");
+        assert_eq!(is("proofError"), proof.starts_with("invalid"), "{name}");
+    }
+}

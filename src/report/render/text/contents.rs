@@ -204,9 +204,10 @@ fn request_fields(fields: &mut Fields, request: &RequestDescription) {
     fields.add("key SHA-256", &*request.key_sha256);
     fields.add(
         "proof",
-        match &request.proof_error {
-            None => "signed with its key".to_owned(),
-            Some(error) => format!("invalid: {error}"),
+        match (&request.proof_error, &request.proof_not_checked) {
+            (Some(error), _) => format!("invalid: {error}"),
+            (None, Some(reason)) => format!("not checked: {reason}"),
+            (None, None) => "signed with its key".to_owned(),
         },
     );
 }
