@@ -82,8 +82,9 @@ fn documents(text: &str) -> Vec<Content> {
         with_snippet: false,
         budget: serde_saphyr::budget! { max_nodes: 100_000 },
     };
-    let Ok(documents) = serde_saphyr::from_multiple_with_options::<Value>(text, options) else {
-        return vec![unknown("it is neither PEM, DER nor YAML")];
+    let documents = match serde_saphyr::from_multiple_with_options::<Value>(text, options) {
+        Ok(documents) => documents,
+        Err(error) => return vec![unknown(yaml_reason(&error))],
     };
     let mut contents = Vec::new();
     match documents.as_slice() {
@@ -99,6 +100,22 @@ fn documents(text: &str) -> Vec<Content> {
             "it holds neither certificates, keys nor a kubeconfig",
         )],
         false => contents,
+    }
+}
+
+/// Returns why a text is not read, with the position. The library's own words may quote a key.
+fn yaml_reason(error: &serde_saphyr::Error) -> String {
+    let reason = match error.to_string().contains("budget breached") {
+        true => "it is nested too deeply, or has too many nodes or aliases",
+        false => "it is neither PEM, DER nor YAML",
+    };
+    match error.location() {
+        Some(location) => format!(
+            "{reason} (line {}, column {})",
+            location.line(),
+            location.column()
+        ),
+        None => reason.to_owned(),
     }
 }
 

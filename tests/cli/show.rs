@@ -729,3 +729,32 @@ fn a_proof_that_cannot_be_checked_is_not_called_invalid() {
         assert_eq!(is("proofError"), proof.starts_with("invalid"), "{name}");
     }
 }
+
+#[test]
+fn malformed_yaml_is_named_by_its_position() {
+    let folder = TestTree::empty();
+    let bomb: String = (1..30)
+        .map(|level| {
+            format!(
+                "a{level}: &a{level} [{}]\n",
+                vec![format!("*a{}", level - 1); 9].join(", ")
+            )
+        })
+        .collect();
+    let secret = "U0VDUkVUU0VDUkVUU0VDUkVU";
+    for (text, what) in [
+        (
+            format!("kind: Secret\ndata:\n  a: [{secret}\n  b: x\n"),
+            "it is neither PEM, DER nor YAML (line ",
+        ),
+        (
+            format!("a0: &a0 [{secret}]\n{bomb}"),
+            "it is nested too deeply, or has too many nodes or aliases",
+        ),
+    ] {
+        folder.write("file", &text);
+        let run = shown(folder.path("file")).exits(3).prints(what);
+        assert!(!run.stdout.contains(secret), "{run}");
+        assert!(!run.stderr.contains(secret), "{run}");
+    }
+}
