@@ -102,7 +102,8 @@ pub enum Command {
     /// Show what files hold, such as certificates, keys, requests and kubeconfigs
     ///
     /// Reads PEM, DER, and Secrets, ConfigMaps and CertificateSigningRequests in YAML or JSON. Says which component a certificate is
-    /// for, and as which user it authenticates. Never shows a private key. Exits with 3 if something cannot be read; the rest is shown.
+    /// for, and as which user it authenticates. Never shows a private key. Exits with 3 if something cannot be read, or
+    /// with 1 if permission to read a file is denied; the rest is shown.
     #[command(after_help = show::AFTER_HELP)]
     Show(ShowArgs),
     /// Renew certificates and kubeconfigs in one transaction

@@ -43,3 +43,21 @@ fn more_serious(one: Exit, other: Exit) -> Exit {
         (one, _) => one,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_files_does_not_change_the_exit_code() {
+        for (one, other, both) in [
+            (Exit::Done, Exit::Done, Exit::Done),
+            (Exit::Done, Exit::Invalid, Exit::Invalid),
+            (Exit::Done, Exit::Failed, Exit::Failed),
+            (Exit::Invalid, Exit::Failed, Exit::Failed),
+        ] {
+            assert_eq!(more_serious(one, other), both);
+            assert_eq!(more_serious(other, one), both);
+        }
+    }
+}

@@ -505,29 +505,6 @@ fn a_kubeconfig_with_an_unusable_part_is_an_error() {
 }
 
 #[test]
-fn the_order_of_files_does_not_change_the_exit_code() {
-    let folder = TestTree::empty();
-    folder.write("text", "hello");
-    folder.write("large", vec![b'a'; 2 << 20]);
-    let tree = TestTree::new();
-    let mut files = [
-        folder.path("missing"),
-        folder.path("text"),
-        folder.path("large"),
-        tree.path("pki/ca.crt"),
-    ];
-    let exit = |files: &[std::path::PathBuf]| run(pki().arg("show").args(files)).code;
-    let first = exit(&files);
-    for _ in 0..files.len() {
-        files.rotate_left(1);
-        assert_eq!(exit(&files), first, "{files:?}");
-    }
-    // A directory cannot be read, which is a failure.
-    let pair = [folder.path("missing"), tree.path("pki")];
-    assert_eq!(exit(&pair), exit(&[pair[1].clone(), pair[0].clone()]));
-}
-
-#[test]
 fn what_only_openssl_uses_is_recognized() {
     let Some(openssl) = Openssl::find() else {
         return;
