@@ -194,7 +194,7 @@ impl TreeMetrics {
         let not_after = Time::from(certificate.not_after());
         self.certificates.push(CertificateMetric {
             source: source.clone(),
-            serial: certificate.decimal_serial(),
+            serial: certificate.short_decimal_serial(),
             subject: values(certificate.subject()),
             issuer: values(certificate.issuer()),
             not_before: certificate.not_before().into(),
