@@ -1,7 +1,7 @@
 //! Private keys: generated, read from PEM, written as kubeadm writes them, used to sign.
 //!
 //! Key material stays inside [`PrivateKey`] and in buffers that are wiped when dropped; `Debug` does not show it.
-//! Only this module and `public_key` use AWS-LC.
+//! Only this module, `public_key` and `go::public_key` use AWS-LC.
 
 use std::fmt;
 
