@@ -8,7 +8,7 @@ use anyhow::{Error, Result};
 
 use super::Console;
 use super::failure::Invalid;
-use super::input::read_input;
+use super::input::read_config_input;
 use super::paths::TreePaths;
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::{
@@ -305,7 +305,7 @@ fn default_route_addresses() -> Vec<IpAddr> {
 }
 
 fn read_config(path: &Path) -> Result<config::ConfigFile> {
-    let input = read_input(path, "the configuration", "--config -")?;
+    let input = read_config_input(path)?;
     Ok(config::read(&input.name, &input.bytes)?)
 }
 

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::{Run, TestTree, What, rows::SIGNED, run_with_input, sane};
+use crate::support::{NOW_ARGUMENT, Run, TestTree, What, pki, rows::SIGNED, run_with_input, sane};
 
 /// Runs our binary through a shell that redirects its streams.
 fn redirected(tree: &TestTree, arguments: &[&str], redirection: &str) -> Run {
@@ -177,4 +177,30 @@ fn a_configuration_arrives_by_standard_input() {
     let mut command = tree.command(&["init", "--config", "-", "--node-name", "cp-1"]);
     sane(run_with_input(&mut command, text)).ok();
     assert!(tree.text("admin.conf").contains("name: from-a-pipe"));
+}
+
+#[test]
+fn standard_input_is_not_cut() {
+    let tree = TestTree::new();
+    let certificate = tree.text("pki/ca.crt");
+    let blank = |count| "\n".repeat(count);
+    // One certificate at the end of more than a file of a tree may hold.
+    for (size, code) in [(2 << 20, 0), (16 << 20, 3)] {
+        let text = blank(size) + &certificate;
+        let run = run_with_input(pki().args(["show", "-"]), &text).exits(code);
+        assert_eq!(run.stdout.contains("CN=kubernetes"), code == 0, "{run}");
+        let text = format!("{}{}\n", blank(size), tree.root().display());
+        let check = [
+            "check-expiration",
+            "--now",
+            NOW_ARGUMENT,
+            "--trees-from",
+            "-",
+        ];
+        run_with_input(pki().args(check), &text).exits(code);
+    }
+    let mut command = tree.command(&["check-expiration", "--config", "-"]);
+    run_with_input(&mut command, &blank((1 << 20) + 1))
+        .exits(3)
+        .says("reading the configuration: standard input has more than 1048576 bytes");
 }

@@ -155,7 +155,7 @@ fn standard_input_is_a_file_like_any_other() {
         (
             "too much",
             "#".repeat(3 << 20),
-            refused("standard input: is larger than 1048576 bytes, the limit"),
+            refused("reading the configuration: standard input has more than 1048576 bytes"),
         ),
         (
             "a problem",
