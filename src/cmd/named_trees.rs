@@ -41,21 +41,21 @@ pub(super) fn inspect<R: Send>(
     mut take: impl FnMut(String, Result<R>) -> Result<()>,
 ) -> Result<()> {
     let now = console.now;
-    let work = |path: &PathBuf| {
+    let work = |candidate: &Candidate| {
         let messages = Buffer::default();
         let console = Console::to(now, Box::new(io::sink()), Box::new(messages.clone()));
-        let result = NamedTree::at(path).and_then(|tree| inspect(&tree, &console));
+        let result = candidate.tree().and_then(|tree| inspect(&tree, &console));
         (
-            path.display().to_string(),
+            candidate.path.display().to_string(),
             result,
             strip_str(&messages.text()).to_string(),
         )
     };
-    let paths = paths(named, console)?;
-    if paths.is_empty() {
+    let candidates = candidates(named)?;
+    if candidates.is_empty() {
         return Err(Invalid::new("no tree was found").into());
     }
-    fleet::for_each(&paths, work, |(name, result, messages)| {
+    fleet::for_each(&candidates, work, |(name, result, messages)| {
         for message in messages.lines() {
             console.pass_on(&name, message);
         }
@@ -63,8 +63,28 @@ pub(super) fn inspect<R: Send>(
     })
 }
 
+/// A directory that is taken for a tree, or that could not be searched for trees.
+struct Candidate {
+    path: PathBuf,
+    /// Why it could not be searched.
+    error: Option<String>,
+}
+
+impl Candidate {
+    fn new(path: PathBuf) -> Candidate {
+        Candidate { path, error: None }
+    }
+
+    fn tree(&self) -> Result<NamedTree> {
+        match &self.error {
+            Some(error) => Err(Invalid::new(error).into()),
+            None => NamedTree::at(&self.path),
+        }
+    }
+}
+
 /// Returns the directories that are named, read from a file, or found.
-fn paths(named: &NamedTreeArgs, console: &Console) -> Result<Vec<PathBuf>> {
+fn candidates(named: &NamedTreeArgs) -> Result<Vec<Candidate>> {
     let mut paths = named.trees.clone();
     if let Some(file) = &named.trees_from {
         let input = read_input(file, "the names of trees", "--trees-from -")?;
@@ -74,10 +94,11 @@ fn paths(named: &NamedTreeArgs, console: &Console) -> Result<Vec<PathBuf>> {
             .filter(|line| !line.is_empty());
         paths.extend(lines.map(|line| PathBuf::from(OsStr::from_bytes(line))));
     }
+    let mut candidates: Vec<_> = paths.into_iter().map(Candidate::new).collect();
     for directory in &named.recursive {
-        find(directory, console, &mut paths);
+        find(directory, &mut candidates);
     }
-    Ok(paths)
+    Ok(candidates)
 }
 
 /// A directory with one of these is taken for a tree.
@@ -89,8 +110,9 @@ const TREE_FILES: [&str; 5] = [
     "admin.conf",
 ];
 
-/// Adds the trees in a directory, in the order of their names. Links are not followed, and nothing is looked for in a tree.
-fn find(directory: &Path, console: &Console, found: &mut Vec<PathBuf>) {
+/// Adds the trees in a directory, and what could not be searched, in the order of their names. Links below the directory
+/// are not followed, and a tree is not searched for other trees.
+fn find(directory: &Path, found: &mut Vec<Candidate>) {
     let mut entries = WalkDir::new(directory).sort_by_file_name().into_iter();
     while let Some(entry) = entries.next() {
         let entry = match entry {
@@ -99,20 +121,39 @@ fn find(directory: &Path, console: &Console, found: &mut Vec<PathBuf>) {
                 let path = error.path().unwrap_or(directory).to_path_buf();
                 // The only other error is a loop of links, which are not followed.
                 if let Some(error) = error.into_io_error() {
-                    console.warn(&FileError::io("searching", path)(error).to_string());
+                    let error = FileError::io("searching", &path)(error);
+                    found.push(Candidate {
+                        path,
+                        error: Some(error.to_string()),
+                    });
                 }
                 continue;
             }
         };
-        if !entry.file_type().is_dir() {
+        let path = entry.path();
+        let is_directory = match entry.depth() {
+            // It may be a link.
+            0 => path.is_dir(),
+            _ => entry.file_type().is_dir(),
+        };
+        if !is_directory {
+            if entry.depth() == 0 {
+                found.push(Candidate {
+                    path: path.to_path_buf(),
+                    error: Some(not_a_directory(path)),
+                });
+            }
             continue;
         }
-        let path = entry.path();
         if TREE_FILES.iter().any(|file| path.join(file).is_file()) {
-            found.push(path.to_path_buf());
+            found.push(Candidate::new(path.to_path_buf()));
             entries.skip_current_dir();
         }
     }
+}
+
+fn not_a_directory(path: &Path) -> String {
+    format!("`{}` is a file, want a directory", path.display())
 }
 
 impl NamedTree {
@@ -134,11 +175,11 @@ impl NamedTree {
             (true, _) => pki,
             (false, true) => path.to_path_buf(),
             (false, false) => {
-                let what = match path.exists() {
-                    true => "holds no directory `pki`",
-                    false => "does not exist",
+                let message = match (path.is_dir(), path.exists()) {
+                    (true, _) => format!("`{}` holds no directory `pki`", path.display()),
+                    (false, true) => not_a_directory(path),
+                    (false, false) => format!("`{}` does not exist", path.display()),
                 };
-                let message = format!("`{}` {what}", path.display());
                 return Err(Invalid::new(message).into());
             }
         };

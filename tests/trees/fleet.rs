@@ -129,7 +129,10 @@ fn forest() -> TestTree {
 
 fn checked(arguments: &[&str], input: &str) -> Run {
     let mut command = pki();
-    command.args(["check-expiration", "-o", "jsonl", "--now", NOW_ARGUMENT]);
+    command.args(["check-expiration", "--now", NOW_ARGUMENT]);
+    if !arguments.contains(&"-o") {
+        command.args(["-o", "jsonl"]);
+    }
     run_with_input(command.args(arguments), input)
 }
 
@@ -170,9 +173,39 @@ fn trees_are_found_in_the_order_of_their_names_and_links_are_not_followed() {
     checked(&["--recursive", empty.to_str().unwrap()], "")
         .exits(3)
         .says("no tree was found");
-    checked(&["--recursive", "/nowhere"], "")
-        .exits(3)
-        .says("no such file or directory");
+}
+
+#[test]
+fn a_directory_that_cannot_be_searched_is_an_entry_with_an_error() {
+    let forest = forest();
+    let root = forest.root();
+    let (file, link) = (root.join("file"), root.join("c/link"));
+    std::os::unix::fs::symlink(root.join("b"), &link).unwrap();
+    let [file, link] = [&file, &link].map(|path| path.to_str().unwrap());
+    let error = |run: &Run| {
+        let entry: Value = serde_json::from_str(run.stdout.lines().next().unwrap()).unwrap();
+        entry["error"].as_str().unwrap().to_owned()
+    };
+    let directories = ["--recursive", "/nowhere", "--recursive", link];
+    let run = checked(&directories, "").exits(1).says_nothing();
+    assert_eq!(
+        error(&run),
+        "searching `/nowhere`: no such file or directory"
+    );
+    assert_eq!(run.stdout.lines().count(), 2, "{run}");
+    let run = checked(&["--recursive", file], "").exits(1).says_nothing();
+    let wanted = format!("`{file}` is a file, want a directory");
+    assert_eq!(error(&run), wanted);
+    let run = checked(&[file], "").exits(1).says_nothing();
+    assert_eq!(error(&run), wanted);
+
+    let metrics = checked(&["-o", "prometheus", "--recursive", "/nowhere"], "").exits(1);
+    assert!(
+        metrics
+            .stdout
+            .contains("pki_tree_error{tree=\"/nowhere\"} 1\n"),
+        "{metrics}"
+    );
 }
 
 #[test]
