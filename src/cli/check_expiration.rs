@@ -83,7 +83,7 @@ pub enum ExpirationFormat {
 /// States to select by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OnlyState {
-    /// Expires within --warn, and has not expired
+    /// Expires within --warn or --critical, and has not expired
     Due,
     /// Has expired
     Expired,

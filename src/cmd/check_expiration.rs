@@ -263,7 +263,7 @@ fn check(
     });
     let mut report = CertificateExpirationInfo::new(&expiry, args.quiet);
     if let Some(only) = args.only {
-        report.retain(|entry| is_in_state(entry, only));
+        report.retain(|entry| is_in_state(entry, only, thresholds));
     }
     if args.sort == SortOrder::Urgency {
         report.sort_by_urgency();
@@ -277,10 +277,11 @@ fn check(
     })
 }
 
-fn is_in_state(entry: &CertificateExpiration, state: OnlyState) -> bool {
-    let has_expired = entry.expiration_date.is_some() && entry.residual_time.is_negative();
+fn is_in_state(entry: &CertificateExpiration, state: OnlyState, thresholds: Thresholds) -> bool {
+    let has_date = entry.expiration_date.is_some();
+    let has_expired = has_date && entry.residual_time.is_negative();
     match state {
-        OnlyState::Due => entry.outcome == Outcome::Due,
+        OnlyState::Due => has_date && !has_expired && entry.residual_time <= thresholds.longest(),
         OnlyState::Expired => has_expired,
         OnlyState::Missing => entry.missing && entry.outcome > Outcome::Healthy,
     }

@@ -276,4 +276,16 @@ fn only_what_is_in_a_state_is_listed() {
     assert_eq!(names("due", NOW_ARGUMENT), [0; 0]);
     assert_eq!(names("due", "2027-11-10T00:00:00Z"), [12, 10]);
     assert_eq!(names("expired", "2028-11-10T00:00:00Z"), [12, 10]);
+    // What expires within --critical is an error, and is due.
+    let run = check(
+        &[&whole],
+        &["--critical", "9000d", "--only", "due", "-o", "jsonl"],
+    )
+    .exits(5);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["certificates"].as_array().unwrap().len(), 12);
+    assert_eq!(
+        report["certificateAuthorities"].as_array().unwrap().len(),
+        3
+    );
 }
