@@ -1,8 +1,8 @@
-//! What interrupted runs left in a tree.
+//! What earlier runs left in a tree: a pending commit, temporary files, the recorded configuration.
 
 use super::finding::{Finding, FindingId};
 use crate::tree::journal::Direction;
-use crate::tree::layout::TreePath;
+use crate::tree::layout::{TreePath, recorded_configuration};
 use crate::tree::overlay::CommitState;
 
 /// Judges what interrupted runs left.
@@ -28,6 +28,15 @@ pub fn check(state: &CommitState) -> Vec<Finding> {
             vec![Finding::new(FindingId::CommitPending, text)]
         }
     }
+}
+
+/// Returns the finding for a recorded configuration that cannot be read or used.
+pub fn unreadable_record(error: &str, is_permission_denied: bool) -> Finding {
+    let finding = match is_permission_denied {
+        true => Finding::new(FindingId::FilePermissionDenied, error),
+        false => Finding::new(FindingId::ConfigUnreadable, error),
+    };
+    finding.in_file(recorded_configuration())
 }
 
 /// Returns a finding for each file that has a temporary file beside it, unless a commit is pending.

@@ -23,6 +23,7 @@ pub(super) fn run(args: &ConfigCommandArgs, console: &Console) -> Result<Exit> {
 
 fn show(args: &ConfigShowArgs, console: &Console) -> Result<Exit> {
     let session = Session::open(&args.tree, &args.config, &args.cluster, console)?;
+    session.warn_of_record();
     let snapshot = session.read(&|_| Depth::Certificates)?;
     let target = &session.target;
     let layers = target.layers(&snapshot.inventory);

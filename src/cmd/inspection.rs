@@ -8,10 +8,11 @@ use super::judgement::JudgementContext;
 use super::session::{Session, TreeSnapshot};
 use super::target::{ConfigSource, Detection, Target};
 use crate::check::expiry::{self, Thresholds};
-use crate::check::finding::Findings;
+use crate::check::finding::{Finding, Findings};
 use crate::check::{Context, Expected, check, commit};
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::{Cluster, Host, Origin, Setting, Settings};
+use crate::fs::file::FileError;
 use crate::tree::inventory::{Depth, Inventory};
 use crate::util::duration::Period;
 
@@ -86,9 +87,21 @@ impl<'a> Inspection<'a> {
         if self.depth == Depth::Keys && !tree.is_being_written() {
             findings.extend(commit::leftovers(state, tree.leftovers()));
         }
+        findings.extend(self.record_finding());
         findings.extend(check(inventory, self.expected(), self.now));
         findings.extend(expiry::soon(&self.context(), thresholds));
         knowledge.with_remedies(findings, inventory)
+    }
+
+    /// Returns the finding for a recorded configuration that cannot be used.
+    fn record_finding(&self) -> Option<Finding> {
+        let error = self.session.target.record_error.as_ref()?;
+        Some(match error.downcast_ref::<FileError>() {
+            Some(error) => {
+                commit::unreadable_record(&error.without_advice(), error.is_permission_denied())
+            }
+            None => commit::unreadable_record(&format!("{error:#}"), false),
+        })
     }
 
     fn expected(&self) -> Option<Expected<'_>> {

@@ -109,9 +109,6 @@ impl<'a> Session<'a> {
     /// Reads the tree for a command that does not write. It takes no lock. If another run changes the tree meanwhile, it
     /// reads the tree again.
     pub(super) fn read(&self, depth: &dyn Fn(&Row) -> Depth) -> Result<TreeSnapshot> {
-        if let Some(error) = &self.target.record_error {
-            self.console.warn(&format!("{error:#}"));
-        }
         let mut attempts = 0;
         loop {
             let places = Rc::new(Places::new(&self.target.layout));
@@ -136,9 +133,7 @@ impl<'a> Session<'a> {
 
     /// Opens the tree for a command that reads only `pki`'s own state.
     pub(super) fn open_state(&self) -> Result<(Tree, Rc<Places>)> {
-        if let Some(error) = &self.target.record_error {
-            self.console.warn(&format!("{error:#}"));
-        }
+        self.warn_of_record();
         let places = Rc::new(Places::new(&self.target.layout));
         let tree = Tree::over(&places)?;
         self.warn_of_state(&places);
@@ -150,6 +145,13 @@ impl<'a> Session<'a> {
                 .note(&format!("a commit of `pki {command}` is pending"));
         }
         Ok((tree, places))
+    }
+
+    /// Warns if the recorded configuration cannot be used.
+    pub(super) fn warn_of_record(&self) {
+        if let Some(error) = &self.target.record_error {
+            self.console.warn(&format!("{error:#}"));
+        }
     }
 
     /// Warns if another user owns the state directory, and so may have changed what is recorded there.

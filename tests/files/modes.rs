@@ -2,12 +2,13 @@
 //! is removed. A file that is not replaced is not touched.
 
 use std::{
-    os::unix::fs::{MetadataExt, chown},
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
     process::Command,
 };
 
-use super::is_root;
-use crate::support::TestTree;
+use super::{is_root, unprivileged};
+use crate::support::{TestTree, What};
 
 #[test]
 fn a_replaced_key_keeps_only_its_groups_right_to_read_and_the_change_is_printed() {
@@ -215,4 +216,29 @@ fn replaced_files_are_kept_in_a_private_directory() {
     assert_eq!(kept.metadata().unwrap().mode() & 0o7777, 0o600);
     assert_eq!(generation.metadata().unwrap().mode() & 0o7777, 0o700);
     assert_eq!(tree.mode(".pki"), 0o700);
+}
+
+#[test]
+fn a_recorded_configuration_that_another_user_may_not_read_is_a_finding() {
+    let Some(unprivileged) = unprivileged() else {
+        return;
+    };
+    let tree = TestTree::new();
+    tree.pki(&["init"]).exits(0);
+    for (path, entry) in tree.snapshot().iter() {
+        if matches!(entry.what, What::File(_)) {
+            let path = tree.root().join(path);
+            fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+    }
+    fs::set_permissions(tree.root(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(tree.path(".pki"), fs::Permissions::from_mode(0o700)).unwrap();
+    unprivileged
+        .on(&tree, &["check-expiration", "--quiet"])
+        .exits(1)
+        .says("cluster.yaml`: permission denied");
+    unprivileged
+        .on(&tree, &["verify"])
+        .exits(1)
+        .prints("[file.permission-denied]");
 }

@@ -126,6 +126,25 @@ fn what_interrupted_runs_left_is_reported() {
 }
 
 #[test]
+fn a_recorded_configuration_that_cannot_be_used_is_a_finding() {
+    let tree = TestTree::new();
+    tree.pki(&["init"]).exits(0);
+    tree.write(".pki/cluster.yaml", "garbage: [");
+    tree.pki(&["verify"])
+        .exits(0)
+        .prints("  warning: ")
+        .prints(".pki/cluster.yaml:")
+        .prints("[config.unreadable]")
+        .changed_nothing();
+    tree.pki(&["check-expiration"])
+        .exits(0)
+        .says(".pki/cluster.yaml:");
+    tree.pki(&["check-expiration", "--quiet"])
+        .exits(0)
+        .says_nothing();
+}
+
+#[test]
 fn many_trees_are_reported_in_their_order_and_a_broken_one_is_one_entry() {
     let (whole, damaged, empty) = (TestTree::new(), TestTree::new(), TestTree::empty());
     damaged.remove("pki/sa.pub");

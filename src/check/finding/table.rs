@@ -64,6 +64,10 @@ finding_kinds! {
         "A run was interrupted before its commit and left a temporary file."
         "the next `pki` command that writes removes it";
 
+    ConfigUnreadable "config.unreadable" Warning
+        "The recorded configuration cannot be used, so the tree was not compared with it."
+        "put the file back from a backup, or move it away";
+
     FilePermissionDenied "file.permission-denied" Error
         "This user may not read the file."
         "run as root";
