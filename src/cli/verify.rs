@@ -24,7 +24,7 @@ Examples:
 
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// Report findings of this severity and above
+    /// Report findings of this severity and above; those below count for the exit code
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = SeverityName::Info)]
     pub severity: SeverityName,
 

@@ -79,10 +79,8 @@ fn verify(
     };
     let findings = inspection.findings(thresholds, Some(&args.warn));
     let severity = Severity::from(args.severity);
-    let is_reported = |finding: &Finding| {
-        finding.severity >= severity
-            && !args.ignore.contains(&finding.id)
-            && named.is_none_or(|named| named.concerns(finding))
+    let counts = |finding: &Finding| {
+        !args.ignore.contains(&finding.id) && named.is_none_or(|named| named.concerns(finding))
     };
     let layout = &target.layout;
     let name = match named {
@@ -92,7 +90,8 @@ fn verify(
     Ok(TreeVerification::new(
         name,
         layout,
-        &findings.filter(is_reported),
+        findings.filter(counts),
+        severity,
         &tree_arguments(tree, config),
     ))
 }

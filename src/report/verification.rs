@@ -25,14 +25,17 @@ pub struct TreeVerification {
     /// Why the tree could not be verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// How many findings there are of each severity.
+    /// How many findings of each severity are reported.
     pub counts: Counts,
-    /// What was found.
+    /// What was found, of the reported severities.
     pub findings: Vec<ReportedFinding>,
     /// The findings as text: those that differ only in their rows share a line.
     #[serde(skip)]
     pub lines: Vec<VerificationLine>,
-    /// What the findings mean for the exit code.
+    /// How many findings are not reported, and the lowest severity that is.
+    #[serde(skip)]
+    pub below: (usize, Severity),
+    /// What the findings mean for the exit code, including those that are not reported.
     #[serde(skip)]
     pub outcome: Outcome,
 }
@@ -87,13 +90,17 @@ pub struct VerificationLine {
 }
 
 impl TreeVerification {
-    /// Takes the findings about a tree, which commands name by `arguments`.
+    /// Takes the findings about a tree, which commands name by `arguments`, and reports those of at least this severity.
     pub fn new(
         tree: String,
         layout: &Layout,
-        findings: &Findings,
+        findings: Findings,
+        severity: Severity,
         arguments: &TreeArguments,
     ) -> TreeVerification {
+        let outcome = findings.outcome();
+        let count = findings.iter().count();
+        let findings = findings.filter(|finding| finding.severity >= severity);
         let mut lines: Vec<_> = groups(findings.iter())
             .iter()
             .map(|group| VerificationLine {
@@ -108,13 +115,14 @@ impl TreeVerification {
             tree,
             certificates_dir: Some(layout.certificates.display().to_string()),
             error: None,
-            counts: Counts::of(findings),
+            counts: Counts::of(&findings),
             findings: findings
                 .iter()
                 .map(|finding| ReportedFinding::new(finding, arguments))
                 .collect(),
             lines,
-            outcome: findings.outcome(),
+            below: (count - findings.iter().count(), severity),
+            outcome,
         }
     }
 
@@ -127,6 +135,7 @@ impl TreeVerification {
             counts: Counts::default(),
             findings: Vec::new(),
             lines: Vec::new(),
+            below: (0, Severity::Info),
             outcome: Outcome::Unreadable,
         }
     }

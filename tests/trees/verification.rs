@@ -47,10 +47,15 @@ fn trees_of_kubeadm_have_no_errors_and_no_warnings() {
     ] {
         let tree = TestTree::fixture(fixture);
         let version = fixture.split('/').next().unwrap();
-        tree.pki_at(made_at(version), &["verify", "--severity", "warning"])
+        let run = tree
+            .pki_at(made_at(version), &["verify", "--severity", "warning"])
             .exits(0)
-            .prints(": no findings\n")
             .changed_nothing();
+        assert_eq!(run.stdout.lines().count(), 1, "{run}");
+        assert!(
+            !run.stdout.contains("error") && !run.stdout.contains(" warnings,"),
+            "{run}"
+        );
     }
 }
 
@@ -88,7 +93,7 @@ fn findings_that_are_ignored_or_below_the_severity_do_not_count() {
     .prints(": no findings\n");
     tree.pki(&["verify", "--severity", "error"])
         .exits(5)
-        .prints(": 1 error\n");
+        .prints(": 1 error, 1 finding below --severity error\n");
     tree.pki(&["verify", "--ignore", "certificate.lost"])
         .exits(2)
         .says("there is no finding with this id; see `pki verify --list`");
@@ -100,6 +105,9 @@ fn a_certificate_that_expires_within_the_warning_time_ends_with_4() {
     let made = made_at("kubeadm-1.36");
     tree.pki_at(made + days(340), &["verify", "--warn", "20d"])
         .exits(0);
+    tree.pki_at(made + days(340), &["verify", "--severity", "error"])
+        .exits(4)
+        .prints(" findings below --severity error\n");
     tree.pki_at(made + days(340), &["verify"])
         .exits(4)
         .prints("[certificate.expires-soon]")

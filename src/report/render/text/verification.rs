@@ -26,7 +26,7 @@ impl Report for TreeVerification {
             let label = styled(text_target, RED, "not verified");
             return format!("{tree}: {label}: {}\n", escape_line(error));
         }
-        let mut text = format!("{tree}: {}\n", counts(self.counts));
+        let mut text = format!("{tree}: {}\n", counts(self.counts, self.below));
         for line in &self.lines {
             let style = match line.severity {
                 Severity::Error => RED,
@@ -60,8 +60,8 @@ fn styled(text_target: TextTarget, style: Style, text: &str) -> String {
     }
 }
 
-/// Returns the counts that are not zero, the most serious first.
-fn counts(counts: Counts) -> String {
+/// Returns the counts that are not zero, the most serious first, and how many findings are below the reported severity.
+fn counts(counts: Counts, (below, severity): (usize, Severity)) -> String {
     let Counts {
         error,
         warning,
@@ -76,10 +76,17 @@ fn counts(counts: Counts) -> String {
         0 => None,
         _ => Some(format!("{info} info")),
     };
-    let parts: Vec<_> = [plural(error, "error"), plural(warning, "warning"), remarks]
-        .into_iter()
-        .flatten()
-        .collect();
+    let below = plural(below, "finding")
+        .map(|count| format!("{count} below --severity {}", severity.name()));
+    let parts: Vec<_> = [
+        plural(error, "error"),
+        plural(warning, "warning"),
+        remarks,
+        below,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     match parts.is_empty() {
         true => "no findings".to_owned(),
         false => parts.join(", "),
