@@ -247,7 +247,14 @@ fn check(
     }
     let warnings = match is_silent {
         true => Vec::new(),
-        false => lines(&expiry.findings, &tree_arguments(arguments, config)),
+        false => {
+            let arguments = tree_arguments(arguments, config);
+            let arguments = match named {
+                Some(named) => arguments.of_named_tree(&named.name),
+                None => arguments,
+            };
+            lines(&expiry.findings, &arguments)
+        }
     };
     let name = match named {
         Some(named) => named.name.clone(),

@@ -83,6 +83,10 @@ fn verify(
         !args.ignore.contains(&finding.id) && named.is_none_or(|named| named.concerns(finding))
     };
     let layout = &target.layout;
+    let arguments = match named {
+        Some(named) => tree_arguments(tree, config).of_named_tree(&named.name),
+        None => tree_arguments(tree, config),
+    };
     let name = match named {
         Some(named) => named.name.clone(),
         None => layout.kubeconfigs.display().to_string(),
@@ -92,7 +96,7 @@ fn verify(
         layout,
         findings.filter(counts),
         severity,
-        &tree_arguments(tree, config),
+        &arguments,
     ))
 }
 

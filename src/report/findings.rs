@@ -11,6 +11,8 @@ use crate::util::escape::shell_word;
 pub struct TreeArguments {
     /// Flags and their values, in the order in which they are printed.
     arguments: Vec<String>,
+    /// The tree as it was named, if it was named as one directory.
+    named: Option<String>,
 }
 
 impl TreeArguments {
@@ -19,6 +21,26 @@ impl TreeArguments {
         if let Some(value) = value {
             self.arguments.push(flag.to_owned());
             self.arguments.push(shell_word(value));
+        }
+    }
+
+    /// Takes the arguments of a tree that was named as one directory.
+    #[must_use]
+    pub fn of_named_tree(self, name: &str) -> TreeArguments {
+        TreeArguments {
+            named: Some(shell_word(name)),
+            ..self
+        }
+    }
+
+    /// Returns advice as it can be carried out: a tree that is named as one directory takes no `--config`.
+    pub fn advice(&self, words: &str) -> String {
+        match &self.named {
+            Some(name) if words.contains("`--config`") => {
+                let flags = self.arguments.join(" ");
+                format!("use `{flags}` instead of `{name}`, and {words}")
+            }
+            _ => words.to_owned(),
         }
     }
 
@@ -58,9 +80,10 @@ pub fn remedy(remedy: &Remedy, arguments: &TreeArguments) -> String {
         true => None,
         false => Some(format!("run {}", commands.join(", then "))),
     };
-    match (&remedy.words, commands) {
+    let words = remedy.words.as_ref().map(|words| arguments.advice(words));
+    match (words, commands) {
         (Some(words), Some(commands)) => format!("{words}: {commands}"),
-        (Some(words), None) => words.clone(),
+        (Some(words), None) => words,
         (None, Some(commands)) => commands,
         (None, None) => String::new(),
     }

@@ -163,7 +163,11 @@ impl ReportedFinding {
             found: finding.found.clone(),
             wanted: finding.wanted.clone(),
             commands: commands.map(|command| arguments.command(command)).collect(),
-            advice: finding.remedy.words.clone(),
+            advice: finding
+                .remedy
+                .words
+                .as_ref()
+                .map(|words| arguments.advice(words)),
         }
     }
 }

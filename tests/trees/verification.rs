@@ -233,6 +233,22 @@ fn a_copy_of_etc_kubernetes_is_not_compared_with_the_kubelet_of_this_machine() {
 }
 
 #[test]
+fn advice_about_a_named_tree_can_be_carried_out() {
+    let tree = TestTree::new();
+    tree.remove(".pki/cluster.yaml");
+    let conf = tree.text("admin.conf");
+    let server = conf.lines().find(|line| line.contains("server: ")).unwrap();
+    let changed = conf.replace(server, "    server: https://elsewhere.example:6443");
+    tree.write("admin.conf", &changed);
+    let name = tree.path("");
+    let root = tree.root().display();
+    let run = verify(&[&tree], &[]).exits(5);
+    let name = name.display();
+    let wanted = format!("use `--rootfs {root}` instead of `{name}`, and give `--config` with");
+    assert!(run.stdout.contains(&wanted), "{run}");
+}
+
+#[test]
 fn every_kind_of_finding_is_listed() {
     let run = run(pki().args(["verify", "--list", "-o", "json"])).exits(0);
     let kinds: Value = serde_json::from_str(&run.stdout).unwrap();

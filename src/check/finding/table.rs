@@ -49,7 +49,7 @@ macro_rules! finding_kinds {
 finding_kinds! {
     HostNothingFound "host.nothing-found" Error
         "Neither certificates nor kubeconfigs of Kubernetes were found in the directories."
-        "check `--rootfs`, `--cert-dir` and `--kubeconfig-dir`";
+        "check that these are the right directories";
     HostKind "host.kind" Info
         "The host is not a control plane node, so only the files that belong on it are checked."
         "";
