@@ -69,7 +69,7 @@ pub(super) fn check<'a>(context: &Context<'a>, row: &'static Row) -> JudgedCa<'a
                 findings.extend(warnings(context, row, bundle));
             }
             if key.is_missing() {
-                let text = "its key is not on this host";
+                let text = "the key is not on this host";
                 findings.push(Finding::new(FindingId::CaExternal, text).about(row));
             }
         }

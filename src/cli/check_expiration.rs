@@ -51,7 +51,7 @@ pub struct CheckExpirationArgs {
     #[arg(long, value_enum, value_name = "STATE")]
     pub only: Option<OnlyState>,
 
-    /// Order of the trees, and of what is in each; by urgency, all trees are read before the first is printed
+    /// Sort the trees, and the certificates of each; `urgency` reads all trees before it prints the first
     #[arg(long, value_enum, value_name = "ORDER", default_value_t = SortOrder::Name)]
     pub sort: SortOrder,
 

@@ -78,6 +78,10 @@ fn refuse_in_tree(file: &Path, args: &CheckExpirationArgs) -> Result<()> {
 }
 
 fn print(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
+    if args.only.is_some() && args.output == ExpirationFormat::Prometheus {
+        let message = "`-o prometheus` exports every certificate, so it takes no `--only`";
+        return Err(Invalid::new(message).into());
+    }
     if !args.named.is_empty() {
         return print_named(args, console);
     }
@@ -101,6 +105,7 @@ fn print(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
             print_page(&[tree], 1, console)?;
         }
         _ if args.quiet && checked.outcome == Outcome::Healthy => {}
+        ExpirationFormat::Text if args.only.is_some() && checked.report.is_empty() => {}
         format => show(&checked.report, format, console)?,
     }
     for warning in &checked.warnings {
@@ -169,6 +174,7 @@ fn print_named(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
         trees.sort_by_cached_key(TreeExpiration::urgency);
     }
     match args.output {
+        ExpirationFormat::Json | ExpirationFormat::Yaml if args.quiet && trees.is_empty() => {}
         ExpirationFormat::Json | ExpirationFormat::Yaml => {
             show(&ExpirationList { trees }, args.output, console)?;
         }

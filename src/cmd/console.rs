@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use std::rc::Rc;
 
 use anstyle::{AnsiColor, Style};
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::builder::StyledStr;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::tcgetwinsize;
@@ -19,6 +19,7 @@ use super::failure::{Failure, FailureLine};
 use super::interrupts::Interrupts;
 use crate::cli::OutputFormat;
 use crate::execute::Progress;
+use crate::fs::error::describe;
 use crate::plan::Plan;
 use crate::report::render::{self, Report, TextTarget};
 use crate::store::outcome::TreeState;
@@ -136,7 +137,7 @@ impl Console {
     pub(super) fn print(&self, text: &str) -> Result<()> {
         match self.write_output(text) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(anyhow::Error::new(error).context("writing to standard output"))
+                Err(anyhow!("writing to standard output: {}", describe(&error)))
             }
             _ => Ok(()),
         }
@@ -184,9 +185,11 @@ impl Console {
                 self.note(&TreeState::Changed.to_string());
                 Ok(())
             }
-            Err(error) => Err(anyhow::Error::new(error)
-                .context("writing the report to standard output")
-                .context(TreeState::Changed)),
+            Err(error) => {
+                let what = describe(&error);
+                Err(anyhow!("writing the report to standard output: {what}")
+                    .context(TreeState::Changed))
+            }
         }
     }
 

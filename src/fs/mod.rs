@@ -15,7 +15,7 @@
 mod acl;
 pub(crate) mod attributes;
 pub(crate) mod directory;
-mod error;
+pub(crate) mod error;
 pub mod file;
 pub mod output;
 pub(crate) mod ownership;

@@ -53,7 +53,7 @@ fn a_full_standard_output_is_an_error_that_says_what_became_of_the_tree() {
     ] {
         redirected(&tree, arguments, ">/dev/full")
             .exits(1)
-            .says("writing to standard output: No space left")
+            .says("writing to standard output: no space left on device\n")
             .changed_nothing();
     }
     let run = redirected(&tree, &["renew", "all"], ">/dev/full")

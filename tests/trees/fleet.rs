@@ -86,6 +86,11 @@ fn with_quiet_a_healthy_tree_says_nothing() {
         .exits(0)
         .prints_nothing()
         .says_nothing();
+    for format in ["json", "yaml", "jsonl"] {
+        check(&[&whole], &["--quiet", "-o", format])
+            .exits(0)
+            .prints_nothing();
+    }
     damaged.remove("pki/apiserver.crt");
     let run = check(&[&whole, &damaged], &["--quiet", "-o", "jsonl"]).exits(5);
     assert_eq!(run.stdout.lines().count(), 1, "{run}");
@@ -276,6 +281,14 @@ fn only_what_is_in_a_state_is_listed() {
     assert_eq!(names("due", NOW_ARGUMENT), [0; 0]);
     assert_eq!(names("due", "2027-11-10T00:00:00Z"), [12, 10]);
     assert_eq!(names("expired", "2028-11-10T00:00:00Z"), [12, 10]);
+    // Nothing is printed about one tree either.
+    whole
+        .pki(&["check-expiration", "--only", "due"])
+        .exits(0)
+        .prints_nothing();
+    check(&[&whole], &["--only", "due", "-o", "prometheus"])
+        .exits(3)
+        .says("takes no `--only`");
     // What expires within --critical is an error, and is due.
     let run = check(
         &[&whole],
