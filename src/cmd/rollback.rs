@@ -37,6 +37,8 @@ pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Exit> {
     }
     let step = choose(args, &generations.all)?;
     let (name, change) = (step.before.name.clone(), step.change.clone());
+    let mut older = generations.all.iter().filter(|kept| !kept.is_rollback());
+    let has_older = older.any(|kept| kept.sequence < step.before.sequence);
     let plan = plan(args, &run.snapshot, &generations.all, step.before, console)?;
     console.warn_of(&plan);
     let command = match args.redo {
@@ -44,14 +46,14 @@ pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Exit> {
         false => format!("rollback {name}"),
     };
     run.roll_back(command, change.clone());
-    finish(run, plan, &name, &change, args, console)
+    finish(run, plan, &name, (&change, has_older), args, console)
 }
 
 fn finish(
     run: Run<'_>,
     plan: Plan,
     name: &str,
-    change: &TransactionKind,
+    (change, has_older): (&TransactionKind, bool),
     args: &RollbackArgs,
     console: &Console,
 ) -> Result<Exit> {
@@ -83,9 +85,12 @@ fn finish(
         CommitOutcome::Done(done) => {
             let has_steps = *change != (TransactionKind::Rollback { to: None });
             let next = match done.committed.generation.is_some() && has_steps {
-                true => ["pki rollback", "pki rollback --redo"]
+                true => has_older
+                    .then_some("pki rollback")
+                    .into_iter()
+                    .chain(["pki rollback --redo"])
                     .map(|command| arguments.with(command))
-                    .to_vec(),
+                    .collect(),
                 false => Vec::new(),
             };
             let changes =

@@ -91,3 +91,19 @@ fn rollback_without_a_generation_is_refused() {
         .says("no generation is kept")
         .changed_nothing();
 }
+
+#[test]
+fn a_step_that_does_not_exist_is_not_offered() {
+    let tree = TestTree::new();
+    let back = "pki rollback --rootfs";
+    for _ in 0..2 {
+        tree.pki(&["renew", "apiserver"]).exits(0);
+    }
+    tree.pki(&["rollback"])
+        .exits(0)
+        .prints(back)
+        .prints("--redo");
+    let oldest = tree.pki(&["rollback"]).exits(0).prints("--redo");
+    assert!(!oldest.stdout.contains(back), "{oldest}");
+    tree.pki(&["rollback"]).exits(3);
+}
