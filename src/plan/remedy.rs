@@ -1,6 +1,6 @@
 //! Finds the commands that remove a finding. Asks the planners, so that a command is advised only if it works.
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::init;
 use super::renew::{self, RenewRequest, Selection};
@@ -62,6 +62,9 @@ struct Advisor<'a> {
     renewals: Vec<(&'static Row, Result<Plan, PlanError>)>,
 }
 
+/// The warning time of commands that have none.
+const DEFAULT_WARNING: Duration = Duration::days(30);
+
 impl Advisor<'_> {
     fn remedy(&mut self, finding: &Finding) -> Option<Remedy> {
         let row = finding.row?;
@@ -118,6 +121,15 @@ impl Advisor<'_> {
             FindingId::CertificateExpired | FindingId::CertificateExpiresSoon
         );
         match plan {
+            // A new certificate would be due as well.
+            Ok(plan)
+                if finding.id == FindingId::CertificateExpiresSoon
+                    && self.is_soon_due_again(plan, row) =>
+            {
+                Some(Remedy::words(
+                    "the configured validity period is shorter than the warning time: use a shorter `--warn` or a longer period",
+                ))
+            }
             Ok(plan) => {
                 let is_removed = finding.severity != Severity::Error
                     || plan.removes(finding, self.situation.inventory);
@@ -134,6 +146,14 @@ impl Advisor<'_> {
                 Some(reason.remedy.clone()).filter(|remedy| !remedy.is_empty())
             }
         }
+    }
+
+    /// Returns whether what a renewal makes of a row expires within the warning time.
+    fn is_soon_due_again(&self, plan: &Plan, row: &Row) -> bool {
+        let within = self.situation.due.map_or(DEFAULT_WARNING, Period::span);
+        let made = plan.made().find(|(made, ..)| *made == row);
+        let leaf = made.and_then(|(_, make, _)| make.leaf());
+        leaf.is_some_and(|leaf| leaf.validity.not_after - self.situation.now <= within)
     }
 
     /// Returns `init`, if it creates the missing row: at once, or after the renewals that other findings advise.

@@ -58,12 +58,13 @@ fn a_key_that_does_not_belong_to_its_certificate_is_not_reused() {
 
 #[test]
 fn history_and_hints_show_a_period_as_it_was_typed() {
-    for period in ["8784h", "366d", "8783h60m"] {
+    let later = NOW + days(340);
+    for period in ["720h", "30d", "719h60m"] {
         let tree = TestTree::new();
-        tree.pki(&["check-expiration", "--warn", period])
+        tree.pki_at(later, &["check-expiration", "--warn", period])
             .exits(4)
             .says(&format!("`pki renew --due {period} "));
-        tree.pki(&["renew", "--due", period]);
+        tree.pki_at(later, &["renew", "--due", period]);
         tree.pki(&["history"])
             .prints(&format!("renew --due {period}"));
     }
@@ -553,4 +554,13 @@ fn without_client(kubeconfig: &str) -> String {
         user[field] = Value::Null;
     }
     serde_json::to_string_pretty(&value).unwrap()
+}
+
+#[test]
+fn no_renewal_is_advised_that_would_be_due_at_once() {
+    let tree = TestTree::new();
+    let period = ["renew", "apiserver", "--certificate-validity-period", "24h"];
+    let run = tree.pki(&period).exits(4);
+    assert!(!run.stderr.contains("run `pki renew"), "{run}");
+    run.says("the configured validity period is shorter than the warning time");
 }
