@@ -9,7 +9,8 @@ use time::OffsetDateTime;
 use super::{Action, KeySource, Leaf, Make, Plan, PlanError, Reason, SigningCa, Step};
 use crate::catalog::{APISERVER, CATALOG, Profile, Row, Sharing, Storage};
 use crate::check::finding::{FindingId, Findings, Remedy};
-use crate::check::{expected, host, title, validity};
+use crate::check::host::{self, HostKind};
+use crate::check::{expected, title, validity};
 use crate::config::cluster::Cluster;
 use crate::tree::inventory::{CaState, Inventory};
 use crate::x509::algorithm::Algorithm;
@@ -57,6 +58,10 @@ pub fn plan(
         plan: Plan::default(),
         error: PlanError::default(),
     };
+    if let Some(reason) = other_host(request, inventory) {
+        planner.error.add(reason);
+        return planner.error.into_result(planner.plan);
+    }
     let rows: Vec<_> = CATALOG
         .iter()
         .copied()
@@ -70,6 +75,26 @@ pub fn plan(
     planner.warn_of_shared_rows();
     planner.stop_at(&rows, findings);
     planner.error.into_result(planner.plan)
+}
+
+/// Returns why nothing is created on a worker or an etcd member, unless a control plane was asked for.
+fn other_host(request: &InitRequest<'_>, inventory: &Inventory) -> Option<Reason> {
+    if request.is_declared || request.join || request.new_ca {
+        return None;
+    }
+    let kind = match host::recognize(inventory, false) {
+        HostKind::Worker => "a worker",
+        HostKind::EtcdMember => "an etcd member",
+        HostKind::ControlPlane | HostKind::Other | HostKind::Nothing => return None,
+    };
+    Some(Reason {
+        row: None,
+        id: Some(FindingId::HostKind),
+        message: format!("this host is {kind}: it has no file that only a control plane node has"),
+        remedy: Remedy::words(
+            "give `--config` with the configuration of the cluster to make it a control plane node",
+        ),
+    })
 }
 
 /// The remedy if the certificate with the names of the API server is missing.

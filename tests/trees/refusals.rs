@@ -215,3 +215,18 @@ fn a_broken_kubeconfig_does_not_stop_the_others() {
     );
     assert!(tree.read("admin.conf") != before, "not renewed");
 }
+
+#[test]
+fn init_makes_no_control_plane_on_a_worker() {
+    let source = TestTree::new();
+    let worker = TestTree::empty();
+    for name in ["pki/ca.crt", "kubelet.conf"] {
+        worker.write(name, source.read(name));
+    }
+    worker
+        .pki(&["init"])
+        .exits(3)
+        .says("this host is a worker: it has no file that only a control plane node has")
+        .says("give `--config` with the configuration of the cluster")
+        .changed_nothing();
+}
