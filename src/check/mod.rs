@@ -19,7 +19,7 @@ pub(crate) mod identity;
 mod kubeconfig;
 pub(crate) mod leaf;
 pub mod names;
-mod permissions;
+pub mod permissions;
 mod sa;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]

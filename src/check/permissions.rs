@@ -1,4 +1,4 @@
-//! Judges modes and owners of files. These findings are warnings: no component refuses such a file.
+//! Judges modes and owners of files, and who can write in directories. These findings are warnings: no component refuses such a file.
 
 use super::finding::{Finding, FindingId};
 use crate::catalog::Row;
@@ -13,6 +13,16 @@ pub(super) fn check(inventory: &Inventory, row: &'static Row) -> Vec<Finding> {
         .iter()
         .filter(|issue| issue.row == row)
         .map(finding)
+        .collect()
+}
+
+/// Returns a finding for each directory in which other users can write: `refusal` is why `pki` does not write in one.
+pub fn directories(refusal: Option<String>, shared: Vec<String>) -> Vec<Finding> {
+    let refused = refusal.map(|text| Finding::new(FindingId::DirectoryUnsafe, text));
+    let shared = shared.into_iter();
+    refused
+        .into_iter()
+        .chain(shared.map(|text| Finding::new(FindingId::DirectoryShared, text)))
         .collect()
 }
 

@@ -9,7 +9,7 @@ use super::session::{Session, TreeSnapshot};
 use super::target::{ConfigSource, Detection, Target};
 use crate::check::expiry::{self, Thresholds};
 use crate::check::finding::{Finding, Findings};
-use crate::check::{Context, Expected, check, commit};
+use crate::check::{Context, Expected, check, commit, permissions};
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::{Cluster, Host, Origin, Setting, Settings};
 use crate::fs::file::FileError;
@@ -91,6 +91,14 @@ impl<'a> Inspection<'a> {
         findings.extend(check(inventory, self.expected(), self.now));
         findings.extend(expiry::soon(&self.context(), thresholds));
         knowledge.with_remedies(findings, inventory)
+    }
+
+    /// Returns a finding for each directory that a writing command would refuse, or warn about.
+    pub(super) fn directories(&self) -> Vec<Finding> {
+        let places = &self.snapshot.places;
+        let refusal = places.judge_tree().err();
+        let refusal = refusal.map(|error| error.without_advice());
+        permissions::directories(refusal, places.warnings())
     }
 
     /// Returns the finding for a recorded configuration that cannot be used.

@@ -6,7 +6,7 @@ use super::input::read_input;
 use super::{Console, Exit};
 use crate::cli::ShowArgs;
 use crate::contents;
-use crate::report::contents::{ContentEntry, Contents};
+use crate::report::contents::{ContentEntry, ShownContents};
 
 pub(super) fn run(args: &ShowArgs, console: &Console) -> Result<Exit> {
     let mut entries = Vec::new();
@@ -29,7 +29,7 @@ pub(super) fn run(args: &ShowArgs, console: &Console) -> Result<Exit> {
     }
     let full = args.text;
     if !entries.is_empty() {
-        console.show(&Contents { entries, full }, args.output)?;
+        console.show(&ShownContents { entries, full }, args.output)?;
     }
     Ok(exit)
 }

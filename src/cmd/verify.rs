@@ -77,7 +77,11 @@ fn verify(
         warn: args.warn.span(),
         critical: Duration::ZERO,
     };
-    let findings = inspection.findings(thresholds, Some(&args.warn));
+    let mut findings = inspection.findings(thresholds, Some(&args.warn));
+    // Who can write beside a copy does not matter to the cluster.
+    if named.is_none() {
+        findings.extend(inspection.directories());
+    }
     let severity = Severity::from(args.severity);
     let counts = |finding: &Finding| {
         !args.ignore.contains(&finding.id) && named.is_none_or(|named| named.concerns(finding))

@@ -21,7 +21,7 @@ use crate::x509::usage::Usage;
 /// The contents of files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Contents {
+pub struct ShownContents {
     /// One entry for each thing in each file.
     pub entries: Vec<ContentEntry>,
     /// Whether the text has every field.

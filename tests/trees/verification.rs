@@ -264,3 +264,14 @@ fn every_kind_of_finding_is_listed() {
         .collect();
     assert_eq!(listed, table);
 }
+
+#[test]
+fn a_directory_that_a_writing_command_would_refuse_is_a_finding() {
+    let tree = TestTree::new();
+    tree.chmod("pki", 0o775);
+    std::os::unix::fs::chown(tree.path("pki"), None, Some(1234)).unwrap();
+    tree.pki(&["verify"]).exits(0).prints("[directory.shared]");
+    tree.chmod("pki", 0o777);
+    tree.pki(&["verify"]).exits(0).prints("[directory.unsafe]");
+    tree.pki(&["renew", "apiserver"]).exits(3).changed_nothing();
+}

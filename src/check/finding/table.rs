@@ -89,6 +89,12 @@ finding_kinds! {
     FileWritableByOthers "file.writable-by-others" Warning
         "Users other than the owner can change a file."
         "restrict its mode";
+    DirectoryUnsafe "directory.unsafe" Warning
+        "Everybody, or a user or group of an ACL, can write in a directory of the tree or above it; `pki` does not write there."
+        "take the write permission away";
+    DirectoryShared "directory.shared" Warning
+        "Another user or a group can write in a directory of the tree or above it."
+        "";
     FileOtherOwner "file.other-owner" Warning
         "A file with a private key or a CA belongs to a user other than root and the one who runs `pki`."
         "change its owner";

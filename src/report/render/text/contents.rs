@@ -3,15 +3,15 @@
 use std::fmt::Write as _;
 
 use crate::report::contents::{
-    CertificateDescription, ContentEntry, Contents, Description, KubeconfigDescription,
-    RequestDescription, RevocationListDescription,
+    CertificateDescription, ContentEntry, Description, KubeconfigDescription, RequestDescription,
+    RevocationListDescription, ShownContents,
 };
 use crate::report::render::{Report, TextTarget};
 use crate::report::time::residual_text;
 use crate::util::escape::escape_line;
 use crate::x509::certificate::short_serial;
 
-impl Report for Contents {
+impl Report for ShownContents {
     fn text(&self, _text_target: TextTarget) -> String {
         let mut text = String::new();
         for entry in &self.entries {
@@ -26,7 +26,7 @@ impl Report for Contents {
 
 /// A title, and below it the fields with their values.
 #[derive(Default)]
-struct Fields {
+struct FieldList {
     lines: Vec<(&'static str, String)>,
     /// Whether lists are shown to their end.
     full: bool,
@@ -35,7 +35,7 @@ struct Fields {
 /// How many items of a list are shown.
 const MAX_ITEMS: usize = 20;
 
-impl Fields {
+impl FieldList {
     fn add(&mut self, name: &'static str, value: impl Into<String>) {
         let value = value.into();
         if !value.is_empty() {
@@ -68,9 +68,9 @@ fn item(text: &str) -> String {
 }
 
 fn entry_text(entry: &ContentEntry, full: bool) -> String {
-    let mut fields = Fields {
+    let mut fields = FieldList {
         full,
-        ..Fields::default()
+        ..FieldList::default()
     };
     let what = match &entry.description {
         Description::Certificate(certificate) => {
@@ -126,7 +126,7 @@ fn entry_text(entry: &ContentEntry, full: bool) -> String {
     text
 }
 
-fn certificate_fields(fields: &mut Fields, certificate: &CertificateDescription, full: bool) {
+fn certificate_fields(fields: &mut FieldList, certificate: &CertificateDescription, full: bool) {
     let rows: Vec<_> = certificate
         .rows
         .iter()
@@ -187,7 +187,7 @@ fn certificate_fields(fields: &mut Fields, certificate: &CertificateDescription,
     fields.add("signature", &*details.signature);
 }
 
-fn request_fields(fields: &mut Fields, request: &RequestDescription) {
+fn request_fields(fields: &mut FieldList, request: &RequestDescription) {
     fields.add("user", request.user.clone().unwrap_or_default());
     fields.list("groups", &request.groups);
     fields.add("subject", &*request.subject);
@@ -212,7 +212,7 @@ fn request_fields(fields: &mut Fields, request: &RequestDescription) {
     );
 }
 
-fn revocation_fields(fields: &mut Fields, list: &RevocationListDescription) {
+fn revocation_fields(fields: &mut FieldList, list: &RevocationListDescription) {
     fields.add("issuer", &*list.issuer);
     fields.add("number", list.number.clone().unwrap_or_default());
     fields.add("made", format!("{} UTC", list.this_update.short()));
@@ -237,7 +237,7 @@ fn revocation_fields(fields: &mut Fields, list: &RevocationListDescription) {
     }
 }
 
-fn kubeconfig_fields(fields: &mut Fields, kubeconfig: &KubeconfigDescription) {
+fn kubeconfig_fields(fields: &mut FieldList, kubeconfig: &KubeconfigDescription) {
     fields.add("cluster", &*kubeconfig.cluster);
     fields.add("server", &*kubeconfig.server);
     fields.add("CA", &*kubeconfig.ca);
