@@ -241,7 +241,10 @@ fn check(
         for warning in &target.warnings {
             console.warn(&warning.to_string());
         }
-        if target.source() == ConfigSource::Nothing && named.is_none() {
+        if target.source() == ConfigSource::Nothing
+            && named.is_none()
+            && target.record_error.is_none()
+        {
             console.note(&format!("no configuration is recorded for `{}`: `pki` infers the expected files from the existing ones", layout.certificates.display()));
         }
     }

@@ -70,7 +70,8 @@ fn verify(
     for warning in &target.warnings {
         console.warn(&warning.to_string());
     }
-    if target.source() == ConfigSource::Nothing && named.is_none() {
+    if target.source() == ConfigSource::Nothing && named.is_none() && target.record_error.is_none()
+    {
         console.note("no configuration is recorded or given: names and usages are compared with the rules of kubeadm only");
     }
     let thresholds = Thresholds {
