@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::report::recovery::{Purge, Recovery};
 use crate::report::render::{Report, TextTarget};
+use crate::util::escape::escape_line;
 
 impl Report for Recovery {
     fn text(&self, _text_target: TextTarget) -> String {
@@ -12,10 +13,16 @@ impl Report for Recovery {
         }
         let mut text = match (&self.command, self.dry_run) {
             (Some(command), false) => {
-                format!("the pending commit of `pki {command}` is settled\n")
+                format!(
+                    "the pending commit of `pki {}` is settled\n",
+                    escape_line(command)
+                )
             }
             (Some(command), true) => {
-                format!("the pending commit of `pki {command}` would be settled\n")
+                format!(
+                    "the pending commit of `pki {}` would be settled\n",
+                    escape_line(command)
+                )
             }
             (None, false) => "the journal could not be read; it was removed\n".to_owned(),
             (None, true) => "the journal cannot be read; it would be removed\n".to_owned(),
@@ -38,7 +45,7 @@ impl Report for Recovery {
             (&self.left, left),
         ] {
             for file in files {
-                _ = writeln!(text, "{file}: {what}");
+                _ = writeln!(text, "{}: {what}", escape_line(file));
             }
         }
         if let Some(generation) = &self.kept_generation {
@@ -46,6 +53,7 @@ impl Report for Recovery {
                 false => "are kept",
                 true => "would be kept",
             };
+            let generation = escape_line(generation);
             _ = writeln!(text, "the replaced files {kept} as generation {generation}");
         }
         if self.dry_run {
@@ -66,7 +74,7 @@ impl Report for Purge {
         };
         let lines = self.removed_generations.iter();
         let mut text: String = lines
-            .map(|name| format!("{verb} generation {name}\n"))
+            .map(|name| format!("{verb} generation {}\n", escape_line(name)))
             .collect();
         if self.dry_run {
             text.push_str("\ndry run: nothing was written\n");
