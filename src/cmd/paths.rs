@@ -141,15 +141,20 @@ impl TreePaths {
             }
             None => certificates.to_path_buf(),
         };
-        if system_directory(&below).is_some() {
-            return Err(Invalid::new(format!(
-                "the certificate directory `{}` is a system directory",
-                below.display()
-            ))
-            .with_hint("use a separate directory, such as /etc/kubernetes/pki")
-            .into());
-        }
-        Ok(())
+        refuse_system_directory(&below)
+    }
+}
+
+/// Refuses a directory of the system as the certificate directory; `path` is below the root directory.
+pub(super) fn refuse_system_directory(path: &Path) -> Result<()> {
+    match system_directory(path) {
+        Some(_) => Err(Invalid::new(format!(
+            "the certificate directory `{}` is a system directory",
+            path.display()
+        ))
+        .with_hint("use a separate directory, such as /etc/kubernetes/pki")
+        .into()),
+        None => Ok(()),
     }
 }
 

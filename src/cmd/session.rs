@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::Console;
 use super::console::KeyProgress;
 use super::interrupts::Interrupts;
+use super::paths::refuse_system_directory;
 use super::target::Target;
 use crate::catalog::Row;
 use crate::cli::{ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs};
@@ -191,6 +192,10 @@ impl<'a> Session<'a> {
                 (Some(transaction), places)
             }
         };
+        // A link may lead to a directory that would be refused by its own name.
+        if let Some(certificates) = places.resolved(Root::Certificates).map_err(refused)? {
+            refuse_system_directory(&certificates)?;
+        }
         places.judge_tree().map_err(refused)?;
         places.check_access().map_err(refused)?;
         let tree = Tree::over(&places)?;

@@ -180,3 +180,25 @@ fn relative_paths_are_below_the_working_directory() {
     assert!(certificates.join("ca.key").is_file());
     assert_eq!(fs::read_dir(tree.root()).unwrap().count(), 1);
 }
+
+#[test]
+fn a_link_to_a_system_directory_is_one() {
+    let folder = TestTree::empty();
+    let root = folder.root();
+    fs::create_dir_all(root.join("etc")).unwrap();
+    std::os::unix::fs::symlink("/etc", root.join("link")).unwrap();
+    for arguments in [&["init"][..], &["init", "--dry-run"]] {
+        let mut command = pki();
+        command
+            .args(arguments)
+            .arg("--rootfs")
+            .arg(root)
+            .arg("--cert-dir")
+            .arg(root.join("link"));
+        folder
+            .watch(&mut command)
+            .exits(3)
+            .says("the certificate directory `/etc` is a system directory")
+            .changed_nothing();
+    }
+}

@@ -107,6 +107,12 @@ impl Places {
             .transpose()
     }
 
+    /// Returns where a directory of the tree is below the root directory once its links are resolved; `None` if it does not exist.
+    pub(crate) fn resolved(&self, root: Root) -> Result<Option<PathBuf>, FileError> {
+        let position = self.position(root)?;
+        Ok(position.map(|position| position.path_from_root()))
+    }
+
     fn position(&self, root: Root) -> Result<Option<Position>, FileError> {
         if let Some(position) = self.roots.borrow().get(&root) {
             return Ok(Some(position.clone()));
