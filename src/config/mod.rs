@@ -11,7 +11,6 @@ pub mod names;
 pub mod problem;
 pub mod provenance;
 mod resolve;
-mod secret;
 pub mod settings;
 mod values;
 mod yaml;

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::secret::quote;
+use crate::util::secret::quote;
 use crate::x509::san::San;
 
 /// Parses a SAN: an IP address, a DNS-1123 subdomain, or `*.` and a subdomain.

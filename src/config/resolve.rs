@@ -15,7 +15,6 @@ use super::fields;
 use super::kubeadm::MAX_LISTED;
 use super::names::{parse_san, unreachable_kind};
 use super::problem::{Origin, Problem, Problems, Setting};
-use super::secret::quote;
 use super::settings::{ExternalEtcdSettings, Settings};
 use super::values::{
     MAX_COMMON_NAME, absolute_path, algorithm, boolean, certificates_dir, cluster_name, dns_domain,
@@ -23,6 +22,7 @@ use super::values::{
 };
 use crate::catalog::NODE_USER_PREFIX;
 use crate::util::duration::Period;
+use crate::util::secret::quote;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::san::San;
 

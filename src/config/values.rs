@@ -9,8 +9,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::names::{MAX_NAME, is_hidden, parse_san, subdomain, subdomain_within};
-use super::secret::quote;
 use crate::util::duration::Period;
+use crate::util::secret::quote;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::san::San;
 

@@ -18,6 +18,7 @@ use crate::tree::journal::Direction;
 use crate::tree::layout::{self, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
+use crate::util::secret;
 
 /// The longest line that is read; lines of certificates are much shorter.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
@@ -50,6 +51,35 @@ pub struct LedgerEntry {
     pub fingerprint: String,
     /// Serial number of the certificate that it replaced.
     pub replaces: Option<String>,
+}
+
+impl LedgerEntry {
+    /// Replaces what looks like a key. Reports show every field, and whoever can edit the file may have pasted one.
+    fn without_secrets(mut self) -> LedgerEntry {
+        let numbers = [&mut self.serial, &mut self.fingerprint]
+            .into_iter()
+            .chain(&mut self.issuer_key_id)
+            .chain(&mut self.replaces);
+        for number in numbers {
+            // Their digits are those of a hexadecimal key, too.
+            if !number.bytes().all(|b| b.is_ascii_hexdigit() || b == b':') {
+                *number = secret::shown(std::mem::take(number));
+            }
+        }
+        let texts = [
+            &mut self.time,
+            &mut self.command,
+            &mut self.name,
+            &mut self.subject,
+            &mut self.not_before,
+            &mut self.not_after,
+        ];
+        let lists = self.sans.iter_mut().chain(&mut self.usages);
+        for text in texts.into_iter().chain(lists) {
+            *text = secret::shown(std::mem::take(text));
+        }
+        self
+    }
 }
 
 /// The entries of a ledger, oldest first, read one after the other.
@@ -125,9 +155,9 @@ impl Iterator for LedgerEntries {
                     return failed;
                 }
                 Ok(_) => {
-                    return match serde_json::from_slice(&line) {
-                        Ok(entry) => Some(Ok(entry)),
-                        Err(error) => fail(error.to_string()),
+                    return match serde_json::from_slice::<LedgerEntry>(&line) {
+                        Ok(entry) => Some(Ok(entry.without_secrets())),
+                        Err(error) => fail(secret::shown(error.to_string())),
                     };
                 }
             }

@@ -16,6 +16,7 @@ use crate::fs::file::{FileError, MAX_FILE_SIZE};
 use crate::fs::ownership::is_trusted;
 use crate::tree::layout::{self, TreePath};
 use crate::util::escape::escape;
+use crate::util::secret;
 use crate::x509::key::{self, hex};
 
 /// The journal of a transaction whose new files are put in place.
@@ -131,8 +132,11 @@ impl Journal {
 
     /// Reads a journal and checks every name in it, because a restored or forged journal must not redirect a rename.
     fn parse(bytes: &[u8]) -> Result<Journal, String> {
-        let journal: Journal = serde_json::from_slice(bytes)
-            .map_err(|error| format!("it is not a journal of this version of `pki`: {error}"))?;
+        let mut journal: Journal = serde_json::from_slice(bytes).map_err(|error| {
+            let reason = secret::shown(error.to_string());
+            format!("it is not a journal of this version of `pki`: {reason}")
+        })?;
+        journal.command = secret::shown(journal.command);
         if journal.version != VERSION {
             return Err(format!(
                 "it has version {}, want {VERSION}",

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::util::escape::quote;
+use super::secret::quote;
 
 /// The longest period: a certificate that is valid for this long still ends in a year of four digits.
 const MAX_PERIOD: Duration = Duration::from_secs(36_525 * 24 * 60 * 60);

@@ -2,4 +2,5 @@
 
 pub mod duration;
 pub mod escape;
+pub(crate) mod secret;
 pub mod table;

@@ -1,14 +1,14 @@
-//! Quotes text of a configuration in messages, but never a value that looks like a key.
+//! Quotes text of files in messages, but never a value that looks like a key.
 
 use std::collections::HashSet;
 
-use crate::util::escape;
+use super::escape;
 
 /// The text that replaces a secret in messages.
 const PLACEHOLDER: &str = "(looks like a key, not shown)";
 
 /// Returns `text` in backticks, escaped and shortened.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     match is_secret(text) {
         true => PLACEHOLDER.to_owned(),
         false => escape::quote(text),
@@ -16,10 +16,18 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 /// Returns `text` escaped and shortened.
-pub(super) fn truncate(text: &str) -> String {
+pub(crate) fn truncate(text: &str) -> String {
     match is_secret(text) {
         true => PLACEHOLDER.to_owned(),
         false => escape::truncate(text, escape::MAX_CHARACTERS),
+    }
+}
+
+/// Returns a text that a state file holds and that reports show; one that looks like a key is replaced.
+pub(crate) fn shown(text: String) -> String {
+    match is_secret(&text) {
+        true => PLACEHOLDER.to_owned(),
+        false => text,
     }
 }
 

@@ -688,3 +688,51 @@ fn ten_thousand_stray_files_do_no_harm() {
         10_000
     );
 }
+
+#[test]
+fn a_key_pasted_into_a_state_file_is_never_shown() {
+    let tree = TestTree::new();
+    let key = tree.text("pki/ca.key");
+    let key = key.lines().nth(1).unwrap();
+    tree.pki(&["renew", "apiserver"]).exits(0);
+    let set = |name: &str, field: &str| {
+        let text = tree.text(name);
+        let start = text.find(&format!("\"{field}\"")).unwrap();
+        let open = start
+            + text[start..]
+                .find(": \"")
+                .map_or_else(|| text[start..].find(":\"").unwrap() + 2, |at| at + 3);
+        let end = open + text[open..].find('"').unwrap();
+        tree.write(name, format!("{}{key}{}", &text[..open], &text[end..]));
+    };
+    let generation = fs::read_dir(tree.path(".pki/generations"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let manifest = format!(
+        ".pki/generations/{}/manifest.json",
+        generation.file_name().to_str().unwrap()
+    );
+    for field in ["command", "time"] {
+        set(&manifest, field);
+    }
+    for field in ["command", "name", "subject", "fingerprint", "serial"] {
+        set(".pki/ledger.jsonl", field);
+    }
+    tree.write("pki/.pki-journal.commit", format!("{{\"{key}\": 1}}"));
+    for arguments in [
+        &["history"][..],
+        &["ledger", "--wide"],
+        &["ledger", "-o", "json"],
+        &["check-expiration"],
+        &["verify"],
+        &["renew", "apiserver"],
+        &["renew", "apiserver", "--certificate-validity-period", key],
+        &["recover", "--discard", "--dry-run"],
+    ] {
+        let run = tree.pki(arguments);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(!said.contains(&key[..24]), "{arguments:?}");
+    }
+}

@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use crate::config::problem::{Origin, Problem};
-use crate::config::secret::truncate;
+use crate::util::secret::truncate;
 
 /// The largest file that is read; a configuration of a thousand SANs has 40 KiB.
 pub(super) const MAX_BYTES: usize = 1 << 20;

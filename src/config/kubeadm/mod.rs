@@ -30,8 +30,8 @@ use self::document::{Lines, MappingEntry, Node, Scalar, SourceText, Value, field
 use self::versions::{ApiVersion, DocumentKind, VERSIONS};
 use super::cluster::{Cluster, Host};
 use super::problem::{Origin, Problem, Problems, Setting};
-use super::secret::quote;
 use super::settings::Settings;
+use crate::util::secret::quote;
 
 /// The settings of a file, and warnings about it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::document::{
     MAX_BYTES, MAX_LISTED, MappingEntry, Node, Scalar, SourceText, Value, field_path,
 };
 use crate::config::problem::Problem;
-use crate::config::secret::{quote, truncate};
+use crate::util::secret::{quote, truncate};
 
 /// The most levels of nesting; kubeadm's own types have six.
 const MAX_DEPTH: usize = 64;

@@ -15,6 +15,7 @@ use crate::tree::layout::{self, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
 use crate::util::escape::escape;
+use crate::util::secret;
 
 pub use keep::{FileToReplace, Pruned};
 
@@ -231,11 +232,14 @@ fn manifest(
         Opened::File(file) => file.contents(MAX_FILE_SIZE)?.bytes,
     };
     let refuse = |what: String| FileError::unexpected("reading", &path, what);
-    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| {
+    let mut manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| {
+        let reason = secret::shown(error.to_string());
         refuse(format!(
-            "it is not a manifest of this version of `pki`: {error}"
+            "it is not a manifest of this version of `pki`: {reason}"
         ))
     })?;
+    manifest.command = secret::shown(manifest.command);
+    manifest.time = secret::shown(manifest.time);
     manifest.check().map_err(refuse)?;
     Ok(Some(manifest.named(name)))
 }
