@@ -48,7 +48,7 @@ pub fn period(own: Validity, issuer: Option<Validity>) -> Option<Duration> {
 }
 
 /// Returns the period that certificates like this one are usually made for, if its dates show it. A period that is not
-/// whole hours was set by hand and is not usual.
+/// whole hours was set by hand and is ignored.
 pub fn usual_period(own: Validity, issuer: Option<Validity>) -> Option<std::time::Duration> {
     let period = period(own, issuer).filter(|period| is_whole_hours(*period))?;
     std::time::Duration::try_from(period)
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn no_date_lies_beyond_what_a_certificate_can_express() {
+    fn every_date_can_be_expressed_in_a_certificate() {
         assert_eq!(
             ca(datetime!(9999-12-31 12:00:00 UTC), HOUR * 24).not_after,
             LAST

@@ -44,7 +44,7 @@ pub use help::{TOPICS, Topic};
 /// Runs a command.
 ///
 /// # Errors
-/// Whatever went wrong, for [`Console::report`].
+/// The error of the command, for [`Console::report`].
 pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
     // Certificates express 1950 to 9999; a time near either end means that the clock is wrong.
     if !(1971..9999).contains(&console.now.year()) {

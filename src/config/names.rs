@@ -87,7 +87,7 @@ fn is_decimal(text: &str) -> bool {
 
 fn character_mistake(character: char) -> String {
     match character {
-        '*' => "`*` may only stand for the whole first label".to_owned(),
+        '*' => "`*` must be the whole first label".to_owned(),
         c if c.is_control() => "control characters are not allowed".to_owned(),
         c if c.is_whitespace() => "spaces are not allowed".to_owned(),
         c if is_hidden(c) => "it has an invisible character".to_owned(),
@@ -265,9 +265,9 @@ mod tests {
         for refused in ["**.abc", "a.*.bc", "a*.bc", "*.*.a", "*", "*."] {
             assert!(parse_san(refused).is_err(), "{refused}");
         }
-        check_reason("a.*.bc", "`*` may only stand for the whole first label");
-        check_reason("*.*.a", "`*` may only stand for the whole first label");
-        check_reason("**.abc", "`*` may only stand for the whole first label");
+        check_reason("a.*.bc", "`*` must be the whole first label");
+        check_reason("*.*.a", "`*` must be the whole first label");
+        check_reason("**.abc", "`*` must be the whole first label");
     }
 
     #[test]

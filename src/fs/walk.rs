@@ -226,7 +226,7 @@ impl PathWalk {
         let refuse = |what: String| Err(FileError::unexpected("following the link", path, what));
         if self.links == Links::Trusted && !is_trusted(owner) {
             return refuse(format!(
-                "it belongs to user {owner}, who could make it lead elsewhere"
+                "user {owner} owns this link and can change its target"
             ));
         }
         self.followed += 1;

@@ -126,7 +126,7 @@ fn a_new_one_is_laid_out_as_client_go_writes_it() {
 }
 
 #[test]
-fn what_is_wrong_is_named_by_its_path() {
+fn errors_name_the_path_of_the_field() {
     let cases = [
         ("", "the file is empty"),
         ("kind: Config\n", "current-context: it is missing"),

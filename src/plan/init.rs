@@ -6,7 +6,7 @@
 
 use time::OffsetDateTime;
 
-use super::{Action, KeySource, Leaf, Make, Plan, PlanError, Reason, SigningCa, Step};
+use super::{Action, GIVE_CONFIG, KeySource, Leaf, Make, Plan, PlanError, Reason, SigningCa, Step};
 use crate::catalog::{APISERVER, CATALOG, Profile, Row, Sharing, Storage};
 use crate::check::finding::{FindingId, Findings, Remedy};
 use crate::check::host::{self, HostKind};
@@ -96,9 +96,6 @@ fn other_host(request: &InitRequest<'_>, inventory: &Inventory) -> Option<Reason
         ),
     })
 }
-
-/// The remedy if the certificate with the names of the API server is missing.
-const GIVE_CONFIG: &str = "give `--config`: `kubectl -n kube-system get configmap kubeadm-config -o yaml` prints it, and `--config -` reads it from standard input";
 
 /// The remedy if a shared file is missing.
 const COPY_OR_NEW_CA: &str = "copy it from another control plane node; if all nodes lost it, create a new one with `--new-ca` (existing certificates and kubeconfigs do not trust it)";

@@ -227,7 +227,7 @@ fn would_settle(
     Ok(Some(settled))
 }
 
-/// Returns what becomes of each file of a journal; the generation is not known yet.
+/// Returns the result for each file of a journal; the generation is not known yet.
 fn outcome(
     journal: &Journal,
     files: &[Pending<'_>],

@@ -6,7 +6,7 @@
 //! 3. The journal is written: the commit point. Before it, any failure removes the new files again and the tree is as it
 //!    was. After it, the renames follow one another with nothing in between.
 //! 4. If a rename fails, the commit is reverted and the old files get their names back.
-//! 5. The second names and the journal are removed. Then comes housekeeping, which fails nothing.
+//! 5. The second names and the journal are removed. Housekeeping follows; its errors are only warnings.
 //!
 //! A kill leaves one of three states, which the journal identifies: no journal (the old tree, with leftovers), a
 //! commit journal (the new tree, some renames are missing), or an undo journal (the old tree, some renames must be

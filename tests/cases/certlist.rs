@@ -42,7 +42,7 @@ fn every_leaf_and_kubeconfig_comes_after_its_ca() {
     }
 }
 
-/// kubeadm: TestCAPointersValid / both lists -> each CA in the list; stricter: a signer is a CA, and a row that is none has one
+/// kubeadm: TestCAPointersValid / both lists -> each CA in the list; stricter: a signer is a CA, and every other row has a CA
 /// kubeadm: TestMakeCertTree / orphan leaf
 #[test]
 fn every_signer_is_a_ca_of_the_same_list() {
@@ -104,7 +104,7 @@ fn a_made_chain_is_on_disk_and_verifies_for_its_name_and_usage() {
         openssl.verify(&ca, &certificate, now, options).ok();
         let key = openssl.public_half(tree.read(&format!("pki/{leaf}.key")));
         assert_eq!(openssl.facts_of(&certificate).public_key, key, "{leaf}");
-        // The judge is not asleep.
+        // The check itself fails on bad input.
         openssl
             .verify(
                 &ca,

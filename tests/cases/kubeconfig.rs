@@ -458,7 +458,7 @@ fn an_external_ca_beside_a_kubeconfig_with_another_server_is_fine_if_it_is_the_s
 
 /// kubeadm: TestValidateKubeconfigsForExternalCA / all valid -> ok; same
 #[test]
-fn an_external_ca_beside_all_that_it_signs_is_fine() {
+fn an_external_ca_with_all_its_leaves_is_valid() {
     let run = kept(&external_ca());
     assert_eq!(run.stderr, "", "{run}");
 }

@@ -505,7 +505,7 @@ fn nothing_but_a_terminal_gets_colours() {
 }
 
 #[test]
-fn a_configuration_is_not_awaited_from_a_terminal() {
+fn no_configuration_is_read_from_a_terminal() {
     let tree = TestTree::empty();
     let Some(text) = on_terminal(&tree, &["init", "--config", "-"], &[]) else {
         return;

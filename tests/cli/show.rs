@@ -205,7 +205,7 @@ fn the_key_of_a_certificate_is_found_by_its_digest() {
 }
 
 #[test]
-fn an_encrypted_key_is_called_one() {
+fn an_encrypted_key_is_recognized() {
     let Some(openssl) = Openssl::find() else {
         return;
     };

@@ -258,7 +258,7 @@ def whole_tree(files, old):
 def litter_and_strangers(now):
     """Returns the names of what a killed run left, and of what no run may leave."""
     known = {*FILES, LEDGER, RECORD, *JOURNALS.values()}
-    litter, strangers = [], []
+    leftovers, strangers = [], []
     inside = [name.removeprefix(GENERATIONS) for name in now.files if name.startswith(GENERATIONS)]
     finished = {name.partition("/")[0] for name in inside if name.endswith("/manifest.json")}
     for name in now.files:
@@ -266,7 +266,7 @@ def litter_and_strangers(now):
         match = LEFT_OVER.match(last)
         meant = match and f"{folder}/{match[1]}"
         if meant and (meant in MAY_BE_LEFT_OVER or SEGMENT.match(meant)) or name == HOLDER or SEGMENT.match(name):
-            litter.append(name)
+            leftovers.append(name)
         elif name not in known and name.removeprefix(GENERATIONS) not in inside:
             strangers.append(name)
     allowed = {"etc", *HELD_DIRECTORIES, STATE.rstrip("/"), GENERATIONS.rstrip("/")}
@@ -275,12 +275,12 @@ def litter_and_strangers(now):
         # The old one that is being removed, and the new one that is being made, go by names of their own.
         passing = generation == ".new" or generation.startswith(".old-")
         if name.startswith(GENERATIONS) and (passing or generation not in finished):
-            litter.append(name)
+            leftovers.append(name)
         if name.startswith(GENERATIONS) and not GENERATION.match(generation.removeprefix(".old-")) and generation != ".new":
             strangers.append(name)
         elif not name.startswith(GENERATIONS) and name not in allowed:
             strangers.append(name)
-    return sorted(litter), sorted(strangers)
+    return sorted(leftovers), sorted(strangers)
 
 
 def is_manifest(name):
@@ -452,19 +452,19 @@ def judge(tree, old, selection, settled, wanted):
             for name in [pair("apiserver")[1]] if selection == "apiserver" else [pair(leaf)[1] for leaf in LEAVES]:
                 if certificate(files[name]).serial_number == certificate(old.files[name].bytes).serial_number:
                     problems.append(f"{name} has the old serial number")
-    litter, strangers = litter_and_strangers(now)
+    leftovers, strangers = litter_and_strangers(now)
     problems += [f"{name} does not belong here" for name in strangers]
     problems += modes(now, old, settled)
     problems += generations(now, old)
     if settled:
-        problems += [f"{name} is left over" for name in litter]
+        problems += [f"{name} is left over" for name in leftovers]
         if direction:
             problems.append(f"a journal is pending: {direction}")
-    return {"state": state, "problems": problems, "litter": litter, "ledger": ledger_lines(files)}
+    return {"state": state, "problems": problems, "leftovers": leftovers, "ledger": ledger_lines(files)}
 
 
 def failed(why):
-    return {"state": "between", "problems": [why], "litter": [], "ledger": None}
+    return {"state": "between", "problems": [why], "leftovers": [], "ledger": None}
 
 
 def ledger_lines(files):

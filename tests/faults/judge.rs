@@ -22,7 +22,7 @@ pub(super) struct Verdict {
     /// What is wrong with it.
     pub(super) problems: Vec<String>,
     /// What a killed run has left.
-    pub(super) litter: Vec<String>,
+    pub(super) leftovers: Vec<String>,
     /// How many certificates its ledger lists.
     pub(super) ledger: Option<u64>,
 }
@@ -55,7 +55,7 @@ pub(super) enum Selection {
     All,
     /// The API server's pair.
     Apiserver,
-    /// Whatever differs from the tree in this folder, which comes back.
+    /// The differences from the tree in this folder, which is restored.
     Tree(PathBuf),
 }
 
@@ -321,7 +321,7 @@ const DAMAGES: [Damage; 22] = [
 ];
 
 #[test]
-fn the_judge_of_faults_accepts_what_is_whole_and_refuses_what_is_not() {
+fn the_judge_of_faults_accepts_whole_trees_and_refuses_others() {
     let Some(mut judge) = Judge::start() else {
         return;
     };

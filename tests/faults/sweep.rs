@@ -359,8 +359,8 @@ fn failure(mode: &Mode, tree: &Path, ended: &Ended, verdict: &Verdict) -> Option
         Some(format!("names no file: {quoted}"))
     } else if !claimed.contains(&verdict.state) {
         Some(format!("says otherwise: {quoted}"))
-    } else if once && verdict.state == State::Old && !verdict.litter.is_empty() {
-        Some(format!("left {:?} behind", verdict.litter))
+    } else if once && verdict.state == State::Old && !verdict.leftovers.is_empty() {
+        Some(format!("left {:?} behind", verdict.leftovers))
     } else {
         None
     }

@@ -548,7 +548,7 @@ fn a_directory_behind_somebody_elses_link_is_refused() {
         let count = fs::read_dir(&victim).unwrap().count();
         assert_eq!(count > 0, code == 0, "{run}");
         if code != 0 {
-            let reason = "it belongs to user 4242, who could make it lead elsewhere";
+            let reason = "user 4242 owns this link and can change its target";
             assert!(run.stderr.contains(reason), "{run}");
         }
     }

@@ -143,7 +143,7 @@ judged! {
     } => [];
     a_leaf_behind_it: |t| append_to_ca(t, &t.text(CRT)) => [];
     text_between_them: |t| append_to_ca(t, &format!("\n# the old one\n{}", other_ca(t, "former", "/CN=kubernetes"))) => [];
-    another_before_it: |t| { let other = other_ca(t, "next", "/CN=kubernetes"); t.edit(CA_CRT, |text| other + &text); } => ["ca: ca.key-mismatch", "init refuses", "renew all fails for all of ca"];
+    insert_ca_first: |t| { let other = other_ca(t, "next", "/CN=kubernetes"); t.edit(CA_CRT, |text| other + &text); } => ["ca: ca.key-mismatch", "init refuses", "renew all fails for all of ca"];
     a_leaf_before_it: |t| t.edit(CA_CRT, |text| t.text(CRT) + &text) => ["ca: ca.not-a-ca", "ca: ca.key-mismatch", "init refuses", "renew all fails for all of ca"];
     half_of_another_behind_it: |t| { let other = other_ca(t, "former", "/CN=kubernetes"); append_to_ca(t, &other[..other.len() / 2]); } => ["ca: file.invalid: `pki/ca.crt`: malformed PEM: a block has no END line: the file is truncated", "init refuses", "renew all fails for all of ca"];
     a_malformed_one_behind_it: |t| append_to_ca(t, "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n") => ["ca: file.invalid: `pki/ca.crt`: certificate 2 is malformed: malformed tbsCertificate", "init refuses", "renew all fails for all of ca"];

@@ -49,7 +49,7 @@ fn admin(t: &TestTree, from: &str, to: &str) {
     });
 }
 
-fn another_before_it(t: &TestTree) {
+fn insert_ca_first(t: &TestTree) {
     t.make_ca("next", "/CN=kubernetes", CA);
     let next = fs::read_to_string(t.root().join("next.crt")).unwrap();
     t.edit("pki/ca.crt", |text| next + &text);
@@ -141,7 +141,7 @@ said! {
         "hint: put back the key that belongs to it, or remove the key if this CA is an external one",
     ];
     a_ca_that_has_expired: |t| expire(t, "pki/front-proxy-ca.crt", "front-proxy-ca"), ["init"] => ["error: CA `front-proxy-ca`: it expired on 2020-01-01; nothing it signs would be accepted", "hint: replace the CA and everything that it signed"];
-    a_ca_behind_another: another_before_it, ["init"] => ["error: CA `ca`: its key does not belong to it (the public keys differ)", "hint: the key belongs to another certificate in the same file: put that certificate first, because the first one signs"];
+    a_ca_behind_another: insert_ca_first, ["init"] => ["error: CA `ca`: its key does not belong to it (the public keys differ)", "hint: the key belongs to another certificate in the same file: put that certificate first, because the first one signs"];
     a_service_account_key_that_is_lost: |t| t.remove("pki/sa.key"), ["init"] => [
         "error: `sa`: sa.pub exists, sa.key is missing",
         "hint: put sa.key back; a new pair would invalidate every service-account token",
@@ -247,7 +247,7 @@ said! {
         "hint: renew it without `--reuse-key`",
     ];
     renewal_of_a_leaf_with_another_ca_behind_it: |t| t.append("pki/etcd/ca.crt", CRT), ["renew", "apiserver"] => [
-        "warning: `apiserver`: the CA signs it directly, so 1 intermediates in its file are removed",
+        "warning: `apiserver`: the CA signs it directly, so the intermediate in its file is removed",
     ];
     renewal_of_what_an_external_ca_signed_long_ago: |t| { expire(t, CRT, "ca"); t.remove("pki/ca.key"); }, ["renew", "all"] => ["warning: `apiserver`: it expired on 2020-01-01; have the external CA `ca` sign it, and put key and certificate in place"];
 }

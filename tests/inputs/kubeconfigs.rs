@@ -80,7 +80,7 @@ fn forge(t: &TestTree, change: impl FnOnce(&mut Tbs)) {
 }
 
 /// Appends certificates to the client's.
-fn behind(t: &TestTree, certificates: &str) {
+fn append_certificates(t: &TestTree, certificates: &str) {
     let own = String::from_utf8(t.embedded(ADMIN, CERTIFICATE)).unwrap();
     t.embed(ADMIN, CERTIFICATE, own + certificates);
 }
@@ -212,10 +212,10 @@ judged! {
         t.embed(ADMIN, CERTIFICATE, der.contents());
     } => ["admin.conf: file.invalid: `admin.conf`: client-certificate-data: the file is DER, want PEM (`openssl x509 -inform der` converts it)", "init refuses", "renew all fails for admin.conf"];
     certificate_missing: |t| set(t, CERTIFICATE, "") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-certificate-data: it is missing beside client-key-data", "init refuses", "renew all fails for admin.conf"];
-    certificate_with_its_key: |t| behind(t, &String::from_utf8(t.embedded(ADMIN, KEY)).unwrap()) => ["admin.conf: file.invalid: `admin.conf`: client-certificate-data: this world-readable file contains a private key", "init refuses", "renew all fails for admin.conf"];
-    certificate_and_another: |t| behind(t, &t.text("pki/apiserver-kubelet-client.crt")) => ["admin.conf: certificate.extra"];
-    certificate_and_its_ca: |t| behind(t, &t.text("pki/ca.crt")) => [];
-    certificate_and_another_ca: |t| behind(t, &t.text("pki/etcd/ca.crt")) => [];
+    certificate_with_its_key: |t| append_certificates(t, &String::from_utf8(t.embedded(ADMIN, KEY)).unwrap()) => ["admin.conf: file.invalid: `admin.conf`: client-certificate-data: this world-readable file contains a private key", "init refuses", "renew all fails for admin.conf"];
+    certificate_and_another: |t| append_certificates(t, &t.text("pki/apiserver-kubelet-client.crt")) => ["admin.conf: certificate.extra"];
+    certificate_and_its_ca: |t| append_certificates(t, &t.text("pki/ca.crt")) => [];
+    certificate_and_another_ca: |t| append_certificates(t, &t.text("pki/etcd/ca.crt")) => [];
     certificate_of_another_user: |t| { let other = t.embedded("scheduler.conf", CERTIFICATE); t.embed(ADMIN, CERTIFICATE, other); t.embed(ADMIN, KEY, t.embedded("scheduler.conf", KEY)); } => ["admin.conf: certificate.of-another-row", "init refuses"];
     certificate_of_another_group: |t| forge(t, |tbs| tbs.set_subject(&[(ORGANIZATION, Tag::Utf8String, b"system:masters"), (COMMON_NAME, Tag::Utf8String, b"kubernetes-admin")])) => ["admin.conf: certificate.differs"];
     certificate_with_control_characters: |t| forge(t, |tbs| tbs.set_subject(&[(COMMON_NAME, Tag::Utf8String, STEERS.as_bytes())])) => ["admin.conf: certificate.differs", "admin.conf: certificate.differs"];

@@ -232,7 +232,7 @@ fn pair_without_one_of_its_files_is_refused_by_init_and_renewed() {
 }
 
 judged! {
-    // An external etcd that no configuration declares is inferred; what was copied from it by hand is its owner's to renew.
+    // An external etcd that no configuration declares is inferred; its owner renews the copied files.
     external_etcd_with_a_copied_client: copied_etcd_client => ["renew all skips apiserver-etcd-client", "not expected here: etcd-server, etcd-peer, etcd-healthcheck-client"];
     external_etcd_without_a_copied_client: |t| { copied_etcd_client(t); lose(t, &["apiserver-etcd-client"]); } => ["not expected here: all of etcd-ca"];
     external_etcd_without_any_copied_file: |t| { copied_etcd_client(t); lose(t, &["apiserver-etcd-client"]); t.remove("pki/etcd/ca.crt"); } => ["not expected here: etcd-ca, all of etcd-ca"];

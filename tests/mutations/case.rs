@@ -170,7 +170,7 @@ impl Case {
         case
     }
 
-    /// The cluster CA's certificate where the CA is an intermediate one, with the root behind it.
+    /// The cluster CA's certificate where the CA is an intermediate one, followed by the root.
     pub(super) fn intermediate() -> Case {
         let (row, leaf) = (&catalog::CA, &catalog::APISERVER);
         Case::edited(row, layout::certificate_file(row).unwrap(), leaf, |case| {

@@ -30,7 +30,7 @@ fn document(browser: &Path, folder: &Path, file: &Path, option: &str) -> String 
     run(&mut command).exits(0).stdout
 }
 
-/// Returns the page about three trees, of which one is whole, one is damaged and one is none.
+/// Returns the page about three trees, of which one is whole, one is damaged and one is not a tree.
 fn page() -> (TestTree, String) {
     let (whole, damaged, empty) = (TestTree::new(), TestTree::new(), TestTree::empty());
     damaged.remove("pki/etcd/peer.crt");
@@ -104,7 +104,7 @@ fn the_page_loads_nothing() {
 }
 
 #[test]
-fn what_a_tree_is_called_is_text() {
+fn the_name_of_a_tree_is_escaped() {
     let (_folder, page) = page();
     assert!(
         page.contains("&lt;b&gt;&amp;&quot;'&lt;/b&gt;") && !page.contains("<b>"),

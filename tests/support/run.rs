@@ -107,7 +107,7 @@ impl Run {
         self
     }
 
-    /// Neither stream contains this.
+    /// Asserts that neither stream contains this.
     #[track_caller]
     pub(crate) fn does_not_say(self, text: &str) -> Run {
         assert!(

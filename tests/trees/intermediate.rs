@@ -94,7 +94,7 @@ fn renewal_keeps_intermediates_of_a_leaf_that_lead_to_its_ca() {
     tree.write("pki/apiserver.crt", format!("{leaf}{}", root.pem));
     tree.pki(&["renew", "apiserver"])
         .exits(0)
-        .says("`apiserver`: the CA signs it directly, so 1 intermediates in its file are removed");
+        .says("`apiserver`: the CA signs it directly, so the intermediate in its file is removed");
     assert_eq!(count(tree.text("pki/apiserver.crt")), 1);
 }
 

@@ -155,7 +155,7 @@ fn truncated_certificate_is_reissued_from_the_configuration() {
     );
 }
 
-/// A copy of another certificate says nothing about the row that it lies in the place of.
+/// A copy of another certificate says nothing about the row whose file it replaces.
 #[test]
 fn certificate_of_another_row_is_replaced_by_what_the_catalog_says_or_refused() {
     let Some(openssl) = Openssl::find() else {

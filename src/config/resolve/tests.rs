@@ -406,7 +406,7 @@ fn node_names_are_kubernetes_names() {
         ("$(id)", "`$` is not allowed"),
         ("a_b", "`_` is not allowed"),
         ("a b", "spaces are not allowed"),
-        ("*.a", "`*` may only stand for the whole first label"),
+        ("*.a", "`*` must be the whole first label"),
         ("-", "its label `-` begins or ends with `-`"),
         (" ", "it is empty"),
         ("192.0.2.256", "its last label is a number"),
@@ -597,7 +597,7 @@ fn dns_domain_is_a_subdomain() {
     for (domain, reason) in [
         ("cluster.local.", "it ends with a dot"),
         ("a_b", "`_` is not allowed"),
-        ("*.a", "`*` may only stand for the whole first label"),
+        ("*.a", "`*` must be the whole first label"),
     ] {
         check_refused(
             &format!("networking: {{dnsDomain: '{domain}'}}\n"),

@@ -51,10 +51,13 @@ impl RenewPlanner<'_> {
             false => Vec::new(),
         };
         if current.intermediates.len() > intermediates.len() {
+            let removed = match current.intermediates.len() {
+                1 => "the intermediate in its file is removed".to_owned(),
+                count => format!("the {count} intermediates in its file are removed"),
+            };
             self.warn(format!(
-                "`{}`: the CA signs it directly, so {} intermediates in its file are removed",
-                row.name,
-                current.intermediates.len()
+                "`{}`: the CA signs it directly, so {removed}",
+                row.name
             ));
         }
         if let Some(old) = current.leaf {
