@@ -54,7 +54,7 @@ pub struct LedgerEntry {
 }
 
 impl LedgerEntry {
-    /// Replaces what looks like a key. Reports show every field, and whoever can edit the file may have pasted one.
+    /// Replaces what looks like a key. Reports show every field, and a user who edited the file may have pasted one.
     fn without_secrets(mut self) -> LedgerEntry {
         let numbers = [&mut self.serial, &mut self.fingerprint]
             .into_iter()

@@ -114,7 +114,7 @@ impl Tree {
         self.source.is_locked()
     }
 
-    /// Returns whether the tree's directories have changed since it was opened: what was read of it is then of two states.
+    /// Returns whether the tree's directories have changed since it was opened: what was read may then be a mixture of two states.
     pub fn has_changed(&self) -> bool {
         self.source.stamp() != self.opened
     }
