@@ -25,7 +25,7 @@ pub struct InitArgs {
     #[command(flatten)]
     pub write: WriteArgs,
 
-    /// Create CAs and service-account keys even if other files show that this host belongs to a cluster
+    /// Create missing CAs and service-account keys even if this host belongs to a cluster; replaces what a lost CA signed
     #[arg(long)]
     pub new_ca: bool,
 

@@ -115,6 +115,8 @@ impl InitPlanner<'_> {
         if row.sharing == Sharing::Cluster && files.is_missing() {
             return self.shared(row);
         }
+        // What a lost CA signed is worth nothing beside a new one.
+        let is_missing = files.is_missing() || row.signer().is_some_and(|ca| self.replaces(ca));
         let is_lost = files.certificate().is_none() && !self.request.is_declared;
         if *row == APISERVER && is_lost && host::belongs_to_cluster(self.inventory) {
             let what = "its certificate is missing, so the names of the API server are unknown";
@@ -126,7 +128,7 @@ impl InitPlanner<'_> {
                 true => made(Make::ServiceAccountPublic),
                 false => Action::Keep,
             }),
-            Profile::Leaf { .. } => match (files.is_missing(), self.external_signer(row)) {
+            Profile::Leaf { .. } => match (is_missing, self.external_signer(row)) {
                 (true, None) => Some(made(Make::Leaf(self.leaf(row)?))),
                 (true, Some(signer)) => Some(self.skip_external(row, signer, "it is missing")),
                 (false, Some(signer)) if self.is_key_only(row) => {
@@ -139,7 +141,7 @@ impl InitPlanner<'_> {
                 common_name,
                 server,
                 ..
-            } => match (files.is_missing(), self.external_signer(row)) {
+            } => match (is_missing, self.external_signer(row)) {
                 (true, None) => Some(made(Make::NewKubeconfig {
                     leaf: self.leaf(row)?,
                     cluster: self.request.cluster.cluster_name.clone(),
@@ -150,6 +152,11 @@ impl InitPlanner<'_> {
                 (false, _) => Some(Action::Keep),
             },
         }
+    }
+
+    /// Returns whether a new CA was asked for in the place of this one, of which nothing is left.
+    fn replaces(&self, ca: &Row) -> bool {
+        self.request.new_ca && matches!(self.inventory.ca(ca), CaState::Missing)
     }
 
     /// Returns the action for a missing shared row.

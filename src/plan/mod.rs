@@ -365,7 +365,8 @@ impl Make {
     fn removes(&self, id: FindingId) -> bool {
         use FindingId as Id;
         match self {
-            Make::Ca { .. } => id == Id::CaMissing,
+            // With a lost CA, everything that it signed is made too.
+            Make::Ca { .. } => matches!(id, Id::CaMissing | Id::CaLost),
             Make::ServiceAccount { .. } => id == Id::ServiceAccountMissing,
             Make::ServiceAccountPublic => id == Id::ServiceAccountPublicMissing,
             Make::NewKubeconfig { .. } => id == Id::KubeconfigMissing,

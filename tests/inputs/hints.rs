@@ -133,7 +133,7 @@ said! {
     ];
     a_ca_whose_leaves_are_left: |t| t.remove_rows(&["front-proxy-ca"]), ["init"] => [
         "error: CA `front-proxy-ca`: it is missing, but it signed these certificates: front-proxy-client",
-        "hint: put the CA back from a backup or from another control plane node",
+        "hint: put the CA back from a backup or from another control plane node; if all nodes lost it, `init` with `--new-ca` replaces it and what it signed",
     ];
     a_ca_that_is_none: |t| t.resign_ca("front-proxy-ca", "keyUsage=critical,keyCertSign\n", &[]), ["init"] => ["error: CA `front-proxy-ca`: it is not a CA certificate: want basicConstraints with CA:TRUE, and keyUsage, if any, with keyCertSign", "hint: put the file back from a backup"];
     a_ca_with_the_key_of_another: |t| t.copy("pki/etcd/ca.key", "pki/front-proxy-ca.key"), ["init"] => [
@@ -194,7 +194,7 @@ said! {
         "warning: `front-proxy-client`: it expired on 2020-01-01; replace the CA and everything that it signed",
     ];
     check_of_a_lost_ca: |t| t.remove_rows(&["front-proxy-ca"]), ["check-expiration"] => [
-        "warning: CA `front-proxy-ca`: it is missing, but it signed these certificates: front-proxy-client; put the CA back from a backup or from another control plane node",
+        "warning: CA `front-proxy-ca`: it is missing, but it signed these certificates: front-proxy-client; put the CA back from a backup or from another control plane node; if all nodes lost it, `init` with `--new-ca` replaces it and what it signed",
     ];
     check_of_a_broken_leaf: |t| t.write(CRT, "broken"), ["check-expiration"] => [
         "warning: `apiserver`: `ROOT/etc/kubernetes/pki/apiserver.crt`: it contains no PEM block; run `pki renew apiserver --rootfs ROOT`",

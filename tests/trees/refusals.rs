@@ -3,7 +3,10 @@
 
 use time::OffsetDateTime;
 
-use crate::support::{EXTERNAL_ETCD, NOW, Openssl, SAN, TestTree, config_of, days, made_at};
+use crate::support::{
+    EXTERNAL_ETCD, NOW, Openssl, SAN, TestTree, config_of, days, made_at,
+    rows::{OF_CA, OF_ETCD_CA},
+};
 
 /// Checks that `renew all` skips the rows of a CA with an error, says why, and exits with 5.
 #[track_caller]
@@ -229,4 +232,25 @@ fn init_makes_no_control_plane_on_a_worker() {
         .says("this host is a worker: it has no file that only a control plane node has")
         .says("give `--config` with the configuration of the cluster")
         .changed_nothing();
+}
+
+#[test]
+fn a_new_ca_is_made_with_everything_that_the_lost_one_signed_if_it_is_asked_for() {
+    for (ca, replaced) in [
+        ("front-proxy-ca", vec!["front-proxy-client"]),
+        ("etcd-ca", OF_ETCD_CA.to_vec()),
+        ("ca", OF_CA.to_vec()),
+    ] {
+        let tree = TestTree::new();
+        tree.remove_rows(&[ca]);
+        tree.pki(&["init"])
+            .exits(3)
+            .says("`init` with `--new-ca` replaces it and what it signed")
+            .changed_nothing();
+        let made = tree.pki(&["init", "--new-ca"]).exits(0);
+        let mut marked = made.marked('+');
+        marked.retain(|row| *row != ca);
+        assert_eq!(marked, replaced, "{made}");
+        tree.pki(&["verify"]).exits(0).prints(": no findings\n");
+    }
 }

@@ -104,7 +104,7 @@ finding_kinds! {
         "put it back from a backup or from another control plane node";
     CaLost "ca.lost" Error
         "A CA is missing, and certificates that it signed are still in use."
-        "put the CA back from a backup or from another control plane node";
+        "put the CA back from a backup or from another control plane node; if all nodes lost it, `init` with `--new-ca` replaces it and what it signed";
     CaCertificateMissing "ca.certificate-missing" Error
         "The key of a CA exists, its certificate is missing."
         "put the certificate back; a new CA would not match what the old one signed";
