@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use anstream::adapter::strip_str;
 use anyhow::Result;
-use walkdir::WalkDir;
 
 use super::Console;
 use super::console::Buffer;
@@ -17,7 +16,7 @@ use crate::catalog;
 use crate::check::finding::{Finding, FindingId};
 use crate::cli::{NamedTreeArgs, TreeArgs};
 use crate::fleet;
-use crate::fs::file::FileError;
+use crate::fs::search::{PathKind, directories_with};
 
 /// A tree that was named as one directory.
 pub(super) struct NamedTree {
@@ -96,7 +95,19 @@ fn candidates(named: &NamedTreeArgs) -> Result<Vec<Candidate>> {
     }
     let mut candidates: Vec<_> = paths.into_iter().map(Candidate::new).collect();
     for directory in &named.recursive {
-        find(directory, &mut candidates);
+        if PathKind::of(directory) == PathKind::File {
+            // The same answer as for a tree.
+            candidates.push(Candidate::new(directory.clone()));
+            continue;
+        }
+        let found = directories_with(directory, &TREE_FILES).into_iter();
+        candidates.extend(found.map(|found| match found {
+            Ok(path) => Candidate::new(path),
+            Err(error) => Candidate {
+                error: Some(error.to_string()),
+                path: error.path,
+            },
+        }));
     }
     Ok(candidates)
 }
@@ -110,52 +121,6 @@ const TREE_FILES: [&str; 5] = [
     "admin.conf",
 ];
 
-/// Adds the trees in a directory, and what could not be searched, in the order of their names. Links below the directory
-/// are not followed, and a tree is not searched for other trees.
-fn find(directory: &Path, found: &mut Vec<Candidate>) {
-    let mut entries = WalkDir::new(directory).sort_by_file_name().into_iter();
-    while let Some(entry) = entries.next() {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                let path = error.path().unwrap_or(directory).to_path_buf();
-                // The only other error is a loop of links, which are not followed.
-                if let Some(error) = error.into_io_error() {
-                    let error = FileError::io("searching", &path)(error);
-                    found.push(Candidate {
-                        path,
-                        error: Some(error.to_string()),
-                    });
-                }
-                continue;
-            }
-        };
-        let path = entry.path();
-        let is_directory = match entry.depth() {
-            // It may be a link.
-            0 => path.is_dir(),
-            _ => entry.file_type().is_dir(),
-        };
-        if !is_directory {
-            if entry.depth() == 0 {
-                found.push(Candidate {
-                    path: path.to_path_buf(),
-                    error: Some(not_a_directory(path)),
-                });
-            }
-            continue;
-        }
-        if TREE_FILES.iter().any(|file| path.join(file).is_file()) {
-            found.push(Candidate::new(path.to_path_buf()));
-            entries.skip_current_dir();
-        }
-    }
-}
-
-fn not_a_directory(path: &Path) -> String {
-    format!("`{}` is a file, want a directory", path.display())
-}
-
 impl NamedTree {
     /// Takes a root directory, `etc/kubernetes` below one, another copy of it, or a certificate directory.
     fn at(path: &Path) -> Result<NamedTree> {
@@ -167,20 +132,20 @@ impl NamedTree {
         {
             return Ok(NamedTree::below(name, rootfs));
         }
-        if path.join(KUBERNETES).is_dir() {
+        if PathKind::of(&path.join(KUBERNETES)) == PathKind::Directory {
             return Ok(NamedTree::below(name, path));
         }
         let pki = path.join("pki");
-        let certificates = match (pki.is_dir(), path.join("ca.crt").exists()) {
-            (true, _) => pki,
-            (false, true) => path.to_path_buf(),
-            (false, false) => {
-                let message = match (path.is_dir(), path.exists()) {
-                    (true, _) => format!("`{}` holds no directory `pki`", path.display()),
-                    (false, true) => not_a_directory(path),
-                    (false, false) => format!("`{}` does not exist", path.display()),
+        let certificates = match (PathKind::of(&pki), PathKind::of(&path.join("ca.crt"))) {
+            (PathKind::Directory, _) => pki,
+            (_, PathKind::File) => path.to_path_buf(),
+            _ => {
+                let what = match PathKind::of(path) {
+                    PathKind::Directory => "holds no directory `pki`",
+                    PathKind::File => "is a file, want a directory",
+                    PathKind::Missing => "does not exist",
                 };
-                return Err(Invalid::new(message).into());
+                return Err(Invalid::new(format!("`{name}` {what}")).into());
             }
         };
         Ok(NamedTree {

@@ -37,6 +37,11 @@ pub fn target(path: &Path) -> Result<PathBuf, FileError> {
     }
 }
 
+/// Returns whether a file, as [`target`] returns it, is in a directory or below it. A directory that does not exist holds nothing.
+pub fn is_in(file: &Path, directory: &Path) -> bool {
+    fs::canonicalize(directory).is_ok_and(|directory| file.starts_with(directory))
+}
+
 /// Replaces a file as a whole: a reader sees the old contents or the new ones.
 ///
 /// # Errors

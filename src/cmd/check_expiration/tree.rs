@@ -1,0 +1,168 @@
+//! Checks one tree.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::super::Console;
+use super::super::inspection::Inspection;
+use super::super::named_trees::NamedTree;
+use super::super::paths::TreePaths;
+use super::super::target::{ConfigSource, tree_arguments};
+use crate::check::expiry::{self, Expiry, Thresholds};
+use crate::check::finding::{Finding, Outcome};
+use crate::cli::{
+    CheckExpirationArgs, ConfigArgs, ExpirationFormat, OnlyState, SortOrder, TreeArgs,
+};
+use crate::config::Settings;
+use crate::report::expiration::{CertificateExpiration, CertificateExpirationInfo};
+use crate::report::findings::lines;
+use crate::report::metrics::TreeMetrics;
+use crate::report::time::Time;
+use crate::store::ledger;
+use crate::tree::inventory::Depth;
+
+/// The result of a check of one tree.
+pub(super) struct Checked {
+    /// The tree as it was named; the directory of its kubeconfigs if it was not.
+    pub(super) name: String,
+    pub(super) report: CertificateExpirationInfo,
+    /// Only if they are wanted.
+    pub(super) metrics: Option<TreeMetrics>,
+    /// The findings, one line each.
+    pub(super) warnings: Vec<String>,
+    pub(super) outcome: Outcome,
+    /// The directories of the tree.
+    pub(super) directories: [PathBuf; 2],
+}
+
+/// Checks one tree, that of the flags if none is named.
+pub(super) fn check(
+    args: &CheckExpirationArgs,
+    named: Option<&NamedTree>,
+    console: &Console,
+) -> Result<Checked> {
+    let (arguments, config) = match named {
+        Some(named) => (&named.arguments, &ConfigArgs::default()),
+        None => (&args.tree, &args.config),
+    };
+    let inspection = Inspection::open(arguments, config, Depth::Certificates, console)?;
+    let thresholds = Thresholds {
+        warn: args.warn.span(),
+        critical: args.critical.span(),
+    };
+    // What is renewed with the longer of the two needs no attention afterwards.
+    let due = match args.warn.length() >= args.critical.length() {
+        true => &args.warn,
+        false => &args.critical,
+    };
+    let is_concerned = |finding: &Finding| named.is_none_or(|named| named.concerns(finding));
+    let findings = inspection
+        .findings(thresholds, Some(due))
+        .filter(is_concerned);
+    let expiry = expiry::table(&inspection.context(), findings);
+    let outcome = expiry.findings.outcome();
+    say(&inspection, &expiry, named, args.quiet, console);
+    let layout = &inspection.session.target.layout;
+    let is_silent = args.quiet && outcome == Outcome::Healthy;
+    let warnings = match is_silent {
+        true => Vec::new(),
+        false => {
+            let arguments = tree_arguments(arguments, config);
+            let arguments = match named {
+                Some(named) => arguments.of_named_tree(&named.name),
+                None => arguments,
+            };
+            lines(&expiry.findings, &arguments)
+        }
+    };
+    let name = match named {
+        Some(named) => named.name.clone(),
+        None => layout.kubeconfigs.display().to_string(),
+    };
+    let metrics = (args.output == ExpirationFormat::Prometheus).then(|| {
+        let inventory = &inspection.snapshot.inventory;
+        let now = Time::from(console.now);
+        TreeMetrics {
+            last_issued: last_issued(&inspection),
+            ..TreeMetrics::new(name.clone(), layout, inventory, &expiry, now)
+        }
+    });
+    let mut report = CertificateExpirationInfo::new(&expiry, args.quiet);
+    if let Some(only) = args.only {
+        report.retain(|entry| is_in_state(entry, only, thresholds));
+    }
+    if args.sort == SortOrder::Urgency {
+        report.sort_by_urgency();
+    }
+    Ok(Checked {
+        name,
+        report,
+        metrics,
+        warnings,
+        outcome,
+        directories: [layout.certificates.clone(), layout.kubeconfigs.clone()],
+    })
+}
+
+/// Prints what is worth knowing about the run and not about a row; with `quiet`, only that there is no tree.
+fn say(
+    inspection: &Inspection<'_>,
+    expiry: &Expiry,
+    named: Option<&NamedTree>,
+    quiet: bool,
+    console: &Console,
+) {
+    let target = &inspection.session.target;
+    let layout = &target.layout;
+    if inspection.snapshot.tree.is_absent() {
+        console.warn(&format!(
+            "neither `{}` nor `{}` exists: is this the right directory?",
+            layout.kubeconfigs.display(),
+            layout.certificates.display()
+        ));
+    }
+    if quiet {
+        return;
+    }
+    for warning in &target.warnings {
+        console.warn(&warning.to_string());
+    }
+    let is_unrecorded = target.source() == ConfigSource::Nothing && target.record_error.is_none();
+    if is_unrecorded && named.is_none() {
+        console.note(&format!("no configuration is recorded for `{}`: `pki` infers the expected files from the existing ones", layout.certificates.display()));
+    }
+    if !expiry.without_certificate.is_empty() {
+        console.note(&format!(
+            "not listed, because their users have no client certificate: {}",
+            expiry.without_certificate.join(", ")
+        ));
+    }
+}
+
+fn is_in_state(entry: &CertificateExpiration, state: OnlyState, thresholds: Thresholds) -> bool {
+    let has_date = entry.expiration_date.is_some();
+    let has_expired = has_date && entry.residual_time.is_negative();
+    match state {
+        OnlyState::Due => has_date && !has_expired && entry.residual_time <= thresholds.longest(),
+        OnlyState::Expired => has_expired,
+        OnlyState::Missing => entry.missing && entry.outcome > Outcome::Healthy,
+    }
+}
+
+/// Returns when the last certificate of the ledger was issued; none if there is no ledger or it cannot be read.
+fn last_issued(inspection: &Inspection<'_>) -> Option<Time> {
+    let snapshot = &inspection.snapshot;
+    let entries = ledger::entries(&snapshot.places, &snapshot.tree).ok()?;
+    let last = entries.map_while(Result::ok).last()?;
+    Time::parse(&last.time)
+}
+
+/// Returns the name that the tree of the flags has in metrics: the directory of its kubeconfigs, as far as the flags tell.
+pub(super) fn name_of(tree: &TreeArgs) -> String {
+    let layout = TreePaths::typed(tree).and_then(|paths| paths.layout(&Settings::default()));
+    layout.map_or_else(
+        |_| String::new(),
+        |layout| layout.kubeconfigs.display().to_string(),
+    )
+}
