@@ -106,7 +106,7 @@ fn of_eight_runs_at_once_those_that_got_the_lock_renew_and_the_others_do_nothing
 fn a_reader_beside_renewals_sees_whole_trees_and_no_interrupted_run() {
     let tree = fresh_tree();
     let renewals = || {
-        for _ in 0..20 {
+        for _ in 0..40 {
             run(pki().args(["renew", "all", "--rootfs"]).arg(tree.path())).ok();
         }
     };

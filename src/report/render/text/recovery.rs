@@ -90,6 +90,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_journal_says_cannot_steer_a_terminal() {
+        let recovery = Recovery {
+            was_pending: true,
+            command: Some("\u{1b}]0;x\u{7}".to_owned()),
+            left: vec!["a\u{1b}[31m".to_owned()],
+            ..Recovery::default()
+        };
+        let text = recovery.text(TextTarget::terminal(80));
+        assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+    }
+
+    #[test]
     fn a_settled_commit_lists_each_file_with_its_content() {
         let mut recovery = Recovery {
             dry_run: false,
