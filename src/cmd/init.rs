@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::failure::PlanFailure;
 use super::judgement::JudgementContext;
-use super::session::{CommitOutcome, Run, Session};
+use super::session::{CommitOutcome, Session, WriteRun};
 use super::target::{ConfigSource, Detection, Layers, tree_arguments};
 use super::{Console, Exit, report_changes};
 use crate::check::Expected;
@@ -88,7 +88,7 @@ fn warn_of_configuration(
 
 /// Carries out the plan, and prints the report.
 fn finish(
-    run: Run<'_>,
+    run: WriteRun<'_>,
     plan: Plan,
     arguments: &TreeArguments,
     args: &InitArgs,

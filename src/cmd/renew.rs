@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 
 use super::failure::{Invalid, PlanFailure};
 use super::judgement::JudgementContext;
-use super::session::{CommitOutcome, Run, Session};
+use super::session::{CommitOutcome, Session, WriteRun};
 use super::target::{ConfigSource, Detection, tree_arguments};
 use super::{Console, Exit, judge_changed, read_again, report_changes};
 use crate::catalog::{self, Row};
@@ -83,7 +83,7 @@ struct ClosingCheck<'a> {
 }
 
 /// Returns the declared configuration; `None` if each certificate keeps the contents of the old one.
-fn declared(run: &Run<'_>, args: &RenewArgs, console: &Console) -> Result<Option<Cluster>> {
+fn declared(run: &WriteRun<'_>, args: &RenewArgs, console: &Console) -> Result<Option<Cluster>> {
     let has_flags = args.cluster() != ClusterArgs::default();
     let source = run.target.source();
     if has_flags && source == ConfigSource::Nothing {
@@ -121,7 +121,7 @@ fn declared(run: &Run<'_>, args: &RenewArgs, console: &Console) -> Result<Option
 }
 
 fn finish(
-    run: Run<'_>,
+    run: WriteRun<'_>,
     plan: Plan,
     args: &RenewArgs,
     closing: &ClosingCheck<'_>,

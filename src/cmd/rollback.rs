@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::failure::{Invalid, PlanFailure};
 use super::judgement::JudgementContext;
-use super::session::{CommitOutcome, Run, Session, TreeSnapshot};
+use super::session::{CommitOutcome, Session, TreeSnapshot, WriteRun};
 use super::target::tree_arguments;
 use super::{Console, Exit, judge_changed, report_changes};
 use crate::cli::{ConfigArgs, RollbackArgs};
@@ -50,7 +50,7 @@ pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Exit> {
 }
 
 fn finish(
-    run: Run<'_>,
+    run: WriteRun<'_>,
     plan: Plan,
     name: &str,
     (change, has_older): (&TransactionKind, bool),

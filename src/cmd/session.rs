@@ -1,7 +1,7 @@
 //! A run on one tree: opens the tree and its configuration once, and carries out the command's plan.
 //!
 //! Every command that writes follows the same steps: lock and read ([`Session::begin`]), plan (the command itself), then
-//! check, issue and commit ([`Run::commit`]). A dry run takes no lock and stops before the commit. A command that only
+//! check, issue and commit ([`WriteRun::commit`]). A dry run takes no lock and stops before the commit. A command that only
 //! reads uses [`Session::read`].
 
 use std::rc::Rc;
@@ -49,7 +49,7 @@ pub(super) struct TreeSnapshot {
 }
 
 /// A run of a command that writes, or its dry run.
-pub(super) struct Run<'a> {
+pub(super) struct WriteRun<'a> {
     console: &'a Console,
     command: String,
     keep: usize,
@@ -176,7 +176,7 @@ impl<'a> Session<'a> {
         write: &WriteArgs,
         KeepArgs { keep }: &KeepArgs,
         depth: &dyn Fn(&Row) -> Depth,
-    ) -> Result<Run<'a>> {
+    ) -> Result<WriteRun<'a>> {
         let interrupts = Interrupts::register()?;
         let Session {
             console,
@@ -202,7 +202,7 @@ impl<'a> Session<'a> {
         // Another run may have changed the record before this one got the lock.
         target.read_record(&tree);
         let inventory = Inventory::read(&tree, depth);
-        Ok(Run {
+        Ok(WriteRun {
             console,
             command: command.to_owned(),
             keep: *keep,
@@ -257,7 +257,7 @@ fn refused(error: crate::fs::file::FileError) -> TransactionError {
     TransactionError::before_commit(error)
 }
 
-impl Run<'_> {
+impl WriteRun<'_> {
     /// Turns this run into one that rolls back; journal and history show it as `command`.
     pub(super) fn roll_back(&mut self, command: String, change: TransactionKind) {
         if let Some(transaction) = &mut self.transaction {

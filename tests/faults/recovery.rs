@@ -8,7 +8,7 @@ use super::{
     FLAGS, fresh_tree,
     judge::{Judge, Selection, State, Verdict},
     scratch, spread,
-    tracer::{Action, Ended, Fault, Tracer},
+    tracer::{Ended, Fault, FaultAction, Tracer},
 };
 use crate::support::{copy, pki, run, say};
 
@@ -16,14 +16,14 @@ use crate::support::{copy, pki, run, say};
 const SELECTED: usize = 8;
 
 const KILL: Fault = Fault {
-    action: Action::Kill,
+    action: FaultAction::Kill,
     class: "change",
     sticky: false,
 };
 
 /// From one call on nothing can be written any more.
 const READ_ONLY: Fault = Fault {
-    action: Action::Fail,
+    action: FaultAction::Fail,
     class: "EROFS",
     sticky: true,
 };
@@ -210,7 +210,7 @@ fn judged(promise: Promise, fault: Fault, ended: &Ended, verdict: &Verdict) -> O
     if !expected.contains(&verdict.state) {
         return Some("not what was promised".to_owned());
     }
-    if fault.action == Action::Kill {
+    if fault.action == FaultAction::Kill {
         return None;
     }
     let said = &ended.stderr;

@@ -4,7 +4,7 @@ use super::{
     fresh_tree,
     judge::{Judge, Selection, State},
     scratch, spread,
-    tracer::{Action, Fault, Tracer},
+    tracer::{Fault, FaultAction, Tracer},
 };
 use crate::support::{copy, say};
 
@@ -36,7 +36,7 @@ fn a_signal_leaves_the_old_tree_or_the_new_one_and_the_exit_code_says_which() {
             copy(template.path(), tree.path());
             judge.remember(tree.path());
             let fault = Fault {
-                action: Action::Signal(number),
+                action: FaultAction::Signal(number),
                 class: "any",
                 sticky: false,
             };

@@ -12,7 +12,7 @@ use super::{
     FLAGS, everything, fresh_tree, generations,
     judge::{Judge, Selection, State, Verdict},
     scratch, spread,
-    tracer::{Action, Ended, Fault, Tracer},
+    tracer::{Ended, Fault, FaultAction, Tracer},
 };
 use crate::support::{copy, pki, run, say};
 
@@ -23,7 +23,7 @@ struct Mode {
     reason: &'static str,
 }
 
-const fn mode(name: &'static str, action: Action, class: &'static str, sticky: bool) -> Mode {
+const fn mode(name: &'static str, action: FaultAction, class: &'static str, sticky: bool) -> Mode {
     let reason = match class.as_bytes() {
         b"EIO" => "input/output error",
         b"EACCES" => "permission denied",
@@ -42,15 +42,15 @@ const fn mode(name: &'static str, action: Action, class: &'static str, sticky: b
 }
 
 const MODES: [Mode; 9] = [
-    mode("kill", Action::Kill, "change", false),
-    mode("short", Action::Short, "write", false),
-    mode("short, then full", Action::Short, "write", true),
-    mode("ENOSPC", Action::Fail, "ENOSPC", false),
-    mode("ENOSPC from then on", Action::Fail, "ENOSPC", true),
-    mode("EIO", Action::Fail, "EIO", false),
-    mode("EACCES", Action::Fail, "EACCES", false),
-    mode("EROFS", Action::Fail, "EROFS", false),
-    mode("EROFS from then on", Action::Fail, "EROFS", true),
+    mode("kill", FaultAction::Kill, "change", false),
+    mode("short", FaultAction::Short, "write", false),
+    mode("short, then full", FaultAction::Short, "write", true),
+    mode("ENOSPC", FaultAction::Fail, "ENOSPC", false),
+    mode("ENOSPC from then on", FaultAction::Fail, "ENOSPC", true),
+    mode("EIO", FaultAction::Fail, "EIO", false),
+    mode("EACCES", FaultAction::Fail, "EACCES", false),
+    mode("EROFS", FaultAction::Fail, "EROFS", false),
+    mode("EROFS from then on", FaultAction::Fail, "EROFS", true),
 ];
 
 /// How many points of each mode but `kill` run if not all do.
@@ -129,7 +129,7 @@ fn sweep(name: &str, arguments: &[&str], template: &Path, selection: &Selection)
         let calls = clean.calls(mode.fault.class);
         let total = calls.len();
         let mut selected = match mode.fault.action {
-            Action::Kill => (0..total).collect(),
+            FaultAction::Kill => (0..total).collect(),
             _ => spread(total, SELECTED),
         };
         // A failure on the brink of the commit, of the kinds that a failing disk gives.
@@ -225,10 +225,12 @@ impl Sweep<'_> {
         let verdict = self.judge.judge(tree.path(), self.selection, is_settled);
         let mut wrong = verdict.problems.clone();
         wrong.extend(match mode.fault.action {
-            Action::Kill if ended.signal != Some(9) => Some("it was not killed".to_owned()),
-            Action::Kill if verdict.state == State::Some => Some("some rows are new".to_owned()),
-            Action::Kill => None,
-            Action::Short if !mode.fault.sticky && !succeeded => {
+            FaultAction::Kill if ended.signal != Some(9) => Some("it was not killed".to_owned()),
+            FaultAction::Kill if verdict.state == State::Some => {
+                Some("some rows are new".to_owned())
+            }
+            FaultAction::Kill => None,
+            FaultAction::Short if !mode.fault.sticky && !succeeded => {
                 Some("a short write is no failure".to_owned())
             }
             _ if succeeded => self.success(mode, &ended, &verdict),
@@ -255,7 +257,7 @@ impl Sweep<'_> {
             return Some(format!("exit code 0, and the tree is {:?}", verdict.state));
         }
         let may_not_be_ignored = ["create", "write", "fsync", "rename", "ftruncate"];
-        if mode.fault.action != Action::Short
+        if mode.fault.action != FaultAction::Short
             && !failed_in_housekeeping(ended)
             && may_not_be_ignored
                 .iter()
@@ -263,7 +265,7 @@ impl Sweep<'_> {
         {
             return Some(format!("a failed {name} ended in exit code 0"));
         }
-        if mode.fault.action == Action::Fail {
+        if mode.fault.action == FaultAction::Fail {
             *self.tolerated.entry(name).or_default() += 1;
         }
         None

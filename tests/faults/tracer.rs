@@ -13,14 +13,14 @@ pub(super) struct Tracer(Script);
 /// A fault: what happens, at which calls, and whether it stays that way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
-    pub(super) action: Action,
+    pub(super) action: FaultAction,
     /// The calls that are counted, by the tracer's name for them; that of an error for [`Action::Fail`].
     pub(super) class: &'static str,
     pub(super) sticky: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub(super) enum FaultAction {
     Kill,
     Fail,
     Short,
@@ -73,10 +73,10 @@ impl Tracer {
         at: usize,
     ) -> Ended {
         let (action, number) = match fault.action {
-            Action::Kill => ("kill", 0),
-            Action::Fail => ("fail", 0),
-            Action::Short => ("short", 0),
-            Action::Signal(number) => ("signal", number),
+            FaultAction::Kill => ("kill", 0),
+            FaultAction::Fail => ("fail", 0),
+            FaultAction::Short => ("short", 0),
+            FaultAction::Signal(number) => ("signal", number),
         };
         let order = json!({"do": action, "class": fault.class, "at": at, "sticky": fault.sticky, "number": number});
         self.run(arguments, tree, order)

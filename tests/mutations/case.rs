@@ -41,7 +41,7 @@ use super::{everything, mutant::Mutant};
 use crate::support::shared_tree;
 
 /// A file with its tree.
-pub(super) struct Case {
+pub(super) struct MutationCase {
     pub(super) file: TreePath,
     pub(super) original: Vec<u8>,
     row: &'static Row,
@@ -103,10 +103,10 @@ impl Progress for Unattended {
     }
 }
 
-impl Case {
+impl MutationCase {
     /// Takes a file of the shared tree, with all files of its row and of another.
-    pub(super) fn new(row: &'static Row, file: TreePath, beside: &'static Row) -> Case {
-        Case::edited(row, file, beside, |_| {})
+    pub(super) fn new(row: &'static Row, file: TreePath, beside: &'static Row) -> MutationCase {
+        MutationCase::edited(row, file, beside, |_| {})
     }
 
     /// As [`Case::new`], but the tree is edited before anything is looked at.
@@ -114,8 +114,8 @@ impl Case {
         row: &'static Row,
         file: TreePath,
         beside: &'static Row,
-        edit: impl FnOnce(&mut Case),
-    ) -> Case {
+        edit: impl FnOnce(&mut MutationCase),
+    ) -> MutationCase {
         let source = shared_tree("ECDSA-P256").path("");
         // Nothing lies there.
         let folder = Path::new("/pki-mutations");
@@ -145,7 +145,7 @@ impl Case {
         let settings = config::read("record", &record).unwrap().settings;
         let apiserver = fs::read(source.join("pki/apiserver.crt")).unwrap();
         let apiserver = Chain::from_pem(&apiserver).unwrap().leaf;
-        let mut case = Case {
+        let mut case = MutationCase {
             file,
             original: Vec::new(),
             row,
@@ -171,9 +171,9 @@ impl Case {
     }
 
     /// The cluster CA's certificate where the CA is an intermediate one, followed by the root.
-    pub(super) fn intermediate() -> Case {
+    pub(super) fn intermediate() -> MutationCase {
         let (row, leaf) = (&catalog::CA, &catalog::APISERVER);
-        Case::edited(row, layout::certificate_file(row).unwrap(), leaf, |case| {
+        MutationCase::edited(row, layout::certificate_file(row).unwrap(), leaf, |case| {
             let (root, root_key) = (authority("a root"), KeyPair::generate().unwrap());
             let (ca, ca_key) = (authority("a cluster's CA"), KeyPair::generate().unwrap());
             let issuer = rcgen::Issuer::from_params(&root, &root_key);
@@ -202,10 +202,10 @@ impl Case {
     }
 
     /// The file that the kubelet renews by itself, with a kubelet.conf that points at it.
-    pub(super) fn rotating() -> Case {
+    pub(super) fn rotating() -> MutationCase {
         let file = TreePath::new(Root::Kubelet, layout::KUBELET_CLIENT_CURRENT);
         let row = &catalog::KUBELET_CONF;
-        Case::edited(row, file.clone(), &catalog::CA, |case| {
+        MutationCase::edited(row, file.clone(), &catalog::CA, |case| {
             let [certificate, key, _] = shared_tree("ECDSA-P256").unpacked("kubelet.conf");
             let both = [fs::read(certificate).unwrap(), fs::read(key).unwrap()];
             case.files.push((file, both.concat()));

@@ -18,7 +18,7 @@ use serde_json::json;
 use x509_cert::der::{Decode, Encode};
 
 use super::{
-    case::{Case, Verdict, sections},
+    case::{MutationCase, Verdict, sections},
     everything,
     mutant::{Mutant, assert_none_wrong, sweep},
     script,
@@ -27,17 +27,17 @@ use crate::support::{peer, peers, run_with_input, say};
 
 /// Verdicts on the mutants of one file.
 struct Judged {
-    case: Case,
+    case: MutationCase,
     verdicts: Vec<(Mutant, Verdict)>,
 }
 
 impl Judged {
-    fn all(case: Case) -> Judged {
+    fn all(case: MutationCase) -> Judged {
         let mutants = Mutant::all(case.original.len());
         Judged::these(case, mutants)
     }
 
-    fn these(case: Case, mutants: Vec<Mutant>) -> Judged {
+    fn these(case: MutationCase, mutants: Vec<Mutant>) -> Judged {
         let verdicts = sweep(&case.original, &mutants, |mutant, bytes| {
             Ok(case.judge(Some(mutant), bytes))
         });
@@ -76,7 +76,7 @@ impl Judged {
     }
 }
 
-fn check_certificate(case: Case) {
+fn check_certificate(case: MutationCase) {
     Judged::all(case).assert_none_wrong();
 }
 
@@ -85,7 +85,11 @@ fn check_key(row: &'static Row, beside: &'static Row) {
     if peer("openssl").is_none() {
         return;
     }
-    let mut judged = Judged::all(Case::new(row, layout::key_file(row).unwrap(), beside));
+    let mut judged = Judged::all(MutationCase::new(
+        row,
+        layout::key_file(row).unwrap(),
+        beside,
+    ));
     let original = judged.case.original.clone();
     for (mutant, verdict) in &mut judged.verdicts {
         if verdict.kept_reencoded && !is_same_key(&original, &mutant.of(&original)) {
@@ -115,7 +119,7 @@ fn check_kubeconfig(row: &'static Row, one_in: usize) {
         return;
     }
     let file = layout::kubeconfig_file(row).unwrap();
-    let case = Case::new(row, file, &catalog::CA);
+    let case = MutationCase::new(row, file, &catalog::CA);
     let mut mutants = Mutant::all(case.original.len());
     mutants.retain(|mutant| everything() || mutant.number() % one_in == 0);
     let mut judged = Judged::these(case, mutants);
@@ -212,7 +216,7 @@ fn anchors(pem: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
 #[test]
 fn mutants_of_the_cluster_ca_are_refused() {
     let row = &catalog::CA;
-    check_certificate(Case::new(
+    check_certificate(MutationCase::new(
         row,
         layout::certificate_file(row).unwrap(),
         &catalog::APISERVER,
@@ -222,7 +226,7 @@ fn mutants_of_the_cluster_ca_are_refused() {
 #[test]
 fn mutants_of_the_etcd_ca_are_refused() {
     let row = &catalog::ETCD_CA;
-    check_certificate(Case::new(
+    check_certificate(MutationCase::new(
         row,
         layout::certificate_file(row).unwrap(),
         &catalog::ETCD_SERVER,
@@ -231,7 +235,7 @@ fn mutants_of_the_etcd_ca_are_refused() {
 
 #[test]
 fn mutants_of_an_intermediate_ca_with_its_root_are_refused() {
-    let mut judged = Judged::all(Case::intermediate());
+    let mut judged = Judged::all(MutationCase::intermediate());
     // A file that ends where its root begins is that of an intermediate without its root, which is not wrong.
     let original = sections(&judged.case.original).unwrap();
     for (mutant, verdict) in &mut judged.verdicts {
@@ -249,7 +253,7 @@ fn mutants_of_an_intermediate_ca_with_its_root_are_refused() {
 #[test]
 fn mutants_of_a_leaf_are_never_believed() {
     let row = &catalog::APISERVER;
-    check_certificate(Case::new(
+    check_certificate(MutationCase::new(
         row,
         layout::certificate_file(row).unwrap(),
         &catalog::CA,
@@ -258,7 +262,7 @@ fn mutants_of_a_leaf_are_never_believed() {
 
 #[test]
 fn mutants_of_the_kubelets_own_certificate_are_never_believed() {
-    check_certificate(Case::rotating());
+    check_certificate(MutationCase::rotating());
 }
 
 #[test]
@@ -279,7 +283,11 @@ fn mutants_of_the_service_account_key_are_refused() {
 #[test]
 fn mutants_of_the_service_account_public_key_are_refused() {
     let row = &catalog::SA;
-    check_certificate(Case::new(row, layout::certificate_file(row).unwrap(), row));
+    check_certificate(MutationCase::new(
+        row,
+        layout::certificate_file(row).unwrap(),
+        row,
+    ));
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(crate) use forge::{
     AUTHORITY_KEY_ID, COMMON_NAME, End, ORGANIZATION, SUBJECT_ALT_NAME, Tbs, general_names,
     integer, is_tagged, octets, open, text,
 };
-pub(crate) use openssl::{CA, Facts, KEY_USAGE, Openssl, SAN, USAGES, utc_time};
+pub(crate) use openssl::{CA, CertificateFacts, KEY_USAGE, Openssl, SAN, USAGES, utc_time};
 pub(crate) use output::{safe, sane};
 pub(crate) use peers::{Server, free_port, peer, peers, record_skip, say, skip, wait_until_locked};
 pub(crate) use run::{Run, pki, run, run_with_input};

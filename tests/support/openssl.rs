@@ -29,7 +29,7 @@ pub(crate) struct Openssl {
 
 /// The contents of a certificate, as openssl prints them.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Facts {
+pub(crate) struct CertificateFacts {
     /// RFC 2253, with the string types.
     pub(crate) subject: String,
     pub(crate) issuer: String,
@@ -73,7 +73,7 @@ impl Openssl {
     }
 
     /// Returns what the first certificate of a PEM file holds.
-    pub(crate) fn facts(&self, path: &Path) -> Facts {
+    pub(crate) fn facts(&self, path: &Path) -> CertificateFacts {
         let options = [
             "x509",
             "-noout",
@@ -108,7 +108,7 @@ impl Openssl {
         let end = "-----END PUBLIC KEY-----\n";
         let key_begins = printed.find("-----BEGIN PUBLIC KEY-----").unwrap();
         let key_ends = printed.find(end).unwrap() + end.len();
-        Facts {
+        CertificateFacts {
             subject: field("subject="),
             issuer: field("issuer="),
             serial: field("serial="),
@@ -125,13 +125,13 @@ impl Openssl {
     }
 
     /// Returns what a certificate given as PEM holds.
-    pub(crate) fn facts_of(&self, pem: impl AsRef<[u8]>) -> Facts {
+    pub(crate) fn facts_of(&self, pem: impl AsRef<[u8]>) -> CertificateFacts {
         let path = self.file("certificate.pem", pem);
         self.facts(Path::new(&path))
     }
 
     /// Returns what each leaf and kubeconfig that is there holds, by name.
-    pub(crate) fn tree(&self, tree: &TestTree) -> BTreeMap<&'static str, Facts> {
+    pub(crate) fn tree(&self, tree: &TestTree) -> BTreeMap<&'static str, CertificateFacts> {
         let leaves = LEAVES
             .iter()
             .map(|(name, base, _)| (*name, tree.path(&format!("pki/{base}.crt"))))

@@ -1,7 +1,8 @@
 //! The options of a renewal, and what it keeps.
 
 use crate::support::{
-    EXTERNAL_ETCD, Facts, KEY_USAGE, NOW, Openssl, SAN, TestTree, USAGES, config_of, days, made_at,
+    CertificateFacts, EXTERNAL_ETCD, KEY_USAGE, NOW, Openssl, SAN, TestTree, USAGES, config_of,
+    days, made_at,
     rows::{KUBECONFIGS, LEAVES, SIGNED},
 };
 use serde_json::Value;
@@ -514,7 +515,7 @@ certificatePolicies=2.16.840.1.101.3.2.1.48.1
 subjectAltName=URI:spiffe://cluster.example/node/cp1,email:ops@example.org,DNS:cp1.example,IP:192.0.2.11,RID:1.2.3.4
 ";
 
-fn assert_odd_contents(facts: &Facts) {
+fn assert_odd_contents(facts: &CertificateFacts) {
     assert_eq!(
         facts.subject,
         "CN=UTF8STRING:kube-apiserver-kubelet-client,L=UTF8STRING:K\\C3\\B6ln,\

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use time::{Duration, OffsetDateTime};
 
 use crate::support::{
-    Facts, KEY_USAGE, Openssl, Run, SAN, TestTree, USAGES, config_of, days, made_at,
+    CertificateFacts, KEY_USAGE, Openssl, Run, SAN, TestTree, USAGES, config_of, days, made_at,
     rows::{KUBECONFIGS, LEAVES, OF_ETCD_CA, SIGNED, files_of},
 };
 
@@ -377,7 +377,13 @@ fn renews_all(fixture: &str, config: Option<&str>, validity: Duration) -> Option
 }
 
 /// Checks that subject, names, usages and CA are the same, and that key, serial number and dates are new.
-fn assert_renewed(name: &str, old: &Facts, new: &Facts, now: OffsetDateTime, validity: Duration) {
+fn assert_renewed(
+    name: &str,
+    old: &CertificateFacts,
+    new: &CertificateFacts,
+    now: OffsetDateTime,
+    validity: Duration,
+) {
     assert_eq!(new.subject, old.subject, "{name}");
     assert_eq!(new.issuer, old.issuer, "{name}");
     assert_eq!(new.extensions.get(SAN), old.extensions.get(SAN), "{name}");

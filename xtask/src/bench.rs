@@ -14,28 +14,28 @@ use crate::command::{cargo, find, run as execute, top};
 
 /// A timed command, with its own folder.
 #[derive(Clone, Copy)]
-enum Action {
+enum BenchAction {
     Init,
     /// This command, on an existing tree.
     OnTree(&'static [&'static str]),
     Openssl,
 }
 
-struct Case {
+struct BenchCase {
     algorithm: &'static str,
-    action: Action,
+    action: BenchAction,
     folder: PathBuf,
     times: Vec<Duration>,
 }
 
 const ALGORITHMS: [&str; 2] = ["RSA-2048", "ECDSA-P256"];
 
-const ACTIONS: [Action; 5] = [
-    Action::Init,
-    Action::Openssl,
-    Action::OnTree(&["check-expiration"]),
-    Action::OnTree(&["renew", "all"]),
-    Action::OnTree(&["renew", "all", "--reuse-key"]),
+const ACTIONS: [BenchAction; 5] = [
+    BenchAction::Init,
+    BenchAction::Openssl,
+    BenchAction::OnTree(&["check-expiration"]),
+    BenchAction::OnTree(&["renew", "all"]),
+    BenchAction::OnTree(&["renew", "all", "--reuse-key"]),
 ];
 
 /// Times each case `rounds` times, and prints one row per case.
@@ -82,15 +82,15 @@ pub(crate) fn run(rounds: usize) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn cases(folder: &Path) -> Vec<Case> {
+fn cases(folder: &Path) -> Vec<BenchCase> {
     let mut cases = vec![];
     for algorithm in ALGORITHMS {
         for action in ACTIONS {
-            if matches!(action, Action::Openssl) && find("openssl").is_none() {
+            if matches!(action, BenchAction::Openssl) && find("openssl").is_none() {
                 continue;
             }
             let folder = folder.join(cases.len().to_string());
-            cases.push(Case {
+            cases.push(BenchCase {
                 algorithm,
                 action,
                 folder,
@@ -101,31 +101,31 @@ fn cases(folder: &Path) -> Vec<Case> {
     cases
 }
 
-impl Case {
+impl BenchCase {
     fn name(&self) -> String {
         let what = match self.action {
-            Action::Init => "pki init".to_owned(),
-            Action::OnTree(arguments) => format!("pki {}", arguments.join(" ")),
-            Action::Openssl => "openssl, as many pairs".to_owned(),
+            BenchAction::Init => "pki init".to_owned(),
+            BenchAction::OnTree(arguments) => format!("pki {}", arguments.join(" ")),
+            BenchAction::Openssl => "openssl, as many pairs".to_owned(),
         };
         format!("{what}, {}", self.algorithm)
     }
 
     /// Returns the time of one round, without its preparation.
     fn time(&self, pki: &Path) -> Result<Duration> {
-        if let Action::OnTree(_) = self.action {
+        if let BenchAction::OnTree(_) = self.action {
             self.init(pki)?;
         }
         let start = Instant::now();
         match self.action {
-            Action::Init => self.init(pki)?,
-            Action::OnTree(arguments) => quietly(
+            BenchAction::Init => self.init(pki)?,
+            BenchAction::OnTree(arguments) => quietly(
                 Command::new(pki)
                     .args(arguments)
                     .arg("--rootfs")
                     .arg(&self.folder),
             )?,
-            Action::Openssl => openssl(&self.folder, self.algorithm)?,
+            BenchAction::Openssl => openssl(&self.folder, self.algorithm)?,
         }
         Ok(start.elapsed())
     }

@@ -13,7 +13,7 @@ use crate::command::top;
 
 /// A test case, as the doc lines of the tests describe it.
 #[derive(Default)]
-struct Case {
+struct KubeadmCase {
     /// kubeadm's verdict, and how ours compares to it.
     verdicts: Option<(String, String)>,
     tests: Vec<String>,
@@ -21,7 +21,7 @@ struct Case {
 
 /// Returns the table of all cases.
 pub(crate) fn table() -> Result<String> {
-    let mut cases = BTreeMap::<String, Case>::new();
+    let mut cases = BTreeMap::<String, KubeadmCase>::new();
     let top = top()?;
     for folder in ["src", "tests"] {
         for file in sources(&top.join(folder))? {
@@ -32,7 +32,7 @@ pub(crate) fn table() -> Result<String> {
     }
     let mut table =
         "| kubeadm's test / case | there | ours | tests |\n|---|---|---|---|\n".to_owned();
-    for (case, Case { verdicts, tests }) in cases {
+    for (case, KubeadmCase { verdicts, tests }) in cases {
         let (there, ours) =
             verdicts.with_context(|| format!("no line says what kubeadm makes of {case}"))?;
         let tests: Vec<_> = tests.iter().map(|test| format!("`{test}`")).collect();
@@ -46,7 +46,7 @@ pub(crate) fn table() -> Result<String> {
 }
 
 /// Reads the doc lines of one file.
-fn collect(text: &str, module: &str, cases: &mut BTreeMap<String, Case>) -> Result<()> {
+fn collect(text: &str, module: &str, cases: &mut BTreeMap<String, KubeadmCase>) -> Result<()> {
     let mut waiting = Vec::new();
     for line in text.lines().map(str::trim) {
         if let Some(rest) = line.strip_prefix("/// kubeadm: ") {

@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use pki_fuzz::{TARGETS, Target};
+use pki_fuzz::{FuzzTarget, TARGETS};
 
 use crate::{
     command::{cargo, find, output, run as execute, top},
@@ -61,7 +61,7 @@ pub(crate) fn run(seconds: u32, names: &[&str]) -> Result<ExitCode> {
             let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.next()
         } {
-            is_good &= Run::start(&fuzzer, target, seconds)?.finish()?;
+            is_good &= FuzzRun::start(&fuzzer, target, seconds)?.finish()?;
         }
         Ok(is_good)
     };
@@ -80,7 +80,7 @@ pub(crate) fn run(seconds: u32, names: &[&str]) -> Result<ExitCode> {
     })
 }
 
-fn select(names: &[&str]) -> Result<Vec<&'static Target>> {
+fn select(names: &[&str]) -> Result<Vec<&'static FuzzTarget>> {
     if names.is_empty() {
         return Ok(TARGETS.iter().collect());
     }
@@ -121,14 +121,14 @@ fn host() -> Result<String> {
 }
 
 /// Returns the folder of a target's files of one kind.
-fn folder(kind: &str, target: &Target) -> Result<PathBuf> {
+fn folder(kind: &str, target: &FuzzTarget) -> Result<PathBuf> {
     let folder = top()?.join("target/fuzz").join(kind).join(target.name);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     Ok(folder)
 }
 
 /// Writes the seeds and the dictionary.
-fn prepare(target: &Target) -> Result<()> {
+fn prepare(target: &FuzzTarget) -> Result<()> {
     let corpus = folder("corpus", target)?;
     for (name, bytes) in target.seeds()? {
         let path = corpus.join(format!("seed-{name}"));
@@ -139,7 +139,7 @@ fn prepare(target: &Target) -> Result<()> {
         .with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-fn dictionary(target: &Target) -> Result<PathBuf> {
+fn dictionary(target: &FuzzTarget) -> Result<PathBuf> {
     Ok(folder("dictionary", target)?.join("words"))
 }
 
@@ -153,15 +153,15 @@ fn dictionary_text(words: &[Vec<u8>]) -> String {
 }
 
 /// A running target.
-struct Run {
-    target: &'static Target,
+struct FuzzRun {
+    target: &'static FuzzTarget,
     child: Child,
     log: PathBuf,
     started: Instant,
 }
 
-impl Run {
-    fn start(fuzzer: &Path, target: &'static Target, seconds: u32) -> Result<Run> {
+impl FuzzRun {
+    fn start(fuzzer: &Path, target: &'static FuzzTarget, seconds: u32) -> Result<FuzzRun> {
         let log = folder("logs", target)?.join("log");
         let artifacts = folder("artifacts", target)?;
         let child = Command::new(fuzzer)
@@ -177,7 +177,7 @@ impl Run {
             .stderr(File::options().append(true).open(&log)?)
             .spawn()
             .with_context(|| format!("cannot run `{}`", fuzzer.display()))?;
-        Ok(Run {
+        Ok(FuzzRun {
             target,
             child,
             log,

@@ -67,7 +67,7 @@ impl Own {
 }
 
 /// Another's CA, whose key no input holds, and what is known of everything that it signed.
-static FOREIGN: LazyLock<(Certificate, Vec<Facts>)> = LazyLock::new(|| {
+static FOREIGN: LazyLock<(Certificate, Vec<CertificateFields>)> = LazyLock::new(|| {
     let folder = fixtures().join("kubeadm-1.36/stacked/pki");
     let read = |text: &[u8]| Chain::from_pem(text).unwrap().leaf;
     let signed = files(&folder, &|path| has_extension(path, "crt")).unwrap();
@@ -75,14 +75,14 @@ static FOREIGN: LazyLock<(Certificate, Vec<Facts>)> = LazyLock::new(|| {
         read(&fs::read(folder.join("ca.crt")).unwrap()),
         signed
             .iter()
-            .map(|(_, text)| Facts::of(&read(text)))
+            .map(|(_, text)| CertificateFields::of(&read(text)))
             .collect(),
     )
 });
 
 /// What a signature on a certificate vouches for.
 #[derive(Debug, PartialEq)]
-struct Facts {
+struct CertificateFields {
     contents: LeafTemplate,
     issuer: String,
     serial: String,
@@ -92,9 +92,9 @@ struct Facts {
     key_ids: [Option<Vec<u8>>; 2],
 }
 
-impl Facts {
-    fn of(certificate: &Certificate) -> Facts {
-        Facts {
+impl CertificateFields {
+    fn of(certificate: &Certificate) -> CertificateFields {
+        CertificateFields {
             contents: LeafTemplate::of(certificate),
             issuer: certificate.issuer().to_string(),
             serial: certificate.serial(),
@@ -124,7 +124,7 @@ pub(crate) fn check(data: &[u8]) {
         }
         let (ca, signed) = &*FOREIGN;
         if verify(&chain, &[ca], usage, NOW).is_ok() {
-            let facts = Facts::of(&chain.leaf);
+            let facts = CertificateFields::of(&chain.leaf);
             assert!(signed.contains(&facts), "forged: {facts:?}");
         }
     }

@@ -3,9 +3,9 @@
 use std::sync::OnceLock;
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
-use pki_fuzz::Target;
+use pki_fuzz::FuzzTarget;
 
-static TARGET: OnceLock<&Target> = OnceLock::new();
+static TARGET: OnceLock<&FuzzTarget> = OnceLock::new();
 
 fuzz_target!(
     init: {

@@ -16,7 +16,7 @@ mod request;
 mod state;
 
 /// A kind of input.
-pub struct Target {
+pub struct FuzzTarget {
     /// What it is called on the command line and in paths.
     pub name: &'static str,
     /// Panics if a promise is broken for these bytes.
@@ -30,38 +30,38 @@ pub struct Target {
 pub type Seed = (String, Vec<u8>);
 
 /// Every target.
-pub const TARGETS: &[Target] = &[
-    Target {
+pub const TARGETS: &[FuzzTarget] = &[
+    FuzzTarget {
         name: "certificate",
         check: certificate::check,
         dictionary: dictionary::pem,
         seeds: certificate::seeds,
     },
-    Target {
+    FuzzTarget {
         name: "key",
         check: key::check,
         dictionary: dictionary::pem,
         seeds: key::seeds,
     },
-    Target {
+    FuzzTarget {
         name: "kubeconfig",
         check: kubeconfig::check,
         dictionary: dictionary::kubeconfig,
         seeds: kubeconfig::seeds,
     },
-    Target {
+    FuzzTarget {
         name: "config",
         check: config::check,
         dictionary: dictionary::config,
         seeds: config::seeds,
     },
-    Target {
+    FuzzTarget {
         name: "request",
         check: request::check,
         dictionary: dictionary::pem,
         seeds: request::seeds,
     },
-    Target {
+    FuzzTarget {
         name: "state",
         check: state::check,
         dictionary: dictionary::state,
@@ -70,11 +70,11 @@ pub const TARGETS: &[Target] = &[
 ];
 
 /// Returns the target of that name.
-pub fn find(name: &str) -> Option<&'static Target> {
+pub fn find(name: &str) -> Option<&'static FuzzTarget> {
     TARGETS.iter().find(|target| target.name == name)
 }
 
-impl Target {
+impl FuzzTarget {
     /// Returns the inputs to begin with: parts of the trees that kubeadm made, odd ones, and what once broke a promise.
     pub fn seeds(&self) -> io::Result<Vec<Seed>> {
         let mut seeds = (self.seeds)()?;

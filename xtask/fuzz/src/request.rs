@@ -10,7 +10,7 @@ use crate::{Seed, assert_printable, files, fixtures, has_extension, odd};
 
 /// What a request's signature vouches for.
 #[derive(Debug, PartialEq)]
-struct Facts {
+struct RequestFields {
     subject: String,
     key: PublicKey,
     names: Vec<String>,
@@ -21,9 +21,9 @@ struct Facts {
     attributes: Vec<String>,
 }
 
-impl Facts {
-    fn of(request: &CertificateRequest) -> Facts {
-        Facts {
+impl RequestFields {
+    fn of(request: &CertificateRequest) -> RequestFields {
+        RequestFields {
             subject: request.subject().to_string(),
             key: request.public_key(),
             names: request.san_texts(),
@@ -37,10 +37,10 @@ impl Facts {
 }
 
 /// Requests whose keys were thrown away: nobody can sign another with one of them.
-static SIGNED: LazyLock<Vec<Facts>> = LazyLock::new(|| {
+static SIGNED: LazyLock<Vec<RequestFields>> = LazyLock::new(|| {
     let texts = requests().unwrap().into_iter().map(|(_, text)| text);
     texts
-        .map(|text| Facts::of(&CertificateRequest::parse(&text).unwrap()))
+        .map(|text| RequestFields::of(&CertificateRequest::parse(&text).unwrap()))
         .collect()
 });
 
@@ -54,7 +54,7 @@ pub(crate) fn check(data: &[u8]) {
     let again = CertificateRequest::parse(request.to_pem().as_bytes());
     assert_eq!(again.as_ref(), Ok(&request));
 
-    let facts = Facts::of(&request);
+    let facts = RequestFields::of(&request);
     assert_eq!(facts.names.len(), request.general_names().len());
     let proof = request.check_proof();
     match &proof {

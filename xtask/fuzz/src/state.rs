@@ -101,7 +101,7 @@ pub(crate) fn check(data: &[u8]) {
     let Some((first, bytes)) = data.split_first() else {
         return;
     };
-    let tree = Tree::new().expect("the tree can be made");
+    let tree = ScratchTree::new().expect("the tree can be made");
     let at = usize::from(*first) % FILES.len();
     tree.put(&format!("etc/kubernetes/{}", FILES[at]), bytes)
         .expect("the input can be written");
@@ -187,11 +187,11 @@ fn is_state(path: &str) -> bool {
 type Entries = BTreeMap<String, (u32, Vec<u8>)>;
 
 /// A tree in a directory that is removed when it is dropped.
-struct Tree(TempDir);
+struct ScratchTree(TempDir);
 
-impl Tree {
-    fn new() -> io::Result<Tree> {
-        let tree = Tree(TempDir::new_in("/dev/shm").or_else(|_| TempDir::new())?);
+impl ScratchTree {
+    fn new() -> io::Result<ScratchTree> {
+        let tree = ScratchTree(TempDir::new_in("/dev/shm").or_else(|_| TempDir::new())?);
         for victim in VICTIMS {
             tree.put(victim, VICTIM.bytes)?;
             let (parent, name) = victim.rsplit_once('/').unwrap_or(("", victim));
@@ -330,6 +330,24 @@ impl Write for Output {
 }
 
 pub(crate) fn seeds() -> io::Result<Vec<Seed>> {
+    let in_both = |files: [usize; 2], texts: Vec<String>| {
+        let pairs = texts.into_iter();
+        pairs.flat_map(move |text| files.map(|file| (file, text.clone())))
+    };
+    let texts = in_both([COMMIT, UNDO], journals())
+        .chain(in_both([MANIFEST, UNFINISHED], manifests()))
+        .chain(records().into_iter().map(|text| (RECORD, text)))
+        .chain(in_both([LEDGER, SEGMENT], ledgers()));
+    // A digit whose remainder selects the file, for each of the three ways to settle.
+    let inputs = texts.flat_map(|(file, text)| {
+        let selectors = (b'A'..=b'Z').filter(move |byte| usize::from(*byte) % FILES.len() == file);
+        selectors.map(move |byte| format!("{}{text}", char::from(byte)))
+    });
+    Ok(odd(inputs).collect())
+}
+
+/// Journals of the tree, and journals that name files outside it.
+fn journals() -> Vec<String> {
     let journals = [
         journal(
             &[
@@ -372,7 +390,11 @@ pub(crate) fn seeds() -> io::Result<Vec<Seed>> {
                     .map(|(old, new)| journal_of(&[entry(root, path, old, new)], "null"))
             })
     });
-    let manifests = [
+    journals.into_iter().chain(escapes).collect()
+}
+
+fn manifests() -> Vec<String> {
+    vec![
         manifest("apiserver.crt", "apiserver.crt", "null"),
         manifest("apiserver.crt", "../../victim", "null"),
         manifest("apiserver.crt", "../../../victim", "null"),
@@ -386,8 +408,11 @@ pub(crate) fn seeds() -> io::Result<Vec<Seed>> {
             "apiserver.crt",
             r#""20261121T000000Z-renew""#,
         ),
-    ];
-    let records = [
+    ]
+}
+
+fn records() -> Vec<String> {
+    vec![
         RECORD_TEXT.to_owned(),
         RECORD_TEXT.replace(
             "/etc/kubernetes/pki",
@@ -397,37 +422,18 @@ pub(crate) fn seeds() -> io::Result<Vec<Seed>> {
         RECORD_TEXT.replace("/etc/kubernetes/pki", "/"),
         String::new(),
         "kind: {".to_owned(),
-    ];
-    let ledgers = [
+    ]
+}
+
+fn ledgers() -> Vec<String> {
+    vec![
         ENTRY.to_owned(),
         ENTRY.repeat(3),
         ENTRY.replace("apiserver", "\\u001b[31m"),
         ENTRY.trim_end().to_owned(),
         format!("{ENTRY}\n{{}}\n[\n"),
         "[".repeat(4000),
-    ];
-    let journals: Vec<_> = journals.into_iter().chain(escapes).collect();
-    let both = journals
-        .iter()
-        .flat_map(|text| [(COMMIT, text.clone()), (UNDO, text.clone())]);
-    let texts = both
-        .chain(
-            manifests
-                .into_iter()
-                .flat_map(|text| [(MANIFEST, text.clone()), (UNFINISHED, text)]),
-        )
-        .chain(records.map(|text| (RECORD, text)))
-        .chain(
-            ledgers
-                .into_iter()
-                .flat_map(|text| [(LEDGER, text.clone()), (SEGMENT, text)]),
-        );
-    // A digit whose remainder selects the file, for each of the three ways to settle.
-    let inputs = texts.flat_map(|(file, text)| {
-        let selectors = (b'A'..=b'Z').filter(move |byte| usize::from(*byte) % FILES.len() == file);
-        selectors.map(move |byte| format!("{}{text}", char::from(byte)))
-    });
-    Ok(odd(inputs).collect())
+    ]
 }
 
 /// A journal of files of the tree.
@@ -486,7 +492,7 @@ mod tests {
     /// Otherwise the target would test refusals only.
     #[test]
     fn a_valid_journal_is_recovered_and_a_valid_manifest_is_listed() {
-        let tree = Tree::new().unwrap();
+        let tree = ScratchTree::new().unwrap();
         let files = [
             ("certificates", "apiserver.crt"),
             ("certificates", "apiserver.key"),
