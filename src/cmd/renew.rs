@@ -11,12 +11,13 @@ use super::target::{ConfigSource, Detection, tree_arguments};
 use super::{Console, Exit, judge_changed, read_again, report_changes};
 use crate::catalog::{self, Row};
 use crate::check::Expected;
+use crate::check::finding::Findings;
 use crate::cli::{ALL, Cli, ClusterArgs, RenewArgs};
 use crate::config::{self, Cluster};
 use crate::plan::renew::{self, RenewRequest, Selection};
 use crate::plan::{GIVE_CONFIG, Plan};
 use crate::report::changes::Changes;
-use crate::report::findings::TreeArguments;
+use crate::report::findings::{TreeArguments, lines};
 use crate::tree::inventory::{Depth, Inventory};
 
 pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
@@ -72,6 +73,10 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
         plan.record(cluster.to_record());
     }
     console.warn_of(&plan);
+    let elsewhere = Findings::from_iter(plan.elsewhere.clone());
+    for line in lines(&elsewhere, &closing.arguments) {
+        console.warn(&line);
+    }
     finish(run, plan, args, &closing, console)
 }
 

@@ -35,6 +35,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Warnings.
     pub warnings: Vec<String>,
+    /// Findings about rows that were not selected, and that the command leaves.
+    pub elsewhere: Vec<Finding>,
     /// State files that are written with the rows, such as the recorded configuration.
     pub state: Vec<StateFile>,
 }

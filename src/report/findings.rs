@@ -110,7 +110,13 @@ impl FindingGroup {
     /// Returns what was found, with the names of the rows.
     pub fn text(&self) -> String {
         match self.rows.as_slice() {
-            [_, _, ..] => format!("{}: {}", titles(&self.rows), self.finding.found),
+            [_, _, ..] => {
+                let found = match self.finding.found.strip_prefix("it ") {
+                    Some(rest) => format!("each {rest}"),
+                    None => self.finding.found.clone(),
+                };
+                format!("{}: {found}", titles(&self.rows))
+            }
             [row] => format!("{}: {}", title(row), self.finding.found),
             [] => message(&self.finding),
         }

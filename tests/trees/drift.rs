@@ -46,12 +46,14 @@ fn a_new_name_and_address_of_the_control_plane_are_reported_by_dry_run_and_run()
         ["server: https://192.0.2.11:6443 -> https://192.0.2.99:6443"],
         "{dry}"
     );
-    let moved = "warning: `kubelet.conf`: its server changes to `https://192.0.2.99:6443`, because the API server's certificate does not have the name in `https://192.0.2.11:6443`\n\
+    let root = tree.root().display();
+    let moved = format!(
+        "warning: `kubelet.conf`: its server changes to `https://192.0.2.99:6443`, because the API server's certificate does not have the name in `https://192.0.2.11:6443`\n\
         warning: `controller-manager.conf`: its server changes to `https://192.0.2.99:6443`, because the API server's certificate does not have the name in `https://192.0.2.11:6443`\n\
         warning: `scheduler.conf`: its server changes to `https://192.0.2.99:6443`, because the API server's certificate does not have the name in `https://192.0.2.11:6443`\n\
         warning: other clients may still use the old address: `kubelet.conf` of the other nodes, the ConfigMap `cluster-info` in namespace `kube-public` and the ConfigMap `kube-proxy` in namespace `kube-system`\n\
-        warning: `etcd-server`: it lacks names from the configuration: IP:192.0.2.99; renew `etcd-server` as well\n\
-        warning: `etcd-peer`: it lacks names from the configuration: IP:192.0.2.99; renew `etcd-peer` as well\n";
+        warning: `etcd-server`, `etcd-peer`: each lacks names from the configuration: IP:192.0.2.99; run `pki renew etcd-server etcd-peer --rootfs {root} --config {root}/new.yaml`\n"
+    );
     assert_eq!(dry.stderr, moved);
 
     let run = tree.pki(&arguments).exits(0);

@@ -55,7 +55,7 @@ fn nothing_is_renewed_before_a_ca_is_valid() {
         "CA `",
     );
     tree.pki_at(now, &["renew", "all"])
-        .says("it is not valid before 2026-11-22 00:15 UTC");
+        .says("each is not valid before 2026-11-22 00:15 UTC");
 }
 
 #[test]

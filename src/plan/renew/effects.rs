@@ -2,13 +2,12 @@
 
 use super::{RenewPlanner, Selection};
 use crate::catalog::{CA, KUBELET_CONF, Row};
-use crate::check::finding::FindingId;
-use crate::check::{ChangedField, expected, names};
+use crate::check::ChangedField;
+use crate::check::finding::{Finding, FindingId};
 use crate::plan::{Make, message};
 use crate::tree::inventory::{ClientCertificate, FileState, RowFiles};
 use crate::util::escape::escape;
 use crate::x509::certificate::Certificate;
-use crate::x509::san::San;
 use crate::x509::sign::LeafTemplate;
 
 /// Members of this group bypass RBAC.
@@ -20,7 +19,7 @@ impl RenewPlanner<'_> {
         self.warn_of_repairs();
         self.warn_of_moves();
         self.warn_of_kubelet();
-        self.warn_of_names_elsewhere();
+        self.find_names_elsewhere();
         self.warn_of_servers();
     }
 
@@ -89,37 +88,17 @@ impl RenewPlanner<'_> {
         }
     }
 
-    /// Warns about other rows that lack names from a changed configuration.
-    fn warn_of_names_elsewhere(&mut self) {
-        let (Selection::Rows(rows), Some(cluster)) =
-            (&self.request.selection, self.request.declared)
-        else {
+    /// Adds the findings about rows that were not selected and lack names from the configuration, which may just have changed.
+    fn find_names_elsewhere(&mut self) {
+        let Selection::Rows(rows) = &self.request.selection else {
             return;
         };
-        let mut warnings = Vec::new();
-        for (row, files) in self.inventory.rows() {
-            let Some(leaf) = files.certificate().filter(|_| row.signer().is_some()) else {
-                continue;
-            };
-            let missing = names::missing(row, cluster, &leaf.sans());
-            if rows.contains(&row) || missing.is_empty() || !expected::is_wanted(row, cluster) {
-                continue;
-            }
-            let missing: Vec<_> = missing.iter().map(San::to_string).collect();
-            let is_external = row
-                .signer()
-                .is_some_and(|ca| self.inventory.is_external(ca));
-            let remedy = match is_external {
-                true => "its external CA has to sign it again".to_owned(),
-                false => format!("renew `{}` as well", row.name),
-            };
-            warnings.push(format!(
-                "`{}`: it lacks names from the configuration: {}; {remedy}",
-                row.name,
-                missing.join(", ")
-            ));
-        }
-        self.plan.warnings.extend(warnings);
+        let is_elsewhere = |finding: &&Finding| {
+            finding.id == FindingId::CertificateNamesMissing
+                && finding.row.is_some_and(|row| !rows.contains(&row))
+        };
+        let elsewhere = self.findings.iter().filter(is_elsewhere).cloned();
+        self.plan.elsewhere.extend(elsewhere);
     }
 
     /// Warns about kubeconfigs that keep a server that is not the configured one.
