@@ -166,6 +166,7 @@ impl FuzzRun {
         let artifacts = folder("artifacts", target)?;
         let child = Command::new(fuzzer)
             .env("PKI_FUZZ_TARGET", target.name)
+            .env("RUST_BACKTRACE", "0")
             .arg(folder("corpus", target)?)
             .args(BOUNDS)
             .args(MUTATION)
@@ -201,9 +202,7 @@ impl FuzzRun {
             self.log.display()
         );
         if !success {
-            let lines: Vec<_> = log.lines().collect();
-            let shown = lines.len().saturating_sub(SHOWN_LINES);
-            for line in lines.iter().skip(shown) {
+            for line in last_lines(&log) {
                 println!("{name}| {line}");
             }
             match log
@@ -218,6 +217,16 @@ impl FuzzRun {
         }
         Ok(success)
     }
+}
+
+/// Returns the lines of a failed target's log that say why: from the panic on where there is one, else the last ones.
+fn last_lines(log: &str) -> Vec<&str> {
+    let lines: Vec<_> = log.lines().collect();
+    let start = lines
+        .iter()
+        .position(|line| line.contains(" panicked at "))
+        .unwrap_or(lines.len().saturating_sub(SHOWN_LINES));
+    lines.into_iter().skip(start).take(SHOWN_LINES).collect()
 }
 
 /// The statistics that libFuzzer prints.
@@ -286,6 +295,17 @@ mod tests {
         };
         assert_eq!(Figures::of(log), figures);
         assert_eq!(Figures::of("error: no such option"), Figures::default());
+    }
+
+    #[test]
+    fn a_failure_is_shown_from_its_panic_on() {
+        let noise = "#3\tNEW cov: 512\n".repeat(SHOWN_LINES);
+        let panic = "thread 'main' (3) panicked at src/key.rs:3:5:\nassertion failed: is_same\n";
+        let log = format!("{noise}{panic}{noise}");
+        let shown = last_lines(&log);
+        assert!(shown[0].contains(" panicked at ") && shown[1].contains("is_same"));
+        assert_eq!(shown.len(), SHOWN_LINES);
+        assert_eq!(last_lines(&format!("{noise}SUMMARY\n"))[SHOWN_LINES - 1], "SUMMARY");
     }
 
     #[test]

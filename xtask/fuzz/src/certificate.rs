@@ -163,7 +163,10 @@ fn check_certificate(certificate: &Certificate) {
 
     // What renewal does: the certificate says the same again, under another CA and with another key.
     let contents = LeafTemplate::of(certificate);
-    assert_eq!(contents.san_texts(), certificate.san_texts());
+    // Go refuses a certificate with an address that is neither IPv4 nor IPv6, so that it is not copied.
+    let mut names = certificate.san_texts();
+    names.retain(|name| !name.starts_with("IP:malformed"));
+    assert_eq!(contents.san_texts(), names);
     assert_eq!(contents.usage_names(), certificate.usage_names());
     assert_eq!(contents.subject_text(), certificate.subject().to_string());
     let reissued = OWN.issue(&contents);
