@@ -69,7 +69,12 @@ fn embedded_ca(
     own: &CaBundle,
     now: OffsetDateTime,
 ) -> Option<Finding> {
-    if !is_trusting(embedded, inventory, own, now) {
+    // Go skips what it cannot read (`CertPool.AppendCertsFromPEM`).
+    let embedded: Vec<_> = embedded
+        .iter()
+        .filter(|known| known.go_error().is_none())
+        .collect();
+    if !is_trusting(&embedded, inventory, own, now) {
         let text = "it does not trust this tree's CA (ca.crt)";
         return Some(Finding::new(FindingId::KubeconfigOtherCa, text).about(row));
     }
@@ -78,7 +83,7 @@ fn embedded_ca(
             .iter()
             .any(|ca| *ca == first || is_signed_by(ca, first))
     };
-    if embedded.first().is_some_and(is_first) {
+    if embedded.first().copied().is_some_and(is_first) {
         return None;
     }
     let text = "it trusts this tree's CA, but lists another one first";
@@ -93,7 +98,7 @@ fn is_issuer_of(issuer: &Certificate, ca: &Certificate) -> bool {
 /// Returns whether a client with these CAs accepts the API server's certificate. If the tree's CA did not sign that
 /// certificate, returns whether the client trusts the tree's CA.
 fn is_trusting(
-    embedded: &[Certificate],
+    embedded: &[&Certificate],
     inventory: &Inventory,
     own: &CaBundle,
     now: OffsetDateTime,
@@ -108,6 +113,7 @@ fn is_trusting(
     // Go's `crypto/x509` accepts no certificate of an expired CA.
     let known: Vec<_> = embedded
         .iter()
+        .copied()
         .filter(|known| known.not_after() >= now)
         .collect();
     let apiserver = inventory.row(&APISERVER).chain().filter(|chain| {

@@ -79,6 +79,19 @@ fn forge(t: &TestTree, change: impl FnOnce(&mut Tbs)) {
     t.embed(ADMIN, CERTIFICATE, t.forged(&old, "ca", change));
 }
 
+/// Encodes the point of a certificate's P-256 key in the hybrid form (X9.62 section 4.3.6), which OpenSSL reads and Go does not.
+fn with_hybrid_point(certificate: &str) -> String {
+    const BEFORE: &[u8] = b"\x03\x42\x00\x04";
+    let mut der = pem::parse(certificate).unwrap().into_contents();
+    let form = BEFORE.len() - 1
+        + der
+            .windows(BEFORE.len())
+            .position(|window| window == BEFORE)
+            .unwrap();
+    der[form] = 0x06 | (der[form + 64] & 1);
+    pem::encode(&pem::Pem::new("CERTIFICATE", der))
+}
+
 /// Appends certificates to the client's.
 fn append_certificates(t: &TestTree, certificates: &str) {
     let own = String::from_utf8(t.embedded(ADMIN, CERTIFICATE)).unwrap();
@@ -287,6 +300,7 @@ judged! {
         let ca = t.forged(&t.text("pki/ca.crt"), "ca", |tbs| tbs.set_time(NotAfter, Tag::UtcTime, "260101000000Z"));
         t.embed(ADMIN, TRUST, ca);
     } => ["admin.conf: kubeconfig.other-ca", "init refuses"];
+    ca_that_go_cannot_read: |t| { t.embed(ADMIN, TRUST, with_hybrid_point(&t.text("pki/ca.crt"))); t.remove("pki/apiserver.crt"); t.remove("pki/apiserver.key"); } => ["apiserver: certificate.missing", "admin.conf: kubeconfig.other-ca", "init refuses", "renew all skips apiserver"];
     ca_and_another: |t| t.embed(ADMIN, TRUST, t.text("pki/ca.crt") + &t.text("pki/etcd/ca.crt")) => [];
     another_ca_and_ours: |t| t.embed(ADMIN, TRUST, t.text("pki/etcd/ca.crt") + &t.text("pki/ca.crt")) => ["admin.conf: kubeconfig.own-ca-not-first"];
     ca_and_fifty_others: |t| t.embed(ADMIN, TRUST, t.text("pki/ca.crt") + &t.text("pki/etcd/ca.crt").repeat(50)) => [];

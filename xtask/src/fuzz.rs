@@ -305,7 +305,10 @@ mod tests {
         let shown = last_lines(&log);
         assert!(shown[0].contains(" panicked at ") && shown[1].contains("is_same"));
         assert_eq!(shown.len(), SHOWN_LINES);
-        assert_eq!(last_lines(&format!("{noise}SUMMARY\n"))[SHOWN_LINES - 1], "SUMMARY");
+        assert_eq!(
+            last_lines(&format!("{noise}SUMMARY\n"))[SHOWN_LINES - 1],
+            "SUMMARY"
+        );
     }
 
     #[test]
