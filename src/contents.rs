@@ -4,14 +4,17 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use serde_saphyr::options::DuplicateKeyPolicy;
 use zeroize::Zeroizing;
 
 use crate::kubeconfig::Kubeconfig;
+use crate::util::yaml;
 use crate::x509::object::{X509Object, objects};
 
 /// The largest file that is read as YAML.
 const MAX_YAML: usize = 4 * 1024 * 1024;
+
+/// The largest number of nodes in its YAML.
+const MAX_NODES: usize = 100_000;
 
 /// One thing in a file.
 #[derive(Debug)]
@@ -73,15 +76,7 @@ fn documents(text: &str) -> Vec<Content> {
     if text.len() > MAX_YAML {
         return vec![unknown("it is too large for a Kubernetes object")];
     }
-    let options = serde_saphyr::options! {
-        // As `kubeconfig` reads it.
-        leading_zero_numbers_as_strings: true,
-        underscored_numbers_as_strings: true,
-        strict_booleans: true,
-        duplicate_keys: DuplicateKeyPolicy::LastWins,
-        with_snippet: false,
-        budget: serde_saphyr::budget! { max_nodes: 100_000 },
-    };
+    let options = yaml::options(MAX_NODES);
     let documents = match serde_saphyr::from_multiple_with_options::<Value>(text, options) {
         Ok(documents) => documents,
         Err(error) => return vec![unknown(yaml_reason(&error))],

@@ -4,11 +4,11 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
-use serde_saphyr::options::DuplicateKeyPolicy;
 use zeroize::Zeroizing;
 
 use super::KubeconfigError;
 use crate::util::escape::truncate;
+use crate::util::yaml;
 
 /// Reads a document. The last of two equal keys counts, as in client-go.
 pub(super) fn read(text: &str) -> Result<Value, KubeconfigError> {
@@ -18,16 +18,9 @@ pub(super) fn read(text: &str) -> Result<Value, KubeconfigError> {
     Ok(document)
 }
 
+/// Returns the options for a kubeconfig; the largest ones have a few hundred nodes.
 pub(super) fn options() -> serde_saphyr::Options {
-    // A name such as `007` is text. The largest kubeconfigs have a few hundred nodes.
-    serde_saphyr::options! {
-        leading_zero_numbers_as_strings: true,
-        underscored_numbers_as_strings: true,
-        strict_booleans: true,
-        duplicate_keys: DuplicateKeyPolicy::LastWins,
-        with_snippet: false,
-        budget: serde_saphyr::budget! { max_nodes: 25_000 },
-    }
+    yaml::options(25_000)
 }
 
 /// The boolean fields of client-go's types.

@@ -4,3 +4,4 @@ pub mod duration;
 pub mod escape;
 pub(crate) mod secret;
 pub mod table;
+pub(crate) mod yaml;
