@@ -20,6 +20,7 @@
 //! - [`kubeconfig`]: reads the few fields of a kubeconfig that `pki` needs, and keeps the rest.
 //! - [`contents`]: what any file holds, for `pki show`.
 //! - [`fs`]: the only file access.
+//! - [`net`]: the only network access.
 //! - [`tree`]: reading a tree: layout, inventory, journal.
 //! - [`store`]: writing a tree: transaction, generations, ledger.
 //! - [`check`]: the judgement of a tree.
@@ -51,6 +52,7 @@ pub mod execute;
 pub mod fleet;
 pub mod fs;
 pub mod kubeconfig;
+pub mod net;
 pub mod plan;
 pub mod report;
 pub mod store;

@@ -6,6 +6,7 @@
 //! Source: kubeadm 1.36 `cmd/kubeadm/app/phases/certs/certlist.go` and `phases/kubeconfig/kubeconfig.go`.
 
 pub mod components;
+pub mod listeners;
 pub mod rows;
 
 use crate::x509::usage::Usage;

@@ -220,6 +220,7 @@ impl Findings {
                 (_, Severity::Error) => Outcome::Failing,
                 (
                     FindingId::CertificateExpiresSoon
+                    | FindingId::ServedExpiresSoon
                     | FindingId::CommitPending
                     | FindingId::CommitUnreadable,
                     _,

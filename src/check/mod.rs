@@ -18,9 +18,11 @@ pub mod host;
 pub(crate) mod identity;
 mod kubeconfig;
 pub(crate) mod leaf;
+pub mod manifests;
 pub mod names;
 pub mod permissions;
 mod sa;
+pub mod served;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests;

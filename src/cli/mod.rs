@@ -14,6 +14,7 @@ mod help;
 mod history;
 mod init;
 mod renew;
+mod served;
 mod shared;
 mod show;
 mod template;
@@ -31,6 +32,7 @@ pub use help::{CompletionsArgs, HelpArgs};
 pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
 pub use renew::{ALL, RenewArgs};
+pub use served::ServedArgs;
 pub use shared::{
     ClusterArgs, ConfigArgs, KeepArgs, ListFormat, NamedTreeArgs, OutputFormat, TreeArgs, WriteArgs,
 };
@@ -64,7 +66,8 @@ Examples:
   pki init --config cluster.yaml
   pki check-expiration
   pki verify
-  pki renew all --dry-run";
+  pki renew all --dry-run
+  pki served";
 
 /// Bootstrap, check and renew the PKI of a Kubernetes cluster
 #[derive(Debug, Parser)]
@@ -99,6 +102,12 @@ pub enum Command {
     /// private keys, writes nothing and takes no lock.
     #[command(after_help = verify::AFTER_HELP)]
     Verify(VerifyArgs),
+    /// Compare what the components serve and have loaded with the files
+    ///
+    /// Connects to each component of this host and reads the certificate that it shows and the CAs whose clients it accepts. Needs no
+    /// credential. Says which components have to be restarted, such as after a renewal.
+    #[command(after_help = served::AFTER_HELP)]
+    Served(ServedArgs),
     /// Show what files hold, such as certificates, keys, requests and kubeconfigs
     ///
     /// Reads PEM, DER, and Secrets, ConfigMaps and CertificateSigningRequests in YAML or JSON. Says which component a certificate is

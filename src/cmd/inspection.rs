@@ -9,11 +9,12 @@ use super::session::{Session, TreeSnapshot};
 use super::target::{ConfigSource, Detection, Target};
 use crate::check::expiry::{self, Thresholds};
 use crate::check::finding::{Finding, Findings};
-use crate::check::{Context, Expected, check, commit, permissions};
+use crate::check::{Context, Expected, check, commit, manifests, permissions};
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::{Cluster, Host, Origin, Setting, Settings};
 use crate::fs::file::FileError;
 use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::manifests::{Manifest, STATIC_PODS};
 use crate::util::duration::Period;
 
 /// A tree that was read, with the configuration that it is compared with.
@@ -99,6 +100,18 @@ impl<'a> Inspection<'a> {
         let refusal = places.judge_tree().err();
         let refusal = refusal.map(|error| error.without_advice());
         permissions::directories(refusal, places.warnings())
+    }
+
+    /// Returns what is found about the files that the components of this host read.
+    pub(super) fn manifests(&self) -> Vec<Finding> {
+        let context = self.context();
+        let judge = |component| match Manifest::read(&self.snapshot.tree, component) {
+            Ok(manifest) => {
+                manifest.map_or_else(Vec::new, |manifest| manifests::check(&context, &manifest))
+            }
+            Err(error) => vec![manifests::unreadable(component, &error)],
+        };
+        STATIC_PODS.into_iter().flat_map(judge).collect()
     }
 
     /// Returns the finding for a recorded configuration that cannot be used.

@@ -20,6 +20,7 @@ mod paths;
 mod recover;
 mod renew;
 mod rollback;
+mod served;
 mod session;
 mod show;
 mod target;
@@ -62,6 +63,7 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
         Command::Init(args) => init::run(&args, console),
         Command::CheckExpiration(args) => check_expiration::run(&args, console),
         Command::Verify(args) => verify::run(&args, console),
+        Command::Served(args) => served::run(&args, console),
         Command::Show(args) => show::run(&args, console),
         Command::Renew(args) => renew::run(&args, console),
         Command::History(args) => history::run(&args, console),

@@ -169,7 +169,12 @@ impl NamedTree {
                     | FindingId::KubeconfigClientCertificateMissing
                     | FindingId::KubeconfigClientCertificateNotRead
             );
-        self.has_kubelet || !is_kubelets_file
+        // The manifests of a copy name paths of the host that it came from.
+        let is_about_paths = matches!(
+            finding.id,
+            FindingId::ManifestOtherFile | FindingId::ManifestFileMissing
+        );
+        self.has_kubelet || !(is_kubelets_file || is_about_paths)
     }
 
     fn below(name: String, rootfs: &Path) -> NamedTree {

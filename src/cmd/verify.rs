@@ -79,6 +79,7 @@ fn verify(
         critical: Duration::ZERO,
     };
     let mut findings = inspection.findings(thresholds, Some(&args.warn));
+    findings.extend(inspection.manifests());
     // Who can write beside a copy does not matter to the cluster.
     if named.is_none() {
         findings.extend(inspection.directories());

@@ -233,6 +233,13 @@ impl Directory {
         Ok(file.and_then(|status| u64::try_from(status.st_size).ok()))
     }
 
+    /// Returns the second since 1970 in which the file under a name last changed (ctime, which no program can set back); `None` if
+    /// there is none.
+    pub(crate) fn changed_at(&self, name: impl AsRef<OsStr>) -> Result<Option<i64>, FileError> {
+        let status = self.status(name.as_ref())?;
+        Ok(status.map(|status| status.st_ctime))
+    }
+
     /// Returns the time at which an entry of this directory last changed, in seconds and nanoseconds.
     pub(crate) fn modified(&self) -> Result<(i64, i64), FileError> {
         let status =

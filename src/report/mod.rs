@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod page;
 pub mod recovery;
 pub mod render;
+pub mod served;
 pub mod templates;
 pub mod time;
 pub mod verification;

@@ -153,7 +153,7 @@ impl Counts {
 }
 
 impl ReportedFinding {
-    fn new(finding: &Finding, arguments: &TreeArguments) -> ReportedFinding {
+    pub(super) fn new(finding: &Finding, arguments: &TreeArguments) -> ReportedFinding {
         let commands = finding.remedy.commands.iter();
         ReportedFinding {
             id: finding.id.name(),

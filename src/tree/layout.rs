@@ -57,6 +57,12 @@ pub enum Access {
 /// The name of the client certificate that the kubelet renews. After the bootstrap, kubelet.conf refers to it.
 pub const KUBELET_CLIENT_CURRENT: &str = "kubelet-client-current.pem";
 
+/// The serving certificate that the kubelet renews, with its key, where `serverTLSBootstrap` is set.
+pub const KUBELET_SERVER_CURRENT: &str = "kubelet-server-current.pem";
+
+/// The serving certificate that the kubelet otherwise signs itself, once.
+pub const KUBELET_SERVER: &str = "kubelet.crt";
+
 /// kubeadm's directory of kubeconfigs, which cannot be configured.
 pub const DEFAULT_KUBECONFIGS: &str = "/etc/kubernetes";
 
@@ -164,6 +170,14 @@ impl Access {
             Access::Private => old & 0o640,
             Access::Public => old & 0o644,
         }
+    }
+}
+
+/// Returns the file that kubeadm has at a path below /etc/kubernetes.
+pub fn usual_path(relative: &str) -> TreePath {
+    match relative.strip_prefix("pki/") {
+        Some(below) => TreePath::new(Root::Certificates, below),
+        None => TreePath::new(Root::Kubeconfigs, relative),
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod inventory;
 pub mod journal;
 pub mod layout;
+pub mod manifests;
 pub mod overlay;
 pub mod permissions;
 pub(crate) mod places;

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::catalog::CATALOG;
@@ -168,7 +169,12 @@ impl Tree {
         }
     }
 
-    /// Returns the file of the tree that a path in a kubeconfig leads to; follows links.
+    /// Returns when a file was last changed or replaced; `None` if that is unknown.
+    pub fn changed_at(&self, file: &TreePath) -> Option<OffsetDateTime> {
+        self.source.changed_at(file)
+    }
+
+    /// Returns the file of the tree that a path in a kubeconfig or a manifest leads to; follows links.
     pub fn locate(&self, named: &str) -> Option<TreePath> {
         self.source.locate(named)
     }

@@ -1,5 +1,7 @@
 //! The source of the files of a tree: a directory (`places`), later also an archive.
 
+use time::OffsetDateTime;
+
 use crate::fs::file::{Attributes, Contents, FileError};
 use crate::tree::journal::{Direction, Journal};
 use crate::tree::layout::TreePath;
@@ -31,6 +33,12 @@ pub(crate) trait TreeSource {
         file: &TreePath,
         version: FileVersion,
     ) -> Result<Option<Attributes>, FileError>;
+
+    /// Returns when a file was last changed or replaced; `None` if that is unknown.
+    fn changed_at(&self, file: &TreePath) -> Option<OffsetDateTime> {
+        _ = file;
+        None
+    }
 
     /// Returns the file of the tree that a path in a kubeconfig leads to.
     fn locate(&self, named: &str) -> Option<TreePath>;

@@ -82,3 +82,8 @@ fn text(attribute: &AttributeTypeAndValue) -> Option<String> {
     let text = DirectoryString::from_der(&der).ok()?;
     Some(text.value().into_owned())
 }
+
+/// Returns an encoded name as text, most specific attribute first.
+pub fn name_text(der: &[u8]) -> String {
+    Name::from_der(der).map_or_else(|_| "(unreadable)".to_owned(), |name| name.to_string())
+}

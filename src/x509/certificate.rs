@@ -180,7 +180,7 @@ impl Certificate {
     }
 
     /// Returns the encoded subject.
-    pub(super) fn raw_subject(&self) -> &[u8] {
+    pub fn raw_subject(&self) -> &[u8] {
         &self.facts.subject
     }
 

@@ -163,7 +163,7 @@ fn report_of_renewals(flags: &[&str]) -> Option<Value> {
     Some(report)
 }
 
-fn fresh_tree(algorithm: &str) -> TestTree {
+pub(super) fn fresh_tree(algorithm: &str) -> TestTree {
     TestTree::made_now(&[
         "--node-name",
         "cp-1",
@@ -190,6 +190,26 @@ impl Member {
             peer_port: free_port(),
             folder: TempDir::new().unwrap(),
         }
+    }
+
+    /// Returns the options of its manifest, as lines of YAML.
+    pub(super) fn manifest_options(&self) -> String {
+        let files = [
+            ("cert-file", "server.crt"),
+            ("key-file", "server.key"),
+            ("trusted-ca-file", "ca.crt"),
+            ("peer-cert-file", "peer.crt"),
+            ("peer-key-file", "peer.key"),
+            ("peer-trusted-ca-file", "ca.crt"),
+        ];
+        let files = files
+            .iter()
+            .map(|(option, file)| format!("--{option}=/etc/kubernetes/pki/etcd/{file}"));
+        let urls = [("client", self.client_port), ("peer", self.peer_port)];
+        let urls = urls
+            .iter()
+            .map(|(whose, port)| format!("--listen-{whose}-urls=https://127.0.0.1:{port}"));
+        files.chain(urls).collect::<Vec<_>>().join("\n    - ")
     }
 
     /// Starts it the way kubeadm's static pod does.

@@ -12,6 +12,7 @@ mod kubectl;
 mod openssl;
 mod pkilint;
 mod python;
+mod served;
 
 use std::path::PathBuf;
 

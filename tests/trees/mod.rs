@@ -10,6 +10,7 @@ mod fleet;
 mod inference;
 mod init;
 mod intermediate;
+mod manifests;
 mod metrics;
 mod options;
 mod refusals;

@@ -315,6 +315,74 @@ finding_kinds! {
     KubeletCertificateMissing "kubelet.certificate-missing" Error
         "The client certificate that the kubelet rotates is missing."
         "join the node again";
+
+    ManifestUnreadable "manifest.unreadable" Warning
+        "The static pod manifest of a component cannot be read."
+        "correct the manifest";
+    ManifestOtherFile "manifest.other-file" Warning
+        "The manifest of a component names another file than kubeadm does, so what `pki` renews may not be what the component uses."
+        "check that the component is meant to use that file";
+    ManifestFileMissing "manifest.file-missing" Error
+        "The manifest of a component names a file that does not exist, so the component does not start."
+        "put the file back, or correct the manifest";
+
+    ServedMatch "served.match" Info
+        "A component serves the certificate of its file."
+        "";
+    ServedInMemory "served.in-memory" Info
+        "A component serves a certificate that it made in memory when it started; it is in no file and needs no renewal."
+        "";
+    ServedPending "served.pending" Info
+        "A file changed less than a minute ago, and the component has not loaded it yet."
+        "";
+    ServedStale "served.stale" Error
+        "A component serves another certificate of the tree's CA than its file holds, usually the one before a renewal."
+        "restart the component";
+    ServedUnknown "served.unknown" Error
+        "An endpoint serves a certificate that no CA of the tree signed."
+        "check that the endpoint belongs to this tree";
+    ServedNotCompared "served.not-compared" Info
+        "The certificate of an endpoint was not compared with a file, because none is known for it."
+        "";
+    ServedExpired "served.expired" Error
+        "A served certificate has expired or is not valid yet."
+        "renew the certificate, then restart the component if it does not load it by itself";
+    ServedExpiresSoon "served.expires-soon" Warning
+        "A served certificate expires within --warn."
+        "renew the certificate";
+    ServedChainIncomplete "served.chain-incomplete" Warning
+        "A component does not serve the intermediates of its file."
+        "restart the component";
+    ServedNameMismatch "served.name-mismatch" Warning
+        "A served certificate does not have the name of the endpoint, so clients that connect by this name refuse it."
+        "add the name to the certificate";
+    ServedCaLoaded "served.ca-loaded" Info
+        "A component accepts clients of the CAs in its files. Only their names are seen, not their keys."
+        "";
+    ServedCaNotLoaded "served.ca-not-loaded" Error
+        "A component does not accept clients of a CA in its files."
+        "restart the component";
+    ServedCaStillLoaded "served.ca-still-loaded" Warning
+        "A component accepts clients of a CA that is not in its files."
+        "restart the component";
+    ServedClientCurrent "served.client-current" Info
+        "A component started after its files changed, so it uses them as they are."
+        "";
+    ServedClientStale "served.client-stale" Error
+        "A component started before its kubeconfig changed, so it still uses the old client certificate."
+        "restart the component";
+    ServedFileStale "served.file-stale" Error
+        "A component started before a file changed that it reads only when it starts."
+        "restart the component";
+    ServedClientUnknown "served.client-unknown" Info
+        "It is not known when a component started, or it started just when a file changed."
+        "restart the component if it started before the last renewal";
+    ServedLoopbackExpiresSoon "served.loopback-expires-soon" Warning
+        "The certificate of the API server's connections to itself expires; only a restart makes a new one."
+        "restart the component";
+    ServedUnreachable "served.unreachable" Error
+        "An endpoint shows no certificate: nothing answers, or not in time, or not with TLS."
+        "check that the component runs and that the address is right";
 }
 
 impl FindingId {

@@ -1,5 +1,7 @@
 //! Reads the files of a tree from its open directories.
 
+use time::OffsetDateTime;
+
 use super::Places;
 use crate::fs::file::{Attributes, Contents, FileError};
 use crate::fs::walk::Destination;
@@ -28,6 +30,12 @@ impl TreeSource for Places {
             Some(location) => location.directory.attributes_of(&location.name),
             None => Ok(None),
         }
+    }
+
+    fn changed_at(&self, file: &TreePath) -> Option<OffsetDateTime> {
+        let location = self.locate_file(file).ok().flatten()?;
+        let seconds = location.directory.changed_at(&location.name).ok()??;
+        OffsetDateTime::from_unix_timestamp(seconds).ok()
     }
 
     fn locate(&self, named: &str) -> Option<TreePath> {

@@ -6,11 +6,14 @@ mod contents;
 mod expiration;
 mod history;
 mod recovery;
+mod served;
 mod templates;
 mod verification;
 
 use anstyle::{AnsiColor, Style};
 
+use super::TextTarget;
+use crate::check::finding::Severity;
 use crate::util::escape::escape_line;
 use crate::util::table::Cell;
 
@@ -26,4 +29,21 @@ fn cells<const N: usize>(texts: [&str; N]) -> Vec<Cell> {
         .into_iter()
         .map(|text| Cell::from(escape_line(text).as_str()))
         .collect()
+}
+
+/// Returns the name of a severity, coloured on a terminal.
+fn severity_label(text_target: TextTarget, severity: Severity) -> String {
+    let style = match severity {
+        Severity::Error => RED,
+        Severity::Warning => YELLOW,
+        Severity::Info => Style::new(),
+    };
+    styled(text_target, style, severity.name())
+}
+
+fn styled(text_target: TextTarget, style: Style, text: &str) -> String {
+    match text_target.is_terminal {
+        true => format!("{style}{text}{style:#}"),
+        false => text.to_owned(),
+    }
 }

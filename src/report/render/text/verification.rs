@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anstyle::Style;
-
-use super::{RED, YELLOW, cells};
+use super::{RED, cells, severity_label, styled};
 use crate::check::finding::Severity;
 use crate::report::render::{Report, TextTarget};
 use crate::report::verification::{Counts, FindingList, TreeVerification, Verification};
@@ -28,12 +26,7 @@ impl Report for TreeVerification {
         }
         let mut text = format!("{tree}: {}\n", counts(self.counts, self.below));
         for line in &self.lines {
-            let style = match line.severity {
-                Severity::Error => RED,
-                Severity::Warning => YELLOW,
-                Severity::Info => Style::new(),
-            };
-            let label = styled(text_target, style, line.severity.name());
+            let label = severity_label(text_target, line.severity);
             let what = escape_line(&line.text);
             _ = writeln!(text, "  {label}: {what} [{}]", line.id);
             if !line.remedy.is_empty() {
@@ -50,13 +43,6 @@ impl Report for FindingList {
         let kinds = self.kinds.iter();
         rows.extend(kinds.map(|kind| cells([kind.id, kind.severity, kind.meaning])));
         table(&rows, Spacing::Narrow)
-    }
-}
-
-fn styled(text_target: TextTarget, style: Style, text: &str) -> String {
-    match text_target.is_terminal {
-        true => format!("{style}{text}{style:#}"),
-        false => text.to_owned(),
     }
 }
 

@@ -1,0 +1,64 @@
+//! Judges which files the components of a host really read.
+
+use super::finding::{Finding, FindingId};
+use super::{Context, host};
+use crate::catalog::components::Component;
+use crate::catalog::{APISERVER_ETCD_CLIENT, ETCD_CA};
+use crate::config::cluster::Etcd;
+use crate::tree::manifests::{Manifest, ManifestError, NamedFile};
+use crate::util::secret::quote;
+
+/// Compares the files that a manifest names with those of the tree.
+pub fn check(context: &Context<'_>, manifest: &Manifest) -> Vec<Finding> {
+    let files = manifest.files.iter();
+    files
+        .filter(|file| !is_of_external_etcd(context, file))
+        .filter_map(|file| judge(manifest.component, file))
+        .collect()
+}
+
+/// Returns the finding for a manifest that cannot be used.
+pub fn unreadable(component: Component, error: &ManifestError) -> Finding {
+    let name = component.name();
+    let id = match error {
+        ManifestError::File(error) if error.is_permission_denied() => {
+            FindingId::FilePermissionDenied
+        }
+        _ => FindingId::ManifestUnreadable,
+    };
+    let text = match error {
+        ManifestError::File(_) => format!("the manifest of {name}: {error}"),
+        ManifestError::Invalid(_) => format!("the manifest of {name} cannot be used: {error}"),
+    };
+    Finding::new(id, text).in_file(Manifest::file(component))
+}
+
+fn judge(component: Component, file: &NamedFile) -> Option<Finding> {
+    let name = component.name();
+    let (option, path) = (file.option, quote(&file.path));
+    let finding = match file.exists {
+        _ if file.is_usual() && file.exists => return None,
+        false => Finding::new(
+            FindingId::ManifestFileMissing,
+            format!("{name} is started with `{option}` {path}, which does not exist"),
+        ),
+        true => Finding::new(
+            FindingId::ManifestOtherFile,
+            format!(
+                "{name} is started with `{option}` {path}, which is not {}",
+                file.usual
+            ),
+        ),
+    };
+    let finding = finding.wanted(file.usual).about(file.row);
+    Some(finding.in_file(Manifest::file(component)))
+}
+
+/// Returns whether a file belongs to an etcd elsewhere, whose files may have any path.
+fn is_of_external_etcd(context: &Context<'_>, file: &NamedFile) -> bool {
+    let is_external = match context.expected {
+        Some(expected) => !matches!(expected.cluster.etcd, Etcd::Local),
+        None => !host::has_local_etcd(context.inventory),
+    };
+    is_external && [&ETCD_CA, &APISERVER_ETCD_CLIENT].contains(&file.row)
+}

@@ -1,0 +1,449 @@
+//! Compares what an endpoint serves and has loaded with the files of the tree.
+
+use time::{Duration, OffsetDateTime};
+
+use super::expiry::Thresholds;
+use super::finding::{Finding, FindingId, Remedy, Severity};
+use super::{names, time_text};
+use crate::catalog::components::{Component, READERS, Reload};
+use crate::catalog::listeners::Listener;
+use crate::catalog::{CATALOG, Row};
+use crate::net::handshake::{Endpoint, Handshake, HandshakeError};
+use crate::tree::inventory::Inventory;
+use crate::tree::layout::{self, TreePath};
+use crate::util::escape::escape;
+use crate::x509::attribute::name_text;
+use crate::x509::certificate::Certificate;
+use crate::x509::chain::Chain;
+use crate::x509::usage::Usage;
+use crate::x509::verify::verify;
+
+/// An endpoint, and what it has shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Served<'a> {
+    /// The listener of a component; `None` for an endpoint of an unknown component.
+    pub listener: Option<&'static Listener>,
+    /// Where it is.
+    pub endpoint: &'a Endpoint,
+    /// Whether it was named on the command line. Clients may connect to it by this name, and it may be on another host.
+    pub is_named: bool,
+    /// What it has shown.
+    pub answer: &'a Result<Handshake, HandshakeError>,
+    /// The file that it should serve.
+    pub file: ServedFile<'a>,
+    /// The CAs whose clients it should accept; `None` if they are not known.
+    pub client_cas: Option<&'a [&'static Row]>,
+    /// The certificate of the API server's connections to itself.
+    pub loopback: Option<&'a Certificate>,
+}
+
+/// The file of the certificate that an endpoint should serve.
+#[derive(Clone, Copy, Debug)]
+pub enum ServedFile<'a> {
+    /// A file of the host.
+    File(&'a TreePath, &'a Chain),
+    /// None: the component makes its certificate when it starts.
+    InMemory,
+    /// Unknown, or it cannot be read.
+    Unknown,
+}
+
+/// What endpoints are compared with.
+pub struct ServedContext<'a> {
+    /// The tree.
+    pub inventory: &'a Inventory,
+    /// The time of the judgement.
+    pub now: OffsetDateTime,
+    /// When a served certificate needs attention.
+    pub thresholds: Thresholds,
+    /// Returns when a file changed.
+    pub changed_at: &'a dyn Fn(&TreePath) -> Option<OffsetDateTime>,
+    /// Returns whether the ledger has a certificate.
+    pub is_issued_here: &'a dyn Fn(&Certificate) -> bool,
+}
+
+/// How long a component that watches a file may take to load it (Kubernetes `dynamiccertificates`: a check every minute).
+const RELOAD: Duration = Duration::MINUTE;
+
+/// A component takes about a second from its start to the time in its certificate, and clocks tick differently.
+const MARGIN: Duration = Duration::seconds(3);
+
+/// Judges one endpoint.
+pub fn check(context: &ServedContext<'_>, served: &Served<'_>) -> Vec<Finding> {
+    let handshake = match served.answer {
+        Ok(handshake) => handshake,
+        Err(error) => {
+            return vec![Finding::new(
+                FindingId::ServedUnreachable,
+                error.to_string(),
+            )];
+        }
+    };
+    let mut findings = vec![certificate(context, served, &handshake.chain)];
+    // One that is made in memory may expire: nobody verifies it.
+    if !is_in_memory(served.file, &handshake.chain.leaf) {
+        findings.extend(dates(context, &handshake.chain.leaf));
+    }
+    findings.extend(name(served, &handshake.chain.leaf));
+    findings.extend(client_cas(context, served, handshake));
+    if let (Some(listener), false) = (served.listener, served.is_named) {
+        findings.extend(loaded(context, served, listener));
+    }
+    findings.extend(loopback(context, served));
+    for finding in &mut findings {
+        let component = served
+            .listener
+            .and_then(|listener| to_restart(finding, listener));
+        if let Some(command) = component.and_then(Component::restart) {
+            finding.remedy = Remedy::words(format!("run `{command}`"));
+        }
+    }
+    findings
+}
+
+/// Returns when a component started, from a certificate that it made in memory. Its common name ends with `@` and the second
+/// since 1970 (Kubernetes `apiserver/pkg/server/options/serving.go`).
+pub fn started_at(certificate: &Certificate) -> Option<OffsetDateTime> {
+    let name = certificate.common_name()?;
+    let (_, second) = name.rsplit_once('@')?;
+    OffsetDateTime::from_unix_timestamp(second.parse().ok()?).ok()
+}
+
+/// Returns when the component of an endpoint started, if it shows that.
+pub fn start_of(served: &Served<'_>) -> Option<OffsetDateTime> {
+    let leaf = served.answer.as_ref().ok().map(|answer| &answer.chain.leaf);
+    let in_memory = match served.file {
+        ServedFile::InMemory => leaf,
+        _ => None,
+    };
+    served.loopback.or(in_memory).and_then(started_at)
+}
+
+/// Returns the component that has to be restarted to remove a finding.
+pub fn to_restart(finding: &Finding, listener: &Listener) -> Option<Component> {
+    // The scheduler reads its CAs from a ConfigMap, which a restart does not change.
+    if finding.id == FindingId::ServedCaStillLoaded && listener.component == Component::Scheduler {
+        return None;
+    }
+    let needs_restart = matches!(
+        finding.id,
+        FindingId::ServedStale
+            | FindingId::ServedChainIncomplete
+            | FindingId::ServedCaNotLoaded
+            | FindingId::ServedCaStillLoaded
+            | FindingId::ServedClientStale
+            | FindingId::ServedFileStale
+            | FindingId::ServedLoopbackExpiresSoon
+    );
+    needs_restart.then_some(listener.component)
+}
+
+/// Compares the certificate with that of the file.
+fn certificate(context: &ServedContext<'_>, served: &Served<'_>, shown: &Chain) -> Finding {
+    let subject = shown.leaf.subject();
+    let (file, chain) = match served.file {
+        ServedFile::File(file, chain) => (file, chain),
+        file if is_in_memory(file, &shown.leaf) => {
+            let text = "it serves a certificate that it made in memory when it started";
+            return Finding::new(FindingId::ServedInMemory, text);
+        }
+        ServedFile::InMemory | ServedFile::Unknown => return any_row(context, shown),
+    };
+    if shown.leaf == chain.leaf {
+        let is_complete = chain
+            .intermediates
+            .iter()
+            .all(|needed| shown.intermediates.contains(needed));
+        return match is_complete {
+            true => Finding::new(FindingId::ServedMatch, format!("it serves {file}")),
+            false => Finding::new(
+                FindingId::ServedChainIncomplete,
+                format!("it serves {file} without the intermediates in it"),
+            ),
+        };
+    }
+    let is_signed = is_signed_by_tree(context, served, shown);
+    if !is_signed {
+        let issuer = shown.leaf.issuer();
+        let text = format!("it serves {subject}, issued by {issuer}: no CA of this tree signed it");
+        return Finding::new(FindingId::ServedUnknown, text);
+    }
+    if served.is_named && !is_earlier(context, shown, &chain.leaf) {
+        let text = format!(
+            "it serves {subject}, which a CA of this tree signed; the file of another host is not known"
+        );
+        return Finding::new(FindingId::ServedNotCompared, text);
+    }
+    let text = format!(
+        "it serves another certificate than {file} holds, valid until {}",
+        time_text(shown.leaf.not_after())
+    );
+    let id = match is_pending(context, file) {
+        true => FindingId::ServedPending,
+        false => FindingId::ServedStale,
+    };
+    Finding::new(id, text)
+}
+
+fn is_in_memory(file: ServedFile<'_>, leaf: &Certificate) -> bool {
+    matches!(file, ServedFile::InMemory) && started_at(leaf).is_some()
+}
+
+/// Looks for a certificate among all that the tree holds.
+fn any_row(context: &ServedContext<'_>, shown: &Chain) -> Finding {
+    let holds = |row: &&&Row| {
+        let held = context.inventory.row(row).certificate();
+        held.is_some_and(|held| *held == shown.leaf)
+    };
+    match CATALOG.iter().find(holds) {
+        Some(row) => Finding::new(
+            FindingId::ServedMatch,
+            format!("it serves the certificate of `{}`", row.name),
+        ),
+        None => Finding::new(
+            FindingId::ServedNotCompared,
+            format!(
+                "it serves {}, for which no file is known",
+                shown.leaf.subject()
+            ),
+        ),
+    }
+}
+
+/// Returns whether this tree once held a served certificate: it was issued here, or has the same names.
+fn is_earlier(context: &ServedContext<'_>, shown: &Chain, held: &Certificate) -> bool {
+    let names = |certificate: &Certificate| {
+        let mut names = certificate.san_texts();
+        names.sort_unstable();
+        (certificate.subject().to_string(), names)
+    };
+    names(&shown.leaf) == names(held) || (context.is_issued_here)(&shown.leaf)
+}
+
+/// Returns whether the CA of the listener's row signed a served certificate, whatever its dates.
+fn is_signed_by_tree(context: &ServedContext<'_>, served: &Served<'_>, shown: &Chain) -> bool {
+    let row = served.listener.and_then(Listener::row);
+    let ca = row.and_then(Row::signer);
+    let bundle = ca.and_then(|ca| context.inventory.ca_bundle(ca));
+    bundle.is_some_and(|bundle| {
+        let at = shown.leaf.validity().clamp(context.now);
+        verify(shown, &bundle.certificates(), Usage::ServerAuth, at).is_ok()
+    })
+}
+
+fn is_pending(context: &ServedContext<'_>, file: &TreePath) -> bool {
+    (context.changed_at)(file).is_some_and(|changed| context.now - changed < RELOAD)
+}
+
+/// Judges the dates of a certificate, whatever the files say.
+fn dates(context: &ServedContext<'_>, leaf: &Certificate) -> Option<Finding> {
+    let (not_before, not_after) = (leaf.not_before(), leaf.not_after());
+    if not_after < context.now {
+        let text = format!(
+            "the certificate that it serves expired on {}",
+            time_text(not_after)
+        );
+        return Some(Finding::new(FindingId::ServedExpired, text));
+    }
+    if not_before > context.now {
+        let text = format!(
+            "the certificate that it serves is not valid before {}",
+            time_text(not_before)
+        );
+        return Some(Finding::new(FindingId::ServedExpired, text).advice("check the clock"));
+    }
+    let is_soon = not_after - context.now <= context.thresholds.longest();
+    let text = format!(
+        "the certificate that it serves expires on {}",
+        time_text(not_after)
+    );
+    is_soon.then(|| Finding::new(FindingId::ServedExpiresSoon, text))
+}
+
+/// Judges whether clients that connect to a named endpoint accept the certificate.
+fn name(served: &Served<'_>, leaf: &Certificate) -> Option<Finding> {
+    let endpoint = served.endpoint.to_string();
+    let is_covered = names::reaches(&endpoint, &leaf.sans());
+    let text = format!(
+        "the certificate that it serves does not have the name in {}",
+        escape(&endpoint)
+    );
+    (served.is_named && !is_covered).then(|| Finding::new(FindingId::ServedNameMismatch, text))
+}
+
+/// Compares the CAs whose clients are accepted with those in the files.
+fn client_cas(
+    context: &ServedContext<'_>,
+    served: &Served<'_>,
+    handshake: &Handshake,
+) -> Vec<Finding> {
+    let (Some(listener), Some(rows)) = (served.listener, served.client_cas) else {
+        return Vec::new();
+    };
+    let mut wanted: Vec<(&'static Row, &Certificate)> = Vec::new();
+    for row in rows {
+        let certificates = context.inventory.ca_bundle(row).map(|ca| ca.certificates());
+        for certificate in certificates.into_iter().flatten() {
+            // Go's `CertPool` holds each certificate once.
+            if !wanted.iter().any(|(_, known)| *known == certificate) {
+                wanted.push((row, certificate));
+            }
+        }
+    }
+    let mut loaded: Vec<&[u8]> = match &handshake.accepted_cas {
+        Some(names) => names.iter().map(Vec::as_slice).collect(),
+        None => Vec::new(),
+    };
+    let mut missing = Vec::new();
+    for (row, certificate) in &wanted {
+        // Two CAs with one name are two entries.
+        match loaded
+            .iter()
+            .position(|name| *name == certificate.raw_subject())
+        {
+            Some(position) => _ = loaded.swap_remove(position),
+            None => missing.push((*row, *certificate)),
+        }
+    }
+    let mut findings: Vec<_> = missing
+        .iter()
+        .map(|(row, certificate)| not_loaded(context, listener, row, certificate))
+        .collect();
+    findings.extend(
+        loaded
+            .iter()
+            .map(|name| still_loaded(context, listener, rows, name)),
+    );
+    if findings.is_empty() && !wanted.is_empty() {
+        let text = "it accepts clients of the CAs in its files";
+        findings.push(Finding::new(FindingId::ServedCaLoaded, text));
+    }
+    findings
+}
+
+fn not_loaded(
+    context: &ServedContext<'_>,
+    listener: &Listener,
+    row: &'static Row,
+    certificate: &Certificate,
+) -> Finding {
+    let file = layout::certificate_file(row);
+    let is_pending = listener.reload_cas == Reload::Automatic
+        && file.as_ref().is_some_and(|file| is_pending(context, file));
+    let id = match is_pending {
+        true => FindingId::ServedPending,
+        false => FindingId::ServedCaNotLoaded,
+    };
+    let text = format!(
+        "it does not accept clients of the CA {} in `{}`",
+        certificate.subject(),
+        row.name
+    );
+    Finding::new(id, text).about(row)
+}
+
+fn still_loaded(
+    context: &ServedContext<'_>,
+    listener: &Listener,
+    rows: &[&'static Row],
+    name: &[u8],
+) -> Finding {
+    let files = rows.iter().filter_map(|row| layout::certificate_file(row));
+    let is_pending = listener.reload_cas == Reload::Automatic
+        && files.into_iter().any(|file| is_pending(context, &file));
+    let id = match is_pending {
+        true => FindingId::ServedPending,
+        false => FindingId::ServedCaStillLoaded,
+    };
+    let name = name_text(name);
+    let text = format!("it accepts clients of the CA {name}, which is not in its files");
+    let finding = Finding::new(id, text);
+    match (id, listener.component) {
+        // Nothing removes a CA from the ConfigMap (Kubernetes `controlplane/controller/clusterauthenticationtrust`).
+        (FindingId::ServedCaStillLoaded, Component::Scheduler) => finding.advice(
+            "remove the CA from the ConfigMap `extension-apiserver-authentication` in namespace `kube-system`",
+        ),
+        _ => finding,
+    }
+}
+
+/// Judges whether a component has loaded the files that it reads only when it starts.
+fn loaded(context: &ServedContext<'_>, served: &Served<'_>, listener: &Listener) -> Vec<Finding> {
+    // The CAs that it accepts are seen, and two listeners of etcd would say the same.
+    let readers = READERS.iter().filter(|reader| {
+        reader.component == listener.component
+            && reader.reload == Reload::Restart
+            && listener.component != Component::Etcd
+    });
+    let started = start_of(served);
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut is_unknown = false;
+    let mut count = 0;
+    let files = readers.flat_map(|reader| {
+        let files = reader.files.iter();
+        files.map(|file| (reader.row, layout::usual_path(file)))
+    });
+    for (row, file) in files {
+        let Some(changed) = (context.changed_at)(&file) else {
+            continue;
+        };
+        count += 1;
+        match started {
+            Some(started) if changed - started > MARGIN => {
+                findings.push(stale(row, &file, started, changed));
+            }
+            Some(started) if started - changed > MARGIN => {}
+            _ => is_unknown = true,
+        }
+    }
+    if findings.is_empty() && is_unknown {
+        let text = "it is not known whether it started before or after its files changed";
+        findings.push(Finding::new(FindingId::ServedClientUnknown, text));
+    } else if findings.is_empty() && count > 0 {
+        let text = "it started after its files changed";
+        findings.push(Finding::new(FindingId::ServedClientCurrent, text));
+    }
+    findings
+}
+
+fn stale(
+    row: &'static Row,
+    file: &TreePath,
+    started: OffsetDateTime,
+    changed: OffsetDateTime,
+) -> Finding {
+    let (started, changed) = (time_text(started), time_text(changed));
+    match layout::kubeconfig_file(row).is_some() {
+        true => Finding::new(
+            FindingId::ServedClientStale,
+            format!("it started on {started}, and {file} changed on {changed}: it still uses the old client certificate"),
+        ),
+        false => Finding::new(
+            FindingId::ServedFileStale,
+            format!("it started on {started}, and {file} changed on {changed}: it has not read it again"),
+        ),
+    }
+    .about(row)
+}
+
+/// Judges the certificate of the API server's connections to itself.
+fn loopback(context: &ServedContext<'_>, served: &Served<'_>) -> Option<Finding> {
+    let not_after = served.loopback?.not_after();
+    let is_soon = not_after - context.now <= context.thresholds.longest();
+    let finding = |text: String| Finding::new(FindingId::ServedLoopbackExpiresSoon, text);
+    match not_after < context.now {
+        true => Some(Finding {
+            severity: Severity::Error,
+            ..finding(format!(
+                "the certificate of its connections to itself expired on {}",
+                time_text(not_after)
+            ))
+        }),
+        false => is_soon.then(|| {
+            finding(format!(
+                "the certificate of its connections to itself expires on {}",
+                time_text(not_after)
+            ))
+        }),
+    }
+}

@@ -1,0 +1,419 @@
+//! `pki served` against servers that we did not write: openssl in the place of the components, and a real etcd.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use serde_json::Value;
+use time::{Duration, OffsetDateTime};
+
+use super::etcd::{Member, etcdctl_command, fresh_tree, wait_for_health};
+use crate::support::{Run, Server, TestTree, free_port, peer, peers, run};
+
+/// A tree with a manifest of the API server, and openssl in its place.
+struct Apiserver {
+    openssl: PathBuf,
+    tree: TestTree,
+    port: u16,
+}
+
+impl Apiserver {
+    fn new(openssl: PathBuf) -> Apiserver {
+        let tree = fresh_tree("ECDSA-P256");
+        // The kubelet's listener has a fixed port, and is no part of these tests.
+        tree.remove("kubelet.conf");
+        let port = free_port();
+        let options = format!(
+            "--secure-port={port}\n    - --bind-address=127.0.0.1\n    - --tls-cert-file=/etc/kubernetes/pki/apiserver.crt\n    - --client-ca-file=/etc/kubernetes/pki/ca.crt\n    - --requestheader-client-ca-file=/etc/kubernetes/pki/front-proxy-ca.crt"
+        );
+        write_manifest(&tree, "kube-apiserver", &options);
+        Apiserver {
+            openssl,
+            tree,
+            port,
+        }
+    }
+
+    fn start(&self, cas: &[&str], options: &[&str]) -> Server {
+        let cas: String = cas
+            .iter()
+            .map(|ca| self.tree.text(&format!("pki/{ca}.crt")))
+            .collect();
+        let file = self.tree.beside("clients.crt", cas);
+        let pair = ["crt", "key"].map(|end| self.tree.pki_file(&format!("apiserver.{end}")));
+        let mut command = server(&self.openssl, self.port, &pair);
+        command
+            .args(["-verify", "1", "-CAfile", &file])
+            .args(options);
+        start(&mut command)
+    }
+
+    /// Asks an hour later: what changed less than a minute ago may still be loaded.
+    fn served(&self) -> Run {
+        let later = OffsetDateTime::now_utc() + Duration::HOUR;
+        self.tree.pki_at(later, &["served", "-o", "json"])
+    }
+}
+
+fn write_manifest(tree: &TestTree, component: &str, options: &str) {
+    let text = format!(
+        "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: {component}\n    command:\n    - {component}\n    - {options}\n"
+    );
+    tree.write(&format!("manifests/{component}.yaml"), text);
+}
+
+fn server(openssl: &Path, port: u16, [certificate, key]: &[PathBuf; 2]) -> Command {
+    let mut command = Command::new(openssl);
+    command.args(["s_server", "-www", "-accept", &format!("127.0.0.1:{port}")]);
+    command.arg("-cert").arg(certificate).arg("-key").arg(key);
+    command
+}
+
+fn start(command: &mut Command) -> Server {
+    let server = Server::start(command);
+    server.wait_for("ACCEPT");
+    server
+}
+
+/// Returns the ids of the findings about the first endpoint, apart from those about start times.
+fn ids(run: &Run) -> Vec<String> {
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let findings = report["endpoints"][0]["findings"].as_array().unwrap();
+    findings
+        .iter()
+        .map(|finding| finding["id"].as_str().unwrap().to_owned())
+        .filter(|id| !id.starts_with("served.client-"))
+        .collect()
+}
+
+#[test]
+fn what_a_server_serves_and_has_loaded_is_compared_with_the_files() {
+    let Some(openssl) = peer("openssl") else {
+        return;
+    };
+    let all = ["ca", "front-proxy-ca"];
+    for version in ["-tls1_2", "-tls1_3"] {
+        let apiserver = Apiserver::new(openssl.clone());
+        let running = apiserver.start(&all, &[version]);
+        let good = apiserver.served().exits(0);
+        assert_eq!(
+            ids(&good),
+            ["served.match", "served.ca-loaded"],
+            "{version}"
+        );
+
+        apiserver
+            .tree
+            .pki_at(OffsetDateTime::now_utc(), &["renew", "apiserver"])
+            .exits(0);
+        let stale = apiserver.served().exits(5);
+        assert_eq!(
+            ids(&stale),
+            ["served.stale", "served.ca-loaded"],
+            "{version}"
+        );
+        let report: Value = serde_json::from_str(&stale.stdout).unwrap();
+        let restart =
+            "crictl stopp $(crictl pods -q --namespace kube-system --name kube-apiserver)";
+        assert_eq!(report["restart"][0], restart);
+        let now = OffsetDateTime::now_utc();
+        let pending = apiserver
+            .tree
+            .pki_at(now, &["served", "-o", "json"])
+            .exits(0);
+        assert_eq!(
+            ids(&pending),
+            ["served.pending", "served.ca-loaded"],
+            "{version}"
+        );
+        drop(running);
+
+        let running = apiserver.start(&["ca", "etcd/ca"], &[version]);
+        let other = [
+            "served.match",
+            "served.ca-not-loaded",
+            "served.ca-still-loaded",
+        ];
+        assert_eq!(ids(&apiserver.served().exits(5)), other, "{version}");
+        drop(running);
+
+        let pair = ["crt", "key"].map(|end| apiserver.tree.pki_file(&format!("etcd/server.{end}")));
+        let _running = start(server(&openssl, apiserver.port, &pair).arg(version));
+        let unknown = apiserver.served().exits(5);
+        let expected = [
+            "served.unknown",
+            "served.ca-not-loaded",
+            "served.ca-not-loaded",
+        ];
+        assert_eq!(ids(&unknown), expected, "{version}");
+    }
+}
+
+#[test]
+fn an_intermediate_that_is_not_served_and_dates_are_reported() {
+    let Some(openssl) = peer("openssl") else {
+        return;
+    };
+    let apiserver = Apiserver::new(openssl);
+    let _running = apiserver.start(&["ca", "front-proxy-ca"], &[]);
+    // Not the CA that signed it: openssl sends that on its own.
+    apiserver
+        .tree
+        .append("pki/etcd/ca.crt", "pki/apiserver.crt");
+    let ids_at = |now, code| {
+        ids(&apiserver
+            .tree
+            .pki_at(now, &["served", "-o", "json"])
+            .exits(code))
+    };
+    let now = OffsetDateTime::now_utc();
+    let loaded = "served.ca-loaded";
+    assert_eq!(ids_at(now, 0), ["served.chain-incomplete", loaded]);
+    let soon = now + Duration::days(350);
+    assert_eq!(
+        ids_at(soon, 4),
+        ["served.chain-incomplete", "served.expires-soon", loaded]
+    );
+    let late = now + Duration::days(370);
+    assert_eq!(
+        ids_at(late, 5),
+        ["served.chain-incomplete", "served.expired", loaded]
+    );
+}
+
+#[test]
+fn a_component_that_started_before_its_kubeconfig_changed_has_to_be_restarted() {
+    let Some(openssl) = peer("openssl") else {
+        return;
+    };
+    let tree = fresh_tree("ECDSA-P256");
+    tree.remove("kubelet.conf");
+    let port = free_port();
+    write_manifest(
+        &tree,
+        "kube-controller-manager",
+        &format!("--secure-port={port}\n    - --client-ca-file=/etc/kubernetes/pki/ca.crt"),
+    );
+    let now = OffsetDateTime::now_utc();
+    for (started, code, id) in [
+        (now - Duration::HOUR, 5, "served.client-stale"),
+        (now + Duration::HOUR, 0, "served.client-current"),
+        (now, 0, "served.client-unknown"),
+    ] {
+        let subject = format!("/CN=localhost@{}", started.unix_timestamp());
+        let pair =
+            ["crt", "key"].map(|end| PathBuf::from(tree.beside(&format!("memory.{end}"), "")));
+        run(Command::new(&openssl)
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+            ])
+            .args(["-days", "365", "-subj", &subject])
+            .arg("-out")
+            .arg(&pair[0])
+            .arg("-keyout")
+            .arg(&pair[1]))
+        .ok();
+        let mut command = server(&openssl, port, &pair);
+        command
+            .args(["-verify", "1", "-CAfile"])
+            .arg(tree.pki_file("ca.crt"));
+        let _running = start(&mut command);
+        let report = tree.pki_at(now, &["served", "-o", "json"]).exits(code);
+        let value: Value = serde_json::from_str(&report.stdout).unwrap();
+        let endpoint = &value["endpoints"][0];
+        let found: Vec<_> = endpoint["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|finding| finding["id"].as_str().unwrap())
+            .collect();
+        assert!(
+            found.contains(&"served.in-memory") && found.contains(&id),
+            "{value}"
+        );
+        let second = OffsetDateTime::from_unix_timestamp(started.unix_timestamp()).unwrap();
+        let second = second
+            .format(&time::format_description::well_known::Rfc3339)
+            .unwrap();
+        assert_eq!(endpoint["started"], second);
+        assert_eq!(
+            value["restart"].as_array().unwrap().len(),
+            usize::from(code == 5),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn the_api_servers_certificate_for_itself_tells_when_it_started() {
+    let Some(openssl) = peer("openssl") else {
+        return;
+    };
+    let apiserver = Apiserver::new(openssl.clone());
+    let started = OffsetDateTime::now_utc() - Duration::HOUR;
+    let subject = format!("/CN=apiserver-loopback-client@{}", started.unix_timestamp());
+    let pair = ["crt", "key"].map(|end| apiserver.tree.beside(&format!("loopback.{end}"), ""));
+    run(Command::new(&openssl)
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+        ])
+        .args([
+            "-days", "20", "-subj", &subject, "-out", &pair[0], "-keyout", &pair[1],
+        ]))
+    .ok();
+    let options = [
+        "-servername",
+        "apiserver-loopback-client",
+        "-cert2",
+        &pair[0],
+        "-key2",
+        &pair[1],
+    ];
+    let _running = apiserver.start(&["ca", "front-proxy-ca"], &options);
+    let found = ids(&apiserver.served().exits(5));
+    // It started before the files were made that it reads only then.
+    let expected = [
+        "served.match",
+        "served.ca-loaded",
+        "served.file-stale",
+        "served.file-stale",
+        "served.file-stale",
+        "served.loopback-expires-soon",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn an_endpoint_that_shows_no_certificate_is_unreachable() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let tree = TestTree::new();
+    let endpoint = format!("127.0.0.1:{port}");
+    let ask = || tree.pki(&["served", "--endpoint", &endpoint]).exits(5);
+    // One that accepts the connection, and never answers.
+    ask().prints("it does not answer in time");
+    let answer = thread::spawn(move || {
+        // That of the first question is still waiting.
+        drop(listener.accept().unwrap());
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 64];
+        let length = stream.read(&mut request).unwrap();
+        assert!(length > 0);
+        stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .unwrap();
+        drop(listener.accept().unwrap());
+    });
+    ask().prints("it does not speak TLS");
+    ask().prints("error: 127.0.0.1");
+    answer.join().unwrap();
+    ask().prints("it cannot be reached: Connection refused");
+}
+
+#[test]
+fn a_named_endpoint_may_be_on_another_host() {
+    let Some(openssl) = peer("openssl") else {
+        return;
+    };
+    let apiserver = Apiserver::new(openssl);
+    let _running = apiserver.start(&["ca", "front-proxy-ca"], &[]);
+    let served = |host: &str| {
+        let endpoint = format!("{host}:{}", apiserver.port);
+        let now = OffsetDateTime::now_utc();
+        let arguments = ["served", "--endpoint", &endpoint, "-o", "json"];
+        ids(&apiserver.tree.pki_at(now, &arguments).exits(0))
+    };
+    // The port is no component's, and the API server's certificate does not have the second name.
+    assert_eq!(served("127.0.0.1"), ["served.match"]);
+    assert_eq!(
+        served("localhost"),
+        ["served.match", "served.name-mismatch"]
+    );
+}
+
+#[test]
+fn a_certificate_of_another_host_is_told_from_an_earlier_one() {
+    let Some(openssl) = peer("openssl") else {
+        return;
+    };
+    let tree = fresh_tree("ECDSA-P256");
+    let pair = ["crt", "key"].map(|end| {
+        let bytes = tree.read(&format!("pki/apiserver.{end}"));
+        PathBuf::from(tree.beside(&format!("old.{end}"), bytes))
+    });
+    let cas = tree.text("pki/ca.crt") + &tree.text("pki/front-proxy-ca.crt");
+    let cas = tree.beside("clients.crt", cas);
+    // The API server's port tells the component; the address has no other server.
+    let endpoint = "127.0.77.7:6443";
+    let mut command = Command::new(&openssl);
+    command.args(["s_server", "-www", "-accept", endpoint]);
+    command.arg("-cert").arg(&pair[0]).arg("-key").arg(&pair[1]);
+    let _running = start(command.args(["-verify", "1", "-CAfile", &cas]));
+    let now = OffsetDateTime::now_utc();
+    let served = |now, code| {
+        let run = tree.pki_at(now, &["served", "--endpoint", endpoint, "-o", "json"]);
+        ids(&run.exits(code)).remove(0)
+    };
+    assert_eq!(served(now, 0), "served.match");
+    let names = "--apiserver-cert-extra-sans=other.example";
+    tree.pki_at(now, &["renew", "apiserver", names]).exits(0);
+    // The ledger knows the certificate, although its names are not those in the file any more.
+    assert_eq!(served(now + Duration::HOUR, 5), "served.stale");
+    tree.remove(".pki/ledger.jsonl");
+    assert_eq!(served(now + Duration::HOUR, 0), "served.not-compared");
+}
+
+#[test]
+fn etcd_needs_a_restart_to_load_a_ca() {
+    let Some([etcd, etcdctl]) = peers(["etcd", "etcdctl"]) else {
+        return;
+    };
+    let tree = fresh_tree("ECDSA-P256");
+    tree.remove("kubelet.conf");
+    let member = Member::new("one");
+    write_manifest(&tree, "etcd", &member.manifest_options());
+    let members = std::slice::from_ref(&member);
+    let mut servers = [member.start(&etcd, &tree, members)];
+    let mut client = etcdctl_command(&etcdctl, &tree, &member);
+    for end in ["cert", "key"] {
+        let file = format!("etcd/healthcheck-client.{}", &end.replace("cert", "crt"));
+        client.arg(format!("--{end}")).arg(tree.pki_file(&file));
+    }
+    wait_for_health(&mut servers, &mut client);
+
+    let later = OffsetDateTime::now_utc() + Duration::HOUR;
+    let good = tree.pki_at(later, &["served", "-o", "json"]).exits(0);
+    assert_eq!(ids(&good), ["served.match", "served.ca-loaded"]);
+    let complaint = "client didn't provide a certificate";
+    assert!(
+        !servers[0].log().contains(complaint),
+        "{}",
+        servers[0].log()
+    );
+
+    // The pair is read for each connection, the CAs only once.
+    tree.pki_at(OffsetDateTime::now_utc(), &["renew", "etcd-server"])
+        .exits(0);
+    tree.append("pki/front-proxy-ca.crt", "pki/etcd/ca.crt");
+    let stale = tree.pki_at(later, &["served", "-o", "json"]).exits(5);
+    assert_eq!(ids(&stale), ["served.match", "served.ca-not-loaded"]);
+    drop(servers);
+    let mut servers = [member.start(&etcd, &tree, members)];
+    wait_for_health(&mut servers, &mut client);
+    let good = tree.pki_at(later, &["served", "-o", "json"]).exits(0);
+    assert_eq!(ids(&good), ["served.match", "served.ca-loaded"]);
+}
