@@ -351,31 +351,44 @@ fn a_certificate_of_another_host_is_told_from_an_earlier_one() {
         return;
     };
     let tree = fresh_tree("ECDSA-P256");
-    let pair = ["crt", "key"].map(|end| {
-        let bytes = tree.read(&format!("pki/apiserver.{end}"));
-        PathBuf::from(tree.beside(&format!("old.{end}"), bytes))
-    });
+    let keep = |name: &str| {
+        ["crt", "key"].map(|end| {
+            let bytes = tree.read(&format!("pki/apiserver.{end}"));
+            PathBuf::from(tree.beside(&format!("{name}.{end}"), bytes))
+        })
+    };
     let cas = tree.text("pki/ca.crt") + &tree.text("pki/front-proxy-ca.crt");
     let cas = tree.beside("clients.crt", cas);
-    // The API server's port tells the component; the address has no other server.
-    let endpoint = "127.0.77.7:6443";
-    let mut command = Command::new(&openssl);
-    command.args(["s_server", "-www", "-accept", endpoint]);
-    command.arg("-cert").arg(&pair[0]).arg("-key").arg(&pair[1]);
-    let _running = start(command.args(["-verify", "1", "-CAfile", &cas]));
+    let serve = |[certificate, key]: &[PathBuf; 2]| {
+        let mut command = Command::new(&openssl);
+        command.args(["s_server", "-www", "-accept", NAMED_ENDPOINT]);
+        command.arg("-cert").arg(certificate).arg("-key").arg(key);
+        start(command.args(["-verify", "1", "-CAfile", &cas]))
+    };
     let now = OffsetDateTime::now_utc();
     let served = |now, code| {
-        let run = tree.pki_at(now, &["served", "--endpoint", endpoint, "-o", "json"]);
+        let run = tree.pki_at(now, &["served", "--endpoint", NAMED_ENDPOINT, "-o", "json"]);
         ids(&run.exits(code)).remove(0)
     };
+    let running = serve(&keep("old"));
     assert_eq!(served(now, 0), "served.match");
     let names = "--apiserver-cert-extra-sans=other.example";
     tree.pki_at(now, &["renew", "apiserver", names]).exits(0);
     // The ledger knows the certificate, although its names are not those in the file any more.
-    assert_eq!(served(now + Duration::HOUR, 5), "served.stale");
+    let later = now + Duration::HOUR;
+    assert_eq!(served(later, 5), "served.stale");
+    drop(running);
+
+    let _running = serve(&keep("new"));
+    assert_eq!(served(later, 0), "served.match");
+    tree.pki_at(now, &["rollback"]).exits(0);
+    assert_eq!(served(later, 5), "served.stale");
     tree.remove(".pki/ledger.jsonl");
-    assert_eq!(served(now + Duration::HOUR, 0), "served.not-compared");
+    assert_eq!(served(later, 0), "served.not-compared");
 }
+
+/// The API server's port tells the component; the address has no other server.
+const NAMED_ENDPOINT: &str = "127.0.77.7:6443";
 
 #[test]
 fn etcd_needs_a_restart_to_load_a_ca() {
