@@ -18,10 +18,15 @@ pub struct RollbackStep<'a> {
 /// Returns the step back from the cursor; `None` if the tree is at the oldest generation.
 pub fn back(generations: &[Generation]) -> Option<RollbackStep<'_>> {
     let before = match cursor(generations) {
-        Some(cursor) => previous(generations, cursor.sequence)?,
-        None => generations.iter().rfind(|kept| !kept.is_rollback())?,
+        Some(cursor) => previous(generations, cursor)?,
+        None => last_change(generations)?,
     };
     Some(to(before))
+}
+
+/// Returns whether a rollback can step back from the state before a generation.
+pub fn has_earlier(generations: &[Generation], before: &Generation) -> bool {
+    previous(generations, before).is_some()
 }
 
 /// Returns the step to the state before a generation.
@@ -37,9 +42,13 @@ pub fn to(before: &Generation) -> RollbackStep<'_> {
 pub fn forward(generations: &[Generation]) -> Option<RollbackStep<'_>> {
     let cursor = cursor(generations)?;
     let first_rollback = first_of_last_rollbacks(generations)?;
-    let next = generations
-        .iter()
-        .find(|kept| kept.sequence > cursor.sequence && !kept.is_rollback());
+    // The changes on the way back from the last one: abandoned branches are not stepped into.
+    let way = std::iter::successors(last_change(generations), |change| {
+        previous(generations, change)
+    });
+    let next = way
+        .take_while(|change| change.sequence > cursor.sequence)
+        .last();
     Some(match next {
         Some(next) => to(next),
         None => RollbackStep {
@@ -63,18 +72,22 @@ fn cursor(generations: &[Generation]) -> Option<&Generation> {
 }
 
 /// Returns the generation before that one on its branch.
-fn previous(generations: &[Generation], sequence: u64) -> Option<&Generation> {
-    // A change after a rollback continues from the state that the rollback restored.
-    let from = generations.iter().find(|kept| kept.sequence == sequence)?;
-    let branch = match &from.change {
-        TransactionKind::New {
-            after_rollback_to: Some(name),
-        } => find(generations, name).map_or(sequence, |kept| kept.sequence),
-        _ => sequence,
-    };
-    generations
-        .iter()
-        .rfind(|kept| kept.sequence < branch && !kept.is_rollback())
+fn previous<'a>(generations: &'a [Generation], from: &'a Generation) -> Option<&'a Generation> {
+    let mut from = from;
+    // A change after a rollback begins in the state that the rollback restored, which may be that before another such change.
+    while let TransactionKind::New {
+        after_rollback_to: Some(name),
+    } = &from.change
+    {
+        // If it is no longer kept, nothing older is.
+        from = find(generations, name).filter(|earlier| earlier.sequence < from.sequence)?;
+    }
+    let is_earlier = |kept: &&Generation| kept.sequence < from.sequence && !kept.is_rollback();
+    generations.iter().rfind(is_earlier)
+}
+
+fn last_change(generations: &[Generation]) -> Option<&Generation> {
+    generations.iter().rfind(|kept| !kept.is_rollback())
 }
 
 fn find<'a>(generations: &'a [Generation], name: &str) -> Option<&'a Generation> {
@@ -198,6 +211,41 @@ mod tests {
         assert_eq!(forward(&generations), None);
         assert_eq!(apply(&mut generations, back).unwrap(), "g6");
         assert_eq!(apply(&mut generations, back).unwrap(), "g1");
+    }
+
+    #[test]
+    fn abandoned_branches_are_not_stepped_into() {
+        // Three changes; back, back; then twice another change and back.
+        let mut generations: Vec<_> = (1..=3).map(new).collect();
+        apply(&mut generations, back).unwrap();
+        apply(&mut generations, back).unwrap();
+        for _ in 0..2 {
+            let after_rollback_to = position(&generations);
+            let sequence = generations.last().unwrap().sequence + 1;
+            let change = TransactionKind::New { after_rollback_to };
+            generations.push(generation(sequence, change, "apiserver.crt"));
+            let name = generations.last().unwrap().name.clone();
+            assert_eq!(apply(&mut generations, back).unwrap(), name);
+        }
+        // The tree is in the state before the second change, which is that after the first one.
+        let last = generations.last().unwrap();
+        assert!(
+            has_earlier(&generations, cursor(&generations).unwrap()),
+            "{last:?}"
+        );
+        assert_eq!(apply(&mut generations, back).unwrap(), "g1");
+        assert_eq!(apply(&mut generations, back), None);
+        let change = last_change(&generations).unwrap().name.clone();
+        assert_eq!(apply(&mut generations, forward).unwrap(), change);
+        assert!(apply(&mut generations, forward).is_some());
+        assert_eq!(apply(&mut generations, forward), None);
+        // Where the beginning of a branch is no longer kept, nothing before it is.
+        generations.retain(|kept| !["g1", "g2"].contains(&kept.name.as_str()));
+        let branch = generations
+            .iter()
+            .rfind(|kept| !kept.is_rollback())
+            .unwrap();
+        assert!(!has_earlier(&generations, branch));
     }
 
     #[test]
