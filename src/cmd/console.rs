@@ -2,7 +2,7 @@
 //!
 //! Handlers print only through a [`Console`], so that a test or a run over many trees can collect the output.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::rc::Rc;
@@ -32,6 +32,8 @@ pub struct Console {
     output: RefCell<Box<dyn Write>>,
     messages: RefCell<Box<dyn Write>>,
     text_target: TextTarget,
+    /// Whether nobody reads standard output any more.
+    is_closed: Cell<bool>,
 }
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -52,6 +54,7 @@ impl Console {
             output: RefCell::new(Box::new(anstream::stdout())),
             messages: RefCell::new(Box::new(anstream::stderr())),
             text_target,
+            is_closed: Cell::new(false),
         }
     }
 
@@ -62,6 +65,7 @@ impl Console {
             output: RefCell::new(output),
             messages: RefCell::new(messages),
             text_target: TextTarget::PIPE,
+            is_closed: Cell::new(false),
         }
     }
 
@@ -139,8 +143,17 @@ impl Console {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(anyhow!("writing to standard output: {}", describe(&error)))
             }
-            _ => Ok(()),
+            Err(_) => {
+                self.is_closed.set(true);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
+    }
+
+    /// Returns whether nobody reads standard output any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.get()
     }
 
     /// Writes clap's help to standard output, in colours on a terminal.

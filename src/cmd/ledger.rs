@@ -29,11 +29,17 @@ pub(super) fn run(args: &LedgerArgs, console: &Console) -> Result<Exit> {
             in_use: in_use.contains(&entry.fingerprint),
             entry,
         };
-        Ok(entries
-            .by_ref()
-            .take(CHUNK_SIZE)
-            .map(|entry| entry.map(line))
-            .collect::<std::result::Result<_, _>>()?)
+        let mut lines = Vec::new();
+        while lines.len() < CHUNK_SIZE {
+            let Some(entry) = entries.next() else { break };
+            match entry {
+                Ok(entry) => lines.push(line(entry)),
+                Err(error) if error.is_io() => return Err(error.into()),
+                // The other entries are as good as before.
+                Err(error) => console.warn(&error.to_string()),
+            }
+        }
+        Ok(lines)
     };
     let mut chunk = next()?;
     let has_notes = args.output == OutputFormat::Text && !chunk.is_empty();
@@ -47,6 +53,9 @@ pub(super) fn run(args: &LedgerArgs, console: &Console) -> Result<Exit> {
         };
         let text = console.rendered(&report, args.output)?;
         console.print(part(&text, args.output, is_first, is_last))?;
+        if console.is_closed() {
+            return Ok(Exit::Done);
+        }
         if is_last {
             if has_notes {
                 console.note("`*`: in a file of this tree; copies elsewhere, such as kubeconfigs of users, are not known");
