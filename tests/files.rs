@@ -3,10 +3,12 @@
 mod clock;
 mod directories;
 mod hostile;
+mod kept;
 mod limits;
 mod links;
 mod modes;
 mod mounts;
+mod pending;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
 

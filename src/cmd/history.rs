@@ -31,8 +31,8 @@ pub(super) fn run(args: &HistoryArgs, console: &Console) -> Result<Exit> {
         mut all,
         unreadable,
     } = Generations::read(&places, &tree)?;
-    for error in unreadable {
-        console.warn(&error.to_string());
+    for kept in unreadable {
+        console.warn(&kept.error.to_string());
     }
     if let Some(name) = &args.name {
         all.retain(|generation| generation.name == *name);
@@ -67,9 +67,11 @@ pub(super) fn run(args: &HistoryArgs, console: &Console) -> Result<Exit> {
 
 fn purge(session: &Session<'_>, write: &WriteArgs, console: &Console) -> Result<Exit> {
     let layout = &session.target.layout;
-    // Without state there is nothing to remove, and the lock would create directories.
-    let has_state = Places::new(layout).directory(Root::State)?.is_some();
-    let pruned = match (has_state, write.dry_run) {
+    // The lock would create missing directories.
+    let places = Places::new(layout);
+    let exists = places.directory(Root::Certificates)?.is_some()
+        && places.directory(Root::Kubeconfigs)?.is_some();
+    let pruned = match (exists, write.dry_run) {
         (false, _) => Pruned::default(),
         (true, true) => would_purge(session, console)?,
         (true, false) => {
@@ -100,11 +102,11 @@ fn purge(session: &Session<'_>, write: &WriteArgs, console: &Console) -> Result<
 /// Returns what a purge would do, without the lock: a pending commit counts as finished or undone.
 fn would_purge(session: &Session<'_>, console: &Console) -> Result<Pruned> {
     let places = preview_recovery(&session.target, console)?;
-    places
-        .check_access()
-        .map_err(TransactionError::before_commit)?;
+    let refused = TransactionError::before_commit;
+    places.judge_roots().map_err(refused)?;
+    places.check_access().map_err(refused)?;
     let generations = Generations::read(&places, &Tree::over(&places)?)?;
-    Ok(generations.would_purge())
+    Ok(generations.would_purge(&places).map_err(refused)?)
 }
 
 /// A file that cannot be read any more is listed all the same, without a serial number.

@@ -13,7 +13,9 @@ use crate::plan::Plan;
 use crate::plan::rollback::{self, RollbackRequest};
 use crate::report::changes::Changes;
 use crate::store::generations::cursor::{self, RollbackStep};
-use crate::store::generations::{self, Generation, Generations, TransactionKind};
+use crate::store::generations::{
+    self, Generation, Generations, TransactionKind, UnreadableGeneration,
+};
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::layout::{self, TreePath};
 use crate::tree::overlay::Tree;
@@ -32,13 +34,15 @@ pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Exit> {
     // Chosen after taking the lock and recovery, because another run may have added a generation.
     let TreeSnapshot { places, tree, .. } = &run.snapshot;
     let generations = Generations::read(places, tree)?;
-    for error in &generations.unreadable {
-        console.warn(&error.to_string());
+    for kept in &generations.unreadable {
+        console.warn(&kept.error.to_string());
     }
     let step = choose(args, &generations.all)?;
     let (name, change) = (step.before.name.clone(), step.change.clone());
-    let mut older = generations.all.iter().filter(|kept| !kept.is_rollback());
-    let has_older = older.any(|kept| kept.sequence < step.before.sequence);
+    if args.generation.is_none() {
+        refuse_gap(&generations, step.before)?;
+    }
+    let has_older = cursor::has_earlier(&generations.all, step.before);
     let plan = plan(args, &run.snapshot, &generations.all, step.before, console)?;
     console.warn_of(&plan);
     let command = match args.redo {
@@ -99,6 +103,20 @@ fn finish(
             judge_changed(&layout, console, verdict)
         }
     }
+}
+
+/// Refuses a step over a generation that cannot be read: the files that only it has would stay as they are.
+fn refuse_gap(generations: &Generations, before: &Generation) -> Result<()> {
+    let is_later = |kept: &&UnreadableGeneration| kept.name > before.name;
+    let Some(gap) = generations.unreadable.iter().find(is_later) else {
+        return Ok(());
+    };
+    let what = format!(
+        "the files that generation `{}` has would not be put back, because it cannot be read",
+        gap.name
+    );
+    let hint = "repair or remove it, or name the generation to go back to";
+    Err(Invalid::new(what).with_hint(hint).into())
 }
 
 /// Returns the step that is asked for.

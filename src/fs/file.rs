@@ -80,6 +80,12 @@ impl OpenFile {
     }
 
     /// Returns the number of hard links.
+    /// Returns whether both are the same file, perhaps by different names.
+    pub(crate) fn is_same(&self, other: &OpenFile) -> bool {
+        let id = |file: &OpenFile| (file.metadata.dev(), file.metadata.ino());
+        id(self) == id(other)
+    }
+
     pub(crate) fn links(&self) -> u64 {
         self.metadata.nlink()
     }

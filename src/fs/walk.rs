@@ -25,6 +25,8 @@ pub(crate) struct Position {
     stack: Vec<Arc<Directory>>,
     /// Other directories on the way: those above the root of the walk, and those that contain a followed link.
     passed: Vec<Arc<Directory>>,
+    /// The first followed link that neither root nor this user owns, and its owner.
+    foreign_link: Option<(PathBuf, u32)>,
 }
 
 /// Where a path leads.
@@ -63,6 +65,7 @@ impl Position {
                 &status,
             ))],
             passed: Vec::new(),
+            foreign_link: None,
         })
     }
 
@@ -96,6 +99,11 @@ impl Position {
             .position(|held| held.id() == directory.id())?;
         let names = self.stack.get(depth + 1..)?;
         names.iter().map(|held| held.path().file_name()).collect()
+    }
+
+    /// Returns the first link on the way here that neither root nor this user owns, and its owner.
+    pub(crate) fn foreign_link(&self) -> Option<&(PathBuf, u32)> {
+        self.foreign_link.as_ref()
     }
 
     /// Returns whether a link was followed on the way here from a directory.
@@ -232,6 +240,9 @@ impl PathWalk {
         self.followed += 1;
         if self.followed > MAX_LINKS {
             return refuse("too many levels of symbolic links".to_owned());
+        }
+        if !is_trusted(owner) && self.position.foreign_link.is_none() {
+            self.position.foreign_link = Some((path.to_path_buf(), owner));
         }
         self.position.passed.push(holder);
         self.push(Path::new(&OsString::from_vec(target)));

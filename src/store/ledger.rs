@@ -189,6 +189,10 @@ pub(super) fn segment(
         }
     }
     let file = layout::ledger_segment(offset);
+    if layout::segment_offset(&file.relative).is_none() {
+        let path = places.layout().path(&layout::ledger());
+        return Err(FileError::unexpected("reading", path, "it is too long"));
+    }
     for entry in entries {
         serde_json::to_writer(&mut bytes, entry).map_err(|error| {
             let path = places.layout().path(&file);

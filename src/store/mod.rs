@@ -20,6 +20,7 @@
 //!   paths: each must be a single component in `pki`'s own format, and is opened below an open descriptor. Other names and
 //!   links are reported and left alone. `pki` does not recover from a journal or `.pki` that another user owns, and
 //!   a record that another user can change does not choose the certificate directory.
+//! - *Several certificate directories* may share `.pki`. While a commit for one of them is pending, a run for another one refuses.
 //! - *A stale journal* changes nothing: recovery requires that each file has exactly the old or the new content, and verifies
 //!   each staging file before the first rename. Otherwise it refuses, and `pki recover` settles it.
 //! - *Two rows in one file*, by link or hard link, are not replaced; CAs may share a file.
@@ -35,5 +36,6 @@ pub mod outcome;
 pub(crate) mod preconditions;
 mod record;
 pub mod recovery;
+mod sharing;
 mod staging;
 pub mod transaction;

@@ -1,11 +1,15 @@
 //! Checks without writing whether a transaction can succeed. A dry run uses this, and so does a run before it
 //! generates keys.
 
+use std::ffi::OsStr;
+
 use crate::catalog::CATALOG;
-use crate::fs::directory::{FileKind, Opened};
+use crate::fs::directory::{Directory, FileKind, Opened};
 use crate::fs::file::FileError;
+use crate::store::generations::keep;
 use crate::store::outcome::Restricted;
 use crate::store::staging::hard_link_error;
+use crate::tree::journal::{COMMIT, UNDO, backup_name, staging_name};
 use crate::tree::layout::{self, Access, Root, TreePath};
 use crate::tree::places::{Location, Places};
 use crate::tree::source::{FileVersion, TreeSource};
@@ -24,11 +28,20 @@ pub(crate) fn check(places: &Places, files: &[TreePath]) -> Result<(), FileError
             None => places.check_creatable(root)?,
         }
     }
+    if let Some(certificates) = places.directory(Root::Certificates)? {
+        for name in [COMMIT.into(), UNDO.into(), staging_name(COMMIT)] {
+            check_free(&certificates, &name)?;
+        }
+    }
+    keep::check(places)?;
     for file in files {
         if let Some(location) = places.locate_file(file)? {
             places.check_written(&location)?;
             location.directory.check_writable()?;
             check_replaceable(&location)?;
+            for name in [staging_name(&location.name), backup_name(&location.name)] {
+                check_free(&location.directory, &name)?;
+            }
         }
     }
     Ok(())
@@ -62,7 +75,12 @@ fn check_replaceable(location: &Location) -> Result<(), FileError> {
         return Ok(());
     };
     let path = location.path();
-    if file.links() > 1 {
+    // Recovery removes the second name that an interrupted run has made.
+    let is_own_name = match location.directory.open_file(backup_name(&location.name))? {
+        Opened::File(backup) => backup.is_same(&file),
+        Opened::Link | Opened::Missing => false,
+    };
+    if file.links() > 1 + u64::from(is_own_name) {
         return Err(hard_link_error(&path.display().to_string(), file.links()));
     }
     if file.is_immutable() {
@@ -71,6 +89,18 @@ fn check_replaceable(location: &Location) -> Result<(), FileError> {
         return Err(error.with_hint(hint));
     }
     Ok(())
+}
+
+/// Checks that a name is free, or taken by a file that recovery removes.
+fn check_free(directory: &Directory, name: &OsStr) -> Result<(), FileError> {
+    match directory.kind(name)? {
+        None | Some(FileKind::File | FileKind::Link) => Ok(()),
+        Some(_) => {
+            let path = directory.path().join(name);
+            let what = "`pki` needs this name for a temporary file, and it is not a file";
+            Err(FileError::unexpected("writing", path, what).with_hint("move it away"))
+        }
+    }
 }
 
 /// Refuses to replace a file that belongs to two rows.

@@ -5,12 +5,13 @@
 //! Otherwise it changes nothing, and an operator decides with [`settle`].
 
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
 use super::generations::FileToReplace;
 use super::generations::keep::{self, GenerationInfo};
 use super::lock::{Busy, HOLDER, Lock};
 use super::outcome::{TransactionError, TreeState};
-use super::record;
+use super::{record, sharing};
 use crate::catalog::CATALOG;
 use crate::fs::directory::{Directory, FileKind};
 use crate::fs::file::{Contents, FileError, MAX_FILE_SIZE};
@@ -61,6 +62,7 @@ pub struct SettledCommit {
 
 /// Finishes or undoes the transaction of a journal, or removes the leftovers of a run that did not commit.
 pub(super) fn recover(places: &Places) -> Result<Option<Recovered>, TransactionError> {
+    sharing::check(places).map_err(TransactionError::before_commit)?;
     let journal = places.journal().map_err(TransactionError::before_commit)?;
     let Some((direction, journal)) = journal else {
         remove_leftovers(places).map_err(TransactionError::before_commit)?;
@@ -72,7 +74,8 @@ pub(super) fn recover(places: &Places) -> Result<Option<Recovered>, TransactionE
     for file in &files {
         file.apply(direction).map_err(pending)?;
     }
-    end(places, &files, direction, journal.generation.as_deref()).map_err(pending)?;
+    end(places, &files, direction, journal.generation.as_deref())
+        .map_err(|error| failure_at_end(places, error))?;
     remove_leftovers(places).map_err(|error| TransactionError::Failed {
         error,
         state: match direction {
@@ -91,6 +94,7 @@ pub(super) fn recover(places: &Places) -> Result<Option<Recovered>, TransactionE
 /// # Errors
 /// If it would refuse.
 pub(crate) fn preview(places: &Places) -> Result<Option<Recovered>, FileError> {
+    sharing::check(places)?;
     let Some((direction, journal)) = places.journal()? else {
         return Ok(None);
     };
@@ -147,23 +151,33 @@ fn settle_locked(
 ) -> Result<Option<SettledCommit>, TransactionError> {
     let _lock = Lock::take(places)?;
     let refused = TransactionError::before_commit;
+    sharing::check(places).map_err(refused)?;
     let journal = match places.journal() {
         Err(error) if how == Settle::Discard && !error.is_io() => {
-            return discard_unreadable(places).map(Some).map_err(refused);
+            return discard_unreadable(places, now).map(Some).map_err(refused);
         }
         journal => journal.map_err(refused)?,
     };
     let Some((_, journal)) = journal else {
+        remove_leftovers(places).map_err(refused)?;
         return Ok(None);
     };
     check_owner(places, &journal).map_err(refused)?;
     let files = inspect(places, &journal).map_err(refused)?;
     let settled = match how {
         Settle::Finish => finish(places, &journal, &files, now),
-        Settle::Discard => discard(places, &journal, &files),
+        Settle::Discard => discard(places, &journal, &files, now),
     }?;
     remove_leftovers(places).map_err(TransactionError::after_commit)?;
     Ok(Some(settled))
+}
+
+/// What settling a pending transaction would do.
+pub struct SettlingPreview {
+    /// The result.
+    pub settled: SettledCommit,
+    /// The files of the transaction as they would be, except those that would be removed.
+    pub files: Vec<(TreePath, Zeroizing<Vec<u8>>)>,
 }
 
 /// Returns what [`settle`] would do, without the lock.
@@ -174,7 +188,7 @@ pub fn preview_settling(
     layout: &Layout,
     how: Settle,
     now: OffsetDateTime,
-) -> Result<Option<SettledCommit>, TransactionError> {
+) -> Result<Option<SettlingPreview>, TransactionError> {
     let places = Places::new(layout);
     let refused = TransactionError::before_commit;
     places.judge_roots().map_err(refused)?;
@@ -191,12 +205,16 @@ fn would_settle(
     places: &Places,
     how: Settle,
     now: OffsetDateTime,
-) -> Result<Option<SettledCommit>, FileError> {
+) -> Result<Option<SettlingPreview>, FileError> {
+    sharing::check(places)?;
     let journal = match places.journal() {
         Err(error) if how == Settle::Discard && !error.is_io() => {
-            return Ok(Some(SettledCommit {
-                generation: keep::name_of_unfinished(places)?,
-                ..SettledCommit::default()
+            return Ok(Some(SettlingPreview {
+                settled: SettledCommit {
+                    generation: keep::name_of_unfinished(places, now)?,
+                    ..SettledCommit::default()
+                },
+                files: Vec::new(),
             }));
         }
         journal => journal?,
@@ -211,7 +229,7 @@ fn would_settle(
         Settle::Finish if files.iter().any(Pending::is_foreign) => {
             Some(keep::next_name(places, FINISH, now)?)
         }
-        Settle::Discard if !settled.left.is_empty() => keep::name_of_unfinished(places)?,
+        Settle::Discard if !settled.left.is_empty() => keep::name_of_unfinished(places, now)?,
         Settle::Finish | Settle::Discard => None,
     };
     for root in [Root::Certificates, Root::State] {
@@ -224,7 +242,11 @@ fn would_settle(
             location.directory.check_writable()?;
         }
     }
-    Ok(Some(settled))
+    let future = |file: &Pending<'_>| Some((file.entry.file.clone(), file.future(places, how)?));
+    Ok(Some(SettlingPreview {
+        files: files.iter().filter_map(future).collect(),
+        settled,
+    }))
 }
 
 /// Returns the result for each file of a journal; the generation is not known yet.
@@ -281,7 +303,7 @@ fn finish(
     for file in files.iter().filter(|file| file.current != FileContent::New) {
         file.put_in_place().map_err(pending)?;
     }
-    end(places, files, Direction::Commit, None).map_err(pending)?;
+    end(places, files, Direction::Commit, None).map_err(|error| failure_at_end(places, error))?;
     Ok(settled)
 }
 
@@ -289,6 +311,7 @@ fn discard(
     places: &Places,
     journal: &Journal,
     files: &[Pending<'_>],
+    now: OffsetDateTime,
 ) -> Result<SettledCommit, TransactionError> {
     let pending = TransactionError::pending;
     let mut settled =
@@ -300,16 +323,16 @@ fn discard(
     }
     // If a file is left alone, the generation may have the only copy of its old content.
     if !settled.left.is_empty() {
-        settled.generation = keep::adopt_unfinished(places).map_err(pending)?;
+        settled.generation = keep::adopt_unfinished(places, now).map_err(pending)?;
     }
-    end(places, files, Direction::Undo, None).map_err(pending)?;
+    end(places, files, Direction::Undo, None).map_err(|error| failure_at_end(places, error))?;
     Ok(settled)
 }
 
 /// Removes a journal that cannot be read. The old files stay in a generation.
-fn discard_unreadable(places: &Places) -> Result<SettledCommit, FileError> {
+fn discard_unreadable(places: &Places, now: OffsetDateTime) -> Result<SettledCommit, FileError> {
     let settled = SettledCommit {
-        generation: keep::adopt_unfinished(places)?,
+        generation: keep::adopt_unfinished(places, now)?,
         ..SettledCommit::default()
     };
     if let Some(certificates) = places.directory(Root::Certificates)? {
@@ -317,6 +340,14 @@ fn discard_unreadable(places: &Places) -> Result<SettledCommit, FileError> {
     }
     remove_leftovers(places)?;
     Ok(settled)
+}
+
+/// Returns the error of [`end`]: once the journal is removed, nothing is pending any more.
+fn failure_at_end(places: &Places, error: FileError) -> TransactionError {
+    match places.journal() {
+        Ok(None) => TransactionError::after_commit(error),
+        _ => TransactionError::pending(error),
+    }
 }
 
 /// Ends a transaction after all its files are finished or restored.
@@ -441,6 +472,18 @@ impl Pending<'_> {
         )
     }
 
+    /// Returns the content of the file after [`settle`]; `None` if there is none, or it cannot be read.
+    fn future(&self, places: &Places, how: Settle) -> Option<Zeroizing<Vec<u8>>> {
+        let version = match (how, self.current) {
+            (Settle::Finish, FileContent::Old | FileContent::Foreign) => FileVersion::Staging,
+            (Settle::Discard, FileContent::New) if self.has_backup => FileVersion::Backup,
+            (Settle::Discard, FileContent::New) if self.entry.old.is_none() => return None,
+            _ => FileVersion::Current,
+        };
+        let contents = places.read(&self.entry.file, version, MAX_FILE_SIZE);
+        Some(contents.ok()??.bytes)
+    }
+
     fn apply(&self, direction: Direction) -> Result<(), FileError> {
         match (direction, self.current) {
             (Direction::Commit, FileContent::Old) => self.put_in_place(),
@@ -517,6 +560,7 @@ fn remove_leftovers(places: &Places) -> Result<(), FileError> {
     {
         certificates.remove(HOLDER)?;
     }
+    sharing::unmark(places)?;
     keep::discard(places)
 }
 

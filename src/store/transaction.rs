@@ -28,6 +28,7 @@ use super::lock::Lock;
 use super::outcome::{Committed, TransactionError, TreeState};
 use super::record::{self, RecordRemoval};
 use super::recovery::{Recovered, recover};
+use super::sharing;
 use super::staging::{Staging, Write};
 use crate::fs::directory::Directory;
 use crate::fs::file::FileError;
@@ -189,6 +190,7 @@ impl Transaction {
     ) -> Result<Committed, TransactionError> {
         let failed = TransactionError::before_commit;
         let mut committed = Committed::default();
+        sharing::mark(&self.places).map_err(failed)?;
         for write in &self.writes {
             stop_if(interrupted)?;
             if staging.stage(&self.places, write).map_err(failed)? {
@@ -198,6 +200,7 @@ impl Transaction {
         committed.restricted = std::mem::take(&mut staging.restricted);
         committed.warnings = std::mem::take(&mut staging.warnings);
         if staging.files.is_empty() {
+            sharing::unmark(&self.places).map_err(failed)?;
             return Ok(committed);
         }
         staging.sync().map_err(failed)?;
@@ -272,6 +275,7 @@ impl Transaction {
         // Before the journal is removed, because that removal is synced.
         self.lock.remove_announcement();
         record::remove(&self.certificates).map_err(changed)?;
+        sharing::unmark(&self.places).map_err(changed)?;
         staging.sync_directories().map_err(changed)
     }
 
@@ -280,12 +284,17 @@ impl Transaction {
         staging.undo()?;
         staging.sync_directories()?;
         keep::discard(&self.places)?;
-        record::remove(&self.certificates)
+        record::remove(&self.certificates)?;
+        sharing::unmark(&self.places)
     }
 
     /// Removes old generations and merges the ledger. Errors are warnings, because the commit is done.
     fn prune_and_merge(&self, committed: &mut Committed) {
-        let mut pruned = keep::prune(&self.places, self.keep);
+        let mut pruned = match self.keep {
+            // Whoever keeps none does so because of the keys in them.
+            0 => keep::purge(&self.places),
+            keep => keep::prune(&self.places, keep),
+        };
         committed.dropped.append(&mut pruned.dropped);
         committed.warnings.append(&mut pruned.warnings);
         let merged = Tree::over(&self.places).and_then(|tree| ledger::merge(&self.places, &tree));
@@ -299,6 +308,7 @@ impl Transaction {
         staging.discard();
         let _leftover = self.certificates.remove(staging_name(COMMIT));
         let _leftover = keep::discard(&self.places);
+        let _leftover = sharing::unmark(&self.places);
         keep::remove_if_empty(&self.places);
     }
 }

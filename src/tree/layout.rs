@@ -66,6 +66,12 @@ pub const KUBELET_SERVER: &str = "kubelet.crt";
 /// kubeadm's directory of kubeconfigs, which cannot be configured.
 pub const DEFAULT_KUBECONFIGS: &str = "/etc/kubernetes";
 
+/// The directory of the static pods' manifests, in the kubeconfig directory.
+pub(crate) const MANIFESTS_DIRECTORY: &str = "manifests";
+
+/// The directory of the kept generations, in that of `pki`'s own state.
+pub(crate) const GENERATIONS_DIRECTORY: &str = "generations";
+
 /// The directory of `pki`'s own state, in the kubeconfig directory.
 pub const STATE_DIRECTORY: &str = ".pki";
 

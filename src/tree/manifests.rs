@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::catalog::Row;
 use crate::catalog::components::{Component, READERS};
 use crate::fs::file::FileError;
-use crate::tree::layout::{Root, TreePath, row_of};
+use crate::tree::layout::{MANIFESTS_DIRECTORY, Root, TreePath, row_of};
 use crate::tree::overlay::Tree;
 use crate::util::yaml;
 
@@ -82,7 +82,7 @@ struct Container {
 impl Manifest {
     /// Returns the file of a component's manifest.
     pub fn file(component: Component) -> TreePath {
-        let relative = format!("manifests/{}.yaml", component.name());
+        let relative = format!("{MANIFESTS_DIRECTORY}/{}.yaml", component.name());
         TreePath::new(Root::Kubeconfigs, relative)
     }
 

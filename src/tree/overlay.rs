@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::catalog::CATALOG;
 use crate::fs::file::{Attributes, Contents, FileError, MAX_FILE_SIZE};
 use crate::tree::journal::{Direction, FileContent, Journal, JournalFile};
-use crate::tree::layout::{self, Layout, TreePath};
+use crate::tree::layout::{self, Layout, MANIFESTS_DIRECTORY, TreePath};
 use crate::tree::places::Places;
 use crate::tree::source::{FileVersion, TreeSource};
 
@@ -182,7 +182,7 @@ impl Tree {
     /// Returns whether kubeadm's static pod manifest of this component exists.
     pub(crate) fn has_manifest(&self, component: &str) -> bool {
         self.source
-            .has_entry(&format!("manifests/{component}.yaml"))
+            .has_entry(&format!("{MANIFESTS_DIRECTORY}/{component}.yaml"))
     }
 
     /// Returns whether a file that a kubeconfig names exists, without opening it.

@@ -10,8 +10,8 @@ use super::{
     DIRECTORY, Generation, GenerationFile, Generations, MANIFEST, Manifest, TransactionKind,
     UNFINISHED, VERSION, cursor, list, open,
 };
-use crate::fs::directory::{Directory, FileKind, NewAttributes, sync_all};
-use crate::fs::file::FileError;
+use crate::fs::directory::{Directory, FileKind, NewAttributes, Opened, sync_all};
+use crate::fs::file::{FileError, MAX_FILE_SIZE};
 use crate::tree::layout::{self, Root, TreePath};
 use crate::tree::places::Places;
 use crate::util::escape::escape;
@@ -157,8 +157,78 @@ pub(in crate::store) fn finish(places: &Places, name: &str) -> Result<(), FileEr
     if generations.kind(UNFINISHED)?.is_none() {
         return Ok(());
     }
-    generations.rename(UNFINISHED, name)?;
+    if generations.kind(name)?.is_some() {
+        // It has its name: this is the rest of a later one, which was not finished.
+        return discard(places);
+    }
+    match generations.rename(UNFINISHED, name) {
+        // A directory in the lower layer of an overlay cannot be renamed, but its files can be copied.
+        Err(error) if is_across_layers(&error) => copy_unfinished(&generations, name)?,
+        renamed => renamed?,
+    }
     generations.sync()
+}
+
+/// Copies the unfinished generation to its name and removes it; can be interrupted and repeated.
+fn copy_unfinished(generations: &Directory, name: &str) -> Result<(), FileError> {
+    let unfinished = generations.open_directory(UNFINISHED)?;
+    generations.create_directory(name, 0o700)?;
+    let copy = generations.open_directory(name)?;
+    let mut files = GenerationFiles::default();
+    for file in unfinished.names()? {
+        let Some(file) = file
+            .to_str()
+            .filter(|name| *name == MANIFEST || layout::is_stored_name(name))
+        else {
+            continue;
+        };
+        if let Opened::File(old) = unfinished.open_file(file)? {
+            copy.remove(file)?;
+            files.create(&copy, file, &old.contents(MAX_FILE_SIZE)?.bytes)?;
+        }
+    }
+    sync_all(&files.unsynced)?;
+    copy.sync()?;
+    generations.sync()?;
+    match remove(generations, OsStr::new(UNFINISHED))? {
+        None => Ok(()),
+        Some(foreign) => Err(not_removable(generations, foreign)),
+    }
+}
+
+/// Checks that a transaction can keep a generation.
+///
+/// # Errors
+/// If its directory cannot be written in, or the rest of an interrupted run cannot be removed from it.
+pub(in crate::store) fn check(places: &Places) -> Result<(), FileError> {
+    let Some(generations) = open(places)? else {
+        return Ok(());
+    };
+    generations.check_writable()?;
+    match generations.kind(UNFINISHED)? {
+        None => Ok(()),
+        Some(FileKind::Directory) => {
+            let unfinished = generations.open_directory(UNFINISHED)?;
+            unfinished.check_writable()?;
+            match foreign_entries(&unfinished)? {
+                None => Ok(()),
+                Some(foreign) => Err(not_removable(&generations, foreign)),
+            }
+        }
+        Some(kind) => Err(not_removable(&generations, not_a_directory(kind))),
+    }
+}
+
+fn not_removable(generations: &Directory, why: String) -> FileError {
+    let path = generations.path().join(UNFINISHED);
+    FileError::unexpected("removing", path, why).with_hint("move it away")
+}
+
+fn not_a_directory(kind: FileKind) -> String {
+    match kind {
+        FileKind::Link => "it is a symbolic link".to_owned(),
+        _ => "it is not a directory".to_owned(),
+    }
 }
 
 /// Removes the unfinished generation of a transaction that was not committed.
@@ -171,10 +241,7 @@ pub(in crate::store) fn discard(places: &Places) -> Result<(), FileError> {
     };
     match remove(&generations, OsStr::new(UNFINISHED))? {
         None => Ok(()),
-        Some(foreign) => {
-            let path = generations.path().join(UNFINISHED);
-            Err(FileError::unexpected("removing", path, foreign).with_hint("move it away"))
-        }
+        Some(foreign) => Err(not_removable(&generations, foreign)),
     }
 }
 
@@ -187,9 +254,13 @@ pub(in crate::store) fn remove_if_empty(places: &Places) {
     }
 }
 
-/// Renames the unfinished generation to a new name, so that its files can still be restored.
-pub(in crate::store) fn adopt_unfinished(places: &Places) -> Result<Option<String>, FileError> {
-    let name = name_of_unfinished(places)?;
+/// Renames the unfinished generation to a new name, so that its files can still be restored. `now` is its time if its manifest
+/// cannot be read.
+pub(in crate::store) fn adopt_unfinished(
+    places: &Places,
+    now: OffsetDateTime,
+) -> Result<Option<String>, FileError> {
+    let name = name_of_unfinished(places, now)?;
     if let Some(name) = &name {
         finish(places, name)?;
     }
@@ -197,17 +268,24 @@ pub(in crate::store) fn adopt_unfinished(places: &Places) -> Result<Option<Strin
 }
 
 /// Returns the name that [`adopt_unfinished`] gives the unfinished generation, if it exists.
-pub(in crate::store) fn name_of_unfinished(places: &Places) -> Result<Option<String>, FileError> {
+pub(in crate::store) fn name_of_unfinished(
+    places: &Places,
+    now: OffsetDateTime,
+) -> Result<Option<String>, FileError> {
     let Some(generations) = open(places)? else {
         return Ok(None);
     };
     // Its intended name is only in the journal.
-    let Some(unfinished) = super::manifest(&generations, UNFINISHED, "")? else {
-        return Ok(None);
+    let (command, time) = match super::manifest(&generations, UNFINISHED, "") {
+        Ok(None) => return Ok(None),
+        Ok(Some(unfinished)) => {
+            let time = OffsetDateTime::parse(&unfinished.time, &Rfc3339);
+            (unfinished.command, time.unwrap_or(now))
+        }
+        // Its files are kept, although no command can put them back.
+        Err(_) => (String::new(), now),
     };
-    let time = OffsetDateTime::parse(&unfinished.time, &Rfc3339)
-        .map_err(|error| FileError::unexpected("reading", generations.path(), error.to_string()))?;
-    free_name(&generations, &unfinished.command, time).map(Some)
+    free_name(&generations, &command, time).map(Some)
 }
 
 /// Returns the name that [`keep`] gives the next generation.
@@ -247,7 +325,7 @@ pub(in crate::store) fn purge(places: &Places) -> Pruned {
     if let Ok(Some(directory)) = open(places)
         && let Ok(Generations { unreadable, .. }) = list(&directory)
     {
-        let warnings = unreadable.iter().map(ToString::to_string);
+        let warnings = unreadable.iter().map(|kept| kept.error.to_string());
         pruned.warnings.extend(warnings);
     }
     pruned
@@ -267,23 +345,45 @@ fn try_prune(places: &Places, keep: usize, pruned: &mut Pruned) -> Result<(), Fi
             Err(error) => pruned.warnings.push(error.to_string()),
         }
     }
-    for name in directory.names()? {
-        if !name.as_encoded_bytes().starts_with(REMOVED.as_bytes()) {
-            continue;
-        }
+    for name in removed_names(&directory)? {
         let stays = match remove(&directory, &name) {
             Ok(None) => continue,
             Ok(Some(foreign)) => foreign,
             Err(error) => error.to_string(),
         };
-        let path = directory.path().join(&name).display().to_string();
-        let warning = format!(
-            "the old generation `{}` could not be removed: {stays}",
-            escape(&path)
-        );
-        pruned.warnings.push(warning);
+        pruned.warnings.push(not_removed(&directory, &name, &stays));
     }
     directory.sync()
+}
+
+/// Returns a warning for each partly removed generation that cannot be removed.
+pub(in crate::store) fn stuck(places: &Places) -> Result<Vec<String>, FileError> {
+    let Some(directory) = open(places)? else {
+        return Ok(Vec::new());
+    };
+    let mut warnings = Vec::new();
+    for name in removed_names(&directory)? {
+        let stays = match directory.kind(&name)? {
+            Some(FileKind::Directory) => foreign_entries(&directory.open_directory(&name)?)?,
+            kind => kind.map(not_a_directory),
+        };
+        warnings.extend(stays.map(|stays| not_removed(&directory, &name, &stays)));
+    }
+    Ok(warnings)
+}
+
+fn removed_names(directory: &Directory) -> Result<Vec<OsString>, FileError> {
+    let mut names = directory.names()?;
+    names.retain(|name| name.as_encoded_bytes().starts_with(REMOVED.as_bytes()));
+    Ok(names)
+}
+
+fn not_removed(directory: &Directory, name: &OsStr, why: &str) -> String {
+    let path = directory.path().join(name).display().to_string();
+    format!(
+        "the old generation `{}` could not be removed: {why}",
+        escape(&path)
+    )
 }
 
 /// Renames a generation, so that it no longer counts. Its contents are removed afterwards.
@@ -316,30 +416,44 @@ fn remove(generations: &Directory, name: &OsStr) -> Result<Option<String>, FileE
     match generations.kind(name)? {
         None => return Ok(None),
         Some(FileKind::Directory) => {}
-        Some(FileKind::Link) => return Ok(Some("it is a symbolic link".to_owned())),
-        Some(_) => return Ok(Some("it is not a directory".to_owned())),
+        Some(kind) => return Ok(Some(not_a_directory(kind))),
     }
     let directory = generations.open_directory(name)?;
+    for file in directory.names()? {
+        if is_own(&directory, &file)? {
+            directory.remove(&file)?;
+        }
+    }
+    let foreign = foreign_entries(&directory)?;
+    if foreign.is_none() {
+        generations.remove_directory(name)?;
+    }
+    Ok(foreign)
+}
+
+fn is_own(directory: &Directory, file: &OsStr) -> Result<bool, FileError> {
+    let is_known = file
+        .to_str()
+        .is_some_and(|name| name == MANIFEST || layout::is_stored_name(name));
+    Ok(is_known && directory.kind(file)? == Some(FileKind::File))
+}
+
+/// Says what in a generation is not of `pki`.
+fn foreign_entries(directory: &Directory) -> Result<Option<String>, FileError> {
     let mut foreign: Vec<OsString> = Vec::new();
     for file in directory.names()? {
-        let is_own = file
-            .to_str()
-            .is_some_and(|name| name == MANIFEST || layout::is_stored_name(name));
-        if is_own && directory.kind(&file)? == Some(FileKind::File) {
-            directory.remove(&file)?;
-        } else {
+        if !is_own(directory, &file)? {
             foreign.push(file);
         }
     }
-    if let Some(first) = foreign.first() {
-        let first = escape(&first.to_string_lossy());
-        return Ok(Some(match foreign.len() {
-            1 => format!("it contains `{first}`, which is not a file of `pki`"),
-            count => format!(
-                "it contains {count} entries that are not files of `pki`, such as `{first}`"
-            ),
-        }));
-    }
-    generations.remove_directory(name)?;
-    Ok(None)
+    let Some(first) = foreign.first() else {
+        return Ok(None);
+    };
+    let first = escape(&first.to_string_lossy());
+    Ok(Some(match foreign.len() {
+        1 => format!("it contains `{first}`, which is not a file of `pki`"),
+        count => {
+            format!("it contains {count} entries that are not files of `pki`, such as `{first}`")
+        }
+    }))
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::fs::directory::{Directory, FileKind, Opened};
 use crate::fs::file::{Contents, FileError, MAX_FILE_SIZE};
 use crate::tree::journal::is_generation_name;
-use crate::tree::layout::{self, Root, TreePath};
+use crate::tree::layout::{self, GENERATIONS_DIRECTORY, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
 use crate::util::escape::escape;
@@ -19,11 +19,14 @@ use crate::util::secret;
 
 pub use keep::{FileToReplace, Pruned};
 
-const DIRECTORY: &str = "generations";
+const DIRECTORY: &str = GENERATIONS_DIRECTORY;
 const UNFINISHED: &str = ".new";
 const MANIFEST: &str = "manifest.json";
 
 const VERSION: u32 = 2;
+
+/// The largest sequence number that is read. The next one does not overflow, and JSON readers keep it exact.
+const MAX_SEQUENCE: u64 = 1 << 53;
 
 /// The files that one transaction replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,8 +104,17 @@ struct Manifest {
 pub struct Generations {
     /// The readable ones, oldest first.
     pub all: Vec<Generation>,
-    /// The errors of the others.
-    pub unreadable: Vec<FileError>,
+    /// The others.
+    pub unreadable: Vec<UnreadableGeneration>,
+}
+
+/// A generation that cannot be read.
+#[derive(Debug)]
+pub struct UnreadableGeneration {
+    /// Its name, which begins with its time.
+    pub name: String,
+    /// Why.
+    pub error: FileError,
 }
 
 impl Generations {
@@ -120,7 +132,11 @@ impl Generations {
                 Ok(Some(generation)) => generations.all.push(generation),
                 // It is already renamed.
                 Ok(None) => {}
-                Err(error) => generations.unreadable.push(error),
+                Err(error) => {
+                    let name = name.to_owned();
+                    let unreadable = UnreadableGeneration { name, error };
+                    generations.unreadable.push(unreadable);
+                }
             }
         }
         // Two certificate directories may share their state.
@@ -135,11 +151,18 @@ impl Generations {
     }
 
     /// Returns what purging would do.
-    pub(crate) fn would_purge(&self) -> Pruned {
-        Pruned {
+    ///
+    /// # Errors
+    /// If nothing could be removed.
+    pub(crate) fn would_purge(&self, places: &Places) -> Result<Pruned, FileError> {
+        keep::check(places)?;
+        let mut warnings = keep::stuck(places)?;
+        let unreadable = self.unreadable.iter();
+        warnings.extend(unreadable.map(|kept| kept.error.to_string()));
+        Ok(Pruned {
             dropped: self.all.iter().map(|kept| kept.name.clone()).collect(),
-            warnings: self.unreadable.iter().map(ToString::to_string).collect(),
-        }
+            warnings,
+        })
     }
 }
 
@@ -193,18 +216,24 @@ fn list(directory: &Directory) -> Result<Generations, FileError> {
         let Some(name) = name.to_str().filter(|name| is_generation_name(name)) else {
             continue;
         };
-        match manifest(directory, name, name) {
-            Ok(Some(generation)) => generations.all.push(generation),
+        let error = match manifest(directory, name, name) {
+            Ok(Some(generation)) => {
+                generations.all.push(generation);
+                continue;
+            }
             Ok(None) => {
                 let path = directory.path().join(name);
                 let what = "it has no manifest: its removal was interrupted";
-                let error = FileError::unexpected("reading", path, what);
-                generations.unreadable.push(error);
+                FileError::unexpected("reading", path, what)
             }
             // Another run may be removing it.
-            Err(error) if error.is_not_found() => {}
-            Err(error) => generations.unreadable.push(error),
-        }
+            Err(error) if error.is_not_found() => continue,
+            Err(error) => error,
+        };
+        let name = name.to_owned();
+        generations
+            .unreadable
+            .push(UnreadableGeneration { name, error });
     }
     Ok(generations)
 }
@@ -249,6 +278,9 @@ impl Manifest {
     fn check(&self) -> Result<(), String> {
         if self.version != VERSION {
             return Err(format!("it has version {}, want {VERSION}", self.version));
+        }
+        if self.sequence > MAX_SEQUENCE {
+            return Err("its sequence number is too large".to_owned());
         }
         for GenerationFile { file, stored } in &self.files {
             let is_own = layout::is_known(file)

@@ -1,5 +1,6 @@
 //! Checks who else can write in the directories of a tree, and collects warnings.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use super::{Location, Places};
@@ -8,7 +9,8 @@ use crate::fs::directory::Directory;
 use crate::fs::file::FileError;
 use crate::fs::ownership::{DirectoryUse, judge};
 use crate::fs::walk::{Destination, Position};
-use crate::tree::layout::{self, Root};
+use crate::tree::layout::{self, GENERATIONS_DIRECTORY, Root};
+use crate::util::escape::shell_word;
 
 impl Places {
     /// Checks that a missing directory of the tree can be created.
@@ -34,6 +36,14 @@ impl Places {
             let what = "a symbolic link leads to it, and `pki` does not write there";
             return Err(FileError::unexpected("replacing", location.path(), what));
         }
+        if let Some((link, owner)) = location.position.foreign_link() {
+            let what = format!("user {owner} owns this link, which leads to it");
+            let hint = format!(
+                "inspect the link, then run `chown -h root {}`",
+                shell_word(&link.display().to_string())
+            );
+            return Err(FileError::unexpected("replacing", link, what).with_hint(hint));
+        }
         self.judge_all(&location.position, DirectoryUse::Written)
     }
 
@@ -43,6 +53,12 @@ impl Places {
             if let Some(position) = self.position(root)? {
                 self.judge_all(&position, DirectoryUse::Written)?;
             }
+        }
+        if let Some(state) = self.position(Root::State)?
+            && state.directory()?.kind(GENERATIONS_DIRECTORY)?.is_some()
+        {
+            let generations = state.enter(OsStr::new(GENERATIONS_DIRECTORY))?;
+            self.judge_all(&generations, DirectoryUse::Written)?;
         }
         Ok(())
     }

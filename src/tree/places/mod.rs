@@ -18,13 +18,18 @@ use crate::fs::file::{FileError, OpenFile};
 use crate::fs::ownership::{DirectoryUse, SharedDirectory};
 use crate::fs::walk::{Destination, Links, Position};
 use crate::tree::journal::{backup_name, staging_name};
-use crate::tree::layout::{Layout, Root, STATE_DIRECTORY, TreePath};
+use crate::tree::layout::{Layout, MANIFESTS_DIRECTORY, Root, STATE_DIRECTORY, TreePath};
 use crate::tree::source::FileVersion;
 
 const OPERATION: &str = "opening the directory";
 
 /// The directories whose files are read.
 const NAMED: [Root; 3] = [Root::Certificates, Root::Kubelet, Root::Kubeconfigs];
+
+/// Returns whether a path in the kubeconfig directory is one that no link may lead to.
+fn is_others(path: &Path) -> bool {
+    path.starts_with(STATE_DIRECTORY) || path.starts_with(MANIFESTS_DIRECTORY)
+}
 
 /// The open directories of a tree.
 pub(crate) struct Places {
@@ -247,7 +252,9 @@ impl Places {
         let path = self.layout.directory(file.root).join(parent);
         match root.resolve(Path::new(parent), Links::Any)? {
             Destination::Directory(position) => {
-                self.check_inside(&position, &path)?;
+                if position.followed_links_since(&root) {
+                    self.check_inside(&position, &path)?;
+                }
                 self.parents.borrow_mut().insert(key, position.clone());
                 Ok(Some(position))
             }
@@ -281,16 +288,21 @@ impl Places {
         below: PathBuf,
         path: &Path,
     ) -> Result<(), FileError> {
+        let mut where_it_is = "which is outside the tree";
         for root in NAMED {
-            if let Some(directory) = self.directory(root)?
-                && position.below(&directory).is_some()
-            {
-                return Ok(());
+            let directory = self.directory(root)?;
+            let inside = directory.and_then(|directory| position.below(&directory));
+            match inside.map(|inside| inside.join(&below)) {
+                Some(inside) if root == Root::Kubeconfigs && is_others(&inside) => {
+                    where_it_is = "where other files are kept";
+                }
+                Some(_) => return Ok(()),
+                None => {}
             }
         }
         let target: PathBuf = position.directory()?.path().iter().chain(&below).collect();
         let what = format!(
-            "a symbolic link leads to `{}`, which is outside the tree",
+            "a symbolic link leads to `{}`, {where_it_is}",
             target.display()
         );
         Err(FileError::unexpected("following the link", path, what))

@@ -17,8 +17,28 @@ impl Places {
 
     /// Returns the certificate directory as a path relative to the kubeconfigs, for manifests.
     pub(crate) fn certificates_name(&self) -> Result<String, FileError> {
+        Ok(encode(&self.relative_certificates()?))
+    }
+
+    /// Returns the certificate directory relative to the kubeconfigs.
+    pub(crate) fn relative_certificates(&self) -> Result<PathBuf, FileError> {
         let (certificates, kubeconfigs) = self.real_paths()?;
-        Ok(encode(&relative(&kubeconfigs, &certificates)))
+        Ok(relative(&kubeconfigs, &certificates))
+    }
+
+    /// Returns the path of the certificate directory that another tree with the same kubeconfigs has.
+    pub(crate) fn certificates_at(&self, relative: &Path) -> Result<PathBuf, FileError> {
+        let (_, mut path) = self.real_paths()?;
+        for part in relative {
+            match part == ".." {
+                true => _ = path.pop(),
+                false => path.push(part),
+            }
+        }
+        Ok(match &self.layout.rootfs {
+            Some(rootfs) => rootfs.join(path.strip_prefix("/").unwrap_or(&path)),
+            None => path,
+        })
     }
 
     /// Returns the path of a directory that [`Places::kubeconfigs_name`] names, for messages.

@@ -89,7 +89,8 @@ fn a_purge_names_a_generation_that_it_cannot_read() {
     let places = Places::new(&fixture.layout);
     let preview = Generations::read(&places, &fixture.tree())
         .unwrap()
-        .would_purge();
+        .would_purge(&places)
+        .unwrap();
     let purged = fixture.begin().purge();
     assert_eq!(purged.dropped.len(), 1);
     assert!(purged.warnings.join("\n").contains(&damaged), "{purged:?}");

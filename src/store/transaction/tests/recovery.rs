@@ -170,7 +170,7 @@ fn recover_finish_puts_new_files_in_place_and_keeps_what_they_replace() {
         fixture.put(&files()[2].0, "restored", 0o600);
         if renames == 3 {
             // Its new content is nowhere any more.
-            for settle in [preview_settling, settle] {
+            for settle in [previewed, settle] {
                 let error = settle(&fixture.layout, Settle::Finish, NOW).unwrap_err();
                 assert!(error.to_string().contains("admin.conf"), "{error}");
             }
@@ -234,11 +234,22 @@ fn kept_files_get_a_name_that_leads_nowhere_else() {
     assert!(!fixture.layout.kubeconfigs.join("moved").exists());
 }
 
+fn previewed(
+    layout: &Layout,
+    how: Settle,
+    now: OffsetDateTime,
+) -> Result<Option<SettledCommit>, TransactionError> {
+    let preview = preview_settling(layout, how, now)?;
+    Ok(preview.map(|preview| preview.settled))
+}
+
 #[test]
 fn a_preview_is_told_who_holds_the_lock() {
     let fixture = Fixture::new();
     let _held = fixture.begin();
-    let error = preview_settling(&fixture.layout, Settle::Finish, NOW).unwrap_err();
+    let error = preview_settling(&fixture.layout, Settle::Finish, NOW)
+        .err()
+        .unwrap();
     assert!(matches!(error, TransactionError::Busy(_)), "{error}");
 }
 
@@ -274,6 +285,38 @@ fn a_journal_of_another_kubeconfig_directory_is_left_to_it() {
     assert!(!other.kubeconfigs.exists());
     fixture.begin();
     assert_eq!(fixture.texts(), ["new"; 3]);
+}
+
+#[test]
+fn a_pending_commit_for_another_certificate_directory_is_left_to_it() {
+    for (own, other) in [("pki", "other"), ("other", "pki"), ("one", "../two")] {
+        let mut fixture = Fixture::new();
+        let usual = fixture.layout.certificates.clone();
+        fixture.layout.certificates = fixture.layout.kubeconfigs.join(own);
+        if !fixture.layout.certificates.exists() {
+            fs::rename(&usual, &fixture.layout.certificates).unwrap();
+        }
+        fixture.killed_after(1);
+        let waiting = fixture.leftovers();
+        let other = Layout {
+            certificates: fixture.layout.kubeconfigs.join(other),
+            ..fixture.layout.clone()
+        };
+        fs::create_dir_all(&other.certificates).unwrap();
+        let error = Transaction::begin(&other, "renew all", NOW).err().unwrap();
+        assert!(matches!(error, TransactionError::Refused(_)), "{error}");
+        let hint = format!("--cert-dir {}", fixture.layout.certificates.display());
+        assert!(error.hint().unwrap().contains(&hint), "{error:?}");
+        assert!(settle(&other, Settle::Discard, NOW).is_err());
+        assert_eq!(fixture.leftovers(), waiting);
+
+        fixture.begin();
+        assert_eq!(fixture.texts(), ["new"; 3]);
+        // Nothing is pending any more, and nothing names the directory.
+        Transaction::begin(&other, "renew all", NOW).unwrap();
+        let state = fixture.layout.directory(Root::State);
+        assert!(!state.join("transaction").exists());
+    }
 }
 
 #[test]

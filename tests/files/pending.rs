@@ -1,0 +1,152 @@
+//! A commit that was interrupted and then does not fit any more: each state is made by hand, as a kill leaves it.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::support::{TestTree, copy, sha256};
+
+/// The files of the commit, in the order of its renames.
+const FILES: [&str; 4] = [
+    "apiserver.key",
+    "apiserver.crt",
+    "etcd/server.key",
+    "etcd/server.crt",
+];
+
+/// A tree with a pending commit of these files, of which the first ones are in place.
+fn pending(renamed: usize) -> TestTree {
+    let tree = TestTree::new();
+    let renewed = TestTree::empty();
+    copy(tree.root(), renewed.root());
+    renewed.pki(&["renew", "apiserver", "etcd-server"]).exits(0);
+    let entry = |name: &&str| {
+        let digest = |of: &TestTree| sha256(&of.read(&format!("pki/{name}")));
+        json!({
+            "file": {"root": "certificates", "path": name},
+            "old": digest(&tree),
+            "new": digest(&renewed),
+        })
+    };
+    let files: Vec<_> = FILES.iter().map(entry).collect();
+    let journal = json!({
+        "version": 2,
+        "command": "renew apiserver etcd-server",
+        "kubeconfigs": "..",
+        "generation": "20261122T002128Z-renew",
+        "files": files,
+    });
+    // The renewal kept the old files; the kill came before the generation got its name.
+    let kept = fs::read_dir(renewed.path(".pki/generations")).unwrap();
+    let kept = kept.last().unwrap().unwrap().path();
+    copy(&kept, &tree.path(".pki/generations/.new"));
+    for (index, name) in FILES.iter().enumerate() {
+        let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+        let beside = |end: &str| tree.path(&format!("pki/{folder}/.{file}.pki-{end}"));
+        let target = tree.pki_file(name);
+        fs::hard_link(&target, beside("old")).unwrap();
+        fs::copy(renewed.pki_file(name), beside("new")).unwrap();
+        if index < renamed {
+            fs::rename(beside("new"), &target).unwrap();
+        }
+    }
+    tree.write("pki/.pki-journal.commit", journal.to_string());
+    tree
+}
+
+#[test]
+fn the_next_command_finishes_it_wherever_it_stopped() {
+    for renamed in 0..=FILES.len() {
+        let tree = pending(renamed);
+        tree.pki(&["renew", "--due", "1h"])
+            .exits(0)
+            .says("it is now finished");
+        tree.assert_healthy();
+    }
+}
+
+/// The real run finishes the commit first, and so do the second names of the old files not count.
+#[test]
+fn a_dry_run_ends_as_the_run_does() {
+    for renamed in [0, 1, 3] {
+        for command in [&["renew", "all"][..], &["renew", "etcd-server"]] {
+            let tree = pending(renamed);
+            tree.pki(&[command, &["--dry-run"]].concat())
+                .exits(0)
+                .changed_nothing();
+            tree.pki(command).exits(0);
+        }
+    }
+}
+
+#[test]
+fn a_certificate_that_was_left_with_another_key_is_reported() {
+    let tree = pending(2);
+    // Neither the old nor the new content.
+    tree.edit("pki/apiserver.crt", |text| text + "# a note\n");
+    let dry = tree.pki(&["recover", "--discard", "--dry-run"]).exits(5);
+    let reason = "`apiserver`: its key does not belong to it";
+    dry.says(reason).changed_nothing();
+    tree.pki(&["recover", "--discard"]).exits(5).says(reason);
+
+    // A backup of the old certificate fits the old key.
+    let tree = pending(2);
+    let old = tree.text("pki/.apiserver.crt.pki-old");
+    tree.write("pki/apiserver.crt", old + "# a note\n");
+    for arguments in [
+        &["recover", "--discard", "--dry-run"][..],
+        &["recover", "--discard"],
+    ] {
+        tree.pki(arguments).exits(0);
+    }
+    tree.assert_healthy();
+}
+
+#[test]
+fn without_its_journal_the_pairs_that_do_not_fit_are_reported() {
+    let tree = pending(3);
+    tree.write("pki/.pki-journal.commit", "{");
+    tree.pki(&["recover", "--discard"])
+        .exits(5)
+        .says("`etcd-server`: its key does not belong to it");
+}
+
+#[test]
+fn an_unreadable_generation_does_not_keep_it_from_being_settled() {
+    for (how, code) in [("--discard", 0), ("--finish", 0)] {
+        let tree = pending(1);
+        let manifest = ".pki/generations/.new/manifest.json";
+        tree.edit(manifest, |text| text[..50].to_owned());
+        // An edit after the kill, so that somebody has to decide.
+        tree.edit("pki/etcd/server.crt", |text| text + "# a note\n");
+        tree.pki(&["renew", "--due", "1h"]).exits(3);
+        tree.pki(&["recover", how, "--dry-run"]).exits(code);
+        tree.pki(&["recover", how]).exits(code);
+        tree.pki(&["recover", how]).exits(0).changed_nothing();
+        // The old files are kept under a name.
+        let kept = fs::read_dir(tree.path(".pki/generations")).unwrap();
+        let names: Vec<_> = kept
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert!(
+            !names.contains(&".new".to_owned()) && !names.is_empty(),
+            "{names:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_run_left_before_its_commit_is_removed_by_every_command_that_writes() {
+    for command in [
+        &["recover", "--discard"][..],
+        &["recover", "--finish"],
+        &["history", "--purge"],
+    ] {
+        let tree = TestTree::new();
+        fs::remove_dir_all(tree.path(".pki")).unwrap();
+        let left = "pki/.apiserver.key.pki-new";
+        tree.write(left, "left over");
+        tree.pki(command).exits(0);
+        assert!(!tree.exists(left), "{command:?}");
+    }
+}
