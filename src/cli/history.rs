@@ -24,6 +24,9 @@ Examples:
   pki rollback 20261122T014500Z-renew";
 
 pub(super) const RECOVER_AFTER_HELP: &str = "\
+Exit codes (the others are in `pki --help`):
+  5  a file of the commit is expired, missing or broken, such as a certificate that does not fit its key
+
 Examples:
   pki recover --discard --dry-run
   pki recover --discard
