@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 /// How many finished results wait for an earlier one, for each thread.
@@ -41,20 +41,22 @@ fn in_parallel<T: Sync, R: Send>(
     let next = AtomicUsize::new(0);
     let (sender, receiver) = sync_channel(items.len());
     let mut results: Vec<(usize, R)> = thread::scope(|scope| {
-        for _ in 0..threads.min(items.len()) {
-            let sender = sender.clone();
-            let next = &next;
-            scope.spawn(move || {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(index) else { return };
-                    if sender.send((index, work(item))).is_err() {
-                        return;
-                    }
+        let next = &next;
+        let take_turns = move |sender: SyncSender<(usize, R)>| {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(item) = items.get(index) else { return };
+                if sender.send((index, work(item))).is_err() {
+                    return;
                 }
-            });
+            }
+        };
+        for _ in 1..threads.min(items.len()) {
+            let sender = sender.clone();
+            // A system that allows no more threads leaves the work to this one.
+            _ = thread::Builder::new().spawn_scoped(scope, move || take_turns(sender));
         }
-        drop(sender);
+        take_turns(sender);
         receiver.iter().collect()
     });
     results.sort_by_key(|(index, _)| *index);
