@@ -1,5 +1,7 @@
 //! Reads one tree and judges it, for the commands that change nothing: `check-expiration` and `verify`.
 
+use std::rc::Rc;
+
 use anyhow::Result;
 use time::OffsetDateTime;
 
@@ -13,13 +15,21 @@ use crate::check::{Context, Expected, check, commit, permissions};
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::{Cluster, Host, Origin, Setting, Settings};
 use crate::fs::file::FileError;
+use crate::tree::archive::Archive;
 use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::overlay::{CommitState, Tree};
+use crate::tree::places::Places;
 use crate::util::duration::Period;
 
 /// A tree that was read, with the configuration that it is compared with.
-pub(super) struct Inspection<'a> {
-    pub(super) session: Session<'a>,
-    pub(super) snapshot: TreeSnapshot,
+pub(super) struct Inspection {
+    pub(super) target: Target,
+    pub(super) tree: Tree,
+    pub(super) inventory: Inventory,
+    /// What interrupted runs left.
+    commit_state: CommitState,
+    /// The open directories; `None` for an archive.
+    pub(super) places: Option<Rc<Places>>,
     /// The declared or recorded configuration, and whether the node in it is known.
     declared: Option<(Cluster, bool)>,
     /// The configuration that `init` would use.
@@ -28,8 +38,8 @@ pub(super) struct Inspection<'a> {
     now: OffsetDateTime,
 }
 
-impl<'a> Inspection<'a> {
-    /// Reads a tree and its configuration.
+impl Inspection {
+    /// Reads the tree in some directories, and its configuration.
     ///
     /// # Errors
     /// If the configuration is invalid, or a directory of the tree cannot be reached.
@@ -37,33 +47,69 @@ impl<'a> Inspection<'a> {
         tree: &TreeArgs,
         config: &ConfigArgs,
         depth: Depth,
-        console: &'a Console,
-    ) -> Result<Inspection<'a>> {
+        console: &Console,
+    ) -> Result<Inspection> {
         let session = Session::open(tree, config, &ClusterArgs::default(), console)?;
-        let snapshot = session.read(&|_| depth)?;
-        let target = &session.target;
-        let declared = match target.source() {
-            ConfigSource::File | ConfigSource::Recorded => {
-                Some(declared(target, &snapshot.inventory)?)
-            }
+        let TreeSnapshot {
+            tree,
+            inventory,
+            places,
+            commit_state,
+        } = session.read(&|_| depth)?;
+        let inspection = Inspection {
+            target: session.target,
+            tree,
+            inventory,
+            commit_state,
+            places: Some(places),
+            declared: None,
+            resolved: None,
+            depth,
+            now: console.now,
+        };
+        inspection.with_configuration()
+    }
+
+    /// Reads the tree in an archive, and its recorded configuration.
+    ///
+    /// # Errors
+    /// As [`Inspection::open`].
+    pub(super) fn of_archive(
+        archive: &mut Archive,
+        depth: Depth,
+        console: &Console,
+    ) -> Result<Inspection> {
+        let (target, tree) = Target::in_archive(archive)?;
+        let inspection = Inspection {
+            inventory: Inventory::read(&tree, |_| depth),
+            commit_state: tree.commit_state(),
+            target,
+            tree,
+            places: None,
+            declared: None,
+            resolved: None,
+            depth,
+            now: console.now,
+        };
+        inspection.with_configuration()
+    }
+
+    fn with_configuration(mut self) -> Result<Inspection> {
+        let target = &self.target;
+        self.declared = match target.source() {
+            ConfigSource::File | ConfigSource::Recorded => Some(declared(target, &self.inventory)?),
             ConfigSource::Nothing => None,
         };
-        let layers = target.layers(&snapshot.inventory);
+        let layers = target.layers(&self.inventory);
         let resolved = layers.resolve(Detection::Allowed).ok();
-        Ok(Inspection {
-            resolved: resolved.map(|resolved| resolved.cluster),
-            now: console.now,
-            depth,
-            session,
-            snapshot,
-            declared,
-        })
+        self.resolved = resolved.map(|resolved| resolved.cluster);
+        Ok(self)
     }
 
     /// Returns what is judged.
     pub(super) fn context(&self) -> Context<'_> {
         Context {
-            inventory: &self.snapshot.inventory,
+            inventory: &self.inventory,
             expected: self.expected(),
             now: self.now,
         }
@@ -74,15 +120,15 @@ impl<'a> Inspection<'a> {
         let knowledge = JudgementContext {
             expected: self.expected(),
             init: self.resolved.as_ref().map(|cluster| {
-                let is_declared = self.session.target.source() != ConfigSource::Nothing;
+                let is_declared = self.target.source() != ConfigSource::Nothing;
                 (cluster, is_declared)
             }),
             due,
             now: self.now,
         };
-        let inventory = &self.snapshot.inventory;
-        let tree = &self.snapshot.tree;
-        let state = &self.snapshot.commit_state;
+        let inventory = &self.inventory;
+        let tree = &self.tree;
+        let state = &self.commit_state;
         let mut findings: Findings = commit::check(state).into_iter().collect();
         if self.depth == Depth::Keys && !tree.is_being_written() {
             findings.extend(commit::leftovers(state, tree.leftovers()));
@@ -95,7 +141,9 @@ impl<'a> Inspection<'a> {
 
     /// Returns a finding for each directory that a writing command would refuse, or warn about.
     pub(super) fn directories(&self) -> Vec<Finding> {
-        let places = &self.snapshot.places;
+        let Some(places) = &self.places else {
+            return Vec::new();
+        };
         let refusal = places.judge_tree().err();
         let refusal = refusal.map(|error| error.without_advice());
         permissions::directories(refusal, places.warnings())
@@ -103,7 +151,7 @@ impl<'a> Inspection<'a> {
 
     /// Returns the finding for a recorded configuration that cannot be used.
     fn record_finding(&self) -> Option<Finding> {
-        let error = self.session.target.record_error.as_ref()?;
+        let error = self.target.record_error.as_ref()?;
         Some(match error.downcast_ref::<FileError>() {
             Some(error) => {
                 commit::unreadable_record(&error.without_advice(), error.is_permission_denied())

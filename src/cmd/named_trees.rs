@@ -1,5 +1,6 @@
 //! Trees that are named on the command line, to be judged in one run.
 
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -12,20 +13,32 @@ use super::Console;
 use super::console::Buffer;
 use super::failure::Invalid;
 use super::input::read_input;
+use super::inspection::Inspection;
+use super::target::tree_arguments;
 use crate::catalog;
 use crate::check::finding::{Finding, FindingId};
-use crate::cli::{NamedTreeArgs, TreeArgs};
+use crate::cli::{ConfigArgs, NamedTreeArgs, TreeArgs};
 use crate::fleet;
 use crate::fs::search::{PathKind, directories_with};
+use crate::report::findings::TreeArguments;
+use crate::tree::archive::Archive;
+use crate::tree::inventory::Depth;
+use crate::tree::layout::{Layout, TREE_FILES};
 
-/// A tree that was named as one directory.
+/// A tree that was named as one path.
 pub(super) struct NamedTree {
-    /// The directory, as it was typed.
+    /// The path, as it was typed.
     pub(super) name: String,
-    /// What finds the tree.
-    pub(super) arguments: TreeArgs,
+    place: Place,
     /// Whether the directory of the kubelet belongs to it.
     has_kubelet: bool,
+}
+
+/// Where the files of a named tree are.
+enum Place {
+    /// In the directories of these flags.
+    Directories(TreeArgs),
+    Archive(Box<RefCell<Archive>>),
 }
 
 /// Inspects each tree on its own, several at a time, and hands the results over in their order. The messages of each are printed
@@ -62,7 +75,7 @@ pub(super) fn inspect<R: Send>(
     })
 }
 
-/// A directory that is taken for a tree, or that could not be searched for trees.
+/// A path that is taken for a tree, or that could not be searched for trees.
 struct Candidate {
     path: PathBuf,
     /// Why it could not be searched.
@@ -96,8 +109,14 @@ fn candidates(named: &NamedTreeArgs) -> Result<Vec<Candidate>> {
     let mut candidates: Vec<_> = paths.into_iter().map(Candidate::new).collect();
     for directory in &named.recursive {
         if PathKind::of(directory) == PathKind::File {
-            // The same answer as for a tree.
-            candidates.push(Candidate::new(directory.clone()));
+            // An archive is named as a tree.
+            candidates.push(Candidate {
+                error: Some(format!(
+                    "`{}` is a file, want a directory",
+                    directory.display()
+                )),
+                path: directory.clone(),
+            });
             continue;
         }
         let found = directories_with(directory, &TREE_FILES).into_iter();
@@ -112,19 +131,17 @@ fn candidates(named: &NamedTreeArgs) -> Result<Vec<Candidate>> {
     Ok(candidates)
 }
 
-/// A directory with one of these is taken for a tree.
-const TREE_FILES: [&str; 5] = [
-    "pki/ca.crt",
-    "pki/apiserver.crt",
-    "pki/etcd/ca.crt",
-    "kubelet.conf",
-    "admin.conf",
-];
-
 impl NamedTree {
-    /// Takes a root directory, `etc/kubernetes` below one, another copy of it, or a certificate directory.
+    /// Takes a root directory, `etc/kubernetes` below one, another copy of it, a certificate directory, or an archive of one of
+    /// them.
     fn at(path: &Path) -> Result<NamedTree> {
         let name = path.display().to_string();
+        let refuse = |what: &str| Err(Invalid::new(format!("`{name}` {what}")).into());
+        match PathKind::of(path) {
+            PathKind::Directory => {}
+            PathKind::File => return NamedTree::in_file(path),
+            PathKind::Missing => return refuse("does not exist"),
+        }
         if let Some(rootfs) = path
             .ancestors()
             .nth(2)
@@ -139,25 +156,81 @@ impl NamedTree {
         let certificates = match (PathKind::of(&pki), PathKind::of(&path.join("ca.crt"))) {
             (PathKind::Directory, _) => pki,
             (_, PathKind::File) => path.to_path_buf(),
-            _ => {
-                let what = match PathKind::of(path) {
-                    PathKind::Directory => "holds no directory `pki`",
-                    PathKind::File => "is a file, want a directory",
-                    PathKind::Missing => "does not exist",
-                };
-                return Err(Invalid::new(format!("`{name}` {what}")).into());
-            }
+            _ => return refuse("holds no directory `pki`"),
         };
         Ok(NamedTree {
-            arguments: TreeArgs {
+            place: Place::Directories(TreeArgs {
                 // Nothing of the machine that this runs on belongs to a copy.
                 kubelet_cert_dir: Some(certificates.join("kubelet")),
                 cert_dir: Some(certificates),
                 ..TreeArgs::default()
-            },
+            }),
             has_kubelet: false,
             name,
         })
+    }
+
+    fn below(name: String, rootfs: &Path) -> NamedTree {
+        let rootfs = match rootfs.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => rootfs,
+        };
+        NamedTree {
+            place: Place::Directories(TreeArgs {
+                rootfs: (rootfs != Path::new("/")).then(|| rootfs.to_path_buf()),
+                ..TreeArgs::default()
+            }),
+            has_kubelet: true,
+            name,
+        }
+    }
+
+    fn in_file(path: &Path) -> Result<NamedTree> {
+        let name = path.display().to_string();
+        match Archive::open(path)? {
+            Some(archive) => Ok(NamedTree {
+                has_kubelet: archive.has_kubelet(),
+                place: Place::Archive(Box::new(RefCell::new(archive))),
+                name,
+            }),
+            None => {
+                let what = format!("`{name}` is neither a directory nor an archive");
+                Err(Invalid::new(what).into())
+            }
+        }
+    }
+
+    /// Reads the tree and its configuration.
+    ///
+    /// # Errors
+    /// As [`Inspection::open`].
+    pub(super) fn inspect(&self, depth: Depth, console: &Console) -> Result<Inspection> {
+        match &self.place {
+            Place::Directories(arguments) => {
+                Inspection::open(arguments, &ConfigArgs::default(), depth, console)
+            }
+            Place::Archive(archive) => {
+                Inspection::of_archive(&mut archive.borrow_mut(), depth, console)
+            }
+        }
+    }
+
+    /// Returns the arguments of a printed command about the tree.
+    pub(super) fn arguments(&self) -> TreeArguments {
+        match &self.place {
+            Place::Directories(arguments) => {
+                tree_arguments(arguments, &ConfigArgs::default()).of_named_tree(&self.name)
+            }
+            Place::Archive(_) => TreeArguments::of_archive(),
+        }
+    }
+
+    /// Returns the directories and files that a report must not replace.
+    pub(super) fn paths(&self, layout: &Layout) -> Vec<PathBuf> {
+        match &self.place {
+            Place::Directories(_) => vec![layout.certificates.clone(), layout.kubeconfigs.clone()],
+            Place::Archive(_) => vec![PathBuf::from(&self.name)],
+        }
     }
 
     /// Returns whether a finding is about this tree. A copy of /etc/kubernetes does not hold the certificate that the kubelet rotates.
@@ -170,21 +243,6 @@ impl NamedTree {
                     | FindingId::KubeconfigClientCertificateNotRead
             );
         self.has_kubelet || !is_kubelets_file
-    }
-
-    fn below(name: String, rootfs: &Path) -> NamedTree {
-        let rootfs = match rootfs.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => rootfs,
-        };
-        NamedTree {
-            arguments: TreeArgs {
-                rootfs: (rootfs != Path::new("/")).then(|| rootfs.to_path_buf()),
-                ..TreeArgs::default()
-            },
-            has_kubelet: true,
-            name,
-        }
     }
 }
 

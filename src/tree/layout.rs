@@ -63,6 +63,15 @@ pub const DEFAULT_KUBECONFIGS: &str = "/etc/kubernetes";
 /// The directory of `pki`'s own state, in the kubeconfig directory.
 pub const STATE_DIRECTORY: &str = ".pki";
 
+/// A directory with one of these is taken for a copy of [`DEFAULT_KUBECONFIGS`].
+pub const TREE_FILES: [&str; 5] = [
+    "pki/ca.crt",
+    "pki/apiserver.crt",
+    "pki/etcd/ca.crt",
+    "kubelet.conf",
+    "admin.conf",
+];
+
 impl Layout {
     /// Returns the directory of a root.
     pub fn directory(&self, root: Root) -> PathBuf {

@@ -199,10 +199,12 @@ fn a_directory_that_cannot_be_searched_is_an_entry_with_an_error() {
     );
     assert_eq!(run.stdout.lines().count(), 2, "{run}");
     let run = checked(&["--recursive", file], "").exits(1).says_nothing();
-    let wanted = format!("`{file}` is a file, want a directory");
-    assert_eq!(error(&run), wanted);
+    assert_eq!(error(&run), format!("`{file}` is a file, want a directory"));
     let run = checked(&[file], "").exits(1).says_nothing();
-    assert_eq!(error(&run), wanted);
+    assert_eq!(
+        error(&run),
+        format!("`{file}` is neither a directory nor an archive")
+    );
 
     let metrics = checked(&["-o", "prometheus", "--recursive", "/nowhere"], "").exits(1);
     assert!(

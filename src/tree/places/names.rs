@@ -12,13 +12,13 @@ impl Places {
     /// or restored elsewhere while a transaction is pending.
     pub(crate) fn kubeconfigs_name(&self) -> Result<String, FileError> {
         let (certificates, kubeconfigs) = self.real_paths()?;
-        Ok(encode(&relative(&certificates, &kubeconfigs)))
+        Ok(relative_name(&certificates, &kubeconfigs))
     }
 
     /// Returns the certificate directory as a path relative to the kubeconfigs, for manifests.
     pub(crate) fn certificates_name(&self) -> Result<String, FileError> {
         let (certificates, kubeconfigs) = self.real_paths()?;
-        Ok(encode(&relative(&kubeconfigs, &certificates)))
+        Ok(relative_name(&kubeconfigs, &certificates))
     }
 
     /// Returns the path of a directory that [`Places::kubeconfigs_name`] names, for messages.
@@ -44,6 +44,11 @@ impl Places {
         };
         Ok((real(Root::Certificates)?, real(Root::Kubeconfigs)?))
     }
+}
+
+/// Returns the name of a directory for another one; both paths are absolute and without links.
+pub(crate) fn relative_name(from: &Path, to: &Path) -> String {
+    encode(&relative(from, to))
 }
 
 /// Returns the relative path from one directory to another; both are absolute and without links.
