@@ -1,7 +1,7 @@
 //! Judges kubeconfigs: their CA, their server and their client certificate.
 
 use super::ca::JudgedCa;
-use super::finding::{Finding, FindingId};
+use super::finding::{Finding, FindingId, Remedy, Severity};
 use super::{Context, file, host, identity, leaf, missing, names, trust};
 use crate::catalog::{APISERVER, KUBELET_CONF, Profile, Row, Server};
 use crate::config::cluster::Cluster;
@@ -18,6 +18,9 @@ pub(super) fn check(
         FileState::Valid(file) => {
             let mut findings = cluster(context, row, file, cas);
             findings.extend(client(context, row, file, cas));
+            if matches!(row.profile, Profile::User) {
+                findings.iter_mut().for_each(allow_another_ca);
+            }
             findings
         }
         FileState::Invalid(invalid) => vec![file::check(row, invalid)],
@@ -25,6 +28,16 @@ pub(super) fn check(
         FileState::Missing => {
             vec![Finding::new(FindingId::KubeconfigOptionalMissing, "it is not here").about(row)]
         }
+    }
+}
+
+/// Makes a warning of a client certificate that the CA of its kubeconfig did not sign: outside kubeadm's trees, the API server
+/// may have another CA for clients (`--client-ca-file`), as in k3s.
+fn allow_another_ca(finding: &mut Finding) {
+    if finding.id == FindingId::CertificateOtherIssuer {
+        finding.severity = Severity::Warning;
+        finding.remedy =
+            Remedy::words("this works only if the API server accepts another CA for clients");
     }
 }
 

@@ -138,7 +138,7 @@ fn missing(row: &'static Row) -> Finding {
     let id = match row.profile {
         Profile::Ca { .. } => FindingId::CaMissing,
         Profile::Leaf { .. } => FindingId::CertificateMissing,
-        Profile::Client { .. } => FindingId::KubeconfigMissing,
+        Profile::Client { .. } | Profile::User => FindingId::KubeconfigMissing,
         Profile::ServiceAccount => FindingId::ServiceAccountMissing,
     };
     Finding::new(id, "missing").about(row)

@@ -9,14 +9,16 @@ use super::Console;
 use super::judgement::JudgementContext;
 use super::session::{Session, TreeSnapshot};
 use super::target::{ConfigSource, Detection, Target};
+use crate::catalog::KUBECONFIG;
 use crate::check::expiry::{self, Thresholds};
-use crate::check::finding::{Finding, Findings};
+use crate::check::finding::{Finding, FindingId, Findings, Remedy};
 use crate::check::{Context, Expected, check, commit, permissions};
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::{Cluster, Host, Origin, Setting, Settings};
 use crate::fs::file::FileError;
 use crate::tree::archive::Archive;
 use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::kubeconfig::StandaloneKubeconfig;
 use crate::tree::overlay::{CommitState, Tree};
 use crate::tree::places::Places;
 use crate::util::duration::Period;
@@ -28,8 +30,10 @@ pub(super) struct Inspection {
     pub(super) inventory: Inventory,
     /// What interrupted runs left.
     commit_state: CommitState,
-    /// The open directories; `None` for an archive.
+    /// The open directories; `None` for an archive or a kubeconfig.
     pub(super) places: Option<Rc<Places>>,
+    /// Whether it is a tree, which has files of interrupted runs and which `pki` can renew.
+    is_tree: bool,
     /// The declared or recorded configuration, and whether the node in it is known.
     declared: Option<(Cluster, bool)>,
     /// The configuration that `init` would use.
@@ -62,6 +66,7 @@ impl Inspection {
             inventory,
             commit_state,
             places: Some(places),
+            is_tree: true,
             declared: None,
             resolved: None,
             depth,
@@ -86,12 +91,38 @@ impl Inspection {
             target,
             tree,
             places: None,
+            is_tree: true,
             declared: None,
             resolved: None,
             depth,
             now: console.now,
         };
         inspection.with_configuration()
+    }
+
+    /// Reads one context of a kubeconfig that belongs to no tree.
+    ///
+    /// # Errors
+    /// If the files that it names cannot be looked up.
+    pub(super) fn of_kubeconfig(
+        kubeconfig: &StandaloneKubeconfig,
+        context: &str,
+        depth: Depth,
+        console: &Console,
+    ) -> Result<Inspection> {
+        let (tree, inventory) = kubeconfig.read(context, depth)?;
+        Ok(Inspection {
+            target: Target::undeclared(tree.layout.clone()),
+            tree,
+            inventory,
+            commit_state: CommitState::Settled,
+            places: None,
+            is_tree: false,
+            declared: None,
+            resolved: None,
+            depth,
+            now: console.now,
+        })
     }
 
     fn with_configuration(mut self) -> Result<Inspection> {
@@ -130,13 +161,16 @@ impl Inspection {
         let tree = &self.tree;
         let state = &self.commit_state;
         let mut findings: Findings = commit::check(state).into_iter().collect();
-        if self.depth == Depth::Keys && !tree.is_being_written() {
+        if self.is_tree && self.depth == Depth::Keys && !tree.is_being_written() {
             findings.extend(commit::leftovers(state, tree.leftovers()));
         }
         findings.extend(self.record_finding());
         findings.extend(check(inventory, self.expected(), self.now));
         findings.extend(expiry::soon(&self.context(), thresholds));
-        knowledge.with_remedies(findings, inventory)
+        match self.is_tree {
+            true => knowledge.with_remedies(findings, inventory),
+            false => with_advice(findings),
+        }
     }
 
     /// Returns a finding for each directory that a writing command would refuse, or warn about.
@@ -167,6 +201,18 @@ impl Inspection {
             is_node_known: *is_node_known,
         })
     }
+}
+
+/// Adds what to do about a kubeconfig that belongs to no tree.
+fn with_advice(mut findings: Findings) -> Findings {
+    for finding in findings.iter_mut() {
+        let is_urgent = finding.is_error() || finding.id == FindingId::CertificateExpiresSoon;
+        let is_about_certificate = finding.id.name().starts_with("certificate.");
+        if is_urgent && is_about_certificate && finding.row == Some(&KUBECONFIG) {
+            finding.remedy = Remedy::words("replace the file with a renewed kubeconfig");
+        }
+    }
+    findings
 }
 
 /// Resolves the configuration, and returns whether the name and address of the node in it are known.

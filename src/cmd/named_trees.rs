@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anstream::adapter::strip_str;
 use anyhow::Result;
@@ -19,10 +20,12 @@ use crate::catalog;
 use crate::check::finding::{Finding, FindingId};
 use crate::cli::{ConfigArgs, NamedTreeArgs, TreeArgs};
 use crate::fleet;
+use crate::fs::file::{FileError, MAX_FILE_SIZE};
 use crate::fs::search::{PathKind, directories_with};
 use crate::report::findings::TreeArguments;
 use crate::tree::archive::Archive;
 use crate::tree::inventory::Depth;
+use crate::tree::kubeconfig::StandaloneKubeconfig;
 use crate::tree::layout::{Layout, TREE_FILES};
 
 /// A tree that was named as one path.
@@ -39,6 +42,8 @@ enum Place {
     /// In the directories of these flags.
     Directories(TreeArgs),
     Archive(Box<RefCell<Archive>>),
+    /// In this context of a kubeconfig.
+    Kubeconfig(Rc<StandaloneKubeconfig>, String),
 }
 
 /// Inspects each tree on its own, several at a time, and hands the results over in their order. The messages of each are printed
@@ -54,24 +59,32 @@ pub(super) fn inspect<R: Send>(
 ) -> Result<()> {
     let now = console.now;
     let work = |candidate: &Candidate| {
-        let messages = Buffer::default();
-        let console = Console::to(now, Box::new(io::sink()), Box::new(messages.clone()));
-        let result = candidate.tree().and_then(|tree| inspect(&tree, &console));
-        (
-            candidate.path.display().to_string(),
-            result,
-            strip_str(&messages.text()).to_string(),
-        )
+        let inspect = |tree: NamedTree| {
+            let messages = Buffer::default();
+            let console = Console::to(now, Box::new(io::sink()), Box::new(messages.clone()));
+            let result = inspect(&tree, &console);
+            (tree.name, result, strip_str(&messages.text()).to_string())
+        };
+        match candidate.trees() {
+            Ok(trees) => trees.map(inspect).collect(),
+            Err(error) => {
+                let name = candidate.path.display().to_string();
+                vec![(name, Err(error), String::new())]
+            }
+        }
     };
     let candidates = candidates(named)?;
     if candidates.is_empty() {
         return Err(Invalid::new("no tree was found").into());
     }
-    fleet::for_each(&candidates, work, |(name, result, messages)| {
-        for message in messages.lines() {
-            console.pass_on(&name, message);
+    fleet::for_each(&candidates, work, |results| {
+        for (name, result, messages) in results {
+            for message in messages.lines() {
+                console.pass_on(&name, message);
+            }
+            take(name, result)?;
         }
-        take(name, result)
+        Ok(())
     })
 }
 
@@ -87,10 +100,22 @@ impl Candidate {
         Candidate { path, error: None }
     }
 
-    fn tree(&self) -> Result<NamedTree> {
-        match &self.error {
-            Some(error) => Err(Invalid::new(error).into()),
-            None => NamedTree::at(&self.path),
+    /// Returns the tree, or one for each context of a kubeconfig.
+    fn trees(&self) -> Result<Box<dyn Iterator<Item = NamedTree>>> {
+        if let Some(error) = &self.error {
+            return Err(Invalid::new(error).into());
+        }
+        match self.path.metadata() {
+            Ok(metadata) if metadata.is_dir() => {
+                let tree = NamedTree::in_directory(&self.path)?;
+                Ok(Box::new(std::iter::once(tree)))
+            }
+            Ok(_) => NamedTree::in_file(&self.path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let what = format!("`{}` does not exist", self.path.display());
+                Err(Invalid::new(what).into())
+            }
+            Err(error) => Err(FileError::io("reading", &self.path)(error).into()),
         }
     }
 }
@@ -132,16 +157,9 @@ fn candidates(named: &NamedTreeArgs) -> Result<Vec<Candidate>> {
 }
 
 impl NamedTree {
-    /// Takes a root directory, `etc/kubernetes` below one, another copy of it, a certificate directory, or an archive of one of
-    /// them.
-    fn at(path: &Path) -> Result<NamedTree> {
+    /// Takes a root directory, `etc/kubernetes` below one, another copy of it, or a certificate directory.
+    fn in_directory(path: &Path) -> Result<NamedTree> {
         let name = path.display().to_string();
-        let refuse = |what: &str| Err(Invalid::new(format!("`{name}` {what}")).into());
-        match PathKind::of(path) {
-            PathKind::Directory => {}
-            PathKind::File => return NamedTree::in_file(path),
-            PathKind::Missing => return refuse("does not exist"),
-        }
         if let Some(rootfs) = path
             .ancestors()
             .nth(2)
@@ -156,7 +174,10 @@ impl NamedTree {
         let certificates = match (PathKind::of(&pki), PathKind::of(&path.join("ca.crt"))) {
             (PathKind::Directory, _) => pki,
             (_, PathKind::File) => path.to_path_buf(),
-            _ => return refuse("holds no directory `pki`"),
+            _ => {
+                let what = format!("`{name}` holds no directory `pki`");
+                return Err(Invalid::new(what).into());
+            }
         };
         Ok(NamedTree {
             place: Place::Directories(TreeArgs {
@@ -185,19 +206,33 @@ impl NamedTree {
         }
     }
 
-    fn in_file(path: &Path) -> Result<NamedTree> {
+    /// Takes an archive of such a directory, or a kubeconfig.
+    fn in_file(path: &Path) -> Result<Box<dyn Iterator<Item = NamedTree>>> {
         let name = path.display().to_string();
-        match Archive::open(path)? {
-            Some(archive) => Ok(NamedTree {
+        if let Some(archive) = Archive::open(path)? {
+            return Ok(Box::new(std::iter::once(NamedTree {
                 has_kubelet: archive.has_kubelet(),
                 place: Place::Archive(Box::new(RefCell::new(archive))),
                 name,
-            }),
-            None => {
-                let what = format!("`{name}` is neither a directory nor an archive");
-                Err(Invalid::new(what).into())
-            }
+            })));
         }
+        let Some(kubeconfig) = StandaloneKubeconfig::open(path, MAX_FILE_SIZE)? else {
+            let what = format!("`{name}` is neither a directory, an archive nor a kubeconfig");
+            return Err(Invalid::new(what).into());
+        };
+        let kubeconfig = Rc::new(kubeconfig);
+        let contexts: Vec<_> = kubeconfig.contexts.names().map(str::to_owned).collect();
+        let is_only = contexts.len() == 1;
+        Ok(Box::new(contexts.into_iter().map(move |context| {
+            NamedTree {
+                name: match is_only {
+                    true => name.clone(),
+                    false => format!("{name}, context `{context}`"),
+                },
+                place: Place::Kubeconfig(Rc::clone(&kubeconfig), context),
+                has_kubelet: false,
+            }
+        })))
     }
 
     /// Reads the tree and its configuration.
@@ -212,6 +247,9 @@ impl NamedTree {
             Place::Archive(archive) => {
                 Inspection::of_archive(&mut archive.borrow_mut(), depth, console)
             }
+            Place::Kubeconfig(kubeconfig, context) => {
+                Inspection::of_kubeconfig(kubeconfig, context, depth, console)
+            }
         }
     }
 
@@ -222,6 +260,8 @@ impl NamedTree {
                 tree_arguments(arguments, &ConfigArgs::default()).of_named_tree(&self.name)
             }
             Place::Archive(_) => TreeArguments::of_archive(),
+            // No command is advised.
+            Place::Kubeconfig(..) => TreeArguments::default(),
         }
     }
 
@@ -230,18 +270,20 @@ impl NamedTree {
         match &self.place {
             Place::Directories(_) => vec![layout.certificates.clone(), layout.kubeconfigs.clone()],
             Place::Archive(_) => vec![PathBuf::from(&self.name)],
+            Place::Kubeconfig(..) => vec![layout.kubeconfigs.clone()],
         }
     }
 
     /// Returns whether a finding is about this tree. A copy of /etc/kubernetes does not hold the certificate that the kubelet rotates.
     pub(super) fn concerns(&self, finding: &Finding) -> bool {
-        let is_kubelets_file = finding.row == Some(&catalog::KUBELET_CONF)
-            && matches!(
-                finding.id,
-                FindingId::KubeletCertificateMissing
-                    | FindingId::KubeconfigClientCertificateMissing
-                    | FindingId::KubeconfigClientCertificateNotRead
-            );
+        let is_kubelets_file = match finding.id {
+            FindingId::KubeletCertificateMissing => true,
+            FindingId::KubeconfigClientCertificateMissing
+            | FindingId::KubeconfigClientCertificateNotRead => {
+                finding.row == Some(&catalog::KUBELET_CONF)
+            }
+            _ => false,
+        };
         self.has_kubelet || !is_kubelets_file
     }
 }

@@ -120,15 +120,24 @@ impl Target {
             tree = archive.tree(&layout)?;
         }
         let target = Target {
-            layout,
-            flags: given,
-            file: None,
             recorded,
             record_error,
-            write_error: None,
-            warnings: Vec::new(),
+            ..Target::undeclared(layout)
         };
         Ok((target, tree))
+    }
+
+    /// Returns a tree for which nothing is declared.
+    pub(super) fn undeclared(layout: Layout) -> Target {
+        Target {
+            layout,
+            flags: Settings::default(),
+            file: None,
+            recorded: None,
+            record_error: None,
+            write_error: None,
+            warnings: Vec::new(),
+        }
     }
 
     /// Refuses to write in a directory that another user may have chosen.

@@ -112,9 +112,12 @@ impl Layout {
             })
     }
 
-    /// Returns the absolute path of a file.
+    /// Returns the absolute path of a file. An empty path is that of the directory.
     pub fn path(&self, file: &TreePath) -> PathBuf {
-        self.directory(file.root).join(&file.relative)
+        match file.relative.as_str() {
+            "" => self.directory(file.root),
+            relative => self.directory(file.root).join(relative),
+        }
     }
 }
 

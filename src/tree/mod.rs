@@ -5,6 +5,7 @@
 pub(crate) mod archive;
 pub mod inventory;
 pub mod journal;
+pub(crate) mod kubeconfig;
 pub mod layout;
 pub mod overlay;
 pub mod permissions;

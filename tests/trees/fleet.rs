@@ -203,7 +203,7 @@ fn a_directory_that_cannot_be_searched_is_an_entry_with_an_error() {
     let run = checked(&[file], "").exits(1).says_nothing();
     assert_eq!(
         error(&run),
-        format!("`{file}` is neither a directory nor an archive")
+        format!("`{file}` is neither a directory, an archive nor a kubeconfig")
     );
 
     let metrics = checked(&["-o", "prometheus", "--recursive", "/nowhere"], "").exits(1);

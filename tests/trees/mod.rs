@@ -11,6 +11,7 @@ mod fleet;
 mod inference;
 mod init;
 mod intermediate;
+mod kubeconfigs;
 mod metrics;
 mod options;
 mod refusals;
