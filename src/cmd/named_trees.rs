@@ -11,7 +11,7 @@ use anstream::adapter::strip_str;
 use anyhow::Result;
 
 use super::Console;
-use super::console::Buffer;
+use super::console::{Buffer, TreeProgress};
 use super::failure::Invalid;
 use super::input::read_input;
 use super::inspection::Inspection;
@@ -47,16 +47,22 @@ enum Place {
 }
 
 /// Inspects each tree on its own, several at a time, and hands the results over in their order. The messages of each are printed
-/// with its name.
+/// with its name. A progress bar shows how many are done, unless `quiet` is set.
 ///
 /// # Errors
 /// If no tree is named, or the error of `take`.
 pub(super) fn inspect<R: Send>(
     named: &NamedTreeArgs,
+    quiet: bool,
     console: &Console,
     inspect: impl Fn(&NamedTree, &Console) -> Result<R> + Sync,
     mut take: impl FnMut(String, Result<R>) -> Result<()>,
 ) -> Result<()> {
+    let candidates = candidates(named)?;
+    if candidates.is_empty() {
+        return Err(Invalid::new("no tree was found").into());
+    }
+    let progress = TreeProgress::new(candidates.len(), quiet);
     let now = console.now;
     let work = |candidate: &Candidate| {
         let inspect = |tree: NamedTree| {
@@ -65,19 +71,17 @@ pub(super) fn inspect<R: Send>(
             let result = inspect(&tree, &console);
             (tree.name, result, strip_str(&messages.text()).to_string())
         };
-        match candidate.trees() {
+        let results: Vec<_> = match candidate.trees() {
             Ok(trees) => trees.map(inspect).collect(),
             Err(error) => {
                 let name = candidate.path.display().to_string();
                 vec![(name, Err(error), String::new())]
             }
-        }
+        };
+        progress.advance();
+        results
     };
-    let candidates = candidates(named)?;
-    if candidates.is_empty() {
-        return Err(Invalid::new("no tree was found").into());
-    }
-    fleet::for_each(&candidates, work, |results| {
+    let mut print = |results: Vec<(String, Result<R>, String)>| {
         for (name, result, messages) in results {
             for message in messages.lines() {
                 console.pass_on(&name, message);
@@ -85,6 +89,9 @@ pub(super) fn inspect<R: Send>(
             take(name, result)?;
         }
         Ok(())
+    };
+    fleet::for_each(&candidates, work, |results| {
+        progress.suspend(|| print(results))
     })
 }
 

@@ -33,6 +33,7 @@ fn verify_named(args: &VerifyArgs, console: &Console) -> Result<Exit> {
     let mut collected = Vec::new();
     named_trees::inspect(
         &args.named,
+        false,
         console,
         |tree, console| verify(args, Some(tree), console),
         |name, result| {

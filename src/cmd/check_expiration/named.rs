@@ -25,6 +25,7 @@ pub(super) fn print(
     let mut checked_trees = 0;
     named_trees::inspect(
         &args.named,
+        args.quiet,
         console,
         |tree, console| check(args, Some(tree), console),
         |tree, result| {
