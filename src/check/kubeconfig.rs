@@ -135,7 +135,6 @@ fn client(
     file: &KubeconfigFile,
     cas: &[JudgedCa<'_>],
 ) -> Vec<Finding> {
-    let found = |id, text: String| vec![Finding::new(id, text).about(row)];
     match &file.client {
         ClientCertificate::Embedded { chain, key } => {
             leaf::certificate(context, row, chain, KeyFile::read(key), cas)
@@ -145,11 +144,25 @@ fn client(
             chain: FileState::Valid(chain),
             ..
         } => leaf::certificate(context, row, chain, None, cas),
+        client => unusable_client(row, client).into_iter().collect(),
+    }
+}
+
+/// Returns why a kubeconfig has no client certificate that can be judged.
+pub(super) fn unusable_client(row: &'static Row, client: &ClientCertificate) -> Option<Finding> {
+    let found = |id, text: String| Some(Finding::new(id, text).about(row));
+    match client {
+        ClientCertificate::Embedded { .. }
+        | ClientCertificate::KubeletRotated(FileState::Valid(_))
+        | ClientCertificate::InTree {
+            chain: FileState::Valid(_),
+            ..
+        } => None,
         ClientCertificate::KubeletRotated(FileState::Invalid(invalid))
         | ClientCertificate::InTree {
             chain: FileState::Invalid(invalid),
             ..
-        } => vec![file::check(row, invalid)],
+        } => Some(file::check(row, invalid)),
         ClientCertificate::KubeletRotated(FileState::Missing) => found(
             FindingId::KubeletCertificateMissing,
             "the kubelet's client certificate is missing".to_owned(),

@@ -57,6 +57,18 @@ fn print(args: &CheckExpirationArgs, paths: &mut Vec<PathBuf>, console: &Console
         let message = "`-o prometheus` exports every certificate, so it takes no `--only`";
         return Err(Invalid::new(message).into());
     }
+    let exports_findings = matches!(
+        args.output,
+        ExpirationFormat::Prometheus | ExpirationFormat::Html
+    );
+    if args.dates_only && exports_findings {
+        let message =
+            "`-o prometheus` and `-o html` show every finding, so they take no `--dates-only`";
+        return Err(Invalid::new(message).into());
+    }
+    if args.dates_only && !args.quiet {
+        console.note("only dates are checked: no signature is verified");
+    }
     if !args.named.is_empty() {
         return named::print(args, paths, console);
     }

@@ -12,7 +12,7 @@ use super::target::{ConfigSource, Detection, Target};
 use crate::catalog::KUBECONFIG;
 use crate::check::expiry::{self, Thresholds};
 use crate::check::finding::{Finding, FindingId, Findings, Remedy};
-use crate::check::{Context, Expected, check, commit, permissions};
+use crate::check::{Context, Expected, check, commit, dates, permissions};
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::{Cluster, Host, Origin, Setting, Settings};
 use crate::fs::file::FileError;
@@ -171,6 +171,18 @@ impl Inspection {
             true => knowledge.with_remedies(findings, inventory),
             false => with_advice(findings),
         }
+    }
+
+    /// Returns what is found by looking at dates only. No command is advised, because that takes a whole judgement.
+    pub(super) fn dates(&self, thresholds: Thresholds) -> Findings {
+        let context = self.context();
+        let mut findings = dates(&context);
+        findings.extend(commit::check(&self.commit_state));
+        findings.extend(expiry::soon(&context, thresholds));
+        for finding in findings.iter_mut() {
+            finding.remedy = Remedy::default();
+        }
+        findings
     }
 
     /// Returns a finding for each directory that a writing command would refuse, or warn about.

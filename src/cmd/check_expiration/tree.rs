@@ -54,9 +54,11 @@ pub(super) fn check(
         false => &args.critical,
     };
     let is_concerned = |finding: &Finding| named.is_none_or(|named| named.concerns(finding));
-    let findings = inspection
-        .findings(thresholds, Some(due))
-        .filter(is_concerned);
+    let findings = match args.dates_only {
+        true => inspection.dates(thresholds),
+        false => inspection.findings(thresholds, Some(due)),
+    };
+    let findings = findings.filter(is_concerned);
     let expiry = expiry::table(&inspection.context(), findings);
     let outcome = expiry.findings.outcome();
     say(&inspection, &expiry, named, args.quiet, console);
@@ -85,6 +87,7 @@ pub(super) fn check(
         }
     });
     let mut report = CertificateExpirationInfo::new(&expiry, args.quiet);
+    report.signatures_verified = args.dates_only.then_some(false);
     if let Some(only) = args.only {
         report.retain(|entry| is_in_state(entry, only, thresholds));
     }
