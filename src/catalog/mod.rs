@@ -76,6 +76,8 @@ pub enum Profile {
         /// The server in the kubeconfig.
         server: Server,
     },
+    /// A kubeconfig outside a tree. Its user may have any name, and a client certificate signed by [`CA`].
+    User,
     /// The service-account token key pair; no certificate.
     ServiceAccount,
 }
@@ -130,7 +132,7 @@ impl Row {
     pub fn signer(&self) -> Option<&'static Row> {
         match self.profile {
             Profile::Leaf { signer, .. } => Some(signer),
-            Profile::Client { .. } => Some(&CA),
+            Profile::Client { .. } | Profile::User => Some(&CA),
             Profile::Ca { .. } | Profile::ServiceAccount => None,
         }
     }
@@ -162,7 +164,7 @@ impl Row {
             Profile::Leaf { common_name, .. } | Profile::Client { common_name, .. } => {
                 Some(common_name)
             }
-            Profile::Ca { .. } | Profile::ServiceAccount => None,
+            Profile::Ca { .. } | Profile::User | Profile::ServiceAccount => None,
         }
     }
 
@@ -178,7 +180,7 @@ impl Row {
     pub fn usages(&self) -> &'static [Usage] {
         match self.profile {
             Profile::Leaf { usages, .. } => usages,
-            Profile::Client { .. } => &[Usage::ClientAuth],
+            Profile::Client { .. } | Profile::User => &[Usage::ClientAuth],
             Profile::Ca { .. } | Profile::ServiceAccount => &[],
         }
     }

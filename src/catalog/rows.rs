@@ -250,3 +250,12 @@ pub static SCHEDULER_CONF: Row = Row {
     },
     sharing: Sharing::Node,
 };
+
+/// A kubeconfig that belongs to no tree, such as `~/.kube/config`. It is not in [`CATALOG`].
+pub static KUBECONFIG: Row = Row {
+    name: "kubeconfig",
+    description: "a user of the cluster",
+    storage: Storage::Kubeconfig { file: "" },
+    profile: Profile::User,
+    sharing: Sharing::Node,
+};

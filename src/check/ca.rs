@@ -134,6 +134,14 @@ fn certificate_errors(row: &'static Row, bundle: &CaBundle, now: OffsetDateTime)
     } else if let Some(reason) = super::go::refuses(&bundle.certificates()) {
         errors.push(Finding::new(FindingId::CaRefusedByGo, reason).about(row));
     }
+    errors.extend(dates(row, bundle, now));
+    errors
+}
+
+/// Judges the dates of a CA.
+pub(super) fn dates(row: &'static Row, bundle: &CaBundle, now: OffsetDateTime) -> Vec<Finding> {
+    let validity = bundle.signer.validity();
+    let mut errors = Vec::new();
     if validity.not_after < now {
         let text = format!(
             "it expired on {}; nothing it signs would be accepted",

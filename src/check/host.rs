@@ -3,7 +3,7 @@
 use super::Context;
 use super::finding::{Finding, FindingId};
 use crate::catalog::{
-    ADMIN_CONF, APISERVER, APISERVER_ETCD_CLIENT, APISERVER_KUBELET_CLIENT, CA, CATALOG,
+    ADMIN_CONF, APISERVER, APISERVER_ETCD_CLIENT, APISERVER_KUBELET_CLIENT, CA,
     CONTROLLER_MANAGER_CONF, ETCD_CA, ETCD_HEALTHCHECK_CLIENT, ETCD_PEER, ETCD_SERVER,
     FRONT_PROXY_CA, FRONT_PROXY_CLIENT, KUBELET_CONF, Row, SA, SCHEDULER_CONF, SUPER_ADMIN_CONF,
 };
@@ -59,7 +59,7 @@ pub fn recognize(inventory: &Inventory, is_configured: bool) -> HostKind {
         HostKind::EtcdMember
     } else if has_any(&[&KUBELET_CONF]) {
         HostKind::Worker
-    } else if CATALOG.iter().any(|row| has_any(&[row])) {
+    } else if inventory.rows().any(|(_, files)| !files.is_missing()) {
         HostKind::Other
     } else {
         HostKind::Nothing
@@ -80,19 +80,17 @@ pub fn belongs_to_cluster(inventory: &Inventory) -> bool {
 /// are copied to these paths by hand.
 pub fn rows(context: &Context<'_>) -> Vec<&'static Row> {
     let required = required(context);
-    CATALOG
-        .iter()
-        .copied()
-        .filter(|row| {
-            let is_listed = row.is_optional() && context.host() == HostKind::ControlPlane;
-            required.contains(row) || is_listed || !context.inventory.row(row).is_missing()
-        })
-        .filter(|row| {
-            !row.needs_local_etcd()
-                || required.contains(row)
-                || [&ETCD_CA, &APISERVER_ETCD_CLIENT].contains(row)
-        })
-        .collect()
+    let rows = context.inventory.rows().map(|(row, _)| row);
+    rows.filter(|row| {
+        let is_listed = row.is_optional() && context.host() == HostKind::ControlPlane;
+        required.contains(row) || is_listed || !context.inventory.row(row).is_missing()
+    })
+    .filter(|row| {
+        !row.needs_local_etcd()
+            || required.contains(row)
+            || [&ETCD_CA, &APISERVER_ETCD_CLIENT].contains(row)
+    })
+    .collect()
 }
 
 /// Returns the rows that a host of this kind needs, in catalog order.
@@ -115,11 +113,8 @@ pub fn required(context: &Context<'_>) -> Vec<&'static Row> {
         HostKind::Worker => [&CA, &KUBELET_CONF].contains(&row),
         HostKind::Other | HostKind::Nothing => false,
     };
-    CATALOG
-        .iter()
-        .copied()
-        .filter(|row| is_required(row))
-        .collect()
+    let rows = inventory.rows().map(|(row, _)| row);
+    rows.filter(|row| is_required(row)).collect()
 }
 
 /// Returns whether etcd runs on this host: its static pod manifest exists, or a file that only etcd or the owner of

@@ -54,6 +54,9 @@ pub(crate) fn owner(
     row: &'static Row,
     leaf: &Certificate,
 ) -> Option<&'static Row> {
+    if matches!(row.profile, Profile::User) {
+        return None;
+    }
     let common_name = leaf.common_name()?;
     let has_name_of = |row: &Row| match row.common_name() {
         Some(CommonName::Fixed(name)) => name == common_name,

@@ -1,7 +1,7 @@
 //! Judges kubeconfigs: their CA, their server and their client certificate.
 
 use super::ca::JudgedCa;
-use super::finding::{Finding, FindingId};
+use super::finding::{Finding, FindingId, Remedy, Severity};
 use super::{Context, file, host, identity, leaf, missing, names, trust};
 use crate::catalog::{APISERVER, KUBELET_CONF, Profile, Row, Server};
 use crate::config::cluster::Cluster;
@@ -18,6 +18,9 @@ pub(super) fn check(
         FileState::Valid(file) => {
             let mut findings = cluster(context, row, file, cas);
             findings.extend(client(context, row, file, cas));
+            if matches!(row.profile, Profile::User) {
+                findings.iter_mut().for_each(allow_another_ca);
+            }
             findings
         }
         FileState::Invalid(invalid) => vec![file::check(row, invalid)],
@@ -25,6 +28,16 @@ pub(super) fn check(
         FileState::Missing => {
             vec![Finding::new(FindingId::KubeconfigOptionalMissing, "it is not here").about(row)]
         }
+    }
+}
+
+/// Makes a warning of a client certificate that the CA of its kubeconfig did not sign: outside kubeadm's trees, the API server
+/// may have another CA for clients (`--client-ca-file`), as in k3s.
+fn allow_another_ca(finding: &mut Finding) {
+    if finding.id == FindingId::CertificateOtherIssuer {
+        finding.severity = Severity::Warning;
+        finding.remedy =
+            Remedy::words("this works only if the API server accepts another CA for clients");
     }
 }
 
@@ -122,7 +135,6 @@ fn client(
     file: &KubeconfigFile,
     cas: &[JudgedCa<'_>],
 ) -> Vec<Finding> {
-    let found = |id, text: String| vec![Finding::new(id, text).about(row)];
     match &file.client {
         ClientCertificate::Embedded { chain, key } => {
             leaf::certificate(context, row, chain, KeyFile::read(key), cas)
@@ -132,11 +144,25 @@ fn client(
             chain: FileState::Valid(chain),
             ..
         } => leaf::certificate(context, row, chain, None, cas),
+        client => unusable_client(row, client).into_iter().collect(),
+    }
+}
+
+/// Returns why a kubeconfig has no client certificate that can be judged.
+pub(super) fn unusable_client(row: &'static Row, client: &ClientCertificate) -> Option<Finding> {
+    let found = |id, text: String| Some(Finding::new(id, text).about(row));
+    match client {
+        ClientCertificate::Embedded { .. }
+        | ClientCertificate::KubeletRotated(FileState::Valid(_))
+        | ClientCertificate::InTree {
+            chain: FileState::Valid(_),
+            ..
+        } => None,
         ClientCertificate::KubeletRotated(FileState::Invalid(invalid))
         | ClientCertificate::InTree {
             chain: FileState::Invalid(invalid),
             ..
-        } => vec![file::check(row, invalid)],
+        } => Some(file::check(row, invalid)),
         ClientCertificate::KubeletRotated(FileState::Missing) => found(
             FindingId::KubeletCertificateMissing,
             "the kubelet's client certificate is missing".to_owned(),

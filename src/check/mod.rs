@@ -36,7 +36,7 @@ use self::finding::{Finding, FindingId, Findings};
 use self::host::HostKind;
 use crate::catalog::{CATALOG, Profile, Row};
 use crate::config::cluster::Cluster;
-use crate::tree::inventory::{Inventory, RowFiles};
+use crate::tree::inventory::{FileState, Inventory, RowFiles};
 use crate::x509::certificate::Certificate;
 
 pub use self::drift::{Change, ChangedField};
@@ -135,12 +135,52 @@ pub fn check(
     findings
 }
 
+/// Judges only the dates of certificates, and files that are missing or cannot be used. Verifies no signature, except where
+/// the dates of a leaf depend on its intermediates.
+pub fn dates(context: &Context<'_>) -> Findings {
+    let required = host::required(context);
+    let mut findings: Findings = host::check(context).into_iter().collect();
+    for row in host::rows(context) {
+        let files = context.inventory.row(row);
+        let is_required = required.contains(&row);
+        let invalid = match files {
+            RowFiles::Ca { bundle, .. } => bundle.invalid(),
+            RowFiles::Leaf { chain, .. } => chain.invalid(),
+            RowFiles::Kubeconfig(file) => file.invalid(),
+            RowFiles::ServiceAccount { .. } => continue,
+        };
+        findings.extend(invalid.map(|invalid| file::check(row, invalid)));
+        match files {
+            RowFiles::Ca { bundle, .. } if bundle.is_missing() => {
+                findings.extend(ca::missing(context, row));
+            }
+            RowFiles::Ca { bundle, .. } => {
+                let bundle = bundle.valid().into_iter();
+                findings.extend(bundle.flat_map(|bundle| ca::dates(row, bundle, context.now)));
+            }
+            RowFiles::Leaf { chain, .. } if chain.is_missing() && is_required => {
+                findings.extend([missing(row)]);
+            }
+            RowFiles::Kubeconfig(file) if file.is_missing() && is_required => {
+                findings.extend([missing(row)]);
+            }
+            RowFiles::Kubeconfig(FileState::Valid(file)) => {
+                findings.extend(kubeconfig::unusable_client(row, &file.client));
+            }
+            _ => {}
+        }
+        let chain = files.chain();
+        findings.extend(chain.and_then(|chain| expiry::check(row, chain, None, context.now)));
+    }
+    findings
+}
+
 /// Returns the finding for a row without files.
 fn missing(row: &'static Row) -> Finding {
     let id = match row.profile {
         Profile::Ca { .. } => FindingId::CaMissing,
         Profile::Leaf { .. } => FindingId::CertificateMissing,
-        Profile::Client { .. } => FindingId::KubeconfigMissing,
+        Profile::Client { .. } | Profile::User => FindingId::KubeconfigMissing,
         Profile::ServiceAccount => FindingId::ServiceAccountMissing,
     };
     Finding::new(id, "missing").about(row)

@@ -51,6 +51,10 @@ pub struct CheckExpirationArgs {
     #[arg(long, value_enum, value_name = "STATE")]
     pub only: Option<OnlyState>,
 
+    /// Check dates and missing files only: faster with many trees, but verifies no signature and advises no command
+    #[arg(long)]
+    pub dates_only: bool,
+
     /// Sort the trees, and the certificates of each; `urgency` reads all trees before it prints the first
     #[arg(long, value_enum, value_name = "ORDER", default_value_t = SortOrder::Name)]
     pub sort: SortOrder,

@@ -35,15 +35,12 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
     let failed = |error: FileError| anyhow!("{error}");
     let file = output::target(file).map_err(failed)?;
     let buffer = Buffer::default();
-    let mut directories = Vec::new();
-    let exit = print(args, &mut directories, &console.printing_into(&buffer));
+    let mut paths = Vec::new();
+    let exit = print(args, &mut paths, &console.printing_into(&buffer));
     // Metrics say that a check failed, so that the old ones do not look like new ones.
     if exit.is_ok() || args.output == ExpirationFormat::Prometheus {
         // A typing error would replace a key.
-        if directories
-            .iter()
-            .any(|directory| output::is_in(&file, directory))
-        {
+        if paths.iter().any(|path| output::is_in(&file, path)) {
             let message = format!("`{}` is in a directory of the tree", file.display());
             return Err(Invalid::new(message)
                 .with_hint("write the report to another directory")
@@ -54,18 +51,26 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
     exit
 }
 
-/// Checks what is asked for, prints the report, and adds the directories of each tree.
-fn print(
-    args: &CheckExpirationArgs,
-    directories: &mut Vec<PathBuf>,
-    console: &Console,
-) -> Result<Exit> {
+/// Checks what is asked for, prints the report, and adds the directories of each tree, or its file.
+fn print(args: &CheckExpirationArgs, paths: &mut Vec<PathBuf>, console: &Console) -> Result<Exit> {
     if args.only.is_some() && args.output == ExpirationFormat::Prometheus {
         let message = "`-o prometheus` exports every certificate, so it takes no `--only`";
         return Err(Invalid::new(message).into());
     }
+    let exports_findings = matches!(
+        args.output,
+        ExpirationFormat::Prometheus | ExpirationFormat::Html
+    );
+    if args.dates_only && exports_findings {
+        let message =
+            "`-o prometheus` and `-o html` show every finding, so they take no `--dates-only`";
+        return Err(Invalid::new(message).into());
+    }
+    if args.dates_only && !args.quiet {
+        console.note("only dates are checked: no signature is verified");
+    }
     if !args.named.is_empty() {
-        return named::print(args, directories, console);
+        return named::print(args, paths, console);
     }
     let checked = match check(args, None, console) {
         Err(error) if args.output == ExpirationFormat::Prometheus => {
@@ -74,7 +79,7 @@ fn print(
         }
         checked => checked?,
     };
-    directories.extend(checked.directories);
+    paths.extend(checked.paths);
     match args.output {
         ExpirationFormat::Prometheus => {
             print_metrics(checked.metrics.into_iter().collect(), console)?;

@@ -6,6 +6,8 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Result, anyhow};
@@ -284,6 +286,58 @@ fn one_line(text: &str) -> String {
     }
 }
 
+/// A progress bar for a run over many trees, on standard error. It appears only if that is a terminal and the run takes longer
+/// than [`PATIENCE`].
+pub(super) struct TreeProgress {
+    bar: ProgressBar,
+    started: Instant,
+    /// Whether the bar may appear and has not yet.
+    is_waiting: AtomicBool,
+}
+
+/// How long a run may take without a progress bar.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl TreeProgress {
+    /// Returns a bar, which never appears with `--quiet`.
+    pub(super) fn new(trees: usize, quiet: bool) -> TreeProgress {
+        let style = bar_style("checking trees [{bar:30}] {pos} of {len}");
+        let bar = ProgressBar::with_draw_target(Some(trees as u64), ProgressDrawTarget::hidden());
+        TreeProgress {
+            bar: bar.with_style(style),
+            started: Instant::now(),
+            is_waiting: AtomicBool::new(!quiet && io::stderr().is_terminal()),
+        }
+    }
+
+    /// Counts a tree; any thread may call it.
+    pub(super) fn advance(&self) {
+        let is_due = self.started.elapsed() >= PATIENCE;
+        if is_due && self.is_waiting.swap(false, Ordering::Relaxed) {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.inc(1);
+    }
+
+    /// Prints something without the bar in between.
+    pub(super) fn suspend<R>(&self, print: impl FnOnce() -> R) -> R {
+        self.bar.suspend(print)
+    }
+}
+
+impl Drop for TreeProgress {
+    /// Removes the bar also after an error.
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn bar_style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
+
 /// A progress bar for key generation on standard error; it prints nothing if that is not a terminal.
 pub(super) struct KeyProgress {
     bar: ProgressBar,
@@ -298,11 +352,9 @@ impl KeyProgress {
         } else {
             ProgressDrawTarget::hidden()
         };
-        let style = ProgressStyle::with_template("making keys [{bar:30}] {pos} of {len}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = bar_style("making keys [{bar:30}] {pos} of {len}");
         KeyProgress {
-            bar: ProgressBar::with_draw_target(None, target)
-                .with_style(style.progress_chars("=> ")),
+            bar: ProgressBar::with_draw_target(None, target).with_style(style),
             interrupts,
         }
     }

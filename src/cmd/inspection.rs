@@ -1,5 +1,7 @@
 //! Reads one tree and judges it, for the commands that change nothing: `check-expiration` and `verify`.
 
+use std::rc::Rc;
+
 use anyhow::Result;
 use time::OffsetDateTime;
 
@@ -7,20 +9,32 @@ use super::Console;
 use super::judgement::JudgementContext;
 use super::session::{Session, TreeSnapshot};
 use super::target::{ConfigSource, Detection, Target};
+use crate::catalog::KUBECONFIG;
 use crate::check::expiry::{self, Thresholds};
-use crate::check::finding::{Finding, Findings};
-use crate::check::{Context, Expected, check, commit, manifests, permissions};
+use crate::check::finding::{Finding, FindingId, Findings, Remedy};
+use crate::check::{Context, Expected, check, commit, dates, manifests, permissions};
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::{Cluster, Host, Origin, Setting, Settings};
 use crate::fs::file::FileError;
+use crate::tree::archive::Archive;
 use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::kubeconfig::StandaloneKubeconfig;
 use crate::tree::manifests::{Manifest, STATIC_PODS};
+use crate::tree::overlay::{CommitState, Tree};
+use crate::tree::places::Places;
 use crate::util::duration::Period;
 
 /// A tree that was read, with the configuration that it is compared with.
-pub(super) struct Inspection<'a> {
-    pub(super) session: Session<'a>,
-    pub(super) snapshot: TreeSnapshot,
+pub(super) struct Inspection {
+    pub(super) target: Target,
+    pub(super) tree: Tree,
+    pub(super) inventory: Inventory,
+    /// What interrupted runs left.
+    commit_state: CommitState,
+    /// The open directories; `None` for an archive or a kubeconfig.
+    pub(super) places: Option<Rc<Places>>,
+    /// Whether it is a tree, which has files of interrupted runs and which `pki` can renew.
+    is_tree: bool,
     /// The declared or recorded configuration, and whether the node in it is known.
     declared: Option<(Cluster, bool)>,
     /// The configuration that `init` would use.
@@ -29,8 +43,8 @@ pub(super) struct Inspection<'a> {
     now: OffsetDateTime,
 }
 
-impl<'a> Inspection<'a> {
-    /// Reads a tree and its configuration.
+impl Inspection {
+    /// Reads the tree in some directories, and its configuration.
     ///
     /// # Errors
     /// If the configuration is invalid, or a directory of the tree cannot be reached.
@@ -38,33 +52,96 @@ impl<'a> Inspection<'a> {
         tree: &TreeArgs,
         config: &ConfigArgs,
         depth: Depth,
-        console: &'a Console,
-    ) -> Result<Inspection<'a>> {
+        console: &Console,
+    ) -> Result<Inspection> {
         let session = Session::open(tree, config, &ClusterArgs::default(), console)?;
-        let snapshot = session.read(&|_| depth)?;
-        let target = &session.target;
-        let declared = match target.source() {
-            ConfigSource::File | ConfigSource::Recorded => {
-                Some(declared(target, &snapshot.inventory)?)
-            }
+        let TreeSnapshot {
+            tree,
+            inventory,
+            places,
+            commit_state,
+        } = session.read(&|_| depth)?;
+        let inspection = Inspection {
+            target: session.target,
+            tree,
+            inventory,
+            commit_state,
+            places: Some(places),
+            is_tree: true,
+            declared: None,
+            resolved: None,
+            depth,
+            now: console.now,
+        };
+        inspection.with_configuration()
+    }
+
+    /// Reads the tree in an archive, and its recorded configuration.
+    ///
+    /// # Errors
+    /// As [`Inspection::open`].
+    pub(super) fn of_archive(
+        archive: &mut Archive,
+        depth: Depth,
+        console: &Console,
+    ) -> Result<Inspection> {
+        let (target, tree) = Target::in_archive(archive)?;
+        let inspection = Inspection {
+            inventory: Inventory::read(&tree, |_| depth),
+            commit_state: tree.commit_state(),
+            target,
+            tree,
+            places: None,
+            is_tree: true,
+            declared: None,
+            resolved: None,
+            depth,
+            now: console.now,
+        };
+        inspection.with_configuration()
+    }
+
+    /// Reads one context of a kubeconfig that belongs to no tree.
+    ///
+    /// # Errors
+    /// If the files that it names cannot be looked up.
+    pub(super) fn of_kubeconfig(
+        kubeconfig: &StandaloneKubeconfig,
+        context: &str,
+        depth: Depth,
+        console: &Console,
+    ) -> Result<Inspection> {
+        let (tree, inventory) = kubeconfig.read(context, depth)?;
+        Ok(Inspection {
+            target: Target::undeclared(tree.layout.clone()),
+            tree,
+            inventory,
+            commit_state: CommitState::Settled,
+            places: None,
+            is_tree: false,
+            declared: None,
+            resolved: None,
+            depth,
+            now: console.now,
+        })
+    }
+
+    fn with_configuration(mut self) -> Result<Inspection> {
+        let target = &self.target;
+        self.declared = match target.source() {
+            ConfigSource::File | ConfigSource::Recorded => Some(declared(target, &self.inventory)?),
             ConfigSource::Nothing => None,
         };
-        let layers = target.layers(&snapshot.inventory);
+        let layers = target.layers(&self.inventory);
         let resolved = layers.resolve(Detection::Allowed).ok();
-        Ok(Inspection {
-            resolved: resolved.map(|resolved| resolved.cluster),
-            now: console.now,
-            depth,
-            session,
-            snapshot,
-            declared,
-        })
+        self.resolved = resolved.map(|resolved| resolved.cluster);
+        Ok(self)
     }
 
     /// Returns what is judged.
     pub(super) fn context(&self) -> Context<'_> {
         Context {
-            inventory: &self.snapshot.inventory,
+            inventory: &self.inventory,
             expected: self.expected(),
             now: self.now,
         }
@@ -75,28 +152,45 @@ impl<'a> Inspection<'a> {
         let knowledge = JudgementContext {
             expected: self.expected(),
             init: self.resolved.as_ref().map(|cluster| {
-                let is_declared = self.session.target.source() != ConfigSource::Nothing;
+                let is_declared = self.target.source() != ConfigSource::Nothing;
                 (cluster, is_declared)
             }),
             due,
             now: self.now,
         };
-        let inventory = &self.snapshot.inventory;
-        let tree = &self.snapshot.tree;
-        let state = &self.snapshot.commit_state;
+        let inventory = &self.inventory;
+        let tree = &self.tree;
+        let state = &self.commit_state;
         let mut findings: Findings = commit::check(state).into_iter().collect();
-        if self.depth == Depth::Keys && !tree.is_being_written() {
+        if self.is_tree && self.depth == Depth::Keys && !tree.is_being_written() {
             findings.extend(commit::leftovers(state, tree.leftovers()));
         }
         findings.extend(self.record_finding());
         findings.extend(check(inventory, self.expected(), self.now));
         findings.extend(expiry::soon(&self.context(), thresholds));
-        knowledge.with_remedies(findings, inventory)
+        match self.is_tree {
+            true => knowledge.with_remedies(findings, inventory),
+            false => with_advice(findings),
+        }
+    }
+
+    /// Returns what is found by looking at dates only. No command is advised, because that takes a whole judgement.
+    pub(super) fn dates(&self, thresholds: Thresholds) -> Findings {
+        let context = self.context();
+        let mut findings = dates(&context);
+        findings.extend(commit::check(&self.commit_state));
+        findings.extend(expiry::soon(&context, thresholds));
+        for finding in findings.iter_mut() {
+            finding.remedy = Remedy::default();
+        }
+        findings
     }
 
     /// Returns a finding for each directory that a writing command would refuse, or warn about.
     pub(super) fn directories(&self) -> Vec<Finding> {
-        let places = &self.snapshot.places;
+        let Some(places) = &self.places else {
+            return Vec::new();
+        };
         let refusal = places.judge_tree().err();
         let refusal = refusal.map(|error| error.without_advice());
         permissions::directories(refusal, places.warnings())
@@ -104,8 +198,11 @@ impl<'a> Inspection<'a> {
 
     /// Returns what is found about the files that the components of this host read.
     pub(super) fn manifests(&self) -> Vec<Finding> {
+        if !self.is_tree {
+            return Vec::new();
+        }
         let context = self.context();
-        let judge = |component| match Manifest::read(&self.snapshot.tree, component) {
+        let judge = |component| match Manifest::read(&self.tree, component) {
             Ok(manifest) => {
                 manifest.map_or_else(Vec::new, |manifest| manifests::check(&context, &manifest))
             }
@@ -116,7 +213,7 @@ impl<'a> Inspection<'a> {
 
     /// Returns the finding for a recorded configuration that cannot be used.
     fn record_finding(&self) -> Option<Finding> {
-        let error = self.session.target.record_error.as_ref()?;
+        let error = self.target.record_error.as_ref()?;
         Some(match error.downcast_ref::<FileError>() {
             Some(error) => {
                 commit::unreadable_record(&error.without_advice(), error.is_permission_denied())
@@ -132,6 +229,18 @@ impl<'a> Inspection<'a> {
             is_node_known: *is_node_known,
         })
     }
+}
+
+/// Adds what to do about a kubeconfig that belongs to no tree.
+fn with_advice(mut findings: Findings) -> Findings {
+    for finding in findings.iter_mut() {
+        let is_urgent = finding.is_error() || finding.id == FindingId::CertificateExpiresSoon;
+        let is_about_certificate = finding.id.name().starts_with("certificate.");
+        if is_urgent && is_about_certificate && finding.row == Some(&KUBECONFIG) {
+            finding.remedy = Remedy::words("replace the file with a renewed kubeconfig");
+        }
+    }
+    findings
 }
 
 /// Resolves the configuration, and returns whether the name and address of the node in it are known.

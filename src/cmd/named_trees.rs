@@ -1,68 +1,101 @@
 //! Trees that are named on the command line, to be judged in one run.
 
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anstream::adapter::strip_str;
 use anyhow::Result;
 
 use super::Console;
-use super::console::Buffer;
+use super::console::{Buffer, TreeProgress};
 use super::failure::Invalid;
 use super::input::read_input;
+use super::inspection::Inspection;
+use super::target::tree_arguments;
 use crate::catalog;
 use crate::check::finding::{Finding, FindingId};
-use crate::cli::{NamedTreeArgs, TreeArgs};
+use crate::cli::{ConfigArgs, NamedTreeArgs, TreeArgs};
 use crate::fleet;
+use crate::fs::file::{FileError, MAX_FILE_SIZE};
 use crate::fs::search::{PathKind, directories_with};
+use crate::report::findings::TreeArguments;
+use crate::tree::archive::Archive;
+use crate::tree::inventory::Depth;
+use crate::tree::kubeconfig::StandaloneKubeconfig;
+use crate::tree::layout::{Layout, TREE_FILES};
 
-/// A tree that was named as one directory.
+/// A tree that was named as one path.
 pub(super) struct NamedTree {
-    /// The directory, as it was typed.
+    /// The path, as it was typed.
     pub(super) name: String,
-    /// What finds the tree.
-    pub(super) arguments: TreeArgs,
+    place: Place,
     /// Whether the directory of the kubelet belongs to it.
     has_kubelet: bool,
 }
 
+/// Where the files of a named tree are.
+enum Place {
+    /// In the directories of these flags.
+    Directories(TreeArgs),
+    Archive(Box<RefCell<Archive>>),
+    /// In this context of a kubeconfig.
+    Kubeconfig(Rc<StandaloneKubeconfig>, String),
+}
+
 /// Inspects each tree on its own, several at a time, and hands the results over in their order. The messages of each are printed
-/// with its name.
+/// with its name. A progress bar shows how many are done, unless `quiet` is set.
 ///
 /// # Errors
 /// If no tree is named, or the error of `take`.
 pub(super) fn inspect<R: Send>(
     named: &NamedTreeArgs,
+    quiet: bool,
     console: &Console,
     inspect: impl Fn(&NamedTree, &Console) -> Result<R> + Sync,
     mut take: impl FnMut(String, Result<R>) -> Result<()>,
 ) -> Result<()> {
-    let now = console.now;
-    let work = |candidate: &Candidate| {
-        let messages = Buffer::default();
-        let console = Console::to(now, Box::new(io::sink()), Box::new(messages.clone()));
-        let result = candidate.tree().and_then(|tree| inspect(&tree, &console));
-        (
-            candidate.path.display().to_string(),
-            result,
-            strip_str(&messages.text()).to_string(),
-        )
-    };
     let candidates = candidates(named)?;
     if candidates.is_empty() {
         return Err(Invalid::new("no tree was found").into());
     }
-    fleet::for_each(&candidates, work, |(name, result, messages)| {
-        for message in messages.lines() {
-            console.pass_on(&name, message);
+    let progress = TreeProgress::new(candidates.len(), quiet);
+    let now = console.now;
+    let work = |candidate: &Candidate| {
+        let inspect = |tree: NamedTree| {
+            let messages = Buffer::default();
+            let console = Console::to(now, Box::new(io::sink()), Box::new(messages.clone()));
+            let result = inspect(&tree, &console);
+            (tree.name, result, strip_str(&messages.text()).to_string())
+        };
+        let results: Vec<_> = match candidate.trees() {
+            Ok(trees) => trees.map(inspect).collect(),
+            Err(error) => {
+                let name = candidate.path.display().to_string();
+                vec![(name, Err(error), String::new())]
+            }
+        };
+        progress.advance();
+        results
+    };
+    let mut print = |results: Vec<(String, Result<R>, String)>| {
+        for (name, result, messages) in results {
+            for message in messages.lines() {
+                console.pass_on(&name, message);
+            }
+            take(name, result)?;
         }
-        take(name, result)
+        Ok(())
+    };
+    fleet::for_each(&candidates, work, |results| {
+        progress.suspend(|| print(results))
     })
 }
 
-/// A directory that is taken for a tree, or that could not be searched for trees.
+/// A path that is taken for a tree, or that could not be searched for trees.
 struct Candidate {
     path: PathBuf,
     /// Why it could not be searched.
@@ -74,10 +107,22 @@ impl Candidate {
         Candidate { path, error: None }
     }
 
-    fn tree(&self) -> Result<NamedTree> {
-        match &self.error {
-            Some(error) => Err(Invalid::new(error).into()),
-            None => NamedTree::at(&self.path),
+    /// Returns the tree, or one for each context of a kubeconfig.
+    fn trees(&self) -> Result<Box<dyn Iterator<Item = NamedTree>>> {
+        if let Some(error) = &self.error {
+            return Err(Invalid::new(error).into());
+        }
+        match self.path.metadata() {
+            Ok(metadata) if metadata.is_dir() => {
+                let tree = NamedTree::in_directory(&self.path)?;
+                Ok(Box::new(std::iter::once(tree)))
+            }
+            Ok(_) => NamedTree::in_file(&self.path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let what = format!("`{}` does not exist", self.path.display());
+                Err(Invalid::new(what).into())
+            }
+            Err(error) => Err(FileError::io("reading", &self.path)(error).into()),
         }
     }
 }
@@ -96,8 +141,14 @@ fn candidates(named: &NamedTreeArgs) -> Result<Vec<Candidate>> {
     let mut candidates: Vec<_> = paths.into_iter().map(Candidate::new).collect();
     for directory in &named.recursive {
         if PathKind::of(directory) == PathKind::File {
-            // The same answer as for a tree.
-            candidates.push(Candidate::new(directory.clone()));
+            // An archive is named as a tree.
+            candidates.push(Candidate {
+                error: Some(format!(
+                    "`{}` is a file, want a directory",
+                    directory.display()
+                )),
+                path: directory.clone(),
+            });
             continue;
         }
         let found = directories_with(directory, &TREE_FILES).into_iter();
@@ -112,18 +163,9 @@ fn candidates(named: &NamedTreeArgs) -> Result<Vec<Candidate>> {
     Ok(candidates)
 }
 
-/// A directory with one of these is taken for a tree.
-const TREE_FILES: [&str; 5] = [
-    "pki/ca.crt",
-    "pki/apiserver.crt",
-    "pki/etcd/ca.crt",
-    "kubelet.conf",
-    "admin.conf",
-];
-
 impl NamedTree {
     /// Takes a root directory, `etc/kubernetes` below one, another copy of it, or a certificate directory.
-    fn at(path: &Path) -> Result<NamedTree> {
+    fn in_directory(path: &Path) -> Result<NamedTree> {
         let name = path.display().to_string();
         if let Some(rootfs) = path
             .ancestors()
@@ -140,41 +182,20 @@ impl NamedTree {
             (PathKind::Directory, _) => pki,
             (_, PathKind::File) => path.to_path_buf(),
             _ => {
-                let what = match PathKind::of(path) {
-                    PathKind::Directory => "holds no directory `pki`",
-                    PathKind::File => "is a file, want a directory",
-                    PathKind::Missing => "does not exist",
-                };
-                return Err(Invalid::new(format!("`{name}` {what}")).into());
+                let what = format!("`{name}` holds no directory `pki`");
+                return Err(Invalid::new(what).into());
             }
         };
         Ok(NamedTree {
-            arguments: TreeArgs {
+            place: Place::Directories(TreeArgs {
                 // Nothing of the machine that this runs on belongs to a copy.
                 kubelet_cert_dir: Some(certificates.join("kubelet")),
                 cert_dir: Some(certificates),
                 ..TreeArgs::default()
-            },
+            }),
             has_kubelet: false,
             name,
         })
-    }
-
-    /// Returns whether a finding is about this tree. A copy of /etc/kubernetes does not hold the certificate that the kubelet rotates.
-    pub(super) fn concerns(&self, finding: &Finding) -> bool {
-        let is_kubelets_file = finding.row == Some(&catalog::KUBELET_CONF)
-            && matches!(
-                finding.id,
-                FindingId::KubeletCertificateMissing
-                    | FindingId::KubeconfigClientCertificateMissing
-                    | FindingId::KubeconfigClientCertificateNotRead
-            );
-        // The manifests of a copy name paths of the host that it came from.
-        let is_about_paths = matches!(
-            finding.id,
-            FindingId::ManifestOtherFile | FindingId::ManifestFileMissing
-        );
-        self.has_kubelet || !(is_kubelets_file || is_about_paths)
     }
 
     fn below(name: String, rootfs: &Path) -> NamedTree {
@@ -183,13 +204,99 @@ impl NamedTree {
             false => rootfs,
         };
         NamedTree {
-            arguments: TreeArgs {
+            place: Place::Directories(TreeArgs {
                 rootfs: (rootfs != Path::new("/")).then(|| rootfs.to_path_buf()),
                 ..TreeArgs::default()
-            },
+            }),
             has_kubelet: true,
             name,
         }
+    }
+
+    /// Takes an archive of such a directory, or a kubeconfig.
+    fn in_file(path: &Path) -> Result<Box<dyn Iterator<Item = NamedTree>>> {
+        let name = path.display().to_string();
+        if let Some(archive) = Archive::open(path)? {
+            return Ok(Box::new(std::iter::once(NamedTree {
+                has_kubelet: archive.has_kubelet(),
+                place: Place::Archive(Box::new(RefCell::new(archive))),
+                name,
+            })));
+        }
+        let Some(kubeconfig) = StandaloneKubeconfig::open(path, MAX_FILE_SIZE)? else {
+            let what = format!("`{name}` is neither a directory, an archive nor a kubeconfig");
+            return Err(Invalid::new(what).into());
+        };
+        let kubeconfig = Rc::new(kubeconfig);
+        let contexts: Vec<_> = kubeconfig.contexts.names().map(str::to_owned).collect();
+        let is_only = contexts.len() == 1;
+        Ok(Box::new(contexts.into_iter().map(move |context| {
+            NamedTree {
+                name: match is_only {
+                    true => name.clone(),
+                    false => format!("{name}, context `{context}`"),
+                },
+                place: Place::Kubeconfig(Rc::clone(&kubeconfig), context),
+                has_kubelet: false,
+            }
+        })))
+    }
+
+    /// Reads the tree and its configuration.
+    ///
+    /// # Errors
+    /// As [`Inspection::open`].
+    pub(super) fn inspect(&self, depth: Depth, console: &Console) -> Result<Inspection> {
+        match &self.place {
+            Place::Directories(arguments) => {
+                Inspection::open(arguments, &ConfigArgs::default(), depth, console)
+            }
+            Place::Archive(archive) => {
+                Inspection::of_archive(&mut archive.borrow_mut(), depth, console)
+            }
+            Place::Kubeconfig(kubeconfig, context) => {
+                Inspection::of_kubeconfig(kubeconfig, context, depth, console)
+            }
+        }
+    }
+
+    /// Returns the arguments of a printed command about the tree.
+    pub(super) fn arguments(&self) -> TreeArguments {
+        match &self.place {
+            Place::Directories(arguments) => {
+                tree_arguments(arguments, &ConfigArgs::default()).of_named_tree(&self.name)
+            }
+            Place::Archive(_) => TreeArguments::of_archive(),
+            // No command is advised.
+            Place::Kubeconfig(..) => TreeArguments::default(),
+        }
+    }
+
+    /// Returns the directories and files that a report must not replace.
+    pub(super) fn paths(&self, layout: &Layout) -> Vec<PathBuf> {
+        match &self.place {
+            Place::Directories(_) => vec![layout.certificates.clone(), layout.kubeconfigs.clone()],
+            Place::Archive(_) => vec![PathBuf::from(&self.name)],
+            Place::Kubeconfig(..) => vec![layout.kubeconfigs.clone()],
+        }
+    }
+
+    /// Returns whether a finding is about this tree. A copy of /etc/kubernetes does not hold the certificate that the kubelet rotates.
+    pub(super) fn concerns(&self, finding: &Finding) -> bool {
+        let is_kubelets_file = match finding.id {
+            FindingId::KubeletCertificateMissing => true,
+            FindingId::KubeconfigClientCertificateMissing
+            | FindingId::KubeconfigClientCertificateNotRead => {
+                finding.row == Some(&catalog::KUBELET_CONF)
+            }
+            _ => false,
+        };
+        // The manifests of a copy name paths of the host that it came from.
+        let is_about_paths = matches!(
+            finding.id,
+            FindingId::ManifestOtherFile | FindingId::ManifestFileMissing
+        );
+        self.has_kubelet || !(is_kubelets_file || is_about_paths)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::config::{
 use crate::fs::ownership::{DirectoryUse, judge};
 use crate::plan::infer;
 use crate::report::findings::TreeArguments;
+use crate::tree::archive::Archive;
 use crate::tree::inventory::Inventory;
 use crate::tree::layout::{self, Layout, Root};
 use crate::tree::overlay::Tree;
@@ -102,6 +103,41 @@ impl Target {
             write_error,
             warnings,
         })
+    }
+
+    /// Finds the tree in an archive and reads its recorded configuration.
+    pub(super) fn in_archive(archive: &mut Archive) -> Result<(Target, Tree)> {
+        let paths = TreePaths::typed(&TreeArgs::default())?;
+        let given = Settings::default();
+        let mut layout = paths.layout(&given)?;
+        let mut tree = archive.tree(&layout)?;
+        let (recorded, record_error) = match recorded(&tree) {
+            Ok(recorded) => (recorded, None),
+            Err(error) => (None, Some(error)),
+        };
+        if let Some(recorded) = &recorded {
+            paths.apply_record(&mut layout, &given, &recorded.settings)?;
+            tree = archive.tree(&layout)?;
+        }
+        let target = Target {
+            recorded,
+            record_error,
+            ..Target::undeclared(layout)
+        };
+        Ok((target, tree))
+    }
+
+    /// Returns a tree for which nothing is declared.
+    pub(super) fn undeclared(layout: Layout) -> Target {
+        Target {
+            layout,
+            flags: Settings::default(),
+            file: None,
+            recorded: None,
+            record_error: None,
+            write_error: None,
+            warnings: Vec::new(),
+        }
     }
 
     /// Refuses to write in a directory that another user may have chosen.

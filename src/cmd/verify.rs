@@ -9,7 +9,7 @@ use super::target::{ConfigSource, tree_arguments};
 use super::{Console, Exit};
 use crate::check::expiry::Thresholds;
 use crate::check::finding::{Finding, Outcome, Severity};
-use crate::cli::{ConfigArgs, ListFormat, OutputFormat, VerifyArgs};
+use crate::cli::{ListFormat, OutputFormat, VerifyArgs};
 use crate::report::render::{self, Report};
 use crate::report::verification::{FindingList, TreeVerification, Verification};
 use crate::tree::inventory::Depth;
@@ -33,6 +33,7 @@ fn verify_named(args: &VerifyArgs, console: &Console) -> Result<Exit> {
     let mut collected = Vec::new();
     named_trees::inspect(
         &args.named,
+        false,
         console,
         |tree, console| verify(args, Some(tree), console),
         |name, result| {
@@ -61,12 +62,11 @@ fn verify(
     named: Option<&NamedTree>,
     console: &Console,
 ) -> Result<TreeVerification> {
-    let (tree, config) = match named {
-        Some(named) => (&named.arguments, &ConfigArgs::default()),
-        None => (&args.tree, &args.config),
+    let inspection = match named {
+        Some(named) => named.inspect(Depth::Keys, console)?,
+        None => Inspection::open(&args.tree, &args.config, Depth::Keys, console)?,
     };
-    let inspection = Inspection::open(tree, config, Depth::Keys, console)?;
-    let target = &inspection.session.target;
+    let target = &inspection.target;
     for warning in &target.warnings {
         console.warn(&warning.to_string());
     }
@@ -90,8 +90,8 @@ fn verify(
     };
     let layout = &target.layout;
     let arguments = match named {
-        Some(named) => tree_arguments(tree, config).of_named_tree(&named.name),
-        None => tree_arguments(tree, config),
+        Some(named) => named.arguments(),
+        None => tree_arguments(&args.tree, &args.config),
     };
     let name = match named {
         Some(named) => named.name.clone(),

@@ -137,12 +137,17 @@ impl OpenFile {
 
 /// Reads a regular file of at most `limit` bytes that is named on the command line; follows links.
 pub fn read_given(path: &Path, limit: u64) -> Result<Contents, FileError> {
+    open_given(path)?.contents(limit)
+}
+
+/// Opens a regular file that is named on the command line; follows links.
+pub(crate) fn open_given(path: &Path) -> Result<OpenFile, FileError> {
     // With NONBLOCK, opening a FIFO does not hang. The type is checked on the descriptor, not on the path.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let descriptor =
         rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, path, flags, Mode::empty()))
             .map_err(|error| open_error(error, path))?;
-    OpenFile::new(descriptor, path.to_path_buf())?.contents(limit)
+    OpenFile::new(descriptor, path.to_path_buf())
 }
 
 /// Returns why a file could not be opened.

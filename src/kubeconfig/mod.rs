@@ -2,6 +2,7 @@
 //!
 //! Format: Kubernetes `client-go/tools/clientcmd/api/v1`. `yaml` reads fields, `edit` changes them in the text.
 
+pub mod contexts;
 mod edit;
 #[cfg(test)]
 mod tests;
@@ -127,7 +128,16 @@ impl Kubeconfig {
         // client-go fills in both.
         expect(&document, "apiVersion", "v1")?;
         expect(&document, "kind", "Config")?;
-        let current = string(&document, "current-context")?;
+        let current = string(&document, "current-context")?.to_owned();
+        Kubeconfig::in_context(text, document, &current)
+    }
+
+    /// Returns the kubeconfig with this context as its current one.
+    fn in_context(
+        text: &str,
+        document: Value,
+        current: &str,
+    ) -> Result<Kubeconfig, KubeconfigError> {
         let contexts = list(&document, "contexts")?;
         let (index, context) = named(contexts, "contexts", current, "current-context")?;
         let path = format!("contexts[{index}].context");

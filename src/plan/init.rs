@@ -123,7 +123,7 @@ impl InitPlanner<'_> {
             return self.stop(row, FindingId::CertificateMissing, what, GIVE_CONFIG);
         }
         match row.profile {
-            Profile::Ca { .. } => Some(Action::Keep),
+            Profile::Ca { .. } | Profile::User => Some(Action::Keep),
             Profile::ServiceAccount => Some(match self.is_public_key_missing(row) {
                 true => made(Make::ServiceAccountPublic),
                 false => Action::Keep,

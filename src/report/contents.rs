@@ -564,6 +564,7 @@ fn rows_of(certificate: &Certificate) -> Vec<&'static Row> {
                     common_name: CommonName::Node,
                     ..
                 }
+                | Profile::User
                 | Profile::ServiceAccount => false,
             }
     };

@@ -22,6 +22,9 @@ pub struct CertificateExpirationInfo {
     pub certificates: Vec<CertificateExpiration>,
     /// The CAs.
     pub certificate_authorities: Vec<CertificateExpiration>,
+    /// False if signatures were not verified (`--dates-only`); left out otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signatures_verified: Option<bool>,
     /// Whether only what needs attention is listed, as one table.
     #[serde(skip)]
     pub attention_only: bool,
@@ -91,6 +94,7 @@ impl CertificateExpirationInfo {
             api_version: "output.kubeadm.k8s.io/v1alpha3",
             certificates: select(&expiry.certificates),
             certificate_authorities: select(&expiry.authorities),
+            signatures_verified: None,
             attention_only,
         }
     }

@@ -11,8 +11,19 @@ use crate::util::escape::shell_word;
 pub struct TreeArguments {
     /// Flags and their values, in the order in which they are printed.
     arguments: Vec<String>,
-    /// The tree as it was named, if it was named as one directory.
-    named: Option<String>,
+    named: Naming,
+}
+
+/// How a tree was named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Naming {
+    /// By flags, or not at all.
+    #[default]
+    Flags,
+    /// As one directory.
+    Directory(String),
+    /// As an archive, so commands about it work only on the host that it is a copy of.
+    Archive,
 }
 
 impl TreeArguments {
@@ -28,19 +39,35 @@ impl TreeArguments {
     #[must_use]
     pub fn of_named_tree(self, name: &str) -> TreeArguments {
         TreeArguments {
-            named: Some(shell_word(name)),
+            named: Naming::Directory(shell_word(name)),
             ..self
         }
     }
 
-    /// Returns advice as it can be carried out: a tree that is named as one directory takes no `--config`.
+    /// Returns the arguments for a tree that was named as an archive: those of its host, which are the default.
+    pub fn of_archive() -> TreeArguments {
+        TreeArguments {
+            arguments: Vec::new(),
+            named: Naming::Archive,
+        }
+    }
+
+    /// Returns whether the commands work on this host.
+    pub fn is_here(&self) -> bool {
+        self.named != Naming::Archive
+    }
+
+    /// Returns advice as it can be carried out: a tree that is named as one directory takes no `--config`, and an archive is
+    /// not changed.
     pub fn advice(&self, words: &str) -> String {
+        let has_option = words.contains("`--config`");
         match &self.named {
-            Some(name) if words.contains("`--config`") => {
+            Naming::Directory(name) if has_option => {
                 let flags = self.arguments.join(" ");
                 format!("use `{flags}` instead of `{name}`, and {words}")
             }
-            _ => words.to_owned(),
+            Naming::Archive if has_option || words.starts_with("run ") => on_the_host(words),
+            Naming::Flags | Naming::Directory(_) | Naming::Archive => words.to_owned(),
         }
     }
 
@@ -80,6 +107,10 @@ pub fn remedy(remedy: &Remedy, arguments: &TreeArguments) -> String {
         true => None,
         false => Some(format!("run {}", commands.join(", then "))),
     };
+    let commands = match arguments.is_here() {
+        true => commands,
+        false => commands.map(|commands| on_the_host(&commands)),
+    };
     let words = remedy.words.as_ref().map(|words| arguments.advice(words));
     match (words, commands) {
         (Some(words), Some(commands)) => format!("{words}: {commands}"),
@@ -87,6 +118,10 @@ pub fn remedy(remedy: &Remedy, arguments: &TreeArguments) -> String {
         (None, Some(commands)) => commands,
         (None, None) => String::new(),
     }
+}
+
+fn on_the_host(advice: &str) -> String {
+    format!("on the host, {advice}")
 }
 
 /// Returns a reason and its remedy.

@@ -1,7 +1,7 @@
 //! What `check-expiration -o prometheus` exports.
 
 use super::time::Time;
-use crate::catalog::Row;
+use crate::catalog::{KUBECONFIG, Row};
 use crate::check::expiry::{ExpiringRow, Expiry, ExpiryState};
 use crate::check::finding::TABLE;
 use crate::tree::inventory::{FileState, Inventory, KubeconfigCa, RowFiles};
@@ -91,7 +91,9 @@ impl TreeMetrics {
     ) -> TreeMetrics {
         let mut metrics = TreeMetrics::failed(tree);
         metrics.is_error = false;
-        for (row, files) in inventory.rows() {
+        // The CA of a kubeconfig that belongs to no tree is exported with the kubeconfig.
+        let is_tree = inventory.rows().all(|(row, _)| *row != KUBECONFIG);
+        for (row, files) in inventory.rows().filter(|(row, _)| is_tree || !row.is_ca()) {
             metrics.add_files(row, files, layout, now);
         }
         metrics.rows = expiry

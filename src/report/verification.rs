@@ -69,7 +69,7 @@ pub struct ReportedFinding {
     /// What was wanted, if that is a value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wanted: Option<String>,
-    /// Commands that remove the finding, in order.
+    /// Commands that remove the finding, in order; none for an archive.
     pub commands: Vec<String>,
     /// Advice that no command covers.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,7 +154,21 @@ impl Counts {
 
 impl ReportedFinding {
     pub(super) fn new(finding: &Finding, arguments: &TreeArguments) -> ReportedFinding {
-        let commands = finding.remedy.commands.iter();
+        let (commands, advice) = match arguments.is_here() {
+            true => {
+                let words = finding.remedy.words.as_ref();
+                let commands = finding.remedy.commands.iter();
+                (
+                    commands.map(|command| arguments.command(command)).collect(),
+                    words.map(|words| arguments.advice(words)),
+                )
+            }
+            // A program must not run them here.
+            false => {
+                let advice = remedy(&finding.remedy, arguments);
+                (Vec::new(), Some(advice).filter(|advice| !advice.is_empty()))
+            }
+        };
         ReportedFinding {
             id: finding.id.name(),
             severity: finding.severity.name(),
@@ -162,12 +176,8 @@ impl ReportedFinding {
             file: finding.file.as_ref().map(ToString::to_string),
             found: finding.found.clone(),
             wanted: finding.wanted.clone(),
-            commands: commands.map(|command| arguments.command(command)).collect(),
-            advice: finding
-                .remedy
-                .words
-                .as_ref()
-                .map(|words| arguments.advice(words)),
+            commands,
+            advice,
         }
     }
 }

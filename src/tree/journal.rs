@@ -8,11 +8,12 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::fs::directory::{Directory, Opened};
-use crate::fs::file::{FileError, MAX_FILE_SIZE};
+use crate::fs::file::{Contents, FileError, MAX_FILE_SIZE};
 use crate::fs::ownership::is_trusted;
 use crate::tree::layout::{self, TreePath};
 use crate::util::escape::escape;
@@ -107,24 +108,33 @@ impl Journal {
     pub(crate) fn read(
         certificates: &Directory,
     ) -> Result<Option<(Direction, Journal)>, FileError> {
+        let directory = certificates.path();
+        Journal::find(directory, |name| match certificates.open_file(name)? {
+            Opened::Missing => Ok(None),
+            Opened::Link => Err(refused(directory, name, "it is a symbolic link")),
+            Opened::File(file) => file.contents(MAX_FILE_SIZE).map(Some),
+        })
+    }
+
+    /// Reads the pending journal in a certificate directory whose files `read` returns by name.
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    pub(crate) fn find(
+        directory: &Path,
+        read: impl Fn(&str) -> Result<Option<Contents>, FileError>,
+    ) -> Result<Option<(Direction, Journal)>, FileError> {
         for (direction, name) in [(Direction::Commit, COMMIT), (Direction::Undo, UNDO)] {
-            let refuse = |what: String| {
-                FileError::unexpected("reading", certificates.path().join(name), what)
-                    .with_hint("inspect it and remove it, or run `pki recover --discard`")
+            let Some(contents) = read(name)? else {
+                continue;
             };
-            let file = match certificates.open_file(name)? {
-                Opened::Missing => continue,
-                Opened::Link => return Err(refuse("it is a symbolic link".to_owned())),
-                Opened::File(file) => file,
-            };
-            let owner = file.attributes().uid;
+            let owner = contents.attributes.uid;
             if !is_trusted(owner) {
-                return Err(refuse(format!(
-                    "it belongs to user {owner}, so `pki` does not recover from it"
-                )));
+                let what = format!("it belongs to user {owner}, so `pki` does not recover from it");
+                return Err(refused(directory, name, what));
             }
-            let bytes = file.contents(MAX_FILE_SIZE)?.bytes;
-            let journal = Journal::parse(&bytes).map_err(refuse)?;
+            let journal =
+                Journal::parse(&contents.bytes).map_err(|what| refused(directory, name, what))?;
             return Ok(Some((direction, journal)));
         }
         Ok(None)
@@ -168,6 +178,12 @@ impl Journal {
     pub(crate) fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
         serde_json::to_vec_pretty(self)
     }
+}
+
+/// Returns the error for a journal that is not used.
+fn refused(directory: &Path, name: &str, what: impl Into<String>) -> FileError {
+    FileError::unexpected("reading", directory.join(name), what)
+        .with_hint("inspect it and remove it, or run `pki recover --discard`")
 }
 
 /// Returns whether a name is a valid name of a generation: `20261122T014500Z-renew`, optionally with a number.

@@ -75,6 +75,15 @@ pub(crate) const GENERATIONS_DIRECTORY: &str = "generations";
 /// The directory of `pki`'s own state, in the kubeconfig directory.
 pub const STATE_DIRECTORY: &str = ".pki";
 
+/// A directory with one of these is taken for a copy of [`DEFAULT_KUBECONFIGS`].
+pub const TREE_FILES: [&str; 5] = [
+    "pki/ca.crt",
+    "pki/apiserver.crt",
+    "pki/etcd/ca.crt",
+    "kubelet.conf",
+    "admin.conf",
+];
+
 impl Layout {
     /// Returns the directory of a root.
     pub fn directory(&self, root: Root) -> PathBuf {
@@ -115,9 +124,12 @@ impl Layout {
             })
     }
 
-    /// Returns the absolute path of a file.
+    /// Returns the absolute path of a file. An empty path is that of the directory.
     pub fn path(&self, file: &TreePath) -> PathBuf {
-        self.directory(file.root).join(&file.relative)
+        match file.relative.as_str() {
+            "" => self.directory(file.root),
+            relative => self.directory(file.root).join(relative),
+        }
     }
 }
 

@@ -1,9 +1,11 @@
-//! Reading a tree: where its files are (`layout`), the open directories that they are read from (`places`, a
-//! `source`), the effect of a pending transaction (`overlay`, `journal`), who can access them (`permissions`), and
+//! Reading a tree: where its files are (`layout`), the open directories that they are read from (`places`) or
+//! the archive (`archive`), both a `source`, the effect of a pending transaction (`overlay`, `journal`), who can access them (`permissions`), and
 //! their contents (`inventory`).
 
+pub(crate) mod archive;
 pub mod inventory;
 pub mod journal;
+pub(crate) mod kubeconfig;
 pub mod layout;
 pub mod manifests;
 pub mod overlay;

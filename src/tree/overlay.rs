@@ -56,6 +56,11 @@ impl Tree {
     /// Opens a tree whose directories are already open.
     pub(crate) fn over(places: &Rc<Places>) -> Result<Tree, FileError> {
         let source: Rc<dyn TreeSource> = Rc::clone(places) as Rc<dyn TreeSource>;
+        Tree::of(source, places.layout())
+    }
+
+    /// Opens a tree whose files a source reads.
+    pub(super) fn of(source: Rc<dyn TreeSource>, layout: &Layout) -> Result<Tree, FileError> {
         source.is_missing()?;
         let opened = source.stamp();
         let (pending, journal_error) = match source.journal() {
@@ -63,7 +68,7 @@ impl Tree {
             Err(error) => (None, Some(error)),
         };
         Ok(Tree {
-            layout: places.layout().clone(),
+            layout: layout.clone(),
             source,
             pending,
             journal_error,

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::catalog::{CATALOG, Profile, Row};
+use crate::catalog::{CATALOG, KUBECONFIG, Profile, Row};
 use crate::fs::file::Attributes;
 use crate::fs::ownership::is_trusted;
-use crate::tree::layout::{self, Access, TreePath};
+use crate::tree::layout::{self, Access, Root, TreePath};
 use crate::tree::overlay::Tree;
 
 /// A file that is accessible to users who should not have access.
@@ -71,6 +71,18 @@ pub(super) fn overly_permissive(tree: &Tree) -> Vec<PermissionIssue> {
         }
     }
     issues
+}
+
+/// Returns whether a kubeconfig outside a tree is overly permissive. Any user may own it.
+pub(super) fn of_kubeconfig(path: PathBuf, attributes: Attributes) -> Option<PermissionIssue> {
+    let access = excess_access(attributes, Access::Private, false)?;
+    Some(PermissionIssue {
+        row: &KUBECONFIG,
+        file: TreePath::new(Root::Kubeconfigs, path.display().to_string()),
+        wanted_mode: wanted_mode(attributes, Access::Private),
+        path,
+        access,
+    })
 }
 
 /// Returns the mode that a file should have. A group other than root's may need to read a private file (KEP-2568).

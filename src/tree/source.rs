@@ -1,4 +1,4 @@
-//! The source of the files of a tree: a directory (`places`), later also an archive.
+//! The source of the files of a tree: directories (`places`) or an archive (`archive`).
 
 use time::OffsetDateTime;
 

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::Value;
 
-use crate::support::{Run, TestTree, peer, pki, run};
+use crate::support::{NOW_ARGUMENT, Run, TestTree, peer, pki, run};
 
 const BORN: &str = "2026-01-01T00:00:00Z";
 
@@ -425,8 +425,14 @@ fn on_terminal(
     arguments: &[&str],
     environment: &[(&str, &str)],
 ) -> Option<String> {
+    typed_on_terminal(&tree.command(arguments), environment)
+}
+
+fn typed_on_terminal(
+    command: &std::process::Command,
+    environment: &[(&str, &str)],
+) -> Option<String> {
     let script = peer("script")?;
-    let command = tree.command(arguments);
     let words: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|word| format!("'{}'", word.to_str().unwrap()))
@@ -485,6 +491,35 @@ fn a_terminal_gets_a_progress_bar_for_rsa_keys_and_a_log_gets_none() {
         .ok()
         .does_not_say("making keys")
         .does_not_say("\u{1b}");
+}
+
+#[test]
+fn a_terminal_gets_a_progress_bar_for_a_long_run_over_many_trees() {
+    let tree = TestTree::new();
+    let list = tree.root().join("list");
+    let list = list.to_str().unwrap();
+    // Reading them takes longer than the bar waits.
+    let names = format!("{}\n", tree.root().display()).repeat(500);
+    std::fs::write(list, names).unwrap();
+    let bar = "checking trees [";
+    let check = [
+        "check-expiration",
+        "-o",
+        "jsonl",
+        "--only",
+        "missing",
+        "--now",
+        NOW_ARGUMENT,
+        "--trees-from",
+        list,
+    ];
+    let Some(text) = typed_on_terminal(pki().args(check), &[]) else {
+        return;
+    };
+    assert!(text.contains(bar) && text.contains(" of 500"), "{text:?}");
+    let text = typed_on_terminal(pki().args(check).arg("--quiet"), &[]).unwrap();
+    assert!(!text.contains(bar), "{text:?}");
+    run(pki().args(check)).ok().does_not_say(bar);
 }
 
 #[test]

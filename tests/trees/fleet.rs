@@ -199,10 +199,12 @@ fn a_directory_that_cannot_be_searched_is_an_entry_with_an_error() {
     );
     assert_eq!(run.stdout.lines().count(), 2, "{run}");
     let run = checked(&["--recursive", file], "").exits(1).says_nothing();
-    let wanted = format!("`{file}` is a file, want a directory");
-    assert_eq!(error(&run), wanted);
+    assert_eq!(error(&run), format!("`{file}` is a file, want a directory"));
     let run = checked(&[file], "").exits(1).says_nothing();
-    assert_eq!(error(&run), wanted);
+    assert_eq!(
+        error(&run),
+        format!("`{file}` is neither a directory, an archive nor a kubeconfig")
+    );
 
     let metrics = checked(&["-o", "prometheus", "--recursive", "/nowhere"], "").exits(1);
     assert!(
@@ -301,4 +303,60 @@ fn only_what_is_in_a_state_is_listed() {
         report["certificateAuthorities"].as_array().unwrap().len(),
         3
     );
+}
+
+#[test]
+fn dates_alone_are_checked_without_signatures() {
+    let (whole, other, damaged) = (
+        TestTree::new(),
+        TestTree::of_another_cluster(),
+        TestTree::new(),
+    );
+    // Signed by another CA, with a key of another certificate: neither is looked at.
+    damaged.take_pair(&other, "apiserver");
+    damaged.copy("pki/ca.key", "pki/apiserver.key");
+    damaged.write("pki/front-proxy-client.crt", "x");
+    damaged.remove("pki/etcd/server.crt");
+    let reports = |arguments: &[&str], code| -> Vec<Value> {
+        let run = check(&[&whole, &damaged], &[&["-o", "jsonl"], arguments].concat()).exits(code);
+        let lines = run.stdout.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let verified = reports(&[], 5);
+    let dates = reports(&["--dates-only"], 5);
+    assert_eq!(verified[0]["signaturesVerified"], Value::Null);
+    assert_eq!(dates[0]["signaturesVerified"], false);
+    let errors = |report: &Value| {
+        let rows = report["certificates"].as_array().unwrap().iter();
+        let marked = rows.filter(|row| row["missing"] == true || row["error"].is_string());
+        marked
+            .map(|row| row["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        errors(&verified[1]),
+        ["apiserver", "etcd-server", "front-proxy-client"]
+    );
+    assert_eq!(errors(&dates[1]), ["etcd-server", "front-proxy-client"]);
+    assert_eq!(dates[0]["certificates"], verified[0]["certificates"]);
+    assert_eq!(
+        dates[0]["certificateAuthorities"],
+        verified[0]["certificateAuthorities"]
+    );
+
+    check(&[&whole], &["--dates-only"])
+        .exits(0)
+        .says_only(&["note: only dates are checked: no signature is verified"]);
+    check(&[&whole], &["--dates-only", "--quiet"])
+        .exits(0)
+        .says_nothing();
+    let expired = check(&[&whole], &["--dates-only", "--warn", "9000d"]).exits(4);
+    assert!(!expired.stderr.contains("pki renew"), "{expired}");
+    for format in ["prometheus", "html"] {
+        check(&[&whole], &["--dates-only", "-o", format])
+            .exits(3)
+            .says("take no `--dates-only`");
+    }
 }

@@ -3,6 +3,7 @@
 //! The trees, and the output of `kubeadm certs check-expiration` for them, are in `tests/fixtures`. Each test has its own
 //! copy and its own time. openssl reads the certificates.
 
+mod archives;
 mod drift;
 mod expiration;
 mod external;
@@ -10,6 +11,7 @@ mod fleet;
 mod inference;
 mod init;
 mod intermediate;
+mod kubeconfigs;
 mod manifests;
 mod metrics;
 mod options;

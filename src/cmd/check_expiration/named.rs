@@ -1,4 +1,4 @@
-//! Checks trees that are named as directories.
+//! Checks trees that are named as paths.
 
 use std::path::PathBuf;
 
@@ -9,13 +9,14 @@ use super::tree::check;
 use super::{print_metrics, print_page, show};
 use crate::check::finding::Outcome;
 use crate::cli::{CheckExpirationArgs, ExpirationFormat, SortOrder};
+use crate::fs::search::PathKind;
 use crate::report::expiration::{CertificateExpirationInfo, ExpirationList, TreeExpiration};
 use crate::report::metrics::TreeMetrics;
 
-/// Checks the trees that are named, and adds the directories of each.
+/// Checks the trees that are named, and adds the directories or the file of each.
 pub(super) fn print(
     args: &CheckExpirationArgs,
-    directories: &mut Vec<PathBuf>,
+    paths: &mut Vec<PathBuf>,
     console: &Console,
 ) -> Result<Exit> {
     let mut outcome = Outcome::Healthy;
@@ -24,6 +25,7 @@ pub(super) fn print(
     let mut checked_trees = 0;
     named_trees::inspect(
         &args.named,
+        args.quiet,
         console,
         |tree, console| check(args, Some(tree), console),
         |tree, result| {
@@ -32,7 +34,7 @@ pub(super) fn print(
                 Ok(checked) => {
                     outcome = outcome.max(checked.outcome);
                     metrics.extend(checked.metrics);
-                    directories.extend(checked.directories);
+                    paths.extend(checked.paths);
                     let is_silent = args.quiet && checked.outcome == Outcome::Healthy;
                     if is_silent || args.only.is_some() && checked.report.is_empty() {
                         return Ok(());
@@ -41,6 +43,9 @@ pub(super) fn print(
                 }
                 Err(error) => {
                     outcome = outcome.max(Outcome::Unreadable);
+                    // A damaged archive is not replaced by a report either.
+                    let path = PathBuf::from(&tree);
+                    paths.extend(Some(path).filter(|path| PathKind::of(path) == PathKind::File));
                     if args.output == ExpirationFormat::Prometheus {
                         metrics.push(TreeMetrics::failed(tree.clone()));
                         console.pass_on(&tree, &format!("error: {error:#}"));

@@ -11,9 +11,7 @@ use super::super::paths::TreePaths;
 use super::super::target::{ConfigSource, tree_arguments};
 use crate::check::expiry::{self, Expiry, Thresholds};
 use crate::check::finding::{Finding, Outcome};
-use crate::cli::{
-    CheckExpirationArgs, ConfigArgs, ExpirationFormat, OnlyState, SortOrder, TreeArgs,
-};
+use crate::cli::{CheckExpirationArgs, ExpirationFormat, OnlyState, SortOrder, TreeArgs};
 use crate::config::Settings;
 use crate::report::expiration::{CertificateExpiration, CertificateExpirationInfo};
 use crate::report::findings::lines;
@@ -32,8 +30,8 @@ pub(super) struct Checked {
     /// The findings, one line each.
     pub(super) warnings: Vec<String>,
     pub(super) outcome: Outcome,
-    /// The directories of the tree.
-    pub(super) directories: [PathBuf; 2],
+    /// The directories of the tree, or its archive.
+    pub(super) paths: Vec<PathBuf>,
 }
 
 /// Checks one tree, that of the flags if none is named.
@@ -42,11 +40,10 @@ pub(super) fn check(
     named: Option<&NamedTree>,
     console: &Console,
 ) -> Result<Checked> {
-    let (arguments, config) = match named {
-        Some(named) => (&named.arguments, &ConfigArgs::default()),
-        None => (&args.tree, &args.config),
+    let inspection = match named {
+        Some(named) => named.inspect(Depth::Certificates, console)?,
+        None => Inspection::open(&args.tree, &args.config, Depth::Certificates, console)?,
     };
-    let inspection = Inspection::open(arguments, config, Depth::Certificates, console)?;
     let thresholds = Thresholds {
         warn: args.warn.span(),
         critical: args.critical.span(),
@@ -57,21 +54,22 @@ pub(super) fn check(
         false => &args.critical,
     };
     let is_concerned = |finding: &Finding| named.is_none_or(|named| named.concerns(finding));
-    let findings = inspection
-        .findings(thresholds, Some(due))
-        .filter(is_concerned);
+    let findings = match args.dates_only {
+        true => inspection.dates(thresholds),
+        false => inspection.findings(thresholds, Some(due)),
+    };
+    let findings = findings.filter(is_concerned);
     let expiry = expiry::table(&inspection.context(), findings);
     let outcome = expiry.findings.outcome();
     say(&inspection, &expiry, named, args.quiet, console);
-    let layout = &inspection.session.target.layout;
+    let layout = &inspection.target.layout;
     let is_silent = args.quiet && outcome == Outcome::Healthy;
     let warnings = match is_silent {
         true => Vec::new(),
         false => {
-            let arguments = tree_arguments(arguments, config);
             let arguments = match named {
-                Some(named) => arguments.of_named_tree(&named.name),
-                None => arguments,
+                Some(named) => named.arguments(),
+                None => tree_arguments(&args.tree, &args.config),
             };
             lines(&expiry.findings, &arguments)
         }
@@ -81,7 +79,7 @@ pub(super) fn check(
         None => layout.kubeconfigs.display().to_string(),
     };
     let metrics = (args.output == ExpirationFormat::Prometheus).then(|| {
-        let inventory = &inspection.snapshot.inventory;
+        let inventory = &inspection.inventory;
         let now = Time::from(console.now);
         TreeMetrics {
             last_issued: last_issued(&inspection),
@@ -89,6 +87,7 @@ pub(super) fn check(
         }
     });
     let mut report = CertificateExpirationInfo::new(&expiry, args.quiet);
+    report.signatures_verified = args.dates_only.then_some(false);
     if let Some(only) = args.only {
         report.retain(|entry| is_in_state(entry, only, thresholds));
     }
@@ -101,21 +100,24 @@ pub(super) fn check(
         metrics,
         warnings,
         outcome,
-        directories: [layout.certificates.clone(), layout.kubeconfigs.clone()],
+        paths: match named {
+            Some(named) => named.paths(layout),
+            None => vec![layout.certificates.clone(), layout.kubeconfigs.clone()],
+        },
     })
 }
 
 /// Prints what is worth knowing about the run and not about a row; with `quiet`, only that there is no tree.
 fn say(
-    inspection: &Inspection<'_>,
+    inspection: &Inspection,
     expiry: &Expiry,
     named: Option<&NamedTree>,
     quiet: bool,
     console: &Console,
 ) {
-    let target = &inspection.session.target;
+    let target = &inspection.target;
     let layout = &target.layout;
-    if inspection.snapshot.tree.is_absent() {
+    if inspection.tree.is_absent() {
         console.warn(&format!(
             "neither `{}` nor `{}` exists: is this the right directory?",
             layout.kubeconfigs.display(),
@@ -150,10 +152,10 @@ fn is_in_state(entry: &CertificateExpiration, state: OnlyState, thresholds: Thre
     }
 }
 
-/// Returns when the last certificate of the ledger was issued; none if there is no ledger or it cannot be read.
-fn last_issued(inspection: &Inspection<'_>) -> Option<Time> {
-    let snapshot = &inspection.snapshot;
-    let entries = ledger::entries(&snapshot.places, &snapshot.tree).ok()?;
+/// Returns when the last certificate of the ledger was issued; none if there is no ledger or it cannot be read, as in an archive.
+fn last_issued(inspection: &Inspection) -> Option<Time> {
+    let places = inspection.places.as_ref()?;
+    let entries = ledger::entries(places, &inspection.tree).ok()?;
     let last = entries.map_while(Result::ok).last()?;
     Time::parse(&last.time)
 }

@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use self::reader::RowReader;
-use crate::catalog::{CATALOG, Row};
+use crate::catalog::{CA, CATALOG, KUBECONFIG, Row};
 use crate::fs::file::{FileError, FileErrorReason};
 use crate::kubeconfig::{Kubeconfig, KubeconfigError};
 use crate::tree::layout::TreePath;
@@ -233,6 +233,37 @@ impl Inventory {
             permission_issues: permissions::overly_permissive(tree),
             runs_apiserver: tree.has_manifest("kube-apiserver"),
             runs_etcd: tree.has_manifest("etcd"),
+        }
+    }
+
+    /// Reads a kubeconfig that belongs to no tree, and the files that it names: the rows of its user and of its CA.
+    pub(super) fn of_kubeconfig(
+        tree: &Tree,
+        kubeconfig: Result<Kubeconfig, KubeconfigError>,
+        depth: Depth,
+        permission_issue: Option<PermissionIssue>,
+    ) -> Inventory {
+        let hard_linked = RefCell::default();
+        let reader = RowReader {
+            tree,
+            depth,
+            hard_linked: &hard_linked,
+        };
+        let (file, ca) = reader.standalone(kubeconfig);
+        let ca = ca.map(|bundle| {
+            // The key of the CA is elsewhere; that says nothing about who manages it.
+            let key = FileState::Valid(KeyFile::Unread);
+            (&CA, RowFiles::Ca { bundle, key })
+        });
+        Inventory {
+            rows: ca
+                .into_iter()
+                .chain([(&KUBECONFIG, RowFiles::Kubeconfig(file))])
+                .collect(),
+            hard_linked: Vec::new(),
+            permission_issues: permission_issue.into_iter().collect(),
+            runs_apiserver: false,
+            runs_etcd: false,
         }
     }
 

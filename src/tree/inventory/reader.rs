@@ -7,9 +7,9 @@ use super::{
     ClientCertificate, Depth, FileState, InvalidFile, InvalidReason, KeyFile, KubeconfigCa,
     KubeconfigFile, RowFiles,
 };
-use crate::catalog::{CATALOG, Row, Storage};
+use crate::catalog::{CA, CATALOG, Row, Storage};
 use crate::fs::file::Contents;
-use crate::kubeconfig::{Credentials, Kubeconfig};
+use crate::kubeconfig::{Credentials, Kubeconfig, KubeconfigError};
 use crate::tree::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::x509::chain::{CaBundle, Chain};
@@ -88,6 +88,39 @@ impl RowReader<'_> {
             Ok(kubeconfig) => FileState::Valid(Box::new(kubeconfig)),
             Err(reason) => FileState::Invalid(self.invalid(&file, reason)),
         }
+    }
+
+    /// Reads what a kubeconfig that belongs to no tree holds and names: its client certificate, and its CA if it has one.
+    pub(super) fn standalone(
+        &self,
+        kubeconfig: Result<Kubeconfig, KubeconfigError>,
+    ) -> (FileState<Box<KubeconfigFile>>, Option<FileState<CaBundle>>) {
+        let file = TreePath::new(Root::Kubeconfigs, "");
+        let read = kubeconfig.map_err(InvalidReason::Kubeconfig);
+        let mut read = match read.and_then(|kubeconfig| self.kubeconfig_file(kubeconfig)) {
+            Ok(read) => read,
+            Err(reason) => return (FileState::Invalid(self.invalid(&file, reason)), None),
+        };
+        let ca = match &mut read.ca {
+            KubeconfigCa::Missing
+            | KubeconfigCa::File {
+                is_missing: true, ..
+            } => None,
+            KubeconfigCa::Embedded(certificates) => {
+                certificates.split_first().map(|(signer, others)| {
+                    FileState::Valid(CaBundle {
+                        signer: signer.clone(),
+                        others: others.to_vec(),
+                    })
+                })
+            }
+            KubeconfigCa::File { path, row, .. } => {
+                *row = Some(&CA);
+                let reason = InvalidReason::Certificate;
+                Some(self.parse(self.tree.locate(path), CaBundle::from_pem, reason))
+            }
+        };
+        (FileState::Valid(Box::new(read)), ca)
     }
 
     fn kubeconfig_file(&self, kubeconfig: Kubeconfig) -> Result<KubeconfigFile, InvalidReason> {

@@ -21,6 +21,8 @@ use crate::tree::journal::{backup_name, staging_name};
 use crate::tree::layout::{Layout, MANIFESTS_DIRECTORY, Root, STATE_DIRECTORY, TreePath};
 use crate::tree::source::FileVersion;
 
+pub(crate) use self::names::relative_name;
+
 const OPERATION: &str = "opening the directory";
 
 /// The directories whose files are read.

@@ -12,7 +12,7 @@ impl Places {
     /// or restored elsewhere while a transaction is pending.
     pub(crate) fn kubeconfigs_name(&self) -> Result<String, FileError> {
         let (certificates, kubeconfigs) = self.real_paths()?;
-        Ok(encode(&relative(&certificates, &kubeconfigs)))
+        Ok(relative_name(&certificates, &kubeconfigs))
     }
 
     /// Returns the certificate directory as a path relative to the kubeconfigs, for manifests.
@@ -64,6 +64,11 @@ impl Places {
         };
         Ok((real(Root::Certificates)?, real(Root::Kubeconfigs)?))
     }
+}
+
+/// Returns the name of a directory for another one; both paths are absolute and without links.
+pub(crate) fn relative_name(from: &Path, to: &Path) -> String {
+    encode(&relative(from, to))
 }
 
 /// Returns the relative path from one directory to another; both are absolute and without links.
