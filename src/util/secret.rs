@@ -35,12 +35,14 @@ pub(crate) fn shown(text: String) -> String {
 const MIN_RUN: usize = 16;
 /// The shortest run of hexadecimal digits that may be a key: 16 bytes.
 const MIN_HEX_RUN: usize = 32;
+/// The shortest run of separate bytes that may be a key: a line of `openssl pkey -text`. A MAC address has 6 or 8.
+const MIN_BYTES: usize = 15;
 /// The fewest different characters of a key.
 const MIN_CHARACTERS: usize = 8;
 
 /// Returns whether a text contains something like key material: PEM, base64 or hexadecimal digits.
 fn is_secret(text: &str) -> bool {
-    if text.contains("PRIVATE KEY") {
+    if text.contains("PRIVATE KEY") || has_separate_bytes(text) {
         return true;
     }
     // Base64 uses the slash, but in a path or URL it is a separator.
@@ -51,6 +53,27 @@ fn is_secret(text: &str) -> bool {
         .any(|run| {
             let characters: HashSet<_> = run.bytes().collect();
             characters.len() >= MIN_CHARACTERS && (is_hex_key(run) || is_base64_key(run))
+        })
+}
+
+/// Returns whether a text contains bytes as OpenSSL prints those of a key: two hexadecimal digits each, with colons and
+/// line ends between them. An IPv6 address has at most 8 groups.
+fn has_separate_bytes(text: &str) -> bool {
+    let is_separator = |c: char| c == ':' || c.is_whitespace();
+    // An escaped line end, as in a JSON text, ends a run, but the next line is a run of its own.
+    text.split(|c: char| !(c.is_ascii_hexdigit() || is_separator(c)))
+        .any(|run| {
+            let groups: Vec<_> = run
+                .split(is_separator)
+                .filter(|group| !group.is_empty())
+                .collect();
+            groups
+                .chunk_by(|one, other| one.len() == 2 && other.len() == 2)
+                .filter(|bytes| bytes.len() >= MIN_BYTES)
+                .any(|bytes| {
+                    let characters: HashSet<_> = bytes.iter().flat_map(|it| it.bytes()).collect();
+                    characters.len() >= MIN_CHARACTERS
+                })
         })
 }
 
@@ -84,6 +107,12 @@ mod tests {
             "dHJ1c3QgbWUsIEkgYW0gYSBrZXk=",
             "0123456789abcdef0123456789abcdef",
             "token: x4Kf9QzR2mWv7TbN",
+            "1c:0e:5a:93:7b:d2:48:f6:a1:3c:0d:e7:9f:64:b8:21:5e:d0:77:3a:cc:19:82:f4:6b:e5:30:9d:a8:47:12:fb",
+            "1C:0E:5A:93:7B:D2:48:F6:A1:3C:0D:E7:9F:64:B8:",
+            "priv:\n    1c:0e:5a:93:7b:d2:48:f6:a1:3c:0d:e7:9f:64:b8:\n    21:5e:d0:77:3a:cc\npub:\n",
+            "invalid type: string \"1c:0e:5a:93:7b:d2:48:f6:a1:3c:0d:e7:9f:64:b8:21\", expected u64",
+            "https://1c:0e:5a:93:7b:d2:48:f6:a1:3c:0d:e7:9f:64:b8:21:2379",
+            "1c 0e 5a 93 7b d2 48 f6 a1 3c 0d e7 9f 64 b8 21",
         ] {
             assert_eq!(quote(secret), PLACEHOLDER, "{secret}");
             assert_eq!(truncate(secret), PLACEHOLDER, "{secret}");
@@ -104,6 +133,14 @@ mod tests {
             "ip-10-0-0-12.eu-central-1.compute.internal",
             "fd00:10:96::/112,10.96.0.0/16",
             "e3b0c44298fc1c149afb",
+            "2001:0db8:85a3:08d3:1319:8a2e:0370:7344",
+            "2001:db8:85a3:8d3:1319:8a2e:370:7344,fd12:3456:789a:bcde:f012:3456:789a:bcde,10.12.34.56",
+            "fe80::12:34:56:78:9a:bc, fe80::de:f0:12:34:56:78",
+            "02:42:ac:11:00:02",
+            "02:00:5e:10:00:00:00:01",
+            "02:42:ac:11:00:02,02:42:ac:11:00:03,02:42:ac:9f:00:04",
+            "01:23:45:67:89:ab:cd:ef",
+            "2026-11-22 01:45:00",
             "KubeletConfigurationV1beta1",
             "PublicKeysECDSA=true",
             "UnversionedKubeletConfigMap",
