@@ -21,7 +21,7 @@ use crate::tree::journal::{
 use crate::tree::layout::{self, Layout, Root, TreePath};
 use crate::tree::places::{Location, Places};
 use crate::tree::source::{FileVersion, TreeSource};
-use crate::util::escape::escape;
+use crate::util::secret;
 
 /// The command that is recorded for files that [`Settle::Finish`] replaces.
 const FINISH: &str = "recover --finish";
@@ -357,11 +357,11 @@ fn check_owner(places: &Places, journal: &Journal) -> Result<(), FileError> {
     let certificates = places.layout().certificates.clone();
     if !places.owns(journal)? {
         let other = places.named_kubeconfigs(&journal.kubeconfigs);
-        let other = escape(&other.display().to_string());
+        let shown = secret::shown(other.display().to_string());
         return refuse(
             certificates,
-            format!("it belongs to the kubeconfig directory `{other}`"),
-            format!("run a command that writes with `--kubeconfig-dir {other}` first"),
+            format!("it belongs to the kubeconfig directory `{shown}`"),
+            format!("run a command that writes with `--kubeconfig-dir {shown}` first"),
         );
     }
     match places.directory(Root::State)? {
