@@ -50,6 +50,48 @@ fn push_escaped(character: char, escaped: &mut String) {
     }
 }
 
+/// Returns a JSON text of the same value in which nothing can steer a terminal: control characters and invisible
+/// characters are escaped. serde_json leaves those from U+007F on as they are, and only strings can hold them.
+pub fn json(text: &str) -> String {
+    let mut units = [0; 2];
+    escape_all(text, |character, escaped| {
+        for unit in character.encode_utf16(&mut units) {
+            escaped.push_str(&format!("\\u{unit:04x}"));
+        }
+    })
+}
+
+/// Like [`json`], for YAML in which all strings with such characters are in double quotes.
+pub fn yaml(text: &str) -> String {
+    escape_all(text, |character, escaped| {
+        escaped.push_str(&match u32::from(character) {
+            code @ ..=0xffff => format!("\\u{code:04X}"),
+            code => format!("\\U{code:08X}"),
+        });
+    })
+}
+
+/// Returns whether a text has a character that [`json`] and [`yaml`] escape.
+pub fn is_unprintable(text: &str) -> bool {
+    text.chars().any(is_steering)
+}
+
+/// Returns whether a character beyond printable ASCII is escaped in text.
+fn is_steering(character: char) -> bool {
+    character >= '\u{7f}' && character.escape_debug().len() > 1
+}
+
+fn escape_all(text: &str, mut escape: impl FnMut(char, &mut String)) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match is_steering(character) {
+            true => escape(character, &mut escaped),
+            false => escaped.push(character),
+        }
+    }
+    escaped
+}
+
 /// Returns a word as a shell takes it.
 pub fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
@@ -79,6 +121,14 @@ mod tests {
         assert_eq!(truncate("abc", 3), "abc");
         assert_eq!(truncate("abcd", 3), "abc…");
         assert_eq!(escape(&"\n".repeat(300)).len(), 600);
+    }
+
+    #[test]
+    fn json_and_yaml_escape_what_steers_a_terminal() {
+        let text = "\"zömbo \u{7f}\u{9b}2J\u{202e}\u{e0041}\"";
+        assert_eq!(json(text), r#""zömbo \u007f\u009b2J\u202e\udb40\udc41""#);
+        assert_eq!(yaml(text), r#""zömbo \u007F\u009B2J\u202E\U000E0041""#);
+        assert!(is_unprintable(text) && !is_unprintable("\"zömbo\"\n"));
     }
 
     #[test]
