@@ -21,6 +21,7 @@ use crate::cli::OutputFormat;
 use crate::execute::Progress;
 use crate::fs::error::describe;
 use crate::plan::Plan;
+use crate::report::findings::TreeArguments;
 use crate::report::render::{self, Report, TextTarget};
 use crate::store::outcome::TreeState;
 use crate::util::escape::escape_line;
@@ -32,6 +33,8 @@ pub struct Console {
     output: RefCell<Box<dyn Write>>,
     messages: RefCell<Box<dyn Write>>,
     text_target: TextTarget,
+    /// What the commands in hints need.
+    arguments: RefCell<TreeArguments>,
 }
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -52,6 +55,7 @@ impl Console {
             output: RefCell::new(Box::new(anstream::stdout())),
             messages: RefCell::new(Box::new(anstream::stderr())),
             text_target,
+            arguments: RefCell::default(),
         }
     }
 
@@ -62,6 +66,7 @@ impl Console {
             output: RefCell::new(output),
             messages: RefCell::new(messages),
             text_target: TextTarget::PIPE,
+            arguments: RefCell::default(),
         }
     }
 
@@ -73,9 +78,14 @@ impl Console {
         }
     }
 
+    /// Sets the arguments that commands in the hints of errors need to be about the same tree.
+    pub(super) fn set_arguments(&self, arguments: TreeArguments) {
+        self.arguments.replace(arguments);
+    }
+
     /// Prints an error with its hints on standard error, and returns its exit code.
     pub fn report(&self, error: &anyhow::Error) -> Exit {
-        let failure = Failure::of(error);
+        let failure = Failure::of(error, &self.arguments.borrow());
         let lines = by_hint(failure.lines);
         let mut lines = lines.iter().peekable();
         while let Some(line) = lines.next() {

@@ -1,5 +1,7 @@
 //! Makes text from files and arguments safe to print: it cannot control a terminal or fill the screen.
 
+use std::path::Path;
+
 /// The number of characters of a value that a message shows.
 pub const MAX_CHARACTERS: usize = 80;
 
@@ -92,6 +94,47 @@ fn escape_all(text: &str, mut escape: impl FnMut(char, &mut String)) -> String {
     escaped
 }
 
+/// Returns a path as a word of a command that is printed to be pasted into a shell. What cannot be printed as it is, such as
+/// a line end or a byte that is not UTF-8, is written as in `$'a\nb'`, which bash, zsh and POSIX 2024 read.
+pub fn shell_path(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    match path.to_str() {
+        // A command would read it as an option.
+        Some(text) if text.starts_with('-') => shell_path(&Path::new(".").join(path)),
+        Some(text) if !text.chars().any(is_escaped) => shell_word(text),
+        _ => {
+            let mut word = String::from("$'");
+            for chunk in bytes.utf8_chunks() {
+                for character in chunk.valid().chars() {
+                    match character {
+                        '\'' | '\\' => word.extend(['\\', character]),
+                        _ if is_escaped(character) => {
+                            let mut utf_8 = [0; 4];
+                            push_octal(character.encode_utf8(&mut utf_8).as_bytes(), &mut word);
+                        }
+                        _ => word.push(character),
+                    }
+                }
+                push_octal(chunk.invalid(), &mut word);
+            }
+            word.push('\'');
+            word
+        }
+    }
+}
+
+/// Returns whether a character other than a quote or a backslash is not printed as it is.
+fn is_escaped(character: char) -> bool {
+    !"'\"\\".contains(character) && character.escape_debug().len() > 1
+}
+
+/// Writes bytes with three digits each, so that a digit after them is not read as one of theirs.
+fn push_octal(bytes: &[u8], word: &mut String) {
+    for byte in bytes {
+        word.push_str(&format!("\\{byte:03o}"));
+    }
+}
+
 /// Returns a word as a shell takes it.
 pub fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
@@ -112,6 +155,32 @@ mod tests {
         assert_eq!(quote("a\u{202e}b\u{200b}c"), "`a\\u{202e}b\\u{200b}c`");
         assert_eq!(quote("e\u{301}"), "`e\\u{301}`");
         assert_eq!(quote("it's \"zömbo\""), "`it's \"zömbo\"`");
+    }
+
+    #[test]
+    fn a_shell_reads_a_printed_path_as_that_path() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        use std::process::Command;
+
+        for (bytes, word) in [
+            (&b"/etc/kubernetes/pki"[..], "/etc/kubernetes/pki"),
+            (b"/a $(touch pwned)/pki", "'/a $(touch pwned)/pki'"),
+            (b"/it's", r"'/it'\''s'"),
+            (b"-rf", "./-rf"),
+            (b"/a\nb", r"$'/a\012b'"),
+            (b"/it's\\\x1b1", r"$'/it\'s\\\0331'"),
+            (b"/\xff7", r"$'/\3777'"),
+            ("/\u{202e}ö".as_bytes(), r"$'/\342\200\256ö'"),
+        ] {
+            let path = Path::new(OsStr::from_bytes(bytes));
+            assert_eq!(shell_path(path), word);
+            let script = format!("printf %s {word}");
+            if let Ok(read) = Command::new("bash").args(["-c", &script]).output() {
+                let name = read.stdout.strip_prefix(b"./").unwrap_or(&read.stdout);
+                assert_eq!(name, bytes, "{word}");
+            }
+        }
     }
 
     #[test]

@@ -63,7 +63,7 @@ const MIN_BYTES: usize = 15;
 const MIN_CHARACTERS: usize = 8;
 
 /// Returns whether a text contains something like key material: PEM, base64 or hexadecimal digits.
-fn is_secret(text: &str) -> bool {
+pub(crate) fn is_secret(text: &str) -> bool {
     if text.contains("PRIVATE KEY") || has_separate_bytes(text) {
         return true;
     }

@@ -790,3 +790,27 @@ fn a_key_as_a_name_in_a_state_file_is_never_shown() {
     rustix::fs::flock(&pki, rustix::fs::FlockOperation::LockExclusive).unwrap();
     check(&["renew", "apiserver"]);
 }
+
+/// What is advised is about the same tree, also where the error comes from below the commands.
+#[test]
+fn the_advised_recovery_names_the_tree() {
+    let tree = TestTree::new();
+    tree.write("pki/.pki-journal.commit", "{}");
+    let root = tree.root().to_str().unwrap();
+    tree.pki(&["renew", "apiserver"])
+        .exits(3)
+        .says(&format!("run `pki recover --discard --rootfs {root}"));
+    // `recover` takes no configuration, so the directories are named.
+    let config = tree.beside(
+        "cluster.yaml",
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n",
+    );
+    let certificates = tree.path("pki");
+    tree.pki(&["renew", "apiserver", "--config", &config])
+        .exits(3)
+        .says(&format!(
+            " --cert-dir {} --kubeconfig-dir ",
+            certificates.display()
+        ))
+        .does_not_say("--config");
+}

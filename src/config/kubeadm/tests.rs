@@ -255,7 +255,7 @@ fn versions_are_exact() {
     );
     for old in ["v1beta2", "v1beta1"] {
         let warning = format!(
-            "f:1: apiVersion: `kubeadm.k8s.io/{old}` is no longer accepted by kubeadm and has no fields for algorithm and validity; `pki config show -o kubeadm` prints it as `v1beta4`"
+            "f:1: apiVersion: `kubeadm.k8s.io/{old}` is no longer accepted by kubeadm and has no fields for algorithm and validity; `pki config show -o kubeadm --config f` prints it as `v1beta4`"
         );
         check_warnings(&with(&format!("kubeadm.k8s.io/{old}")), &[&warning]);
     }
