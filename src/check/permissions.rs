@@ -4,7 +4,7 @@ use super::finding::{Finding, FindingId};
 use crate::catalog::Row;
 use crate::tree::inventory::Inventory;
 use crate::tree::permissions::{ExcessAccess, PermissionIssue};
-use crate::util::escape::shell_word;
+use crate::util::escape::shell_path;
 
 /// Returns a finding for each file of a row that other users can read or change and should not.
 pub(super) fn check(inventory: &Inventory, row: &'static Row) -> Vec<Finding> {
@@ -51,7 +51,7 @@ fn finding(issue: &PermissionIssue) -> Finding {
             "chown root".to_owned(),
         ),
     };
-    let path = shell_word(&path.display().to_string());
+    let path = shell_path(path);
     Finding::new(id, format!("`{file}`: {what}"))
         .about(row)
         .in_file(file.clone())

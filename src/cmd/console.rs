@@ -23,6 +23,7 @@ use crate::cli::OutputFormat;
 use crate::execute::Progress;
 use crate::fs::error::describe;
 use crate::plan::Plan;
+use crate::report::findings::TreeArguments;
 use crate::report::render::{self, Report, TextTarget};
 use crate::store::outcome::TreeState;
 use crate::util::escape::escape_line;
@@ -36,6 +37,8 @@ pub struct Console {
     text_target: TextTarget,
     /// Whether nobody reads standard output any more.
     is_closed: Cell<bool>,
+    /// What the commands in hints need.
+    arguments: RefCell<TreeArguments>,
 }
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -57,6 +60,7 @@ impl Console {
             messages: RefCell::new(Box::new(anstream::stderr())),
             text_target,
             is_closed: Cell::new(false),
+            arguments: RefCell::default(),
         }
     }
 
@@ -68,6 +72,7 @@ impl Console {
             messages: RefCell::new(messages),
             text_target: TextTarget::PIPE,
             is_closed: Cell::new(false),
+            arguments: RefCell::default(),
         }
     }
 
@@ -79,9 +84,14 @@ impl Console {
         }
     }
 
+    /// Sets the arguments that commands in the hints of errors need to be about the same tree.
+    pub(super) fn set_arguments(&self, arguments: TreeArguments) {
+        self.arguments.replace(arguments);
+    }
+
     /// Prints an error with its hints on standard error, and returns its exit code.
     pub fn report(&self, error: &anyhow::Error) -> Exit {
-        let failure = Failure::of(error);
+        let failure = Failure::of(error, &self.arguments.borrow());
         let lines = by_hint(failure.lines);
         let mut lines = lines.iter().peekable();
         while let Some(line) = lines.next() {

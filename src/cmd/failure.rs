@@ -77,21 +77,22 @@ pub(super) struct FailureLine {
 }
 
 impl Failure {
-    pub(super) fn of(error: &Error) -> Failure {
+    /// Returns the printed form of an error of a command with these arguments.
+    pub(super) fn of(error: &Error, arguments: &TreeArguments) -> Failure {
         let transaction = error.downcast_ref::<TransactionError>();
         let state = error
             .downcast_ref::<TreeState>()
             .copied()
             .or_else(|| transaction.and_then(TransactionError::state));
         Failure {
-            lines: lines(error),
+            lines: lines(error, arguments),
             state,
             exit: exit(error, state),
         }
     }
 }
 
-fn lines(error: &Error) -> Vec<FailureLine> {
+fn lines(error: &Error, of_tree: &TreeArguments) -> Vec<FailureLine> {
     let line = |message, hint| FailureLine { message, hint };
     if let Some(PlanFailure { error, arguments }) = error.downcast_ref::<PlanFailure>() {
         let reasons = error.reasons.iter();
@@ -114,24 +115,18 @@ fn lines(error: &Error) -> Vec<FailureLine> {
         .map(ToString::to_string)
         .filter(|cause| Some(cause) != state.as_ref())
         .collect();
-    vec![line(causes.join(": "), hint(error))]
+    vec![line(causes.join(": "), hint(error, of_tree))]
 }
 
-fn hint(error: &Error) -> Option<String> {
-    let of_transaction = |error: &TransactionError| error.hint().map(str::to_owned);
-    error
-        .downcast_ref::<Invalid>()
-        .and_then(|invalid| invalid.hint.clone())
-        .or_else(|| {
-            error
-                .downcast_ref::<TransactionError>()
-                .and_then(of_transaction)
-        })
-        .or_else(|| {
-            error
-                .downcast_ref::<FileError>()
-                .and_then(|error| error.hint.clone())
-        })
+fn hint(error: &Error, of_tree: &TreeArguments) -> Option<String> {
+    if let Some(invalid) = error.downcast_ref::<Invalid>() {
+        return invalid.hint.clone();
+    }
+    let of_file = match error.downcast_ref::<TransactionError>() {
+        Some(error) => error.hint(),
+        None => error.downcast_ref::<FileError>()?.hint.as_deref(),
+    };
+    Some(of_tree.hint(of_file?))
 }
 
 fn exit(error: &Error, state: Option<TreeState>) -> Exit {

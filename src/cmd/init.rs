@@ -79,7 +79,10 @@ fn warn_of_configuration(
         }
     }
     if source == ConfigSource::Nothing && layers.infers_anything() {
-        console.note("no configuration is recorded or given: `pki` infers it from the tree, see `pki config show`");
+        let command = tree_arguments(&args.tree, &args.config).with("pki config show");
+        console.note(&format!(
+            "no configuration is recorded or given: `pki` infers it from the tree, see `{command}`"
+        ));
         for guess in layers.guesses.iter().chain(&layers.contradictions) {
             console.warn(guess);
         }

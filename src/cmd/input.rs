@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use zeroize::Zeroizing;
 
 use super::failure::Invalid;
+use crate::config::problem::STANDARD_INPUT;
 use crate::fs::file;
 
 /// What was read.
@@ -56,7 +57,7 @@ fn read_up_to(limit: u64, path: &Path, what: &str, from_stdin: &str) -> Result<I
             return Err(Invalid::new(message).into());
         }
         return Ok(Input {
-            name: "standard input".to_owned(),
+            name: STANDARD_INPUT.to_owned(),
             bytes,
         });
     }

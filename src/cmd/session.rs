@@ -94,6 +94,7 @@ impl<'a> Session<'a> {
         console: &'a Console,
     ) -> Result<Session<'a>> {
         let target = Target::find(tree, config, cluster)?;
+        console.set_arguments(target.state_arguments(tree));
         Ok(Session { console, target })
     }
 

@@ -22,6 +22,7 @@ use crate::tree::inventory::Inventory;
 use crate::tree::layout::{self, Layout, Root};
 use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
+use crate::util::escape::shell_path;
 
 /// A tree and its declared configuration.
 pub(super) struct Target {
@@ -140,6 +141,23 @@ impl Target {
         }
     }
 
+    /// Returns the arguments for a command about the same tree that takes no `--config`.
+    pub(super) fn state_arguments(&self, tree: &TreeArgs) -> TreeArguments {
+        let mut tree = tree.clone();
+        if self.file.is_some() {
+            // The file may name the directory of the certificates.
+            let Layout {
+                certificates,
+                kubeconfigs,
+                ..
+            } = &self.layout;
+            tree.cert_dir.get_or_insert_with(|| certificates.clone());
+            tree.kubeconfig_dir
+                .get_or_insert_with(|| kubeconfigs.clone());
+        }
+        tree_arguments(&tree, &ConfigArgs::default())
+    }
+
     /// Refuses to write in a directory that another user may have chosen.
     pub(super) fn check_may_write(&mut self) -> Result<()> {
         self.write_error.take().map_or(Ok(()), Err)
@@ -224,8 +242,9 @@ fn check_writers_of_record(places: &Places, named: &Layout) -> Result<()> {
         shared.writers.describe()
     );
     let hint = format!(
-        "use `--cert-dir {certificates} --kubeconfig-dir {}` if that is right",
-        named.kubeconfigs.display()
+        "use `--cert-dir {} --kubeconfig-dir {}` if that is right",
+        shell_path(&named.certificates),
+        shell_path(&named.kubeconfigs)
     );
     Err(Invalid::new(what).with_hint(hint).into())
 }
@@ -240,7 +259,6 @@ pub(super) fn tree_arguments(tree: &TreeArgs, config: &ConfigArgs) -> TreeArgume
         ("--kubelet-cert-dir", &tree.kubelet_cert_dir),
         ("--config", &config.config),
     ] {
-        let path = path.as_ref().map(|path| path.display().to_string());
         arguments.add(flag, path.as_deref());
     }
     arguments

@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+/// The name of a file that was read from standard input.
+pub(crate) const STANDARD_INPUT: &str = "standard input";
+
 /// Where a value was declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {

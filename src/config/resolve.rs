@@ -18,7 +18,7 @@ use super::problem::{Origin, Problem, Problems, Setting};
 use super::settings::{ExternalEtcdSettings, Settings};
 use super::values::{
     MAX_COMMON_NAME, absolute_path, algorithm, boolean, certificates_dir, cluster_name, dns_domain,
-    endpoint, etcd_url, ip_address, node_name, port, service_subnets, validity,
+    endpoint, etcd_url, ip_address, node_name, not_a_key, port, service_subnets, validity,
 };
 use crate::catalog::NODE_USER_PREFIX;
 use crate::util::duration::Period;
@@ -128,7 +128,8 @@ impl Resolver {
         let Setting { value, origin } = setting.as_ref()?;
         let result = match value.is_empty() {
             true => Err("is empty".to_owned()),
-            false => parse(value),
+            // A wrong value has a better message, which does not show a key either.
+            false => parse(value).and_then(|parsed| not_a_key(value).map(|()| parsed)),
         };
         result.map_err(|message| self.problem(origin, message)).ok()
     }
@@ -311,7 +312,7 @@ impl Resolver {
         let declared = declared.as_deref().unwrap_or_default();
         let mut sans = Vec::new();
         for Setting { value, origin } in declared {
-            match parse_san(value) {
+            match parse_san(value).and_then(|san| not_a_key(value).map(|()| san)) {
                 Ok(san) => sans.push(san),
                 Err(message) => self.problem(origin, message),
             }

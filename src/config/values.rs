@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::names::{MAX_NAME, is_hidden, parse_san, subdomain, subdomain_within};
 use crate::util::duration::Period;
-use crate::util::secret::quote;
+use crate::util::secret::{is_key, quote};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::san::San;
 
@@ -24,6 +24,14 @@ macro_rules! refused {
     ($text:expr, $($reason:tt)*) => {
         Err(format!("{} {}", quote($text), format_args!($($reason)*)))
     };
+}
+
+/// Refuses a key that was pasted into another field, where reports would show it.
+pub(super) fn not_a_key(text: &str) -> Result<(), String> {
+    match is_key(text) {
+        true => Err("looks like a key, so it is refused and not shown".to_owned()),
+        false => Ok(()),
+    }
 }
 
 pub(super) fn node_name(text: &str) -> Result<String, String> {

@@ -19,6 +19,7 @@ use rustix::io::Errno;
 use super::attributes::ExtendedAttributes;
 use super::error::{FileError, FileErrorReason};
 use super::file::{self, Attributes, OpenFile};
+use crate::util::escape::shell_path;
 
 /// An open directory.
 #[derive(Debug)]
@@ -413,7 +414,7 @@ impl Directory {
         let access = Access::WRITE_OK | Access::EXEC_OK;
         rustix::fs::accessat(&self.descriptor, ".", access, AtFlags::EACCESS).map_err(refused)?;
         if file::is_immutable(self.readable()?) {
-            let hint = format!("chattr -ia {}", self.path.display());
+            let hint = format!("chattr -ia {}", shell_path(&self.path));
             return Err(refused(Errno::PERM).with_hint(hint));
         }
         Ok(())

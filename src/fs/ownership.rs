@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use super::acl::{ACCESS, Acl, AclSubject};
 use super::directory::Directory;
 use super::error::FileError;
+use crate::util::escape::shell_path;
 
 /// How a directory is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +68,7 @@ impl Writers {
 impl SharedDirectory {
     /// Returns the error of a refused write.
     pub(crate) fn refusal(&self) -> FileError {
-        let path = self.path.display();
+        let path = shell_path(&self.path);
         let hint = match self.writers {
             Writers::Acl(AclSubject::User(uid)) => format!("setfacl -x u:{uid} {path}"),
             Writers::Acl(AclSubject::Group(gid)) => format!("setfacl -x g:{gid} {path}"),

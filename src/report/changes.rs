@@ -10,6 +10,7 @@ use crate::check::{Change, ChangedField};
 use crate::plan::{Action, Make, Plan, Step};
 use crate::store::outcome::{Committed, Restricted};
 use crate::tree::layout::{self, Layout, TreePath};
+use crate::util::escape::shell_path;
 
 /// The changes of a command.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -313,7 +314,7 @@ fn next(rows: &[RowChange], changed: &[&'static Row], layout: &Layout) -> Vec<St
     let admin = layout.kubeconfigs.join("super-admin.conf");
     let command = format!(
         "pki template rbac | kubectl --kubeconfig {} apply -f -",
-        admin.display()
+        shell_path(&admin)
     );
     is_new.then_some(command).into_iter().collect()
 }

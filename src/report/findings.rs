@@ -1,10 +1,12 @@
 //! Findings and remedies as text. Commands in remedies are spelled only here.
 
+use std::path::Path;
+
 use crate::catalog::Row;
 use crate::check::finding::{Finding, Findings, PkiCommand, Remedy, Severity};
 use crate::check::title;
 use crate::plan::message;
-use crate::util::escape::shell_word;
+use crate::util::escape::{shell_path, shell_word};
 
 /// The arguments that a printed command needs for the same tree and configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,10 +30,14 @@ enum Naming {
 
 impl TreeArguments {
     /// Adds a flag with its value, if it was given.
-    pub fn add(&mut self, flag: &str, value: Option<&str>) {
+    pub fn add(&mut self, flag: &str, value: Option<&Path>) {
         if let Some(value) = value {
             self.arguments.push(flag.to_owned());
-            self.arguments.push(shell_word(value));
+            self.arguments.push(match value.as_os_str() == "-" {
+                // Standard input, not a file of this name.
+                true => "-".to_owned(),
+                false => shell_path(value),
+            });
         }
     }
 
@@ -87,6 +93,16 @@ impl TreeArguments {
             }
         }
         self.with(&words.join(" "))
+    }
+
+    /// Returns the hint of a file error with these arguments in its `pki recover` commands. Where such an error arises,
+    /// nothing is known of the command line.
+    pub fn hint(&self, hint: &str) -> String {
+        let parts = hint.split('`').map(|part| match part {
+            _ if part.starts_with("pki recover ") => self.with(part),
+            _ => part.to_owned(),
+        });
+        parts.collect::<Vec<_>>().join("`")
     }
 
     /// Returns a command with these arguments at its end.
@@ -219,5 +235,24 @@ fn merge(remedy: &mut Remedy, other: &Remedy) {
                     .collect::<Vec<_>>(),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_in_the_hint_of_a_file_error_are_about_the_same_tree() {
+        let mut arguments = TreeArguments::default();
+        let hint = "inspect it, or run `pki recover --discard`";
+        assert_eq!(arguments.hint(hint), hint);
+        arguments.add("--cert-dir", Some(Path::new("/a b/pki")));
+        assert_eq!(
+            arguments.hint("`pki recover --discard` restores, `pki recover --finish` replaces"),
+            "`pki recover --discard --cert-dir '/a b/pki'` restores, `pki recover --finish --cert-dir '/a b/pki'` replaces"
+        );
+        let command = "chmod go-w '/a `pki`/pki'";
+        assert_eq!(arguments.hint(command), command);
     }
 }

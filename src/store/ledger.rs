@@ -23,6 +23,9 @@ use crate::util::secret;
 /// The longest line that is read; lines of certificates are much shorter.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
 
+/// The longest serial number, key identifier or fingerprint that is shown whatever it looks like.
+const MAX_NUMBER: usize = 64;
+
 /// A certificate that was issued. Never holds a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -61,8 +64,10 @@ impl LedgerEntry {
             .chain(&mut self.issuer_key_id)
             .chain(&mut self.replaces);
         for number in numbers {
-            // Their digits are those of a hexadecimal key, too.
-            if !number.bytes().all(|b| b.is_ascii_hexdigit() || b == b':') {
+            // Their digits are those of a hexadecimal key, too. The longest is a fingerprint.
+            let is_number = number.len() <= MAX_NUMBER
+                && number.bytes().all(|b| b.is_ascii_hexdigit() || b == b':');
+            if !is_number {
                 *number = secret::shown(std::mem::take(number));
             }
         }

@@ -16,6 +16,7 @@ use crate::fs::file::FileError;
 use crate::tree::layout::Root;
 use crate::tree::places::Places;
 use crate::util::escape::escape;
+use crate::util::secret;
 
 /// The file that names the run with the lock.
 pub(super) const HOLDER: &str = ".pki-lock";
@@ -134,7 +135,7 @@ impl Busy {
             let _read = Read::take(file.into_file(), MAX_HOLDER).read_to_string(&mut holder);
         }
         Busy {
-            holder: escape(holder.trim_end()),
+            holder: escape(&secret::shown(holder.trim_end().to_owned())),
         }
     }
 }

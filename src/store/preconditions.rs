@@ -13,6 +13,7 @@ use crate::tree::journal::{COMMIT, UNDO, backup_name, staging_name};
 use crate::tree::layout::{self, Access, Root, TreePath};
 use crate::tree::places::{Location, Places};
 use crate::tree::source::{FileVersion, TreeSource};
+use crate::util::escape::shell_path;
 
 /// Checks that these files can be written.
 ///
@@ -84,7 +85,7 @@ fn check_replaceable(location: &Location) -> Result<(), FileError> {
         return Err(hard_link_error(&path.display().to_string(), file.links()));
     }
     if file.is_immutable() {
-        let hint = format!("chattr -ia {}", path.display());
+        let hint = format!("chattr -ia {}", shell_path(&path));
         let error = FileError::io("replacing", path)(rustix::io::Errno::PERM);
         return Err(error.with_hint(hint));
     }

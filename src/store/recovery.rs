@@ -22,7 +22,8 @@ use crate::tree::journal::{
 use crate::tree::layout::{self, Layout, Root, TreePath};
 use crate::tree::places::{Location, Places};
 use crate::tree::source::{FileVersion, TreeSource};
-use crate::util::escape::escape;
+use crate::util::escape::shell_path;
+use crate::util::secret;
 
 /// The command that is recorded for files that [`Settle::Finish`] replaces.
 const FINISH: &str = "recover --finish";
@@ -388,11 +389,18 @@ fn check_owner(places: &Places, journal: &Journal) -> Result<(), FileError> {
     let certificates = places.layout().certificates.clone();
     if !places.owns(journal)? {
         let other = places.named_kubeconfigs(&journal.kubeconfigs);
-        let other = escape(&other.display().to_string());
+        let text = other.display().to_string();
+        let word = match secret::is_secret(&text) {
+            true => "DIRECTORY".to_owned(),
+            false => shell_path(&other),
+        };
         return refuse(
             certificates,
-            format!("it belongs to the kubeconfig directory `{other}`"),
-            format!("run a command that writes with `--kubeconfig-dir {other}` first"),
+            format!(
+                "it belongs to the kubeconfig directory `{}`",
+                secret::shown(text)
+            ),
+            format!("run a command that writes with `--kubeconfig-dir {word}` first"),
         );
     }
     match places.directory(Root::State)? {

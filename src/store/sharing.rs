@@ -12,7 +12,7 @@ use crate::fs::file::{FileError, MAX_FILE_SIZE};
 use crate::tree::layout::{Layout, Root};
 use crate::tree::places::Places;
 use crate::tree::source::TreeSource;
-use crate::util::escape::{escape, shell_word};
+use crate::util::escape::{escape, shell_path};
 
 /// The file that names the certificate directory of a transaction, relative to the kubeconfig directory.
 const MARKER: &str = "transaction";
@@ -90,20 +90,18 @@ fn is_pending(places: &Places) -> Result<bool, FileError> {
 }
 
 fn refusal(layout: &Layout) -> FileError {
-    let word = |path: &Path| shell_word(&path.display().to_string());
     let certificates = layout.certificates.display().to_string();
     let what = format!(
         "a commit for the certificate directory `{}` is pending",
         escape(&certificates)
     );
-    let rootfs = layout
-        .rootfs
-        .as_deref()
-        .map_or_else(String::new, |rootfs| format!(" --rootfs {}", word(rootfs)));
+    let rootfs = layout.rootfs.as_deref().map_or_else(String::new, |rootfs| {
+        format!(" --rootfs {}", shell_path(rootfs))
+    });
     let hint = format!(
         "run `pki recover --finish --cert-dir {} --kubeconfig-dir {}{rootfs}` first",
-        word(&layout.certificates),
-        word(&layout.kubeconfigs)
+        shell_path(&layout.certificates),
+        shell_path(&layout.kubeconfigs)
     );
     FileError::unexpected("writing in", &layout.kubeconfigs, what).with_hint(hint)
 }

@@ -16,7 +16,6 @@ use crate::fs::directory::{Directory, Opened};
 use crate::fs::file::{Contents, FileError, MAX_FILE_SIZE};
 use crate::fs::ownership::is_trusted;
 use crate::tree::layout::{self, TreePath};
-use crate::util::escape::escape;
 use crate::util::secret;
 use crate::x509::key::{self, hex};
 
@@ -158,8 +157,8 @@ impl Journal {
             .iter()
             .find(|file| !layout::is_known(&file.file))
         {
-            let name = escape(&file.file.relative);
-            return Err(format!("it names `{name}`, which is not a file of a tree"));
+            let name = secret::quote(&file.file.relative);
+            return Err(format!("it names {name}, which is not a file of a tree"));
         }
         let files: BTreeSet<_> = journal.files.iter().map(|file| &file.file).collect();
         if files.len() != journal.files.len() {
@@ -167,8 +166,8 @@ impl Journal {
         }
         match &journal.generation {
             Some(name) if !is_generation_name(name) => Err(format!(
-                "it names the generation `{}`, which is not a valid name of a generation",
-                escape(name)
+                "it names the generation {}, which is not a valid name of a generation",
+                secret::quote(name)
             )),
             _ => Ok(journal),
         }

@@ -6,6 +6,39 @@ use serde_json::Value;
 
 use crate::support::{TestTree, pki, run, sane};
 
+/// Whatever declares it, and even where the field takes any text.
+#[test]
+fn a_key_is_refused_as_a_value() {
+    let tree = TestTree::empty();
+    let key = "MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aY/PuoAoGCCqGSM49";
+    let file = tree.beside(
+        "cluster.yaml",
+        format!(
+            "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nclusterName: {key}\n"
+        ),
+    );
+    for arguments in [
+        &["config", "show", "--config", &file][..],
+        &["config", "show", "-o", "json", "--config", &file],
+        &["init", "--dry-run", "--config", &file],
+        &["config", "show", "--cluster-name", key],
+        &["init", "--dry-run", "--cluster-name", key],
+    ] {
+        let run = tree
+            .pki(arguments)
+            .exits(3)
+            .says("looks like a key, so it is refused and not shown")
+            .prints_nothing()
+            .does_not_say(&key[..24])
+            .changed_nothing();
+        let place = match arguments.contains(&file.as_str()) {
+            true => format!("{file}:3: clusterName: "),
+            false => "--cluster-name: ".to_owned(),
+        };
+        run.says(&place);
+    }
+}
+
 /// Where each value of one configuration comes from: flag over file, the rest kubeadm's defaults.
 #[test]
 fn each_value_is_shown_with_its_source() {

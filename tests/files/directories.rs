@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    os::unix::fs::chown,
+    os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -42,6 +42,32 @@ fn check_warned(tree: &TestTree, directory: &Path, reason: &str) {
 const WRITING: [&[&str]; 3] = [&["renew", "all", "--dry-run"], &["renew", "all"], &["init"]];
 
 const DIRECTORIES: [&str; 4] = ["", "pki", "pki/etcd", ".pki"];
+
+#[test]
+fn the_hint_can_be_pasted_whatever_the_directory_is_called() {
+    for name in ["a $(touch pwned)", "it's", "two\nlines", "-x"] {
+        let tree = TestTree::new();
+        let odd = tree.root().join(name);
+        copy(&tree.path(""), &odd);
+        let certificates = odd.join("pki");
+        fs::set_permissions(&certificates, fs::Permissions::from_mode(0o777)).unwrap();
+        let argument = certificates.to_str().unwrap();
+        let run = tree
+            .pki(&["renew", "all", "--cert-dir", argument])
+            .exits(3)
+            .says("hint: chmod go-w ");
+        let hint = run
+            .stderr
+            .lines()
+            .find_map(|line| line.strip_prefix("hint: "));
+        let mut shell = Command::new("bash");
+        let pasted = shell.current_dir(tree.root()).args(["-c", hint.unwrap()]);
+        assert!(pasted.status().unwrap().success(), "{run}");
+        assert!(!tree.root().join("pwned").exists(), "{run}");
+        let mode = fs::metadata(&certificates).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755, "{run}");
+    }
+}
 
 #[test]
 fn a_directory_that_everybody_can_write_in_is_refused() {

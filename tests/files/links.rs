@@ -736,3 +736,81 @@ fn a_key_pasted_into_a_state_file_is_never_shown() {
         assert!(!said.contains(&key[..24]), "{arguments:?}");
     }
 }
+
+/// The fields that name files and other runs, too.
+#[test]
+fn a_key_as_a_name_in_a_state_file_is_never_shown() {
+    let tree = TestTree::new();
+    let key = tree.text("pki/ca.key");
+    let key: String = key.lines().filter(|line| !line.contains("-----")).collect();
+    let check = |arguments: &[&str]| {
+        let run = tree.pki(arguments);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(said.contains("(looks like a key, not shown)"), "{run}");
+        assert!(!said.contains(&key[8..32]), "{arguments:?}");
+    };
+    tree.pki(&["renew", "etcd-peer"]).exits(0);
+    let journal = |kubeconfigs: &str, generation: &str, path: &str| {
+        tree.write(
+            "pki/.pki-journal.commit",
+            format!(
+                r#"{{"version":2,"command":"renew all","kubeconfigs":"{kubeconfigs}","generation":{generation},"files":[{{"file":{{"root":"certificates","path":"{path}"}},"old":null,"new":"00"}}]}}"#
+            ),
+        );
+    };
+    journal(&key, "null", "apiserver.crt");
+    check(&["renew", "apiserver"]);
+    for (generation, path) in [(&*format!("\"{key}\""), "apiserver.crt"), ("null", &*key)] {
+        journal("..", generation, path);
+        check(&["renew", "apiserver"]);
+        check(&["check-expiration"]);
+        check(&["verify", "-o", "json"]);
+    }
+    tree.remove("pki/.pki-journal.commit");
+    let generation = fs::read_dir(tree.path(".pki/generations"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let name = format!(
+        ".pki/generations/{}/manifest.json",
+        generation.file_name().to_str().unwrap()
+    );
+    let manifest: serde_json::Value = serde_json::from_str(&tree.text(&name)).unwrap();
+    let mut rollback = manifest.clone();
+    rollback["change"] = serde_json::json!({"rollback": {"to": key}});
+    let mut file = manifest;
+    file["files"][0]["file"]["path"] = key.clone().into();
+    for changed in [rollback, file] {
+        tree.write(&name, changed.to_string());
+        check(&["history"]);
+    }
+    tree.copy("pki/ca.key", "pki/.pki-lock");
+    let pki = File::open(tree.path("pki")).unwrap();
+    rustix::fs::flock(&pki, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    check(&["renew", "apiserver"]);
+}
+
+/// What is advised is about the same tree, also where the error comes from below the commands.
+#[test]
+fn the_advised_recovery_names_the_tree() {
+    let tree = TestTree::new();
+    tree.write("pki/.pki-journal.commit", "{}");
+    let root = tree.root().to_str().unwrap();
+    tree.pki(&["renew", "apiserver"])
+        .exits(3)
+        .says(&format!("run `pki recover --discard --rootfs {root}"));
+    // `recover` takes no configuration, so the directories are named.
+    let config = tree.beside(
+        "cluster.yaml",
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n",
+    );
+    let certificates = tree.path("pki");
+    tree.pki(&["renew", "apiserver", "--config", &config])
+        .exits(3)
+        .says(&format!(
+            " --cert-dir {} --kubeconfig-dir ",
+            certificates.display()
+        ))
+        .does_not_say("--config");
+}

@@ -8,7 +8,7 @@ use super::walk::Declared;
 use crate::config::fields::FIELDS;
 use crate::config::problem::Setting;
 use crate::config::settings::ExternalEtcdSettings;
-use crate::config::values::{absolute_path, boolean, certificate_key, certificates_dir};
+use crate::config::values::{absolute_path, boolean, certificate_key, certificates_dir, not_a_key};
 
 impl ConfigReader<'_> {
     /// Takes the settings of a document.
@@ -57,8 +57,8 @@ impl ConfigReader<'_> {
         parse: impl FnOnce(&str) -> Result<PathBuf, String>,
     ) -> Option<Setting<String>> {
         let path = path?;
-        match parse(&path.value) {
-            Ok(_) => Some(path),
+        match parse(&path.value).and_then(|_| not_a_key(&path.value)) {
+            Ok(()) => Some(path),
             Err(message) => {
                 self.refuse(&path.origin, message);
                 None

@@ -25,12 +25,15 @@ mod suggest;
 mod versions;
 mod walk;
 
+use std::path::Path;
+
 pub(super) use self::document::MAX_LISTED;
 use self::document::{Lines, MappingEntry, Node, Scalar, SourceText, Value, field_path};
 use self::versions::{ApiVersion, DocumentKind, VERSIONS};
 use super::cluster::{Cluster, Host};
-use super::problem::{Origin, Problem, Problems, Setting};
+use super::problem::{Origin, Problem, Problems, STANDARD_INPUT, Setting};
 use super::settings::Settings;
+use crate::util::escape::shell_path;
 use crate::util::secret::quote;
 
 /// The settings of a file, and warnings about it.
@@ -259,6 +262,11 @@ impl ConfigReader<'_> {
         match known {
             Some(known) => {
                 if let Some(age) = known.age {
+                    let file = match self.file {
+                        STANDARD_INPUT => "-".to_owned(),
+                        file => shell_path(Path::new(file)),
+                    };
+                    let age = age.replace("{file}", &file);
                     self.warn(&api_version.origin, format!("{found} {age}"));
                 }
             }

@@ -255,7 +255,7 @@ fn versions_are_exact() {
     );
     for old in ["v1beta2", "v1beta1"] {
         let warning = format!(
-            "f:1: apiVersion: `kubeadm.k8s.io/{old}` is no longer accepted by kubeadm and has no fields for algorithm and validity; `pki config show -o kubeadm` prints it as `v1beta4`"
+            "f:1: apiVersion: `kubeadm.k8s.io/{old}` is no longer accepted by kubeadm and has no fields for algorithm and validity; `pki config show -o kubeadm --config f` prints it as `v1beta4`"
         );
         check_warnings(&with(&format!("kubeadm.k8s.io/{old}")), &[&warning]);
     }
@@ -441,6 +441,51 @@ fn certificate_keys_are_judged_and_never_shown() {
     }
     for empty in ["", "''", "null"] {
         assert_eq!(reading(&with(empty)).warnings, []);
+    }
+}
+
+#[test]
+fn a_key_in_any_other_field_is_refused_and_not_shown() {
+    const KEY: &str = "MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aY/PuoAoGCCqGSM49";
+    for (path, value) in [
+        ("clusterName", "KEY"),
+        ("certificatesDir", "/KEY"),
+        ("etcd.local.dataDir", "/var/KEY"),
+        ("etcd.external.endpoints[0]", "https://KEY.example.com:2379"),
+        ("etcd.external.httpEndpoints[0]", "http://KEY:2381"),
+        ("etcd.external.caFile", "/KEY.crt"),
+        ("clusterName", "-----BEGIN PRIVATE KEY-----"),
+        (
+            "clusterName",
+            "1c:0e:5a:93:7b:d2:48:f6:a1:3c:0d:e7:9f:64:b8:21:5e:d0:77:3a:cc:19:82:f4",
+        ),
+    ] {
+        let value = format!("\"{}\"", value.replace("KEY", KEY));
+        let fields = match path {
+            "etcd.local.dataDir" => format!("etcd: {{local: {{dataDir: {value}}}}}"),
+            "etcd.external.endpoints[0]" => {
+                format!("etcd: {{external: {{endpoints: [{value}]}}}}")
+            }
+            "etcd.external.httpEndpoints[0]" => format!(
+                "etcd: {{external: {{endpoints: [\"https://a:2379\"], httpEndpoints: [{value}]}}}}"
+            ),
+            "etcd.external.caFile" => {
+                format!("etcd: {{external: {{endpoints: [\"https://a:2379\"], caFile: {value}}}}}")
+            }
+            field => format!("{field}: {value}"),
+        };
+        let settings = read("f", cluster(&fields).as_bytes()).map(|file| file.settings);
+        let host = Host {
+            node_name: Some("cp1".to_owned()),
+            addresses: vec![[192, 0, 2, 1].into()],
+        };
+        let problems = settings
+            .and_then(|settings| Cluster::resolve(settings, &host))
+            .unwrap_err();
+        assert_eq!(
+            problems.to_string(),
+            format!("f:3: {path}: looks like a key, so it is refused and not shown")
+        );
     }
 }
 

@@ -52,7 +52,7 @@ const fn version(number: u8, name: &'static str, age: Option<&'static str>) -> A
 }
 
 const DEPRECATED: &str = "is deprecated and has no fields for algorithm and validity; convert the file with `kubeadm config migrate`";
-const NOT_MIGRATED: &str = "is no longer accepted by kubeadm and has no fields for algorithm and validity; `pki config show -o kubeadm` prints it as `v1beta4`";
+const NOT_MIGRATED: &str = "is no longer accepted by kubeadm and has no fields for algorithm and validity; `pki config show -o kubeadm --config {file}` prints it as `v1beta4`";
 
 impl ApiVersion {
     /// Returns whether the arguments of components are mappings; since `v1beta4` they are lists.

@@ -8,8 +8,12 @@ pub use html::html;
 pub use prometheus::prometheus;
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use serde_json::ser::PrettyFormatter;
+use serde_saphyr::DoubleQuoted;
+
+use crate::util::escape;
 
 /// The report of a command. Its fields are the keys of its JSON and YAML.
 pub trait Report: Serialize {
@@ -53,7 +57,8 @@ pub fn json(report: &impl Serialize) -> serde_json::Result<String> {
         &mut bytes, formatter,
     ))?;
     bytes.push(b'\n');
-    String::from_utf8(bytes).map_err(serde::ser::Error::custom)
+    let text = String::from_utf8(bytes).map_err(serde::ser::Error::custom)?;
+    Ok(escape::json(&text))
 }
 
 /// Returns a report as JSON in one line.
@@ -61,7 +66,8 @@ pub fn json(report: &impl Serialize) -> serde_json::Result<String> {
 /// # Errors
 /// None that is known: serializing plain data cannot fail.
 pub fn json_line(report: &impl Serialize) -> serde_json::Result<String> {
-    Ok(format!("{}\n", serde_json::to_string(report)?))
+    let line = serde_json::to_string(report)?;
+    Ok(format!("{}\n", escape::json(&line)))
 }
 
 /// Returns a report as YAML, with keys in byte order as in kubeadm.
@@ -71,5 +77,54 @@ pub fn json_line(report: &impl Serialize) -> serde_json::Result<String> {
 pub fn yaml(report: &impl Serialize) -> Result<String> {
     let mut value = serde_json::to_value(report)?;
     value.sort_all_objects();
-    Ok(serde_saphyr::to_string(&value)?)
+    Ok(escape::yaml(&serde_saphyr::to_string(&YamlValue(&value))?))
+}
+
+/// A value whose strings are in double quotes where they have characters that YAML can only escape there.
+struct YamlValue<'a>(&'a Value);
+
+impl Serialize for YamlValue<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::String(text) if escape::is_unprintable(text) => {
+                DoubleQuoted(text).serialize(serializer)
+            }
+            Value::Array(items) => serializer.collect_seq(items.iter().map(YamlValue)),
+            // The keys are names of fields.
+            Value::Object(fields) => {
+                serializer.collect_map(fields.iter().map(|(key, value)| (key, YamlValue(value))))
+            }
+            other => other.serialize(serializer),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped_and_keeps_its_value() {
+        let report = json!({
+            "command": "\u{9b}2J\u{202e}renew",
+            "files": ["a\u{e0041}b: c", "\u{7f}", "line\n\u{200b}other\n", "it's \"zömbo\" \\"],
+            "count": 3,
+            "none": null,
+        });
+        let texts = [json(&report), json_line(&report)].map(|text| text.unwrap());
+        for text in &texts {
+            let read: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(read, report);
+        }
+        let yaml = yaml(&report).unwrap();
+        let read: Value = serde_saphyr::from_str(&yaml).unwrap();
+        assert_eq!(read, report, "{yaml}");
+        for text in texts.iter().chain([&yaml]) {
+            assert!(!escape::is_unprintable(text), "{text:?}");
+            assert!(text.contains("zömbo"), "{text}");
+        }
+    }
 }

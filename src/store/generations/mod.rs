@@ -14,7 +14,6 @@ use crate::tree::journal::is_generation_name;
 use crate::tree::layout::{self, GENERATIONS_DIRECTORY, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::places::Places;
-use crate::util::escape::escape;
 use crate::util::secret;
 
 pub use keep::{FileToReplace, Pruned};
@@ -288,8 +287,8 @@ impl Manifest {
                     .as_ref()
                     .is_none_or(|stored| *stored == layout::stored_name(file));
             if !is_own {
-                let name = escape(&file.relative);
-                return Err(format!("it names `{name}`, which is not a file of a tree"));
+                let name = secret::quote(&file.relative);
+                return Err(format!("it names {name}, which is not a file of a tree"));
             }
         }
         let (TransactionKind::New {
@@ -298,8 +297,8 @@ impl Manifest {
         | TransactionKind::Rollback { to: name }) = &self.change;
         match name {
             Some(name) if !is_generation_name(name) => Err(format!(
-                "it names `{}`, which is not a generation",
-                escape(name)
+                "it names {}, which is not a generation",
+                secret::quote(name)
             )),
             _ => Ok(()),
         }

@@ -10,7 +10,7 @@ use crate::fs::file::FileError;
 use crate::fs::ownership::{DirectoryUse, judge};
 use crate::fs::walk::{Destination, Position};
 use crate::tree::layout::{self, GENERATIONS_DIRECTORY, Root};
-use crate::util::escape::shell_word;
+use crate::util::escape::shell_path;
 
 impl Places {
     /// Checks that a missing directory of the tree can be created.
@@ -40,7 +40,7 @@ impl Places {
             let what = format!("user {owner} owns this link, which leads to it");
             let hint = format!(
                 "inspect the link, then run `chown -h root {}`",
-                shell_word(&link.display().to_string())
+                shell_path(link)
             );
             return Err(FileError::unexpected("replacing", link, what).with_hint(hint));
         }

@@ -123,7 +123,7 @@ fn versions_and_kinds_are_exact() {
     for version in ["v1beta2", "v1beta1"] {
         let refused_elsewhere = |line| {
             format!(
-                "cluster.yaml:{line}: apiVersion: `kubeadm.k8s.io/{version}` is no longer accepted by kubeadm and has no fields for algorithm and validity; `pki config show -o kubeadm` prints it as `v1beta4`"
+                "cluster.yaml:{line}: apiVersion: `kubeadm.k8s.io/{version}` is no longer accepted by kubeadm and has no fields for algorithm and validity; `pki config show -o kubeadm --config cluster.yaml` prints it as `v1beta4`"
             )
         };
         bench.row(
