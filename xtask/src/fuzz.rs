@@ -303,12 +303,11 @@ mod tests {
         let panic = "thread 'main' (3) panicked at src/key.rs:3:5:\nassertion failed: is_same\n";
         let log = format!("{noise}{panic}{noise}");
         let shown = last_lines(&log);
-        assert!(shown[0].contains(" panicked at ") && shown[1].contains("is_same"));
+        let panic: Vec<_> = panic.lines().collect();
+        assert!(shown.starts_with(&panic));
         assert_eq!(shown.len(), SHOWN_LINES);
-        assert_eq!(
-            last_lines(&format!("{noise}SUMMARY\n"))[SHOWN_LINES - 1],
-            "SUMMARY"
-        );
+        let without_panic = format!("{noise}SUMMARY\n");
+        assert_eq!(last_lines(&without_panic).last(), Some(&"SUMMARY"));
     }
 
     #[test]
