@@ -192,6 +192,11 @@ impl Member {
         }
     }
 
+    /// Returns the URL for its clients.
+    pub(super) fn client_url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.client_port)
+    }
+
     /// Returns the options of its manifest, as lines of YAML.
     pub(super) fn manifest_options(&self) -> String {
         let files = [

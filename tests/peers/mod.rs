@@ -9,6 +9,7 @@ mod expired;
 mod gnutls;
 mod go;
 mod kubectl;
+mod live;
 mod openssl;
 mod pkilint;
 mod python;

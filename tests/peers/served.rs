@@ -57,7 +57,7 @@ impl Apiserver {
     }
 }
 
-fn write_manifest(tree: &TestTree, component: &str, options: &str) {
+pub(super) fn write_manifest(tree: &TestTree, component: &str, options: &str) {
     let text = format!(
         "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: {component}\n    command:\n    - {component}\n    - {options}\n"
     );

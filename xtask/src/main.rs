@@ -21,6 +21,8 @@ const USAGE: &str = "\
 cargo xtask TASK
 
   test [--no-install] [-- ARGS]  install missing peers and run every test; ARGS go to the test programs
+  live                           compare a running control plane with its files; PKI_KUBERNETES_BIN names the directory of
+                                 kube-apiserver and kube-controller-manager
   peers [--no-install]           install missing peers and print the version of each
   ci                             what has to pass before a change lands: format, lints, generated text, fuzzing, tests
   gen [--check]                  write the generated parts of the README files, or fail if they are stale
@@ -55,6 +57,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
                 _ => Ok(usage()),
             }
         }
+        ["live"] => test::live(),
         ["peers"] => peers::run(true),
         ["peers", "--no-install"] => peers::run(false),
         ["ci"] => ci::run(),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    env,
     fmt::{Display, Formatter},
     fs,
     io::{BufRead, BufReader},
@@ -9,7 +10,7 @@ use std::{
     process::{ExitCode, Stdio},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::{
     command::{cargo, top},
@@ -74,6 +75,20 @@ pub(crate) fn run(install: bool, arguments: &[&str]) -> Result<ExitCode> {
         ExitCode::FAILURE
     })
 }
+
+/// Runs the tests that need a control plane.
+pub(crate) fn live() -> Result<ExitCode> {
+    let folder = env::var_os(KUBERNETES).with_context(|| {
+        format!("{KUBERNETES} is not set, want the directory of kube-apiserver and kube-controller-manager")
+    })?;
+    for program in ["kube-apiserver", "kube-controller-manager"] {
+        let path = Path::new(&folder).join(program);
+        ensure!(path.is_file(), "`{}` does not exist", path.display());
+    }
+    run(true, &["--ignored", "peers::live"])
+}
+
+const KUBERNETES: &str = "PKI_KUBERNETES_BIN";
 
 fn run_cargo(arguments: &[&str], skipped: &Path) -> Result<(Totals, bool)> {
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast", "--"])?;
