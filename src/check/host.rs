@@ -39,6 +39,13 @@ const CONTROL_PLANE_ROWS: [&Row; 7] = [
 /// Returns the kind of host that a tree is on. With a declared or recorded configuration, it is a control plane node.
 pub fn recognize(inventory: &Inventory, is_configured: bool) -> HostKind {
     let has_any = |rows: &[&Row]| rows.iter().any(|row| !inventory.row(row).is_missing());
+    // A file that cannot be read may not be there: it does not show that others are not needed.
+    let has_readable = |rows: &[&Row]| {
+        let files = rows.iter().map(|row| inventory.row(row));
+        files
+            .into_iter()
+            .any(|files| !files.is_missing() && !files.is_unreadable())
+    };
     // An administrator's kubeconfig may be copied anywhere; together with the cluster CA it identifies a control
     // plane node.
     let has_ca = inventory.ca_bundle(&CA).is_some();
@@ -49,7 +56,7 @@ pub fn recognize(inventory: &Inventory, is_configured: bool) -> HostKind {
     if is_control_plane {
         HostKind::ControlPlane
     } else if inventory.runs_etcd()
-        || has_any(&[
+        || has_readable(&[
             &ETCD_SERVER,
             &ETCD_PEER,
             &ETCD_HEALTHCHECK_CLIENT,
@@ -57,7 +64,7 @@ pub fn recognize(inventory: &Inventory, is_configured: bool) -> HostKind {
         ])
     {
         HostKind::EtcdMember
-    } else if has_any(&[&KUBELET_CONF]) {
+    } else if has_readable(&[&KUBELET_CONF]) {
         HostKind::Worker
     } else if inventory.rows().any(|(_, files)| !files.is_missing()) {
         HostKind::Other

@@ -51,7 +51,7 @@ pub struct CheckExpirationArgs {
     #[arg(long, value_enum, value_name = "STATE")]
     pub only: Option<OnlyState>,
 
-    /// Check dates and missing files only: faster with many trees, but verifies no signature and advises no command
+    /// Check dates and missing files only, which is faster with many trees: advises no command, and verifies no signature except those of intermediates
     #[arg(long)]
     pub dates_only: bool,
 

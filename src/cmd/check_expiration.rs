@@ -41,7 +41,7 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
     if exit.is_ok() || args.output == ExpirationFormat::Prometheus {
         // A typing error would replace a key.
         if paths.iter().any(|path| output::is_in(&file, path)) {
-            let message = format!("`{}` is in a directory of the tree", file.display());
+            let message = format!("`{}` belongs to a tree that is checked", file.display());
             return Err(Invalid::new(message)
                 .with_hint("write the report to another directory")
                 .into());

@@ -256,7 +256,7 @@ fn a_report_does_not_replace_an_archive() {
         let output = file.to_str().unwrap();
         checked(&["check-expiration", "--output-file", output], &[&file])
             .exits(3)
-            .says("is in a directory of the tree");
+            .says("belongs to a tree that is checked");
         assert_eq!(std::fs::read(&file).unwrap(), bytes);
     }
 }

@@ -150,7 +150,7 @@ fn an_output_file_is_replaced_as_a_whole_and_everybody_can_read_it() {
         .says("it is not a regular file");
     run(&tree.path("pki/ca.key"))
         .exits(3)
-        .says("is in a directory of the tree");
+        .says("belongs to a tree that is checked");
     run(std::path::Path::new("-"))
         .exits(0)
         .prints("pki_last_run_timestamp_seconds");

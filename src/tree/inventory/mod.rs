@@ -343,6 +343,20 @@ impl RowFiles {
         }
     }
 
+    /// Returns whether one of its files could not be read.
+    pub fn is_unreadable(&self) -> bool {
+        let invalid = match self {
+            RowFiles::Ca { bundle, key } => [bundle.invalid(), key.invalid()],
+            RowFiles::Leaf { chain, key } => [chain.invalid(), key.invalid()],
+            RowFiles::ServiceAccount { public, key } => [public.invalid(), key.invalid()],
+            RowFiles::Kubeconfig(file) => [file.invalid(), None],
+        };
+        invalid
+            .into_iter()
+            .flatten()
+            .any(InvalidFile::is_unreadable)
+    }
+
     /// Returns the row's leaf certificate with its intermediates.
     pub fn chain(&self) -> Option<&Chain> {
         match self {
