@@ -1,5 +1,6 @@
 //! Limits of the process cause an error and leave the tree unchanged.
 
+use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
 use super::unprivileged;
@@ -233,6 +234,33 @@ fn no_core_dump_contains_keys() {
         ["0", "0"],
         "{line}"
     );
+}
+
+/// The kernel gives the files of a process that is not dumpable to root, so that no other process of its user can trace it or
+/// read its memory (proc(5), prctl(2)).
+#[test]
+fn no_other_process_of_its_user_can_read_its_memory() {
+    let Some(program) = unprivileged() else {
+        return;
+    };
+    let tree = TestTree::empty();
+    std::os::unix::fs::chown(tree.root(), Some(65534), Some(65534)).unwrap();
+    let mut command = program.command();
+    command
+        .args(["init", "--encryption-algorithm", "RSA-4096"])
+        .args(["--node-name", "cp-1", "--rootfs"])
+        .arg(tree.root())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    let mut child = command.spawn().unwrap();
+    wait_until_locked(&mut child);
+    let process = format!("/proc/{}", child.id());
+    let owner = std::fs::metadata(format!("{process}/mem")).unwrap().uid();
+    let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(status.contains("\nUid:\t65534\t"), "{status}");
+    assert_eq!(owner, 0);
 }
 
 /// Neither a file of the tree nor one of `pki`'s own state can make a run wait for a writer that never comes.
