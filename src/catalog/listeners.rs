@@ -149,6 +149,11 @@ impl Listener {
         rows
     }
 
+    /// Returns the CA that kubeadm names with an option.
+    pub fn client_ca_row(&self, option: &str) -> Option<&'static Row> {
+        self.reader(option).map(|reader| reader.row)
+    }
+
     fn reader(&self, option: &str) -> Option<&'static FileReader> {
         READERS
             .iter()

@@ -1,6 +1,6 @@
-//! Judges which files the components of a host really read.
+//! Compares the files that the manifests of static pods name with kubeadm's.
 
-use super::finding::{Finding, FindingId};
+use super::finding::{Finding, FindingId, Severity};
 use super::{Context, host};
 use crate::catalog::components::Component;
 use crate::catalog::{APISERVER_ETCD_CLIENT, ETCD_CA};
@@ -38,10 +38,19 @@ fn judge(component: Component, file: &NamedFile) -> Option<Finding> {
     let (option, path) = (file.option, quote(&file.path));
     let finding = match file.exists {
         _ if file.is_usual() && file.exists => return None,
-        false => Finding::new(
-            FindingId::ManifestFileMissing,
-            format!("{name} is started with `{option}` {path}, which does not exist"),
-        ),
+        // A path elsewhere may be one in the container only.
+        false => Finding {
+            severity: match file.file.is_some() {
+                true => Severity::Error,
+                false => Severity::Warning,
+            },
+            ..Finding::new(
+                FindingId::ManifestFileMissing,
+                format!(
+                    "{name} is started with `{option}` {path}, which does not exist on this host"
+                ),
+            )
+        },
         true => Finding::new(
             FindingId::ManifestOtherFile,
             format!(

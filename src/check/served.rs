@@ -7,14 +7,14 @@ use super::finding::{Finding, FindingId, Remedy, Severity};
 use super::{names, time_text};
 use crate::catalog::components::{Component, READERS, Reload};
 use crate::catalog::listeners::Listener;
-use crate::catalog::{CATALOG, Row};
+use crate::catalog::{CA, CATALOG, Row};
 use crate::net::handshake::{Endpoint, Handshake, HandshakeError};
 use crate::tree::inventory::Inventory;
 use crate::tree::layout::{self, TreePath};
 use crate::util::escape::escape;
 use crate::x509::attribute::name_text;
 use crate::x509::certificate::Certificate;
-use crate::x509::chain::Chain;
+use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::usage::Usage;
 use crate::x509::verify::verify;
 
@@ -37,6 +37,13 @@ pub struct Served<'a> {
     pub loopback: Option<&'a Certificate>,
 }
 
+impl Served<'_> {
+    fn is_of(&self, component: Component) -> bool {
+        self.listener
+            .is_some_and(|listener| listener.component == component)
+    }
+}
+
 /// The file of the certificate that an endpoint should serve.
 #[derive(Clone, Copy, Debug)]
 pub enum ServedFile<'a> {
@@ -44,7 +51,9 @@ pub enum ServedFile<'a> {
     File(&'a TreePath, &'a Chain),
     /// None: the component makes its certificate when it starts.
     InMemory,
-    /// Unknown, or it cannot be read.
+    /// It is missing, or cannot be read.
+    Unusable(&'a TreePath),
+    /// Unknown.
     Unknown,
 }
 
@@ -58,8 +67,8 @@ pub struct ServedContext<'a> {
     pub thresholds: Thresholds,
     /// Returns when a file changed.
     pub changed_at: &'a dyn Fn(&TreePath) -> Option<OffsetDateTime>,
-    /// Returns whether the ledger has a certificate.
-    pub is_issued_here: &'a dyn Fn(&Certificate) -> bool,
+    /// Returns whether the ledger has a certificate of a row.
+    pub is_issued_here: &'a dyn Fn(&Row, &Certificate) -> bool,
 }
 
 /// How long a component that watches a file may take to load it (Kubernetes `dynamiccertificates`: a check every minute).
@@ -73,32 +82,81 @@ pub fn check(context: &ServedContext<'_>, served: &Served<'_>) -> Vec<Finding> {
     let handshake = match served.answer {
         Ok(handshake) => handshake,
         Err(error) => {
-            return vec![Finding::new(
-                FindingId::ServedUnreachable,
-                error.to_string(),
-            )];
+            return vec![unreachable(served, error)];
         }
     };
+    let leaf = &handshake.chain.leaf;
     let mut findings = vec![certificate(context, served, &handshake.chain)];
-    // One that is made in memory may expire: nobody verifies it.
-    if !is_in_memory(served.file, &handshake.chain.leaf) {
-        findings.extend(dates(context, &handshake.chain.leaf));
+    let is_old = findings.iter().any(|finding| {
+        matches!(
+            finding.id,
+            FindingId::ServedStale | FindingId::ServedPending
+        )
+    });
+    // Nobody verifies a certificate made in memory, so its dates and names do not matter. Those of an old one end with it.
+    if !is_in_memory(served.file, leaf) {
+        if !is_old {
+            findings.extend(dates(context, served, leaf));
+        }
+        findings.extend(name(served, leaf));
     }
-    findings.extend(name(served, &handshake.chain.leaf));
     findings.extend(client_cas(context, served, handshake));
     if let (Some(listener), false) = (served.listener, served.is_named) {
         findings.extend(loaded(context, served, listener));
     }
     findings.extend(loopback(context, served));
     for finding in &mut findings {
-        let component = served
-            .listener
-            .and_then(|listener| to_restart(finding, listener));
-        if let Some(command) = component.and_then(Component::restart) {
-            finding.remedy = Remedy::words(format!("run `{command}`"));
+        if let Some(words) = restart_advice(context, served, finding) {
+            finding.remedy = Remedy::words(words);
         }
     }
     findings
+}
+
+fn unreachable(served: &Served<'_>, error: &HandshakeError) -> Finding {
+    let finding = Finding::new(FindingId::ServedUnreachable, error.to_string());
+    match served.is_of(Component::Kubelet) && !served.is_named {
+        // Its address is in a file that is not read.
+        true => Finding {
+            severity: Severity::Warning,
+            ..finding.advice("if the kubelet listens on another address, name it with `--endpoint`")
+        },
+        false => finding,
+    }
+}
+
+/// Returns the advice about a finding that a restart removes.
+fn restart_advice(
+    context: &ServedContext<'_>,
+    served: &Served<'_>,
+    finding: &Finding,
+) -> Option<String> {
+    let listener = served.listener?;
+    let component = restarted_for(finding, listener)?;
+    if served.is_named {
+        let name = component.name();
+        return Some(format!("restart {name} on the host of {}", served.endpoint));
+    }
+    let command = component.restart()?;
+    if !may_restart(context, component) {
+        return Some(format!(
+            "kube-controller-manager does not start while the file of `--cluster-signing-cert-file` holds several certificates: give it one with the signing CA alone, then run `{command}`"
+        ));
+    }
+    Some(match finding.id {
+        // It watches the file, so that most often the pair cannot be loaded.
+        FindingId::ServedStale if component != Component::Etcd => {
+            format!("run `pki verify` and repair what it finds, then run `{command}`")
+        }
+        _ => format!("run `{command}`"),
+    })
+}
+
+/// Returns whether a component would start again. The controller manager takes exactly one signing CA.
+fn may_restart(context: &ServedContext<'_>, component: Component) -> bool {
+    let is_single = |bundle: &CaBundle| bundle.others.is_empty();
+    component != Component::ControllerManager
+        || context.inventory.ca_bundle(&CA).is_none_or(is_single)
 }
 
 /// Returns when a component started, from a certificate that it made in memory. Its common name ends with `@` and the second
@@ -119,10 +177,23 @@ pub fn start_of(served: &Served<'_>) -> Option<OffsetDateTime> {
     served.loopback.or(in_memory).and_then(started_at)
 }
 
-/// Returns the component that has to be restarted to remove a finding.
-pub fn to_restart(finding: &Finding, listener: &Listener) -> Option<Component> {
-    // The scheduler reads its CAs from a ConfigMap, which a restart does not change.
-    if finding.id == FindingId::ServedCaStillLoaded && listener.component == Component::Scheduler {
+/// Returns the component of this host that has to be restarted to remove a finding, if it would start again.
+pub fn to_restart(
+    context: &ServedContext<'_>,
+    served: &Served<'_>,
+    finding: &Finding,
+) -> Option<Component> {
+    let component = restarted_for(finding, served.listener?)?;
+    (!served.is_named && may_restart(context, component)).then_some(component)
+}
+
+fn restarted_for(finding: &Finding, listener: &Listener) -> Option<Component> {
+    let is_about_cas = matches!(
+        finding.id,
+        FindingId::ServedCaNotLoaded | FindingId::ServedCaStillLoaded
+    );
+    // The scheduler follows a ConfigMap, which a restart does not change.
+    if is_about_cas && listener.component == Component::Scheduler {
         return None;
     }
     let needs_restart = matches!(
@@ -147,6 +218,14 @@ fn certificate(context: &ServedContext<'_>, served: &Served<'_>, shown: &Chain) 
             let text = "it serves a certificate that it made in memory when it started";
             return Finding::new(FindingId::ServedInMemory, text);
         }
+        ServedFile::Unusable(file) => {
+            let text =
+                format!("it serves {subject}; {file} cannot be read, so it was not compared");
+            return Finding {
+                severity: Severity::Warning,
+                ..Finding::new(FindingId::ServedNotCompared, text).advice("repair the file")
+            };
+        }
         ServedFile::InMemory | ServedFile::Unknown => return any_row(context, shown),
     };
     if shown.leaf == chain.leaf {
@@ -162,20 +241,27 @@ fn certificate(context: &ServedContext<'_>, served: &Served<'_>, shown: &Chain) 
             ),
         };
     }
-    let is_signed = is_signed_by_tree(context, served, shown);
-    if !is_signed {
+    if served.is_of(Component::Kubelet) {
+        let text = format!(
+            "it serves {subject}, which is not in {file}; its configuration may name another file"
+        );
+        return Finding::new(FindingId::ServedNotCompared, text);
+    }
+    let is_known =
+        is_issued_here(context, served, &shown.leaf) || is_signed_by_tree(context, served, shown);
+    if !is_known {
         let issuer = shown.leaf.issuer();
         let text = format!("it serves {subject}, issued by {issuer}: no CA of this tree signed it");
         return Finding::new(FindingId::ServedUnknown, text);
     }
-    if served.is_named && !is_earlier(context, shown, &chain.leaf) {
+    if served.is_named && !is_earlier(context, served, &shown.leaf, &chain.leaf) {
         let text = format!(
             "it serves {subject}, which a CA of this tree signed; the file of another host is not known"
         );
         return Finding::new(FindingId::ServedNotCompared, text);
     }
     let text = format!(
-        "it serves another certificate than {file} holds, valid until {}",
+        "it serves a certificate that expires on {}, not the one in {file}",
         time_text(shown.leaf.not_after())
     );
     let id = match is_pending(context, file) {
@@ -211,13 +297,23 @@ fn any_row(context: &ServedContext<'_>, shown: &Chain) -> Finding {
 }
 
 /// Returns whether this tree once held a served certificate: it was issued here, or has the same names.
-fn is_earlier(context: &ServedContext<'_>, shown: &Chain, held: &Certificate) -> bool {
+fn is_earlier(
+    context: &ServedContext<'_>,
+    served: &Served<'_>,
+    shown: &Certificate,
+    held: &Certificate,
+) -> bool {
     let names = |certificate: &Certificate| {
         let mut names = certificate.san_texts();
         names.sort_unstable();
         (certificate.subject().to_string(), names)
     };
-    names(&shown.leaf) == names(held) || (context.is_issued_here)(&shown.leaf)
+    names(shown) == names(held) || is_issued_here(context, served, shown)
+}
+
+fn is_issued_here(context: &ServedContext<'_>, served: &Served<'_>, shown: &Certificate) -> bool {
+    let row = served.listener.and_then(Listener::row);
+    row.is_some_and(|row| (context.is_issued_here)(row, shown))
 }
 
 /// Returns whether the CA of the listener's row signed a served certificate, whatever its dates.
@@ -236,7 +332,18 @@ fn is_pending(context: &ServedContext<'_>, file: &TreePath) -> bool {
 }
 
 /// Judges the dates of a certificate, whatever the files say.
-fn dates(context: &ServedContext<'_>, leaf: &Certificate) -> Option<Finding> {
+fn dates(context: &ServedContext<'_>, served: &Served<'_>, leaf: &Certificate) -> Option<Finding> {
+    let finding = judge_dates(context, leaf)?;
+    // The kubelet signs its own and never renews it (Kubernetes `cmd/kubelet/app/server.go`).
+    match served.is_of(Component::Kubelet) && leaf.is_self_issued() {
+        true => Some(finding.advice(
+            "remove `kubelet.crt` and `kubelet.key` on its host, then run `systemctl restart kubelet` there",
+        )),
+        false => Some(finding),
+    }
+}
+
+fn judge_dates(context: &ServedContext<'_>, leaf: &Certificate) -> Option<Finding> {
     let (not_before, not_after) = (leaf.not_before(), leaf.not_after());
     if not_after < context.now {
         let text = format!(
@@ -268,7 +375,9 @@ fn name(served: &Served<'_>, leaf: &Certificate) -> Option<Finding> {
         "the certificate that it serves does not have the name in {}",
         escape(&endpoint)
     );
-    (served.is_named && !is_covered).then(|| Finding::new(FindingId::ServedNameMismatch, text))
+    // The API server does not verify a kubelet by its name, unless it is told to.
+    (served.is_named && !is_covered && !served.is_of(Component::Kubelet))
+        .then(|| Finding::new(FindingId::ServedNameMismatch, text))
 }
 
 /// Compares the CAs whose clients are accepted with those in the files.
@@ -339,7 +448,13 @@ fn not_loaded(
         certificate.subject(),
         row.name
     );
-    Finding::new(id, text).about(row)
+    let finding = Finding::new(id, text).about(row);
+    match (id, listener.component) {
+        (FindingId::ServedCaNotLoaded, Component::Scheduler) => finding.advice(
+            "check kube-apiserver first: it publishes its CAs in the ConfigMap `extension-apiserver-authentication`",
+        ),
+        _ => finding,
+    }
 }
 
 fn still_loaded(
@@ -398,10 +513,10 @@ fn loaded(context: &ServedContext<'_>, served: &Served<'_>, listener: &Listener)
     }
     if findings.is_empty() && is_unknown {
         let text = "it is not known whether it started before or after its files changed";
-        findings.push(Finding::new(FindingId::ServedClientUnknown, text));
+        findings.push(Finding::new(FindingId::ServedStartUnknown, text));
     } else if findings.is_empty() && count > 0 {
         let text = "it started after its files changed";
-        findings.push(Finding::new(FindingId::ServedClientCurrent, text));
+        findings.push(Finding::new(FindingId::ServedFilesCurrent, text));
     }
     findings
 }
@@ -420,7 +535,7 @@ fn stale(
         ),
         false => Finding::new(
             FindingId::ServedFileStale,
-            format!("it started on {started}, and {file} changed on {changed}: it has not read it again"),
+            format!("it started on {started}, and {file} changed on {changed}: it still uses the old contents"),
         ),
     }
     .about(row)

@@ -14,7 +14,7 @@ use crate::util::duration::Period;
 pub(super) const AFTER_HELP: &str = "\
 Exit codes (the others are in `pki --help`):
   4  a served certificate expires within --warn
-  5  a component serves or uses something else than its files hold, or does not answer
+  5  a component does not use its current files, serves an expired certificate, or does not answer
 
 Examples:
   pki served

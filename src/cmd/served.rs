@@ -14,7 +14,7 @@ use crate::catalog::components::Component;
 use crate::catalog::listeners::{AddressOptions, LISTENERS, LOOPBACK_NAME, Listener};
 use crate::catalog::{KUBELET_CONF, Row};
 use crate::check::expiry::Thresholds;
-use crate::check::finding::Findings;
+use crate::check::finding::{Finding, Findings};
 use crate::check::manifests;
 use crate::check::served::{self, Served, ServedContext, ServedFile};
 use crate::cli::{ConfigArgs, ServedArgs};
@@ -40,11 +40,14 @@ struct Target {
     is_named: bool,
     file: TargetFile,
     client_cas: Option<Vec<&'static Row>>,
+    /// Why the component's manifest cannot be used; it is then asked at its usual address.
+    manifest_finding: Option<Finding>,
 }
 
 /// As [`ServedFile`].
 enum TargetFile {
     File(TreePath, Box<Chain>),
+    Unusable(TreePath),
     InMemory,
     Unknown,
 }
@@ -66,7 +69,6 @@ pub(super) fn run(args: &ServedArgs, console: &Console) -> Result<Exit> {
     }
     let host = HostFiles {
         snapshot: &snapshot,
-        console,
     };
     let targets = match args.endpoint.is_empty() {
         true => host.targets(),
@@ -92,7 +94,7 @@ pub(super) fn run(args: &ServedArgs, console: &Console) -> Result<Exit> {
             critical: time::Duration::ZERO,
         },
         changed_at: &|file| snapshot.tree.changed_at(file),
-        is_issued_here: &|certificate| is_in_ledger(&snapshot, certificate),
+        is_issued_here: &|row, certificate| is_in_ledger(&snapshot, row, certificate),
     };
     let mut endpoints = Vec::new();
     let mut restart = BTreeSet::new();
@@ -100,12 +102,13 @@ pub(super) fn run(args: &ServedArgs, console: &Console) -> Result<Exit> {
     for (target, answer) in targets.iter().zip(&answers) {
         let served = target.served(answer);
         let findings = served::check(&context, &served);
-        if let Some(listener) = target.listener {
-            let components = findings
+        let mut findings = findings;
+        findings.extend(target.manifest_finding.clone());
+        restart.extend(
+            findings
                 .iter()
-                .filter_map(|f| served::to_restart(f, listener));
-            restart.extend(components);
-        }
+                .filter_map(|finding| served::to_restart(&context, &served, finding)),
+        );
         endpoints.push(ServedEntry::new(
             target.listener.map_or("-", |listener| listener.name),
             target.endpoint.to_string(),
@@ -135,7 +138,10 @@ fn ask(targets: &[Target]) -> Vec<Answer> {
     };
     let is_apiserver =
         |target: &Target| target.listener.map(|l| l.component) == Some(Component::Apiserver);
-    let serving: Vec<_> = targets.iter().map(|target| probe(target, None)).collect();
+    let serving: Vec<_> = targets
+        .iter()
+        .map(|target| probe(target, target.server_name()))
+        .collect();
     let loopback = targets.iter().filter(|target| is_apiserver(target));
     let loopback: Vec<_> = loopback
         .map(|target| probe(target, Some(LOOPBACK_NAME)))
@@ -160,19 +166,26 @@ fn ask(targets: &[Target]) -> Vec<Answer> {
         .collect()
 }
 
-fn is_in_ledger(snapshot: &TreeSnapshot, certificate: &Certificate) -> bool {
+fn is_in_ledger(snapshot: &TreeSnapshot, row: &Row, certificate: &Certificate) -> bool {
     let Ok(mut entries) = ledger::entries(&snapshot.places, &snapshot.tree) else {
         return false;
     };
     let (fingerprint, serial) = (hex(&certificate.fingerprint()), certificate.serial());
     entries.any(|entry| {
         entry.is_ok_and(|entry| {
-            entry.fingerprint == fingerprint || entry.replaces.as_ref() == Some(&serial)
+            entry.name == row.name
+                && (entry.fingerprint == fingerprint || entry.replaces.as_ref() == Some(&serial))
         })
     })
 }
 
 impl Target {
+    /// Returns the name by which clients ask for a named endpoint.
+    fn server_name(&self) -> Option<&str> {
+        let host = self.endpoint.host.as_str();
+        (self.is_named && host.parse::<IpAddr>().is_err()).then_some(host)
+    }
+
     fn served<'a>(&'a self, answer: &'a Answer) -> Served<'a> {
         Served {
             listener: self.listener,
@@ -181,6 +194,7 @@ impl Target {
             answer: &answer.serving,
             file: match &self.file {
                 TargetFile::File(file, chain) => ServedFile::File(file, chain),
+                TargetFile::Unusable(file) => ServedFile::Unusable(file),
                 TargetFile::InMemory => ServedFile::InMemory,
                 TargetFile::Unknown => ServedFile::Unknown,
             },
@@ -193,24 +207,27 @@ impl Target {
 /// The files of a host, which say what its components should serve.
 struct HostFiles<'a> {
     snapshot: &'a TreeSnapshot,
-    console: &'a Console,
 }
 
 impl HostFiles<'_> {
     /// Returns the listeners of this host: of the components that have a manifest, or, where none has, of those that have their files.
     fn targets(&self) -> Vec<Target> {
-        let manifests: Vec<_> = STATIC_PODS
-            .into_iter()
-            .filter_map(|component| self.manifest(component))
-            .collect();
+        let tree = &self.snapshot.tree;
+        let read = |component| {
+            let manifest = Manifest::read(tree, component).transpose()?;
+            Some((component, manifest))
+        };
+        let manifests: Vec<_> = STATIC_PODS.into_iter().filter_map(read).collect();
         let target = |listener: &'static Listener| {
-            let manifest = manifests
+            let own = manifests
                 .iter()
-                .find(|manifest| manifest.component == listener.component);
+                .find(|(component, _)| *component == listener.component);
+            let manifest = own.and_then(|(_, manifest)| manifest.as_ref().ok());
+            let error = own.and_then(|(_, manifest)| manifest.as_ref().err());
             let runs = match listener.component {
                 Component::Kubelet => self.has(&KUBELET_CONF),
                 _ if manifests.is_empty() => self.has(listener.own_row()),
-                _ => manifest.is_some(),
+                _ => own.is_some(),
             };
             let endpoint = runs.then(|| address(listener, manifest)).flatten()?;
             Some(Target {
@@ -219,6 +236,8 @@ impl HostFiles<'_> {
                 is_named: false,
                 file: self.file(listener, manifest),
                 client_cas: self.client_cas(listener, manifest),
+                manifest_finding: error
+                    .map(|error| manifests::unreadable(listener.component, error)),
             })
         };
         LISTENERS.iter().filter_map(target).collect()
@@ -240,17 +259,7 @@ impl HostFiles<'_> {
                 None => TargetFile::Unknown,
             },
             client_cas: listener.and_then(|listener| self.client_cas(listener, None)),
-        }
-    }
-
-    fn manifest(&self, component: Component) -> Option<Manifest> {
-        match Manifest::read(&self.snapshot.tree, component) {
-            Ok(manifest) => manifest,
-            Err(error) => {
-                self.console
-                    .warn(&manifests::unreadable(component, &error).found);
-                None
-            }
+            manifest_finding: None,
         }
     }
 
@@ -261,10 +270,11 @@ impl HostFiles<'_> {
     /// Returns the file of the certificate that a listener should serve.
     fn file(&self, listener: &Listener, manifest: Option<&Manifest>) -> TargetFile {
         if listener.component == Component::Kubelet {
-            return [KUBELET_SERVER_CURRENT, KUBELET_SERVER]
+            let files = [KUBELET_SERVER_CURRENT, KUBELET_SERVER];
+            return files
                 .into_iter()
                 .map(|name| self.read(TreePath::new(Root::Kubelet, name)))
-                .find(|file| !matches!(file, TargetFile::Unknown))
+                .find(|file| matches!(file, TargetFile::File(..)))
                 .unwrap_or(TargetFile::Unknown);
         }
         let Some(manifest) = manifest else {
@@ -282,10 +292,10 @@ impl HostFiles<'_> {
 
     fn read(&self, file: TreePath) -> TargetFile {
         let contents = self.snapshot.tree.read(&file).ok().flatten();
-        let chain = contents.and_then(|contents| Chain::from_pem_with_key(&contents.bytes).ok());
-        chain.map_or(TargetFile::Unknown, |chain| {
-            TargetFile::File(file, Box::new(chain))
-        })
+        match contents.and_then(|contents| Chain::from_pem_with_key(&contents.bytes).ok()) {
+            Some(chain) => TargetFile::File(file, Box::new(chain)),
+            None => TargetFile::Unusable(file),
+        }
     }
 
     /// Returns the CAs whose clients a listener should accept; `None` if one of them is not in the tree.
@@ -294,16 +304,29 @@ impl HostFiles<'_> {
         listener: &Listener,
         manifest: Option<&Manifest>,
     ) -> Option<Vec<&'static Row>> {
-        let is_named = |option: &&&str| manifest.is_some_and(|file| file.option(option).is_some());
-        let named: Vec<_> = listener.client_cas.iter().filter(is_named).collect();
-        let rows = match named.is_empty() {
-            true => listener.client_ca_rows(),
-            false => named
-                .into_iter()
-                .map(|option| {
-                    let path = manifest?.option(option)?;
-                    let file = self.snapshot.tree.locate(path)?;
-                    layout::row_of(&file).map(|(row, _)| row)
+        let named = |option: &&'static str| {
+            let path = manifest?.option(option)?;
+            let file = self.snapshot.tree.locate(path);
+            Some(
+                file.and_then(|file| layout::row_of(&file))
+                    .map(|(row, _)| row),
+            )
+        };
+        let rows = match listener
+            .client_cas
+            .iter()
+            .any(|option| named(option).is_some())
+        {
+            false => listener.client_ca_rows(),
+            true => listener
+                .client_cas
+                .iter()
+                .filter_map(|option| match (named(option), listener.component) {
+                    // What it is not told, it takes from a ConfigMap.
+                    (None, Component::ControllerManager | Component::Scheduler) => {
+                        listener.client_ca_row(option).map(Some)
+                    }
+                    (named, _) => named,
                 })
                 .collect::<Option<Vec<_>>>()?,
         };

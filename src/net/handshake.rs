@@ -34,7 +34,8 @@ pub struct HandshakeOptions<'a> {
     /// Whether to finish the handshake. etcd logs a handshake that is finished without a client certificate; others count
     /// one that is not finished as an error.
     pub finishes: bool,
-    /// How long connecting and the handshake may take together, for each address of the host.
+    /// How long connecting and the handshake may take together, for each address of the host. Looking a name up takes as long
+    /// as the system allows.
     pub limit: Duration,
 }
 
@@ -170,8 +171,8 @@ fn server_name(
     options: &HandshakeOptions<'_>,
 ) -> Result<ServerName<'static>, HandshakeError> {
     match options.server_name {
-        Some(name) => ServerName::try_from(name.to_owned())
-            .map_err(|error| HandshakeError::Failed(error.to_string())),
+        // A name that TLS does not allow is not asked for.
+        Some(name) => Ok(ServerName::try_from(name.to_owned()).unwrap_or(address.ip().into())),
         None => Ok(ServerName::from(address.ip())),
     }
 }

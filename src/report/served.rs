@@ -107,9 +107,9 @@ fn state(id: FindingId) -> &'static str {
         FindingId::ServedMatch => "as in its file",
         FindingId::ServedChainIncomplete => "without intermediates",
         FindingId::ServedInMemory => "made in memory",
-        FindingId::ServedPending => "earlier, loads soon",
-        FindingId::ServedStale => "earlier",
-        FindingId::ServedUnknown => "another",
+        FindingId::ServedPending => "old, reloads soon",
+        FindingId::ServedStale => "not its file's",
+        FindingId::ServedUnknown => "unknown CA",
         FindingId::ServedNotCompared => "not compared",
         _ => "no answer",
     }

@@ -1,8 +1,8 @@
 //! Several certificate directories may share one kubeconfig directory, and with it `.pki`. While a commit of one of them is
 //! pending, its files wait in the shared directories: a run for another one would take them for leftovers.
 //!
-//! The journal is next to the certificates. kubeadm's certificate directory is `pki` in the kubeconfig directory; a
-//! transaction of any other one names it in a file of `.pki` until it has ended.
+//! The journal is next to the certificates. kubeadm's certificate directory is `pki` in the kubeconfig directory. A
+//! transaction for any other certificate directory writes that directory's name to a file in `.pki` until it ends.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};

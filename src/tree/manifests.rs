@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::catalog::Row;
 use crate::catalog::components::{Component, READERS};
+use crate::catalog::{Row, SA};
 use crate::fs::file::FileError;
 use crate::tree::layout::{MANIFESTS_DIRECTORY, Root, TreePath, row_of};
 use crate::tree::overlay::Tree;
@@ -118,10 +118,12 @@ impl NamedFile {
 
     /// Returns whether the path leads to a file that kubeadm's option may name: the usual one.
     pub fn is_usual(&self) -> bool {
+        let has_same_end = |file: &TreePath| {
+            Path::new(self.usual).extension() == Path::new(&file.relative).extension()
+        };
+        // The API server takes the public half of `sa.key`, too.
         self.row_of_file() == Some(self.row)
-            && self.file.as_ref().is_some_and(|file| {
-                Path::new(self.usual).extension() == Path::new(&file.relative).extension()
-            })
+            && (*self.row == SA || self.file.as_ref().is_some_and(has_same_end))
     }
 }
 
@@ -141,15 +143,22 @@ fn named_files(tree: &Tree, component: Component, options: &[(String, String)]) 
     });
     pairs
         .filter_map(|(row, option, usual)| {
-            let path = value(options, option).filter(|path| !path.is_empty())?;
-            Some(NamedFile {
+            let named = |path: &str| NamedFile {
                 option,
                 row,
                 usual,
                 path: path.to_owned(),
                 file: tree.locate(path),
                 exists: tree.has_named(path),
-            })
+            };
+            // `--service-account-key-file` can be repeated, and every value counts.
+            let values = options.iter().filter(|(name, _)| name == option);
+            let files: Vec<_> = values
+                .filter(|(_, path)| !path.is_empty())
+                .map(|(_, path)| named(path))
+                .collect();
+            let is_good = |file: &&NamedFile| file.is_usual() && file.exists;
+            files.iter().rfind(is_good).or(files.last()).cloned()
         })
         .collect()
 }

@@ -110,6 +110,26 @@ fn a_component_whose_file_does_not_exist_is_reported() {
 }
 
 #[test]
+fn one_good_value_of_an_option_that_can_be_repeated_is_enough() {
+    let tree = tree();
+    let manifest = "manifests/kube-apiserver.yaml";
+    let option = "    - --service-account-key-file=/etc/kubernetes/pki/sa.pub\n";
+    tree.copy("pki/sa.pub", "pki/old.pub");
+    let older = option.replace("sa.pub", "old.pub");
+    tree.replace(manifest, option, &format!("{option}{older}"));
+    assert_eq!(verify(&tree, 0).1, Vec::<Value>::new());
+    // The private key serves as well.
+    tree.replace(manifest, option, &option.replace("sa.pub", "sa.key"));
+    assert_eq!(verify(&tree, 0).1, Vec::<Value>::new());
+    tree.replace(
+        manifest,
+        "pki/sa.key\n    - --service-account-key-file=",
+        "pki/old.pub\n    - --service-account-key-file=",
+    );
+    assert_eq!(verify(&tree, 0).1[0]["id"], "manifest.other-file");
+}
+
+#[test]
 fn a_manifest_that_cannot_be_used_is_reported() {
     for text in ["not a pod", "spec: {containers: 3}", "\u{0}", "- &a [*a]"] {
         let tree = tree();

@@ -323,7 +323,7 @@ finding_kinds! {
         "The manifest of a component names another file than kubeadm does, so what `pki` renews may not be what the component uses."
         "check that the component is meant to use that file";
     ManifestFileMissing "manifest.file-missing" Error
-        "The manifest of a component names a file that does not exist, so the component does not start."
+        "The manifest of a component names a file that does not exist on this host, so the component may not start."
         "put the file back, or correct the manifest";
 
     ServedMatch "served.match" Info
@@ -365,7 +365,7 @@ finding_kinds! {
     ServedCaStillLoaded "served.ca-still-loaded" Warning
         "A component accepts clients of a CA that is not in its files."
         "restart the component";
-    ServedClientCurrent "served.client-current" Info
+    ServedFilesCurrent "served.files-current" Info
         "A component started after its files changed, so it uses them as they are."
         "";
     ServedClientStale "served.client-stale" Error
@@ -374,7 +374,7 @@ finding_kinds! {
     ServedFileStale "served.file-stale" Error
         "A component started before a file changed that it reads only when it starts."
         "restart the component";
-    ServedClientUnknown "served.client-unknown" Info
+    ServedStartUnknown "served.start-unknown" Info
         "It is not known when a component started, or it started just when a file changed."
         "restart the component if it started before the last renewal";
     ServedLoopbackExpiresSoon "served.loopback-expires-soon" Warning

@@ -32,7 +32,7 @@ impl Report for ServedReport {
             }
         }
         if !self.restart.is_empty() {
-            text.push_str("To restart, one after the other:\n");
+            text.push_str("Restart these, one at a time:\n");
             for command in &self.restart {
                 _ = writeln!(text, "  {command}");
             }
