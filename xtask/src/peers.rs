@@ -20,7 +20,7 @@ struct Peer {
     version: &'static [&'static str],
 }
 
-const PEERS: [Peer; 9] = [
+const PEERS: [Peer; 10] = [
     Peer {
         program: "openssl",
         package: "openssl",
@@ -59,6 +59,11 @@ const PEERS: [Peer; 9] = [
     Peer {
         program: "chromium",
         package: "chromium",
+        version: &["--version"],
+    },
+    Peer {
+        program: "setfacl",
+        package: "acl",
         version: &["--version"],
     },
     Peer {
