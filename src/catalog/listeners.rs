@@ -142,11 +142,10 @@ impl Listener {
             // kubeadm names none: the scheduler reads the API server's from a ConfigMap.
             return vec![&CA, &FRONT_PROXY_CA];
         }
-        let mut rows = Vec::new();
-        for option in self.client_cas {
-            rows.extend(self.reader(option).map(|reader| reader.row));
-        }
-        rows
+        let options = self.client_cas.iter();
+        options
+            .filter_map(|option| self.client_ca_row(option))
+            .collect()
     }
 
     /// Returns the CA that kubeadm names with an option.

@@ -5,11 +5,11 @@ use super::{Context, host};
 use crate::catalog::components::Component;
 use crate::catalog::{APISERVER_ETCD_CLIENT, ETCD_CA};
 use crate::config::cluster::Etcd;
-use crate::tree::manifests::{Manifest, ManifestError, NamedFile};
+use crate::tree::manifests::{ManifestError, NamedFile, PodManifest};
 use crate::util::secret::quote;
 
 /// Compares the files that a manifest names with those of the tree.
-pub fn check(context: &Context<'_>, manifest: &Manifest) -> Vec<Finding> {
+pub fn check(context: &Context<'_>, manifest: &PodManifest) -> Vec<Finding> {
     let files = manifest.files.iter();
     files
         .filter(|file| !is_of_external_etcd(context, file))
@@ -30,7 +30,7 @@ pub fn unreadable(component: Component, error: &ManifestError) -> Finding {
         ManifestError::File(_) => format!("the manifest of {name}: {error}"),
         ManifestError::Invalid(_) => format!("the manifest of {name} cannot be used: {error}"),
     };
-    Finding::new(id, text).in_file(Manifest::file(component))
+    Finding::new(id, text).in_file(PodManifest::file(component))
 }
 
 fn judge(component: Component, file: &NamedFile) -> Option<Finding> {
@@ -60,7 +60,7 @@ fn judge(component: Component, file: &NamedFile) -> Option<Finding> {
         ),
     };
     let finding = finding.wanted(file.usual).about(file.row);
-    Some(finding.in_file(Manifest::file(component)))
+    Some(finding.in_file(PodManifest::file(component)))
 }
 
 /// Returns whether a file belongs to an etcd elsewhere, whose files may have any path.

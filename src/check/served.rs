@@ -8,7 +8,7 @@ use super::{names, time_text};
 use crate::catalog::components::{Component, READERS, Reload};
 use crate::catalog::listeners::Listener;
 use crate::catalog::{CA, CATALOG, Row};
-use crate::net::handshake::{Endpoint, Handshake, HandshakeError};
+use crate::net::handshake::{Handshake, HandshakeError, HostPort};
 use crate::tree::inventory::Inventory;
 use crate::tree::layout::{self, TreePath};
 use crate::util::escape::escape;
@@ -24,7 +24,7 @@ pub struct Served<'a> {
     /// The listener of a component; `None` for an endpoint of an unknown component.
     pub listener: Option<&'static Listener>,
     /// Where it is.
-    pub endpoint: &'a Endpoint,
+    pub endpoint: &'a HostPort,
     /// Whether it was named on the command line. Clients may connect to it by this name, and it may be on another host.
     pub is_named: bool,
     /// What it has shown.
@@ -93,7 +93,7 @@ pub fn check(context: &ServedContext<'_>, served: &Served<'_>) -> Vec<Finding> {
             FindingId::ServedStale | FindingId::ServedPending
         )
     });
-    // Nobody verifies a certificate made in memory, so its dates and names do not matter. Those of an old one end with it.
+    // No client verifies a certificate made in memory, so its dates and names do not matter. Those of an old one end with it.
     if !is_in_memory(served.file, leaf) {
         if !is_old {
             findings.extend(dates(context, served, leaf));

@@ -8,7 +8,7 @@
 use clap::Args;
 
 use super::shared::{OutputFormat, TreeArgs};
-use crate::net::handshake::Endpoint;
+use crate::net::handshake::HostPort;
 use crate::util::duration::Period;
 
 pub(super) const AFTER_HELP: &str = "\
@@ -25,7 +25,7 @@ Examples:
 pub struct ServedArgs {
     /// Ask this endpoint instead of the components of this host: HOST:PORT; can be repeated
     #[arg(long, value_name = "HOST:PORT")]
-    pub endpoint: Vec<Endpoint>,
+    pub endpoint: Vec<HostPort>,
 
     /// Report what expires within this time, such as 30d or 720h
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = Period::parse)]

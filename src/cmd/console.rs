@@ -35,7 +35,7 @@ pub struct Console {
     output: RefCell<Box<dyn Write>>,
     messages: RefCell<Box<dyn Write>>,
     text_target: TextTarget,
-    /// Whether nobody reads standard output any more.
+    /// Whether the reader has closed standard output.
     is_closed: Cell<bool>,
     /// What the commands in hints need.
     arguments: RefCell<TreeArguments>,
@@ -163,7 +163,7 @@ impl Console {
         }
     }
 
-    /// Returns whether nobody reads standard output any more.
+    /// Returns whether the reader has closed standard output.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed.get()
     }

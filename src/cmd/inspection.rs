@@ -19,7 +19,7 @@ use crate::fs::file::FileError;
 use crate::tree::archive::Archive;
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::kubeconfig::StandaloneKubeconfig;
-use crate::tree::manifests::{Manifest, STATIC_PODS};
+use crate::tree::manifests::{PodManifest, STATIC_PODS};
 use crate::tree::overlay::{CommitState, Tree};
 use crate::tree::places::Places;
 use crate::util::duration::Period;
@@ -202,7 +202,7 @@ impl Inspection {
             return Vec::new();
         }
         let context = self.context();
-        let judge = |component| match Manifest::read(&self.tree, component) {
+        let judge = |component| match PodManifest::read(&self.tree, component) {
             Ok(manifest) => {
                 manifest.map_or_else(Vec::new, |manifest| manifests::check(&context, &manifest))
             }

@@ -18,13 +18,13 @@ use crate::check::finding::{Finding, Findings};
 use crate::check::manifests;
 use crate::check::served::{self, Served, ServedContext, ServedFile};
 use crate::cli::{ConfigArgs, ServedArgs};
-use crate::net::handshake::{Endpoint, Handshake, HandshakeError, HandshakeOptions, Probe, all};
+use crate::net::handshake::{Handshake, HandshakeError, HandshakeOptions, HostPort, Probe, all};
 use crate::report::served::{ServedEntry, ServedReport};
 use crate::report::time::Time;
 use crate::store::ledger;
 use crate::tree::inventory::Depth;
 use crate::tree::layout::{self, KUBELET_SERVER, KUBELET_SERVER_CURRENT, Root, TreePath};
-use crate::tree::manifests::{Manifest, STATIC_PODS};
+use crate::tree::manifests::{PodManifest, STATIC_PODS};
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::Chain;
 use crate::x509::key::hex;
@@ -32,10 +32,10 @@ use crate::x509::key::hex;
 /// How long an endpoint may take to answer.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// An endpoint to ask, and what is expected of it.
-struct Target {
+/// An endpoint to ask, and what it should serve.
+struct ServedTarget {
     listener: Option<&'static Listener>,
-    endpoint: Endpoint,
+    endpoint: HostPort,
     /// Whether it was named on the command line; it may then be on another host.
     is_named: bool,
     file: TargetFile,
@@ -101,8 +101,7 @@ pub(super) fn run(args: &ServedArgs, console: &Console) -> Result<Exit> {
     let mut outcome = Findings::default();
     for (target, answer) in targets.iter().zip(&answers) {
         let served = target.served(answer);
-        let findings = served::check(&context, &served);
-        let mut findings = findings;
+        let mut findings = served::check(&context, &served);
         findings.extend(target.manifest_finding.clone());
         restart.extend(
             findings
@@ -125,8 +124,8 @@ pub(super) fn run(args: &ServedArgs, console: &Console) -> Result<Exit> {
 }
 
 /// Asks all endpoints at once.
-fn ask(targets: &[Target]) -> Vec<Answer> {
-    let probe = |target: &Target, server_name| Probe {
+fn ask(targets: &[ServedTarget]) -> Vec<Answer> {
+    let probe = |target: &ServedTarget, server_name| Probe {
         endpoint: target.endpoint.clone(),
         options: HandshakeOptions {
             server_name,
@@ -137,7 +136,7 @@ fn ask(targets: &[Target]) -> Vec<Answer> {
         },
     };
     let is_apiserver =
-        |target: &Target| target.listener.map(|l| l.component) == Some(Component::Apiserver);
+        |target: &ServedTarget| target.listener.map(|l| l.component) == Some(Component::Apiserver);
     let serving: Vec<_> = targets
         .iter()
         .map(|target| probe(target, target.server_name()))
@@ -179,7 +178,7 @@ fn is_in_ledger(snapshot: &TreeSnapshot, row: &Row, certificate: &Certificate) -
     })
 }
 
-impl Target {
+impl ServedTarget {
     /// Returns the name by which clients ask for a named endpoint.
     fn server_name(&self) -> Option<&str> {
         let host = self.endpoint.host.as_str();
@@ -211,10 +210,10 @@ struct HostFiles<'a> {
 
 impl HostFiles<'_> {
     /// Returns the listeners of this host: of the components that have a manifest, or, where none has, of those that have their files.
-    fn targets(&self) -> Vec<Target> {
+    fn targets(&self) -> Vec<ServedTarget> {
         let tree = &self.snapshot.tree;
         let read = |component| {
-            let manifest = Manifest::read(tree, component).transpose()?;
+            let manifest = PodManifest::read(tree, component).transpose()?;
             Some((component, manifest))
         };
         let manifests: Vec<_> = STATIC_PODS.into_iter().filter_map(read).collect();
@@ -230,7 +229,7 @@ impl HostFiles<'_> {
                 _ => own.is_some(),
             };
             let endpoint = runs.then(|| address(listener, manifest)).flatten()?;
-            Some(Target {
+            Some(ServedTarget {
                 listener: Some(listener),
                 endpoint,
                 is_named: false,
@@ -244,11 +243,11 @@ impl HostFiles<'_> {
     }
 
     /// Returns what is expected of a named endpoint: by its port, that of a component.
-    fn named(&self, endpoint: &Endpoint) -> Target {
+    fn named(&self, endpoint: &HostPort) -> ServedTarget {
         let listener = LISTENERS
             .iter()
             .find(|listener| listener.port == endpoint.port);
-        Target {
+        ServedTarget {
             listener,
             endpoint: endpoint.clone(),
             is_named: true,
@@ -268,7 +267,7 @@ impl HostFiles<'_> {
     }
 
     /// Returns the file of the certificate that a listener should serve.
-    fn file(&self, listener: &Listener, manifest: Option<&Manifest>) -> TargetFile {
+    fn file(&self, listener: &Listener, manifest: Option<&PodManifest>) -> TargetFile {
         if listener.component == Component::Kubelet {
             let files = [KUBELET_SERVER_CURRENT, KUBELET_SERVER];
             return files
@@ -302,7 +301,7 @@ impl HostFiles<'_> {
     fn client_cas(
         &self,
         listener: &Listener,
-        manifest: Option<&Manifest>,
+        manifest: Option<&PodManifest>,
     ) -> Option<Vec<&'static Row>> {
         let named = |option: &&'static str| {
             let path = manifest?.option(option)?;
@@ -337,7 +336,7 @@ impl HostFiles<'_> {
 }
 
 /// Returns where a listener answers on this host; `None` if it does not serve TLS.
-fn address(listener: &Listener, manifest: Option<&Manifest>) -> Option<Endpoint> {
+fn address(listener: &Listener, manifest: Option<&PodManifest>) -> Option<HostPort> {
     let option = |name| manifest.and_then(|manifest| manifest.option(name));
     match listener.address {
         AddressOptions::Separate { address, port } => {
@@ -346,15 +345,15 @@ fn address(listener: &Listener, manifest: Option<&Manifest>) -> Option<Endpoint>
                 None => listener.port,
             };
             let host = local(option(address).unwrap_or_default());
-            Some(Endpoint { host, port })
+            Some(HostPort { host, port })
         }
         AddressOptions::Urls(urls) => match option(urls) {
             Some(urls) => {
                 let mut secure = urls
                     .split(',')
                     .filter_map(|url| url.strip_prefix("https://"));
-                let endpoint: Endpoint = secure.next()?.trim_end_matches('/').parse().ok()?;
-                Some(Endpoint {
+                let endpoint: HostPort = secure.next()?.trim_end_matches('/').parse().ok()?;
+                Some(HostPort {
                     host: local(&endpoint.host),
                     ..endpoint
                 })
@@ -374,8 +373,8 @@ fn local(address: &str) -> String {
     }
 }
 
-fn loopback(port: u16) -> Endpoint {
-    Endpoint {
+fn loopback(port: u16) -> HostPort {
+    HostPort {
         host: Ipv4Addr::LOCALHOST.to_string(),
         port,
     }

@@ -40,6 +40,14 @@ impl Capture {
         self.note(|shown| shown.clone())
     }
 
+    /// Notes that the server has the leaf's key, if the signature on the handshake is valid.
+    fn checked(
+        &self,
+        signature: Result<HandshakeSignatureValid, Error>,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        signature.inspect(|_| self.note(|shown| shown.has_proved_key = true))
+    }
+
     fn note<T>(&self, note: impl FnOnce(&mut Shown) -> T) -> T {
         note(&mut self.shown.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -73,9 +81,7 @@ impl ServerCertVerifier for Capture {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        let valid = verify_tls12_signature(message, leaf, signature, algorithms)?;
-        self.note(|shown| shown.has_proved_key = true);
-        Ok(valid)
+        self.checked(verify_tls12_signature(message, leaf, signature, algorithms))
     }
 
     fn verify_tls13_signature(
@@ -85,9 +91,7 @@ impl ServerCertVerifier for Capture {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        let valid = verify_tls13_signature(message, leaf, signature, algorithms)?;
-        self.note(|shown| shown.has_proved_key = true);
-        Ok(valid)
+        self.checked(verify_tls13_signature(message, leaf, signature, algorithms))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -19,7 +19,7 @@ use crate::x509::chain::Chain;
 
 /// A host and port, as in `--endpoint`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
+pub struct HostPort {
     /// A name or an address; an IPv6 address without brackets.
     pub host: String,
     /// The port.
@@ -67,7 +67,7 @@ pub enum HandshakeError {
 #[derive(Clone, Debug)]
 pub struct Probe<'a> {
     /// The endpoint.
-    pub endpoint: Endpoint,
+    pub endpoint: HostPort,
     /// How.
     pub options: HandshakeOptions<'a>,
 }
@@ -108,7 +108,7 @@ pub fn all(probes: &[Probe<'_>]) -> Vec<Result<Handshake, HandshakeError>> {
 /// # Errors
 /// If no address of the endpoint shows a certificate; the last error.
 pub fn shake_hands(
-    endpoint: &Endpoint,
+    endpoint: &HostPort,
     options: &HandshakeOptions<'_>,
 ) -> Result<Handshake, HandshakeError> {
     let unreachable = |error: io::Error| HandshakeError::Unreachable(error.to_string());
@@ -301,7 +301,7 @@ impl fmt::Display for HandshakeError {
 
 impl std::error::Error for HandshakeError {}
 
-impl fmt::Display for Endpoint {
+impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.host.contains(':') {
             true => write!(f, "[{}]:{}", self.host, self.port),
@@ -310,11 +310,11 @@ impl fmt::Display for Endpoint {
     }
 }
 
-impl FromStr for Endpoint {
+impl FromStr for HostPort {
     type Err = &'static str;
 
     /// Reads `HOST:PORT`, with an IPv6 address in brackets.
-    fn from_str(text: &str) -> Result<Endpoint, &'static str> {
+    fn from_str(text: &str) -> Result<HostPort, &'static str> {
         const WANTED: &str = "want HOST:PORT, with an IPv6 address in brackets";
         let (host, port) = text.rsplit_once(':').ok_or(WANTED)?;
         let port = port.parse().map_err(|_| WANTED)?;
@@ -325,7 +325,7 @@ impl FromStr for Endpoint {
         };
         let is_host = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '/');
         match is_host && port != 0 {
-            true => Ok(Endpoint {
+            true => Ok(HostPort {
                 host: host.to_owned(),
                 port,
             }),
@@ -347,7 +347,7 @@ mod tests {
             "cp-1.example:10250",
             "localhost:1",
         ] {
-            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<HostPort>().unwrap().to_string(), text);
         }
         for text in [
             "localhost",
@@ -361,7 +361,7 @@ mod tests {
             "https://localhost:6443",
             "local host:6443",
         ] {
-            assert!(text.parse::<Endpoint>().is_err(), "{text}");
+            assert!(text.parse::<HostPort>().is_err(), "{text}");
         }
     }
 }

@@ -291,7 +291,7 @@ impl Transaction {
     /// Removes old generations and merges the ledger. Errors are warnings, because the commit is done.
     fn prune_and_merge(&self, committed: &mut Committed) {
         let mut pruned = match self.keep {
-            // Whoever keeps none does so because of the keys in them.
+            // None are kept because of the keys in them, so say what stays.
             0 => keep::purge(&self.places),
             keep => keep::prune(&self.places, keep),
         };

@@ -25,7 +25,7 @@ const MAX_NODES: usize = 25_000;
 
 /// The manifest of a static pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Manifest {
+pub struct PodManifest {
     /// The component that it starts.
     pub component: Component,
     /// The options that name a file, as far as `catalog::components` knows them, in its order.
@@ -79,7 +79,7 @@ struct Container {
     args: Vec<String>,
 }
 
-impl Manifest {
+impl PodManifest {
     /// Returns the file of a component's manifest.
     pub fn file(component: Component) -> TreePath {
         let relative = format!("{MANIFESTS_DIRECTORY}/{}.yaml", component.name());
@@ -90,14 +90,14 @@ impl Manifest {
     ///
     /// # Errors
     /// If it cannot be read, or is not the manifest of a pod.
-    pub fn read(tree: &Tree, component: Component) -> Result<Option<Manifest>, ManifestError> {
-        let contents = tree.read(&Manifest::file(component));
+    pub fn read(tree: &Tree, component: Component) -> Result<Option<PodManifest>, ManifestError> {
+        let contents = tree.read(&PodManifest::file(component));
         let Some(contents) = contents.map_err(ManifestError::File)? else {
             return Ok(None);
         };
         let options = options(&contents.bytes, component)?;
         let files = named_files(tree, component, &options);
-        Ok(Some(Manifest {
+        Ok(Some(PodManifest {
             component,
             files,
             options,

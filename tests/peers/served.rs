@@ -71,6 +71,23 @@ fn server(openssl: &Path, port: u16, [certificate, key]: &[PathBuf; 2]) -> Comma
     command
 }
 
+/// Makes a certificate as a component makes it in memory when it starts, and its key.
+fn self_signed(openssl: &Path, tree: &TestTree, subject: &str, days: &str) -> [PathBuf; 2] {
+    let pair = ["crt", "key"].map(|end| PathBuf::from(tree.beside(&format!("memory.{end}"), "")));
+    let key = [
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+    ];
+    let mut command = Command::new(openssl);
+    command.args(["req", "-x509"]).args(key);
+    command.args(["-days", days, "-subj", subject, "-out"]);
+    run(command.arg(&pair[0]).arg("-keyout").arg(&pair[1])).ok();
+    pair
+}
+
 fn start(command: &mut Command) -> Server {
     let server = Server::start(command);
     server.wait_for("ACCEPT");
@@ -203,24 +220,7 @@ fn a_component_that_started_before_its_kubeconfig_changed_has_to_be_restarted() 
         (now, 0, "served.start-unknown"),
     ] {
         let subject = format!("/CN=localhost@{}", started.unix_timestamp());
-        let pair =
-            ["crt", "key"].map(|end| PathBuf::from(tree.beside(&format!("memory.{end}"), "")));
-        run(Command::new(&openssl)
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-nodes",
-            ])
-            .args(["-days", "365", "-subj", &subject])
-            .arg("-out")
-            .arg(&pair[0])
-            .arg("-keyout")
-            .arg(&pair[1]))
-        .ok();
+        let pair = self_signed(&openssl, &tree, &subject, "365");
         let mut command = server(&openssl, port, &pair);
         command
             .args(["-verify", "1", "-CAfile"])
@@ -260,28 +260,15 @@ fn the_api_servers_certificate_for_itself_tells_when_it_started() {
     let apiserver = Apiserver::new(openssl.clone());
     let started = OffsetDateTime::now_utc() - Duration::HOUR;
     let subject = format!("/CN=apiserver-loopback-client@{}", started.unix_timestamp());
-    let pair = ["crt", "key"].map(|end| apiserver.tree.beside(&format!("loopback.{end}"), ""));
-    run(Command::new(&openssl)
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-        ])
-        .args([
-            "-days", "20", "-subj", &subject, "-out", &pair[0], "-keyout", &pair[1],
-        ]))
-    .ok();
+    let pair = self_signed(&openssl, &apiserver.tree, &subject, "20");
+    let pair = pair.each_ref().map(|file| file.to_str().unwrap());
     let options = [
         "-servername",
         "apiserver-loopback-client",
         "-cert2",
-        &pair[0],
+        pair[0],
         "-key2",
-        &pair[1],
+        pair[1],
     ];
     let _running = apiserver.start(&["ca", "front-proxy-ca"], &options);
     let found = ids(&apiserver.served().exits(5));

@@ -16,12 +16,12 @@ const MAX_LINKS: usize = 40;
 /// Files by their path from the root directory of the host, such as `/etc/kubernetes/pki/ca.crt`.
 #[derive(Debug, Default)]
 pub(super) struct ArchiveFiles {
-    nodes: BTreeMap<PathBuf, Node>,
+    nodes: BTreeMap<PathBuf, ArchiveNode>,
 }
 
 /// An entry of the file system.
 #[derive(Clone, Debug)]
-pub(super) enum Node {
+pub(super) enum ArchiveNode {
     Directory(Attributes),
     File(Rc<StoredFile>),
     /// A symbolic link, with its target.
@@ -43,7 +43,7 @@ pub(super) struct StoredFile {
 
 /// Where a path leads.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Resolved {
+pub(super) enum ResolvedNode {
     Directory(PathBuf),
     File(PathBuf),
     /// There is nothing at this path; whether a link led there.
@@ -59,9 +59,9 @@ const IMPLIED_DIRECTORY: Attributes = Attributes {
 
 impl ArchiveFiles {
     /// Adds an entry; a later one replaces an earlier one, as when an archive is unpacked.
-    pub(super) fn insert(&mut self, path: PathBuf, node: Node) {
+    pub(super) fn insert(&mut self, path: PathBuf, node: ArchiveNode) {
         for parent in path.ancestors().skip(1) {
-            let implied = || Node::Directory(IMPLIED_DIRECTORY);
+            let implied = || ArchiveNode::Directory(IMPLIED_DIRECTORY);
             self.nodes
                 .entry(parent.to_path_buf())
                 .or_insert_with(implied);
@@ -69,7 +69,7 @@ impl ArchiveFiles {
         self.nodes.insert(path, node);
     }
 
-    pub(super) fn node(&self, path: &Path) -> Option<&Node> {
+    pub(super) fn node(&self, path: &Path) -> Option<&ArchiveNode> {
         self.nodes.get(path)
     }
 
@@ -78,7 +78,7 @@ impl ArchiveFiles {
     }
 
     /// Returns the real location of an absolute path, with its links followed.
-    pub(super) fn resolve(&self, path: &Path) -> Result<Resolved, FileError> {
+    pub(super) fn resolve(&self, path: &Path) -> Result<ResolvedNode, FileError> {
         let mut pending = names(path);
         let mut current = PathBuf::from("/");
         let mut links = 0;
@@ -89,7 +89,7 @@ impl ArchiveFiles {
             }
             let next = current.join(&name);
             match self.nodes.get(&next) {
-                Some(Node::Link(target, _)) => {
+                Some(ArchiveNode::Link(target, _)) => {
                     links += 1;
                     if links > MAX_LINKS {
                         let what = "too many levels of symbolic links";
@@ -100,27 +100,27 @@ impl ArchiveFiles {
                     }
                     pending.extend(names(target));
                 }
-                Some(Node::Directory(_)) => current = next,
-                Some(_) if pending.is_empty() => return Ok(Resolved::File(next)),
+                Some(ArchiveNode::Directory(_)) => current = next,
+                Some(_) if pending.is_empty() => return Ok(ResolvedNode::File(next)),
                 Some(_) | None => {
                     // `join` would add a slash for an empty path.
                     let rest = pending.iter().rev().map(OsString::as_os_str);
                     let missing = next.iter().chain(rest).collect();
-                    return Ok(Resolved::Missing(missing, links > 0));
+                    return Ok(ResolvedNode::Missing(missing, links > 0));
                 }
             }
         }
-        Ok(Resolved::Directory(current))
+        Ok(ResolvedNode::Directory(current))
     }
 }
 
-impl Node {
+impl ArchiveNode {
     pub(super) fn attributes(&self) -> Attributes {
         match self {
-            Node::File(file) => file.attributes,
-            Node::Directory(attributes)
-            | Node::Link(_, attributes)
-            | Node::Other(_, attributes) => *attributes,
+            ArchiveNode::File(file) => file.attributes,
+            ArchiveNode::Directory(attributes)
+            | ArchiveNode::Link(_, attributes)
+            | ArchiveNode::Other(_, attributes) => *attributes,
         }
     }
 
@@ -128,10 +128,14 @@ impl Node {
     pub(super) fn contents(&self, path: &Path, limit: u64) -> Result<Contents, FileError> {
         let refuse = |what: String| FileError::unexpected("reading", path, what);
         let file = match self {
-            Node::File(file) => file,
-            Node::Directory(_) => return Err(refuse("it is a directory, want a file".to_owned())),
-            Node::Link(..) => return Err(refuse("it is a symbolic link, want a file".to_owned())),
-            Node::Other(what, _) => return Err(refuse((*what).to_owned())),
+            ArchiveNode::File(file) => file,
+            ArchiveNode::Directory(_) => {
+                return Err(refuse("it is a directory, want a file".to_owned()));
+            }
+            ArchiveNode::Link(..) => {
+                return Err(refuse("it is a symbolic link, want a file".to_owned()));
+            }
+            ArchiveNode::Other(what, _) => return Err(refuse((*what).to_owned())),
         };
         match &file.bytes {
             Some(bytes) if file.size <= limit => Ok(Contents {
@@ -177,11 +181,11 @@ mod tests {
     fn files(links: &[(&str, &str)], files: &[&str]) -> ArchiveFiles {
         let mut archive = ArchiveFiles::default();
         for (name, target) in links {
-            let link = Node::Link(PathBuf::from(target), IMPLIED_DIRECTORY);
+            let link = ArchiveNode::Link(PathBuf::from(target), IMPLIED_DIRECTORY);
             archive.insert(PathBuf::from(name), link);
         }
         for name in files {
-            let file = Node::Other("empty", IMPLIED_DIRECTORY);
+            let file = ArchiveNode::Other("empty", IMPLIED_DIRECTORY);
             archive.insert(PathBuf::from(name), file);
         }
         archive
@@ -206,10 +210,17 @@ mod tests {
             "/a/above",
             "/a/directory/file",
         ] {
-            assert_eq!(resolve(path), Resolved::File("/b/file".into()), "{path}");
+            assert_eq!(
+                resolve(path),
+                ResolvedNode::File("/b/file".into()),
+                "{path}"
+            );
         }
-        assert_eq!(resolve("/a/directory"), Resolved::Directory("/b".into()));
-        let missing = |path: &str, is_link| Resolved::Missing(path.into(), is_link);
+        assert_eq!(
+            resolve("/a/directory"),
+            ResolvedNode::Directory("/b".into())
+        );
+        let missing = |path: &str, is_link| ResolvedNode::Missing(path.into(), is_link);
         assert_eq!(resolve("/a/nowhere"), missing("/etc/shadow", true));
         assert_eq!(resolve("/c/d"), missing("/c/d", false));
         assert_eq!(resolve("/b/file/d"), missing("/b/file/d", false));

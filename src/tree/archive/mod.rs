@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use self::base::{Base, BaseSearch};
-use self::files::{ArchiveFiles, Resolved};
+use self::files::{ArchiveFiles, ResolvedNode};
 use self::read::{ArchiveReader, BLOCK, LIMITS, Limits, recognize};
 use self::source::ArchiveTree;
 use crate::fs::file::{FileError, open_given};
@@ -107,7 +107,7 @@ impl Archive {
         let roots = [Root::Certificates, Root::Kubeconfigs, Root::Kubelet];
         let resolved = roots.map(|root| self.files.resolve(&layout.directory(root)));
         let missing = resolved.into_iter().filter_map(|resolved| match resolved {
-            Ok(Resolved::Missing(path, _)) => Some(path),
+            Ok(ResolvedNode::Missing(path, _)) => Some(path),
             _ => None,
         });
         let is_read = |path: &PathBuf| self.directories.iter().any(|read| path.starts_with(read));

@@ -11,7 +11,7 @@ use tar::{Entry, EntryType};
 use zeroize::Zeroizing;
 
 use super::base::Base;
-use super::files::{ArchiveFiles, Node, StoredFile};
+use super::files::{ArchiveFiles, ArchiveNode, StoredFile};
 use crate::fs::file::{Attributes, FileError, MAX_FILE_SIZE};
 
 /// What is read of an archive at most.
@@ -147,26 +147,28 @@ impl ArchiveReader {
         base: &Base,
         files: &ArchiveFiles,
         left: &mut u64,
-    ) -> Result<Option<Node>, FileError> {
+    ) -> Result<Option<ArchiveNode>, FileError> {
         let attributes = attributes(entry);
-        let other = |what| Ok(Some(Node::Other(what, attributes)));
+        let other = |what| Ok(Some(ArchiveNode::Other(what, attributes)));
         let link = entry.link_name().ok().flatten();
         Ok(Some(match (entry.header().entry_type(), link) {
-            (EntryType::Directory, _) => Node::Directory(attributes),
-            (EntryType::Symlink, Some(target)) => Node::Link(target.into_owned(), attributes),
+            (EntryType::Directory, _) => ArchiveNode::Directory(attributes),
+            (EntryType::Symlink, Some(target)) => {
+                ArchiveNode::Link(target.into_owned(), attributes)
+            }
             (EntryType::Link, Some(target)) => {
                 let target = relative(&target).and_then(|target| base.on_host(&target));
                 match target.and_then(|target| files.node(&target)) {
-                    Some(Node::File(file)) => {
+                    Some(ArchiveNode::File(file)) => {
                         file.links.set(file.links.get() + 1);
-                        Node::File(Rc::clone(file))
+                        ArchiveNode::File(Rc::clone(file))
                     }
                     Some(node) => node.clone(),
                     None => return other("it is a hard link to a file outside the tree"),
                 }
             }
             (EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse, _) => {
-                Node::File(Rc::new(self.stored(entry, attributes, left)?))
+                ArchiveNode::File(Rc::new(self.stored(entry, attributes, left)?))
             }
             (EntryType::Char | EntryType::Block | EntryType::Fifo, _) => {
                 return other("it is a FIFO, socket or device, want a file");

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::files::{ArchiveFiles, Node, Resolved};
+use super::files::{ArchiveFiles, ArchiveNode, ResolvedNode};
 use crate::fs::file::{Attributes, Contents, FileError, MAX_FILE_SIZE};
 use crate::tree::journal::{Direction, Journal, backup_name, staging_name};
 use crate::tree::layout::{Layout, Root, TreePath};
@@ -22,13 +22,13 @@ impl ArchiveTree {
     fn directory(&self, root: Root) -> Result<Option<PathBuf>, FileError> {
         let path = self.layout.directory(root);
         match self.files.resolve(&path)? {
-            Resolved::Directory(directory) => Ok(Some(directory)),
-            Resolved::File(_) => Err(FileError::unexpected(
+            ResolvedNode::Directory(directory) => Ok(Some(directory)),
+            ResolvedNode::File(_) => Err(FileError::unexpected(
                 "opening the directory",
                 path,
                 "it is a file, want a directory",
             )),
-            Resolved::Missing(..) => Ok(None),
+            ResolvedNode::Missing(..) => Ok(None),
         }
     }
 
@@ -39,17 +39,17 @@ impl ArchiveTree {
         };
         let path = self.layout.directory(file.root).join(file.parent());
         match self.files.resolve(&root.join(file.parent()))? {
-            Resolved::Directory(directory) => {
+            ResolvedNode::Directory(directory) => {
                 self.check_inside(&directory, &path)?;
                 Ok(Some(directory))
             }
-            Resolved::File(_) => Err(FileError::unexpected(
+            ResolvedNode::File(_) => Err(FileError::unexpected(
                 "opening the directory",
                 path,
                 "it is a file, want a directory",
             )),
-            Resolved::Missing(target, true) => Err(self.dangling(&target, &path)),
-            Resolved::Missing(_, false) => Ok(None),
+            ResolvedNode::Missing(target, true) => Err(self.dangling(&target, &path)),
+            ResolvedNode::Missing(_, false) => Ok(None),
         }
     }
 
@@ -59,16 +59,16 @@ impl ArchiveTree {
             return Ok(None);
         };
         let mut location = parent.join(file.file_name());
-        if let Some(Node::Link(..)) = self.files.node(&location) {
+        if let Some(ArchiveNode::Link(..)) = self.files.node(&location) {
             let path = self.layout.path(file);
             let refuse = |what| Err(FileError::unexpected("reading", &path, what));
             if file.root == Root::State {
                 return refuse("it is a symbolic link, want a file");
             }
             location = match self.files.resolve(&location)? {
-                Resolved::File(target) => target,
-                Resolved::Directory(_) => return refuse("it is a directory, want a file"),
-                Resolved::Missing(target, _) => return Err(self.dangling(&target, &path)),
+                ResolvedNode::File(target) => target,
+                ResolvedNode::Directory(_) => return refuse("it is a directory, want a file"),
+                ResolvedNode::Missing(target, _) => return Err(self.dangling(&target, &path)),
             };
             self.check_inside(&location, &path)?;
         }
@@ -80,7 +80,11 @@ impl ArchiveTree {
         }))
     }
 
-    fn node(&self, file: &TreePath, version: FileVersion) -> Result<Option<&Node>, FileError> {
+    fn node(
+        &self,
+        file: &TreePath,
+        version: FileVersion,
+    ) -> Result<Option<&ArchiveNode>, FileError> {
         let location = self.find(file, version)?;
         Ok(location.and_then(|location| self.files.node(&location)))
     }
@@ -127,14 +131,14 @@ impl TreeSource for ArchiveTree {
         file: &TreePath,
         version: FileVersion,
     ) -> Result<Option<Attributes>, FileError> {
-        Ok(self.node(file, version)?.map(Node::attributes))
+        Ok(self.node(file, version)?.map(ArchiveNode::attributes))
     }
 
     fn locate(&self, named: &str) -> Option<TreePath> {
         let path = self.layout.named_path(named);
         let found = || {
             let parent = self.files.resolve(path.parent()?).ok()?;
-            let Resolved::Directory(parent) = parent else {
+            let ResolvedNode::Directory(parent) = parent else {
                 return None;
             };
             let real = parent.join(path.file_name()?);
@@ -156,7 +160,7 @@ impl TreeSource for ArchiveTree {
 
     fn is_empty(&self, file: &TreePath) -> bool {
         let node = self.node(file, FileVersion::Current).ok().flatten();
-        matches!(node, Some(Node::File(file)) if file.size == 0)
+        matches!(node, Some(ArchiveNode::File(file)) if file.size == 0)
     }
 
     fn has_named(&self, named: &str) -> bool {
