@@ -6,13 +6,16 @@ mod keys;
 mod kubeconfigs;
 mod verify;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use rustix::io::Errno;
+use rustix::rand::GetRandomFlags;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use self::certificates::{Issuers, NewCa};
 use crate::catalog::Row;
 use crate::check::time_text;
+use crate::fs::error::describe;
 use crate::plan::{Leaf, Make, Plan};
 use crate::store::ledger;
 use crate::tree::inventory::Inventory;
@@ -92,6 +95,7 @@ pub fn issue(
     now: OffsetDateTime,
     progress: &dyn Progress,
 ) -> Result<Issued> {
+    check_random()?;
     let algorithms: Vec<_> = plan.made().map(|(_, make, _)| make.new_key()).collect();
     let keys = keys::generate(&algorithms, progress)?;
     issue_with(keys, plan, inventory, now)
@@ -102,6 +106,7 @@ pub fn issue(
 /// # Errors
 /// As [`issue`].
 pub fn rehearse(plan: &Plan, inventory: &Inventory, now: OffsetDateTime) -> Result<Issued> {
+    check_random()?;
     let key = |make: &Make| {
         make.new_key()
             .map(|_| PrivateKey::generate(Algorithm::EcdsaP256))
@@ -112,6 +117,18 @@ pub fn rehearse(plan: &Plan, inventory: &Inventory, now: OffsetDateTime) -> Resu
         .map(|(_, make, _)| key(make).context("generating a key"))
         .collect::<Result<_>>()?;
     issue_with(keys, plan, inventory, now)
+}
+
+/// Checks that the kernel gives random bytes: AWS-LC aborts the process if it is refused them, as in a container whose seccomp
+/// profile does not know the call. Without the call it reads `/dev/urandom`.
+fn check_random() -> Result<()> {
+    match rustix::rand::getrandom(&mut [0u8; 1], GetRandomFlags::empty()) {
+        Ok(_) | Err(Errno::NOSYS | Errno::INTR) => Ok(()),
+        Err(error) => bail!(
+            "getting random bytes from the kernel: {}",
+            describe(&error.into())
+        ),
+    }
 }
 
 fn issue_with(

@@ -5,13 +5,13 @@ use std::process::Command;
 
 use super::unprivileged;
 use crate::support::{
-    Run, TestTree,
+    Run, TestTree, peer,
     rows::{SIGNED, files_of},
     run, wait_until_locked,
 };
 
 /// Runs our binary in a shell that sets a limit. A run that hangs is killed (exit code 137), so that the test says which one.
-fn limited(tree: &TestTree, limit: &str, arguments: &[&str]) -> Run {
+pub(super) fn limited(tree: &TestTree, limit: &str, arguments: &[&str]) -> Run {
     let command = tree.command(arguments);
     let shell = format!("ulimit {limit} && exec \"$0\" \"$@\"");
     tree.observe(
@@ -86,7 +86,7 @@ fn a_small_address_space_is_enough() {
     limited(&tree, "-v 262144", &["renew", "all"]).ok();
 }
 
-/// The library aborts where there is no memory left, and has been seen to hang; a renewal has to be whole all the same.
+/// The standard library aborts where there is no memory left; a renewal has to be whole all the same.
 #[test]
 fn too_small_an_address_space_does_no_harm() {
     let mut failed = 0;
@@ -109,6 +109,37 @@ fn too_small_an_address_space_does_no_harm() {
         tree.pki(&["renew", "all"]).ok();
     }
     assert!(failed > 0, "the limits were none");
+}
+
+/// The library for cryptography aborts the process if it gets no random bytes.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn without_random_bytes_nothing_is_made() {
+    let Some(python) = peer("python") else {
+        return;
+    };
+    let without_random = |tree: &TestTree, arguments: &[&str]| {
+        let command = tree.command(arguments);
+        tree.observe(
+            Command::new(&python)
+                .args(["-I", "-c", include_str!("without_random.py")])
+                .arg(command.get_program())
+                .args(command.get_args()),
+        )
+    };
+    let tree = TestTree::new();
+    for arguments in [&["renew", "all"][..], &["renew", "all", "--dry-run"]] {
+        without_random(&tree, arguments)
+            .exits(1)
+            .says("getting random bytes from the kernel: operation not permitted")
+            .says("no file was changed")
+            .restored_everything();
+    }
+    without_random(&tree, &["verify"]).exits(0);
+    let init = ["init", "--node-name", "cp-1"];
+    without_random(&TestTree::empty(), &init)
+        .exits(1)
+        .restored_everything();
 }
 
 /// Deep nesting is refused before the stack overflows.
