@@ -15,7 +15,7 @@ use crate::fs::directory::{Directory, NewAttributes, Opened};
 use crate::fs::file::FileError;
 use crate::tree::layout::Root;
 use crate::tree::places::Places;
-use crate::util::escape::escape;
+use crate::util::escape::{escape, shell_path};
 use crate::util::secret;
 
 /// The file that names the run with the lock.
@@ -40,6 +40,8 @@ pub(super) struct Lock {
 pub struct Busy {
     /// The holder's file; empty if it is not written yet.
     pub holder: String,
+    /// How to find a holder without a name.
+    pub hint: Option<String>,
 }
 
 impl Lock {
@@ -88,8 +90,10 @@ impl Lock {
             let current = now.directory(root)?;
             if current.is_none_or(|current| current.id() != locked.id()) {
                 places.forget();
-                let holder = String::new();
-                return Err(LockError::Busy(Busy { holder }));
+                return Err(LockError::Busy(Busy {
+                    holder: String::new(),
+                    hint: None,
+                }));
             }
         }
         Ok(Lock {
@@ -134,8 +138,14 @@ impl Busy {
         if let Ok(Opened::File(file)) = certificates.open_file(HOLDER) {
             let _read = Read::take(file.into_file(), MAX_HOLDER).read_to_string(&mut holder);
         }
+        // Any user who can open the directory can lock it.
+        let hint = holder.is_empty().then(|| {
+            let directory = shell_path(certificates.path());
+            format!("`fuser -v {directory}` shows the process")
+        });
         Busy {
             holder: escape(&secret::shown(holder.trim_end().to_owned())),
+            hint,
         }
     }
 }

@@ -23,6 +23,8 @@
 //! - *Several certificate directories* may share `.pki`. While a commit for one of them is pending, a run for another one refuses.
 //! - *A stale journal* changes nothing: recovery requires that each file has exactly the old or the new content, and verifies
 //!   each staging file before the first rename. Otherwise it refuses, and `pki recover` settles it.
+//! - *The lock* is on the certificate directory, so any user who can open it can hold it: commands that write then exit with 6.
+//!   A run keeps its journal locked too, which other users cannot open, so that lock does not hide a pending commit.
 //! - *Two rows in one file*, by link or hard link, are not replaced; CAs may share a file.
 //! - *Housekeeping* (pruning generations, merging the ledger) comes after the commit; its failure is only a warning.
 //! - *Secrets*: a new file has its final owner, mode and ACL before its first byte; generations are 0600 in 0700.

@@ -107,7 +107,8 @@ impl TransactionError {
             TransactionError::Refused(error) | TransactionError::Failed { error, .. } => {
                 error.hint.as_deref()
             }
-            TransactionError::Busy(_) | TransactionError::Interrupted { .. } => None,
+            TransactionError::Busy(busy) => busy.hint.as_deref(),
+            TransactionError::Interrupted { .. } => None,
         }
     }
 }

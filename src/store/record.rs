@@ -1,23 +1,25 @@
 //! Writes, reverts and removes the commit record: the journal next to the certificates.
 
+use std::fs::File;
+
 use crate::fs::directory::{Directory, NewAttributes};
 use crate::fs::file::FileError;
-use crate::tree::journal::{COMMIT, Journal, UNDO, staging_name};
+use crate::tree::journal::{self, COMMIT, Journal, UNDO, staging_name};
 
-/// Commits. The commit is durable when this function returns.
-pub(super) fn write(journal: &Journal, certificates: &Directory) -> Result<(), FileError> {
+/// Commits. The commit is durable when this function returns. Returns the journal, which is locked until it is closed.
+pub(super) fn write(journal: &Journal, certificates: &Directory) -> Result<File, FileError> {
     let staging = staging_name(COMMIT);
     let path = certificates.path().join(COMMIT);
     let bytes = journal
         .to_bytes()
         .map_err(|error| FileError::unexpected("writing", &path, error.to_string()))?;
     let created = certificates.create(&staging, &bytes, &NewAttributes::own(0o600))?;
-    created
-        .file
-        .sync_all()
-        .map_err(FileError::io("syncing", path))?;
+    let file = created.file;
+    journal::lock(&file);
+    file.sync_all().map_err(FileError::io("syncing", path))?;
     certificates.rename(&staging, COMMIT)?;
-    certificates.sync()
+    certificates.sync()?;
+    Ok(file)
 }
 
 /// Reverts a commit: recovery will restore the old files.

@@ -4,6 +4,8 @@
 //! therefore requires that each file has exactly the old or the new content, and verifies each new file first.
 //! Otherwise it changes nothing, and an operator decides with [`settle`].
 
+use std::fs::File;
+
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
@@ -69,6 +71,7 @@ pub(super) fn recover(places: &Places) -> Result<Option<Recovered>, TransactionE
         remove_leftovers(places).map_err(TransactionError::before_commit)?;
         return Ok(None);
     };
+    let _locked = hold(places);
     let files =
         recoverable(places, &journal, direction).map_err(TransactionError::before_commit)?;
     let pending = TransactionError::pending;
@@ -100,7 +103,7 @@ pub(crate) fn preview(places: &Places) -> Result<Option<Recovered>, FileError> {
         return Ok(None);
     };
     // Another run is recovering or writing.
-    if places.is_locked() {
+    if !places.is_interrupted() {
         return Ok(None);
     }
     recoverable(places, &journal, direction)?;
@@ -163,6 +166,7 @@ fn settle_locked(
         remove_leftovers(places).map_err(refused)?;
         return Ok(None);
     };
+    let _locked = hold(places);
     check_owner(places, &journal).map_err(refused)?;
     let files = inspect(places, &journal).map_err(refused)?;
     let settled = match how {
@@ -379,6 +383,11 @@ fn end(
         Some(certificates) => record::remove(&certificates),
         None => Ok(()),
     }
+}
+
+/// Locks the journal for as long as it is open, so that readers see a run.
+fn hold(places: &Places) -> Option<File> {
+    Journal::hold(&*places.directory(Root::Certificates).ok()??)
 }
 
 /// Refuses a journal of another tree, or one that is not trusted.

@@ -13,6 +13,7 @@
 //! undone). The next run that writes recovers in step 1; a run that only reads sees the tree as it will be after
 //! recovery (`tree::overlay`). Directory inodes never change: static pods hold them by hostPath.
 
+use std::fs::File;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -169,7 +170,7 @@ impl Transaction {
         if staging.files.is_empty() {
             return Ok(committed);
         }
-        self.write_record(&staging, &committed)?;
+        let _locked = self.write_record(&staging, &committed)?;
         self.publish(&staging, &committed)?;
         self.prune_and_merge(&mut committed);
         Ok(committed)
@@ -228,17 +229,19 @@ impl Transaction {
         ))
     }
 
-    /// Writes the journal. If this fails, removes all new files, but only after the journal is removed.
+    /// Writes the journal and returns it, locked. If this fails, removes all new files, but only after the journal is
+    /// removed.
     fn write_record(
         &self,
         staging: &Staging,
         committed: &Committed,
-    ) -> Result<(), TransactionError> {
+    ) -> Result<File, TransactionError> {
         let written = self
             .journal(staging, committed)
             .and_then(|journal| record::write(&journal, &self.certificates));
-        let Err(error) = written else {
-            return Ok(());
+        let error = match written {
+            Ok(journal) => return Ok(journal),
+            Err(error) => error,
         };
         match record::remove_commit_record(&self.certificates) {
             Ok(RecordRemoval::Durable) => self.discard(staging),

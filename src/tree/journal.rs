@@ -5,9 +5,14 @@
 //! `.pki-journal.undo` means that a rename failed and the old files must be restored. A single rename changes one
 //! into the other. Without a journal, nothing was committed, and files with a [`staging_name`] or [`backup_name`] are
 //! leftovers.
+//!
+//! The run that writes or recovers a journal keeps it locked, so that readers can tell a running commit from an
+//! interrupted one. Only root and the owner can open the file, so no other user can lock it.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -139,6 +144,38 @@ impl Journal {
         Ok(None)
     }
 
+    /// Locks the pending journal in a certificate directory, if any, until the file is closed. Readers only then see a
+    /// running commit, so a lock that cannot be taken changes nothing else.
+    pub(crate) fn hold(certificates: &Directory) -> Option<File> {
+        let file = Journal::open(certificates).ok()??;
+        lock(&file);
+        Some(file)
+    }
+
+    /// Returns whether there is a journal that no run is working on.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(crate) fn is_abandoned(certificates: &Directory) -> Result<bool, FileError> {
+        let Some(file) = Journal::open(certificates)? else {
+            return Ok(false);
+        };
+        if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
+            return Ok(false);
+        }
+        // A run that has ended since the file was opened has removed it.
+        Ok(file.metadata().is_ok_and(|metadata| metadata.nlink() > 0))
+    }
+
+    fn open(certificates: &Directory) -> Result<Option<File>, FileError> {
+        for name in [COMMIT, UNDO] {
+            if let Opened::File(file) = certificates.open_file(name)? {
+                return Ok(Some(file.into_file()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Reads a journal and checks every name in it, because a restored or forged journal must not redirect a rename.
     fn parse(bytes: &[u8]) -> Result<Journal, String> {
         let mut journal: Journal = serde_json::from_slice(bytes).map_err(|error| {
@@ -177,6 +214,11 @@ impl Journal {
     pub(crate) fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
         serde_json::to_vec_pretty(self)
     }
+}
+
+/// Locks a journal until it is closed. See [`Journal::hold`].
+pub(crate) fn lock(journal: &File) {
+    let _unlocked = journal.try_lock();
 }
 
 /// Returns the error for a journal that is not used.

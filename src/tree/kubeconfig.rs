@@ -139,6 +139,10 @@ impl TreeSource for NamedFiles {
         false
     }
 
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+
     fn stamp(&self) -> Vec<(i64, i64)> {
         Vec::new()
     }

@@ -115,7 +115,7 @@ impl Tree {
         self.journal_error.as_ref()
     }
 
-    /// Returns whether another run is writing the tree; a pending transaction is then not interrupted.
+    /// Returns whether another run holds the lock of the tree; the files that it has written so far are then no leftovers.
     pub fn is_being_written(&self) -> bool {
         self.source.is_locked()
     }
@@ -211,7 +211,7 @@ impl Tree {
         )
     }
 
-    /// Returns what interrupted runs left. While another run is writing, the journal belongs to it.
+    /// Returns what interrupted runs left. A journal that a run is working on is not interrupted.
     pub fn commit_state(&self) -> CommitState {
         if let Some(error) = &self.journal_error {
             return match error.is_permission_denied() {
@@ -219,16 +219,13 @@ impl Tree {
                 false => CommitState::Unreadable(error.to_string()),
             };
         }
-        if self.is_being_written() {
-            return CommitState::Settled;
-        }
-        if let Some((command, direction)) = self.pending() {
-            return CommitState::Pending {
+        match self.pending() {
+            Some((command, direction)) if self.source.is_interrupted() => CommitState::Pending {
                 command: command.to_owned(),
                 direction,
-            };
+            },
+            _ => CommitState::Settled,
         }
-        CommitState::Settled
     }
 
     /// Returns the files of the catalog that have a temporary file of `pki` beside them.

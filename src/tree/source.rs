@@ -62,8 +62,12 @@ pub(crate) trait TreeSource {
     /// certificates.
     fn owns(&self, journal: &Journal) -> Result<bool, FileError>;
 
-    /// Returns whether another process is writing the tree.
+    /// Returns whether another process holds the lock of the tree. Any user who can open the certificate directory can.
     fn is_locked(&self) -> bool;
+
+    /// Returns whether the journal that was read is left from a run that was interrupted: it is still there, and no run is
+    /// working on it.
+    fn is_interrupted(&self) -> bool;
 
     /// Returns a value that changes with each change to the directories of the tree.
     fn stamp(&self) -> Vec<(i64, i64)>;

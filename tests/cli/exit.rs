@@ -194,6 +194,10 @@ fn a_run_that_has_ended_is_not_named_as_the_holder() {
     lock.lock().unwrap();
     tree.pki(&["renew", "all"])
         .exits(6)
+        .says(&format!(
+            "hint: `fuser -v {}` shows the process",
+            tree.path("pki").display()
+        ))
         .does_not_say("`pki init`, process");
 }
 

@@ -19,6 +19,10 @@ fn renew_once(tree: &Path) -> Run {
     run(pki().args(renew()).arg("--rootfs").arg(tree))
 }
 
+fn check_once(tree: &Path) -> Run {
+    run(pki().args(["check-expiration", "--rootfs"]).arg(tree))
+}
+
 fn renew_at_once(tree: &Path, runs: usize) -> Vec<Run> {
     thread::scope(|scope| {
         let threads: Vec<_> = (0..runs)
@@ -56,6 +60,8 @@ fn while_one_run_works_all_others_say_so_and_give_up() {
         let named = format!("`pki renew apiserver`, process {holder}, since ");
         assert!(refused.stderr.contains(&named), "{refused}");
     }
+    // A reader sees the tree as it is going to be.
+    assert_eq!(check_once(tree.path()).code, Some(0));
     assert_eq!(tracer.let_go().exit, Some(0));
     let verdict = judge.expect(State::New, tree.path(), &Selection::Apiserver);
     assert_eq!(verdict.ledger, Some(before + 1));
@@ -63,6 +69,7 @@ fn while_one_run_works_all_others_say_so_and_give_up() {
     // The lock dies with its holder, and what that one had promised is kept.
     tracer.hold(&renew(), tree.path(), between);
     assert_eq!(tracer.kill().signal, Some(9));
+    assert_eq!(check_once(tree.path()).code, Some(4));
     let next = renew_once(tree.path()).ok();
     assert!(
         next.stderr.contains("interrupted after its commit"),

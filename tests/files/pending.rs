@@ -1,6 +1,6 @@
 //! A commit that was interrupted and then does not fit any more: each state is made by hand, as a kill leaves it.
 
-use std::fs;
+use std::fs::{self, File};
 
 use serde_json::json;
 
@@ -63,6 +63,34 @@ fn the_next_command_finishes_it_wherever_it_stopped() {
             .says("it is now finished");
         tree.assert_healthy();
     }
+}
+
+/// Every user who can open the certificate directory can lock it.
+#[test]
+fn a_lock_of_another_program_does_not_hide_it() {
+    let tree = pending(1);
+    let directory = File::open(tree.path("pki")).unwrap();
+    directory.lock().unwrap();
+    let reason = "was interrupted after its commit";
+    tree.pki(&["check-expiration"]).exits(4).says(reason);
+    tree.pki(&["verify"]).exits(4).prints(reason);
+    tree.pki(&["renew", "all", "--dry-run"])
+        .says("is pending and would be finished first");
+    drop(directory);
+    tree.pki(&["renew", "all"]).exits(0);
+}
+
+/// A run that finishes the commit holds its journal.
+#[test]
+fn while_a_run_works_on_it_readers_see_the_new_tree() {
+    let tree = pending(1);
+    let journal = File::open(tree.path("pki/.pki-journal.commit")).unwrap();
+    journal.lock().unwrap();
+    for command in [&["check-expiration"][..], &["verify"]] {
+        tree.pki(command).exits(0).does_not_say("pending");
+    }
+    drop(journal);
+    tree.pki(&["check-expiration"]).exits(4);
 }
 
 /// The real run finishes the commit first, and so do the second names of the old files not count.

@@ -201,6 +201,10 @@ impl TreeSource for ArchiveTree {
         false
     }
 
+    fn is_interrupted(&self) -> bool {
+        true
+    }
+
     fn stamp(&self) -> Vec<(i64, i64)> {
         Vec::new()
     }

@@ -89,6 +89,11 @@ impl TreeSource for Places {
         certificates.is_some_and(|directory| directory.is_locked().unwrap_or(false))
     }
 
+    fn is_interrupted(&self) -> bool {
+        let certificates = self.directory(Root::Certificates).ok().flatten();
+        certificates.is_some_and(|directory| Journal::is_abandoned(&directory).unwrap_or(true))
+    }
+
     fn stamp(&self) -> Vec<(i64, i64)> {
         let etcd = TreePath::new(Root::Certificates, "etcd/ca.crt");
         let etcd = self.parent(&etcd).ok().flatten();
