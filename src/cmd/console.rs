@@ -39,6 +39,8 @@ pub struct Console {
     is_closed: Cell<bool>,
     /// What the commands in hints need.
     arguments: RefCell<TreeArguments>,
+    /// Whether this run has finished or undone the commit of an earlier one.
+    has_recovered: Cell<bool>,
 }
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -61,6 +63,7 @@ impl Console {
             text_target,
             is_closed: Cell::new(false),
             arguments: RefCell::default(),
+            has_recovered: Cell::new(false),
         }
     }
 
@@ -73,6 +76,7 @@ impl Console {
             text_target: TextTarget::PIPE,
             is_closed: Cell::new(false),
             arguments: RefCell::default(),
+            has_recovered: Cell::new(false),
         }
     }
 
@@ -89,6 +93,11 @@ impl Console {
         self.arguments.replace(arguments);
     }
 
+    /// Records that this run has finished or undone the commit of an earlier one, and so has changed files.
+    pub(super) fn set_recovered(&self) {
+        self.has_recovered.set(true);
+    }
+
     /// Prints an error with its hints on standard error, and returns its exit code.
     pub fn report(&self, error: &anyhow::Error) -> Exit {
         let failure = Failure::of(error, &self.arguments.borrow());
@@ -102,8 +111,12 @@ impl Console {
                 self.message(HINT, "hint", hint);
             }
         }
-        if let Some(state) = failure.state {
-            self.note(&state.to_string());
+        match failure.state {
+            Some(TreeState::Unchanged) if self.has_recovered.get() => {
+                self.note("no file was changed after the recovery");
+            }
+            Some(state) => self.note(&state.to_string()),
+            None => {}
         }
         failure.exit
     }

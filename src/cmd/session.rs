@@ -240,6 +240,7 @@ fn report_recovery(transaction: &Transaction, console: &Console) {
     let Some(recovered) = transaction.recovered() else {
         return;
     };
+    console.set_recovered();
     let command = &recovered.command;
     console.warn(&match recovered.direction {
         Direction::Commit => {

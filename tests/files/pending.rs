@@ -4,6 +4,7 @@ use std::fs::{self, File};
 
 use serde_json::json;
 
+use super::limits::limited;
 use crate::support::{TestTree, copy, sha256};
 
 /// The files of the commit, in the order of its renames.
@@ -91,6 +92,15 @@ fn while_a_run_works_on_it_readers_see_the_new_tree() {
     }
     drop(journal);
     tree.pki(&["check-expiration"]).exits(4);
+}
+
+#[test]
+fn a_failure_after_the_recovery_does_not_deny_it() {
+    let tree = pending(2);
+    limited(&tree, "-f 1", &["renew", "front-proxy-client"])
+        .exits(1)
+        .says("it is now finished")
+        .says("no file was changed after the recovery");
 }
 
 /// The real run finishes the commit first, and so do the second names of the old files not count.
