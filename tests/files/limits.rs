@@ -111,6 +111,20 @@ fn too_small_an_address_space_does_no_harm() {
     assert!(failed > 0, "the limits were none");
 }
 
+/// Thirty thousand entries take several times this memory.
+#[test]
+fn a_long_ledger_is_listed_in_bounded_memory() {
+    let tree = TestTree::new();
+    let ledger = ".pki/ledger.jsonl";
+    let entries = tree.text(ledger).lines().count();
+    tree.edit(ledger, |text| text.repeat(30_000 / entries));
+    let run = limited(&tree, "-v 36864", &["ledger"]).exits(0);
+    let [_columns, listed @ ..] = &run.stdout.lines().collect::<Vec<_>>()[..] else {
+        panic!("{run}");
+    };
+    assert_eq!(listed.len(), 30_000 / entries * entries);
+}
+
 /// The library for cryptography aborts the process if it gets no random bytes.
 #[test]
 #[cfg(target_arch = "x86_64")]
