@@ -113,7 +113,7 @@ impl Console {
         }
         match failure.state {
             Some(TreeState::Unchanged) if self.has_recovered.get() => {
-                self.note("no file was changed after the recovery");
+                self.note("no other file was changed");
             }
             Some(state) => self.note(&state.to_string()),
             None => {}

@@ -100,7 +100,7 @@ fn a_failure_after_the_recovery_does_not_deny_it() {
     limited(&tree, "-f 1", &["renew", "front-proxy-client"])
         .exits(1)
         .says("it is now finished")
-        .says("no file was changed after the recovery");
+        .says("no other file was changed");
 }
 
 /// The real run finishes the commit first, and so do the second names of the old files not count.
