@@ -62,6 +62,8 @@ pub enum TreeState {
     Changed,
     /// Some files could not be renamed; the next run that writes finishes or undoes the transaction.
     Pending,
+    /// [`TreeState::Pending`], or what it would lead to: the journal cannot be looked at any more.
+    MaybePending,
 }
 
 impl TransactionError {
@@ -80,6 +82,13 @@ impl TransactionError {
         TransactionError::Failed {
             error,
             state: TreeState::Pending,
+        }
+    }
+
+    pub(super) fn maybe_pending(error: FileError) -> TransactionError {
+        TransactionError::Failed {
+            error,
+            state: TreeState::MaybePending,
         }
     }
 
@@ -134,6 +143,9 @@ impl fmt::Display for TreeState {
             TreeState::Changed => "the new files are all in place",
             TreeState::Pending => {
                 "a commit is pending: the next `pki` command that writes finishes or undoes it"
+            }
+            TreeState::MaybePending => {
+                "a commit may be pending: the next `pki` command that writes finishes or undoes it"
             }
         })
     }

@@ -351,7 +351,8 @@ fn discard_unreadable(places: &Places, now: OffsetDateTime) -> Result<SettledCom
 fn failure_at_end(places: &Places, error: FileError) -> TransactionError {
     match places.journal() {
         Ok(None) => TransactionError::after_commit(error),
-        _ => TransactionError::pending(error),
+        Ok(Some(_)) => TransactionError::pending(error),
+        Err(_) => TransactionError::maybe_pending(error),
     }
 }
 

@@ -249,7 +249,7 @@ impl Transaction {
             Ok(RecordRemoval::Uncertain) => self.places.keep_created(),
             Err(_) => {
                 self.places.keep_created();
-                return Err(TransactionError::pending(error));
+                return Err(TransactionError::maybe_pending(error));
             }
         }
         Err(TransactionError::before_commit(error))

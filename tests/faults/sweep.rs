@@ -335,13 +335,17 @@ fn failed_in_housekeeping(ended: &Ended) -> bool {
 fn failure(mode: &Mode, tree: &Path, ended: &Ended, verdict: &Verdict) -> Option<String> {
     let said = format!("{}{}", ended.stderr, ended.stdout);
     let claimed = if said.contains("a commit is pending") {
-        // All the renames may have been done, and could be neither synced nor undone. Where nothing works any more, the run
-        // does not know either whether a journal stays behind.
-        let unknown = mode.fault.sticky.then_some(State::Old);
-        [State::Commit, State::Renamed, State::Undo]
-            .into_iter()
-            .chain(unknown)
-            .collect()
+        // All the renames may have been done, and could be neither synced nor undone.
+        vec![State::Commit, State::Renamed, State::Undo]
+    } else if said.contains("a commit may be pending") && mode.fault.sticky {
+        // Not even the journal can be looked at any more.
+        vec![
+            State::Commit,
+            State::Renamed,
+            State::Undo,
+            State::Old,
+            State::New,
+        ]
     } else if said.contains("the new files are all in place") {
         vec![State::New, State::Renamed]
     } else if ended.exit == Some(5) {
