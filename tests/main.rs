@@ -10,6 +10,7 @@
 
 mod cases;
 mod cli;
+mod csr;
 mod faults;
 mod files;
 mod inputs;

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::finding::{Finding, FindingId};
 use super::leaf::{belongs, chain_error, is_of_another_issuer};
+use super::pending::is_pending;
 use super::{Context, file, other_ca};
 use crate::catalog::{CATALOG, Row};
 use crate::tree::inventory::{FileState, Inventory, KeyFile, RowFiles};
@@ -95,6 +96,14 @@ pub(super) fn missing(context: &Context<'_>, row: &'static Row) -> Option<Findin
     let orphans = leaves(context.inventory, row)
         .map(|(leaf, _)| leaf.name)
         .collect::<Vec<_>>();
+    let is_awaited = CATALOG
+        .iter()
+        .copied()
+        .any(|leaf| leaf.signer() == Some(row) && is_pending(context.inventory, leaf));
+    if orphans.is_empty() && is_awaited {
+        let text = "its certificate is not here yet, and requests wait to be signed by it";
+        return Some(Finding::new(FindingId::CaAwaited, text).about(row));
+    }
     if orphans.is_empty() {
         return Some(super::missing(row));
     }

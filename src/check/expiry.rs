@@ -7,7 +7,7 @@ use super::finding::{Finding, FindingId, Findings, Outcome, Severity};
 use super::leaf::last_valid;
 use super::{Context, host};
 use crate::catalog::Row;
-use crate::tree::inventory::{Inventory, RowFiles};
+use crate::tree::inventory::{ClientCertificate, FileState, Inventory, RowFiles};
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::{CaBundle, Chain};
 
@@ -209,6 +209,11 @@ fn is_missing(row: &Row, files: &RowFiles, findings: &Findings) -> bool {
     match files {
         RowFiles::Ca { bundle, .. } => bundle.is_missing(),
         RowFiles::Leaf { chain, .. } => chain.is_missing(),
+        RowFiles::Kubeconfig(FileState::Valid(file))
+            if matches!(file.client, ClientCertificate::KeyOnly { .. }) =>
+        {
+            true
+        }
         _ => files.is_missing() || findings.has(row, FindingId::KubeletCertificateMissing),
     }
 }

@@ -221,10 +221,12 @@ impl Findings {
                 (
                     FindingId::CertificateExpiresSoon
                     | FindingId::ServedExpiresSoon
+                    | FindingId::CaAwaited
                     | FindingId::CommitPending
                     | FindingId::CommitUnreadable,
                     _,
-                ) => Outcome::Due,
+                )
+                | (FindingId::RequestPending, Severity::Warning) => Outcome::Due,
                 _ => Outcome::Healthy,
             })
             .max()

@@ -2,7 +2,7 @@
 
 use super::ca::JudgedCa;
 use super::finding::{Finding, FindingId, Remedy, Severity};
-use super::{Context, file, host, identity, leaf, missing, names, trust};
+use super::{Context, file, host, identity, leaf, missing, names, pending, trust};
 use crate::catalog::{APISERVER, KUBELET_CONF, Profile, Row, Server};
 use crate::config::cluster::Cluster;
 use crate::tree::inventory::{ClientCertificate, FileState, KeyFile, KubeconfigFile};
@@ -144,6 +144,9 @@ fn client(
             chain: FileState::Valid(chain),
             ..
         } => leaf::certificate(context, row, chain, None, cas),
+        ClientCertificate::KeyOnly { .. } if pending::is_pending(context.inventory, row) => {
+            Vec::new()
+        }
         client => unusable_client(row, client).into_iter().collect(),
     }
 }
@@ -163,6 +166,10 @@ pub(super) fn unusable_client(row: &'static Row, client: &ClientCertificate) -> 
             chain: FileState::Invalid(invalid),
             ..
         } => Some(file::check(row, invalid)),
+        ClientCertificate::KeyOnly { .. } => found(
+            FindingId::CertificateKeyOnly,
+            "it has the key of its client certificate, but not the certificate".to_owned(),
+        ),
         ClientCertificate::KubeletRotated(FileState::Missing) => found(
             FindingId::KubeletCertificateMissing,
             "the kubelet's client certificate is missing".to_owned(),

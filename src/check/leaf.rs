@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::ca::JudgedCa;
 use super::drift::{self, ChangedField, Desired};
 use super::finding::{Finding, FindingId};
-use super::{Context, expected, expiry, file, identity, missing, names};
+use super::{Context, expected, expiry, file, identity, missing, names, pending};
 use crate::catalog::Row;
 use crate::config::cluster::Cluster;
 use crate::tree::inventory::{FileState, KeyFile};
@@ -29,6 +29,8 @@ pub(super) fn check(
         .map(|invalid| file::check(row, invalid))
         .collect();
     match (chain, key) {
+        // It has a finding of its own.
+        (FileState::Missing, _) if pending::is_pending(context.inventory, row) => {}
         (FileState::Missing, FileState::Missing) if is_required => findings.push(missing(row)),
         (FileState::Missing, FileState::Valid(_)) => {
             let text = "its key exists, its certificate is missing";

@@ -20,7 +20,9 @@ mod kubeconfig;
 pub(crate) mod leaf;
 pub mod manifests;
 pub mod names;
+pub(crate) mod pending;
 pub mod permissions;
+pub(crate) mod request;
 mod sa;
 pub mod served;
 #[cfg(test)]
@@ -129,6 +131,7 @@ pub fn check(
                 findings.extend(kubeconfig::check(&context, row, file, &cas));
             }
         }
+        findings.extend(pending::check(inventory, row));
         findings.extend(permissions::check(inventory, row));
     }
     findings.extend(duplicates::check(inventory, &rows));
@@ -158,6 +161,7 @@ pub fn dates(context: &Context<'_>) -> Findings {
                 let bundle = bundle.valid().into_iter();
                 findings.extend(bundle.flat_map(|bundle| ca::dates(row, bundle, context.now)));
             }
+            _ if pending::is_pending(context.inventory, row) => {}
             RowFiles::Leaf { chain, .. } if chain.is_missing() && is_required => {
                 findings.extend([missing(row)]);
             }
@@ -169,6 +173,7 @@ pub fn dates(context: &Context<'_>) -> Findings {
             }
             _ => {}
         }
+        findings.extend(pending::check(context.inventory, row));
         let chain = files.chain();
         findings.extend(chain.and_then(|chain| expiry::check(row, chain, None, context.now)));
     }

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::finding::{Finding, FindingId};
 use super::leaf::is_same_ca;
 use crate::catalog::{APISERVER, Row};
-use crate::tree::inventory::{Inventory, KubeconfigCa, KubeconfigFile};
+use crate::tree::inventory::{ClientCertificate, Inventory, KubeconfigCa, KubeconfigFile};
 use crate::util::escape::escape;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::CaBundle;
@@ -33,6 +33,8 @@ pub(super) fn check(
             FindingId::KubeconfigInsecure,
             "it does not verify the API server's certificate (insecure-skip-tls-verify)",
         ),
+        // The import of its certificate adds the CA.
+        KubeconfigCa::Missing if matches!(file.client, ClientCertificate::KeyOnly { .. }) => None,
         KubeconfigCa::Missing => found(
             FindingId::KubeconfigWithoutCa,
             "it names no CA, so its client cannot verify the API server's certificate",

@@ -7,12 +7,13 @@
 
 use clap::{Args, Subcommand};
 
-use super::{CheckExpirationArgs, RenewArgs};
+use super::{CheckExpirationArgs, GenerateArgs, RenewArgs};
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
   pki certs check-expiration
-  pki certs renew all";
+  pki certs renew all
+  pki certs generate-csr";
 
 #[derive(Debug, Args)]
 pub struct CertsArgs {
@@ -29,4 +30,7 @@ pub enum CertsCommand {
     /// Renew certificates and kubeconfigs in one transaction
     #[command(after_help = super::renew::AFTER_HELP)]
     Renew(RenewArgs),
+    /// Make requests for certificates that an external CA signs
+    #[command(after_help = super::csr::GENERATE_AFTER_HELP)]
+    GenerateCsr(GenerateArgs),
 }

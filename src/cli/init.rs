@@ -16,6 +16,7 @@ Exit codes (the others are in `pki --help`):
 Examples:
   pki init --config cluster.yaml --dry-run
   pki init --config cluster.yaml
+  pki init --config cluster.yaml --external-ca    # then have the requests signed: `pki help csr`
   pki init --node-name cp1 --apiserver-advertise-address 192.168.10.11";
 
 #[derive(Debug, Args)]
@@ -32,6 +33,10 @@ pub struct InitArgs {
     /// Prepare a control plane node that joins a cluster: requires all CAs and service-account keys
     #[arg(long, conflicts_with = "new_ca")]
     pub join: bool,
+
+    /// Create no CA and sign nothing that a missing CA or CA key would sign: make certification requests instead
+    #[arg(long, conflicts_with = "new_ca")]
+    pub external_ca: bool,
 
     #[command(flatten)]
     pub config: ConfigArgs,

@@ -10,6 +10,7 @@
 mod certs;
 mod check_expiration;
 mod config;
+mod csr;
 mod help;
 mod history;
 mod init;
@@ -28,6 +29,7 @@ use time::format_description::well_known::Rfc3339;
 pub use certs::{CertsArgs, CertsCommand};
 pub use check_expiration::{CheckExpirationArgs, ExpirationFormat, OnlyState, SortOrder};
 pub use config::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
+pub use csr::{CsrArgs, CsrCommand, GenerateArgs, ImportArgs};
 pub use help::{CompletionsArgs, HelpArgs};
 pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
@@ -121,6 +123,9 @@ pub enum Command {
     /// all files or none. The old files are kept: `pki rollback` puts them back.
     #[command(after_help = renew::AFTER_HELP)]
     Renew(RenewArgs),
+    /// Make certification requests, and install what an external CA has signed
+    #[command(after_help = csr::AFTER_HELP)]
+    Csr(CsrArgs),
     /// List the kept generations: the files that earlier runs replaced
     #[command(after_help = history::HISTORY_AFTER_HELP)]
     History(HistoryArgs),
@@ -154,7 +159,7 @@ pub enum Command {
     /// Print the version
     #[command(after_help = "Examples:\n  pki version")]
     Version,
-    /// Run `check-expiration` or `renew` with kubeadm's spelling
+    /// Run `check-expiration`, `renew` or `csr generate` with kubeadm's spelling
     #[command(hide = true, after_help = certs::AFTER_HELP)]
     Certs(CertsArgs),
 }

@@ -32,7 +32,7 @@ Examples:
 #[command(group = clap::ArgGroup::new("selection").required(true).args(["names", "due"]))]
 pub struct RenewArgs {
     /// Certificates and kubeconfigs by kubeadm's names, or `all`
-    #[arg(value_name = "NAME", value_parser = RowName)]
+    #[arg(value_name = "NAME", value_parser = RowName::OneOrAll)]
     pub names: Vec<String>,
 
     /// Renew what expires within this time, such as 30d or 720h
@@ -81,9 +81,20 @@ impl RenewArgs {
 /// The word that selects every row.
 pub const ALL: &str = "all";
 
-/// Parses the name of a row that can be renewed.
-#[derive(Clone)]
-struct RowName;
+/// Parses the name of a row that a CA signs.
+#[derive(Clone, Copy)]
+pub(super) enum RowName {
+    /// One row.
+    One,
+    /// One row, or [`ALL`].
+    OneOrAll,
+}
+
+impl RowName {
+    fn names(self) -> impl Iterator<Item = &'static str> {
+        names().filter(move |name| matches!(self, RowName::OneOrAll) || *name != ALL)
+    }
+}
 
 impl TypedValueParser for RowName {
     type Value = String;
@@ -95,7 +106,7 @@ impl TypedValueParser for RowName {
         value: &OsStr,
     ) -> Result<String, Error> {
         let name = value.to_string_lossy();
-        match names().any(|known| known == name) {
+        match self.names().any(|known| known == name) {
             true => Ok(name.into_owned()),
             false => {
                 let message = usage_hints::unknown_name_message(&name);
@@ -105,7 +116,7 @@ impl TypedValueParser for RowName {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(names().map(PossibleValue::new)))
+        Some(Box::new(self.names().map(PossibleValue::new)))
     }
 }
 

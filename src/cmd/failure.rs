@@ -43,6 +43,19 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
+/// Several invalid inputs; nothing was changed.
+#[derive(Debug)]
+pub(super) struct Invalids(pub(super) Vec<Invalid>);
+
+impl fmt::Display for Invalids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let messages: Vec<_> = self.0.iter().map(|one| one.message.as_str()).collect();
+        f.write_str(&messages.join("\n"))
+    }
+}
+
+impl std::error::Error for Invalids {}
+
 /// A plan cannot be made.
 #[derive(Debug)]
 pub(super) struct PlanFailure {
@@ -103,6 +116,12 @@ fn lines(error: &Error, of_tree: &TreeArguments) -> Vec<FailureLine> {
             })
             .collect();
     }
+    if let Some(Invalids(invalids)) = error.downcast_ref::<Invalids>() {
+        let invalids = invalids.iter();
+        return invalids
+            .map(|invalid| line(invalid.message.clone(), invalid.hint.clone()))
+            .collect();
+    }
     if let Some(Problems(problems)) = error.downcast_ref::<Problems>() {
         return problems
             .iter()
@@ -156,7 +175,8 @@ fn exit(error: &Error, state: Option<TreeState>) -> Exit {
     // A CA that cannot sign is invalid input, too: this is found before anything is written.
     let is_input = error.chain().any(|cause| cause.is::<VerifyError>())
         || error.is::<Problems>()
-        || error.is::<Invalid>();
+        || error.is::<Invalid>()
+        || error.is::<Invalids>();
     match is_input {
         true => Exit::Invalid,
         false => Exit::Failed,

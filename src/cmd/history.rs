@@ -126,6 +126,8 @@ fn replaced(places: &Places, generation: &Generation, file: &GenerationFile) -> 
 fn client_certificate(bytes: &[u8]) -> Option<Chain> {
     match Kubeconfig::parse(bytes).ok()?.credentials().ok()? {
         Credentials::Embedded { certificate, .. } => Chain::from_pem(&certificate).ok(),
-        Credentials::CertificateFiles { .. } | Credentials::NoCertificate => None,
+        Credentials::KeyOnly { .. }
+        | Credentials::CertificateFiles { .. }
+        | Credentials::NoCertificate => None,
     }
 }

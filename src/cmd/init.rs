@@ -42,6 +42,7 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
         is_declared: source != ConfigSource::Nothing,
         new_ca: args.new_ca,
         join: args.join,
+        external_ca: args.external_ca,
     };
     let arguments = tree_arguments(&args.tree, &args.config);
     let knowledge = JudgementContext {

@@ -5,6 +5,7 @@
 mod check_expiration;
 mod config;
 mod console;
+mod csr;
 mod exit;
 mod failure;
 mod help;
@@ -66,6 +67,7 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
         Command::Served(args) => served::run(&args, console),
         Command::Show(args) => show::run(&args, console),
         Command::Renew(args) => renew::run(&args, console),
+        Command::Csr(args) => csr::run(&args, console),
         Command::History(args) => history::run(&args, console),
         Command::Rollback(args) => rollback::run(&args, console),
         Command::Recover(args) => recover::run(&args, console),
@@ -78,6 +80,7 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
         Command::Certs(args) => match args.command {
             CertsCommand::CheckExpiration(args) => check_expiration::run(&args, console),
             CertsCommand::Renew(args) => renew::run(&args, console),
+            CertsCommand::GenerateCsr(args) => csr::generate(&args, console),
         },
     }
 }

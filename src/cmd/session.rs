@@ -348,6 +348,9 @@ impl WriteRun<'_> {
             let bytes = std::mem::take(&mut file.bytes);
             transaction.write(file.file.clone(), bytes, file.access);
         }
+        for file in plan.made().flat_map(|(row, make, _)| make.obsolete(row)) {
+            transaction.remove_afterwards(file);
+        }
         for state in &plan.state {
             let bytes = Zeroizing::new(state.contents.clone().into_bytes());
             transaction.write(state.file.clone(), bytes, Access::Private);

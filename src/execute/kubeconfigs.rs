@@ -40,9 +40,9 @@ impl RowBuilder<'_> {
         let kubeconfig = Kubeconfig::new(&kubeconfig::KubeconfigContents {
             cluster: new.cluster,
             server: new.server,
-            ca: &bundle.to_pem(),
+            ca: Some(&bundle.to_pem()),
             user: new.user,
-            certificate: &chain.to_pem(),
+            certificate: Some(&chain.to_pem()),
             key: &key.to_pem()?,
         });
         self.kubeconfig(row, leaf, &kubeconfig, chain)
@@ -82,7 +82,7 @@ impl RowBuilder<'_> {
         })
     }
 
-    fn existing(&self, row: &Row) -> Result<Kubeconfig> {
+    pub(super) fn existing(&self, row: &Row) -> Result<Kubeconfig> {
         match self.inventory.row(row) {
             RowFiles::Kubeconfig(FileState::Valid(old)) => Ok(old.kubeconfig.clone()),
             _ => bail!("the kubeconfig is gone"),
@@ -107,7 +107,7 @@ impl RowBuilder<'_> {
     }
 }
 
-fn kubeconfig_file(row: &Row, kubeconfig: &Kubeconfig) -> Result<IssuedFile> {
+pub(super) fn kubeconfig_file(row: &Row, kubeconfig: &Kubeconfig) -> Result<IssuedFile> {
     Ok(IssuedFile {
         file: layout::kubeconfig_file(row).context("it is not a kubeconfig")?,
         bytes: Zeroizing::new(kubeconfig.to_yaml()?.as_bytes().to_vec()),

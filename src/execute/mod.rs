@@ -1,9 +1,10 @@
 //! Carries out a plan in memory: `keys` generates keys on all cores, `certificates` signs, `kubeconfigs` writes kubeconfigs,
-//! and `verify` checks every file as if it had just been read from disk. Nothing is written here.
+//! `requests` makes requests and installs what others signed, and `verify` checks every file as if it had just been read from disk. Nothing is written here.
 
 mod certificates;
 mod keys;
 mod kubeconfigs;
+mod requests;
 mod verify;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -211,6 +212,8 @@ impl RowBuilder<'_> {
                 let key = self.inventory.row(row).key();
                 service_account(row, key.context("sa.key is gone")?, None)
             }
+            Make::Request(request) => self.request(row, request, key),
+            Make::Import(import) => self.import(row, import),
             Make::Restore { files } => restored(row, files),
         }
     }
@@ -264,7 +267,7 @@ fn pair(row: &Row, public: String, key: Option<Zeroizing<String>>) -> Vec<Issued
 
 /// Returns old files, the key first; the plan has already judged them.
 fn restored(row: &'static Row, files: &[(TreePath, Zeroizing<Vec<u8>>)]) -> Result<IssuedRow> {
-    let restored = layout::files(row)
+    let restored = layout::all_files(row)
         .into_iter()
         .rev()
         .filter_map(|(file, access)| {

@@ -11,6 +11,8 @@ use crate::tree::layout::Access;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::key::{PrivateKey, PublicKey};
+use crate::x509::request::CertificateRequest;
+use crate::x509::sign::LeafTemplate;
 use crate::x509::verify::verify_issued;
 
 /// Checks a new leaf: chain and usages, alternative names, validity.
@@ -43,6 +45,26 @@ pub(super) fn ca(files: &[IssuedFile], bundle: &CaBundle, key: &PrivateKey) -> R
 pub(super) fn leaf(files: &[IssuedFile], chain: &Chain, key: Option<&PrivateKey>) -> Result<()> {
     let is_read_back = |bytes: &[u8]| Ok(Chain::from_pem(bytes)? == *chain);
     check_pair(files, is_read_back, chain.leaf.public_key(), key)
+}
+
+/// Checks a request, the last of the files, by its key.
+pub(super) fn request(
+    files: &[IssuedFile],
+    contents: &LeafTemplate,
+    key: &PrivateKey,
+) -> Result<()> {
+    let file = files.last().context("there is no request")?;
+    let request = CertificateRequest::parse(&file.bytes)?;
+    request.check_proof()?;
+    ensure!(
+        request.public_key() == *key.public_key(),
+        "the request is for another key"
+    );
+    ensure!(
+        contents.is_requested_by(&request),
+        "the request asks for something else than planned"
+    );
+    Ok(())
 }
 
 /// Checks the files of a service-account key pair.

@@ -45,6 +45,11 @@ pub enum Credentials {
         /// Decoded `client-key-data`.
         key: Zeroizing<Vec<u8>>,
     },
+    /// The key is in the file, and its certificate has still to be made.
+    KeyOnly {
+        /// Decoded `client-key-data`.
+        key: Zeroizing<Vec<u8>>,
+    },
     /// Certificate and key are in other files.
     CertificateFiles {
         /// `client-certificate`.
@@ -60,12 +65,12 @@ pub struct KubeconfigContents<'a> {
     pub cluster: &'a str,
     /// URL of the API server.
     pub server: &'a str,
-    /// CA certificates, PEM.
-    pub ca: &'a str,
+    /// CA certificates, PEM; `None` if they are not known yet.
+    pub ca: Option<&'a str>,
     /// Name of the user entry.
     pub user: &'a str,
-    /// Client certificate, PEM.
-    pub certificate: &'a str,
+    /// Client certificate, PEM; `None` if it has still to be signed.
+    pub certificate: Option<&'a str>,
     /// Client key, PEM.
     pub key: &'a str,
 }
@@ -92,10 +97,22 @@ impl Kubeconfig {
     /// Makes a kubeconfig with one cluster, one user and one context, laid out as client-go writes it: keys in byte order.
     pub fn new(new: &KubeconfigContents<'_>) -> Kubeconfig {
         let context = format!("{}@{}", new.user, new.cluster);
+        let data = |name: &str, value: Option<&str>| {
+            let value = value.map(|value| encode(value.as_bytes()));
+            value.map(|value| (name.to_owned(), Value::from(value)))
+        };
+        let cluster: Map<_, _> = data("certificate-authority-data", new.ca)
+            .into_iter()
+            .chain([("server".to_owned(), new.server.into())])
+            .collect();
+        let user: Map<_, _> = data("client-certificate-data", new.certificate)
+            .into_iter()
+            .chain(data("client-key-data", Some(new.key)))
+            .collect();
         let document = json!({
             "apiVersion": "v1",
             "clusters": [{
-                "cluster": {"certificate-authority-data": encode(new.ca.as_bytes()), "server": new.server},
+                "cluster": cluster,
                 "name": new.cluster,
             }],
             "contexts": [{"context": {"cluster": new.cluster, "user": new.user}, "name": context}],
@@ -103,10 +120,7 @@ impl Kubeconfig {
             "kind": "Config",
             "users": [{
                 "name": new.user,
-                "user": {
-                    "client-certificate-data": encode(new.certificate.as_bytes()),
-                    "client-key-data": encode(new.key.as_bytes()),
-                },
+                "user": user,
             }],
         });
         Kubeconfig {
@@ -264,10 +278,12 @@ impl Kubeconfig {
                 &format!("{path}.client-key-data"),
                 "it is missing beside client-certificate-data",
             )),
-            (None, Some(_)) if user.get("client-certificate").is_none() => Err(field(
-                &format!("{path}.client-certificate-data"),
-                "it is missing beside client-key-data",
-            )),
+            // What kubeadm's `certs generate-csr` leaves until the certificate is signed.
+            (None, Some(key)) if user.get("client-certificate").is_none() => {
+                Ok(Credentials::KeyOnly {
+                    key: Zeroizing::new(key),
+                })
+            }
             (None, _) => Ok(
                 match user.get("client-certificate").and_then(Value::as_str) {
                     Some(certificate) if may_be_key(certificate) => {
@@ -422,6 +438,7 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Credentials::Embedded { .. } => f.write_str("Embedded(elided)"),
+            Credentials::KeyOnly { .. } => f.write_str("KeyOnly(elided)"),
             Credentials::CertificateFiles { certificate } => {
                 write!(f, "CertificateFiles({certificate})")
             }

@@ -98,9 +98,9 @@ fn a_new_one_is_laid_out_as_client_go_writes_it() {
     let new = KubeconfigContents {
         cluster: "prod",
         server: "https://10.0.0.1:6443",
-        ca: "ca",
+        ca: Some("ca"),
         user: "kubernetes-admin",
-        certificate: "certificate",
+        certificate: Some("certificate"),
         key: "key",
     };
     insta::assert_snapshot!(Kubeconfig::new(&new).to_yaml().unwrap().as_str(), @r"

@@ -10,9 +10,11 @@ use super::{Action, GIVE_CONFIG, KeySource, Leaf, Make, Plan, PlanError, Reason,
 use crate::catalog::{APISERVER, CATALOG, Profile, Row, Sharing, Storage};
 use crate::check::finding::{FindingId, Findings, Remedy};
 use crate::check::host::{self, HostKind};
+use crate::check::pending::is_pending;
 use crate::check::{expected, title, validity};
 use crate::config::cluster::Cluster;
-use crate::tree::inventory::{CaState, Inventory};
+use crate::plan::csr::generate::{self, GenerateRequest};
+use crate::tree::inventory::{CaState, ClientCertificate, FileState, Inventory};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::validity::Validity;
 
@@ -27,6 +29,8 @@ pub struct InitRequest<'a> {
     pub new_ca: bool,
     /// Whether the host joins a cluster, so that all shared files must exist.
     pub join: bool,
+    /// Whether to make requests for what a missing CA or CA key would sign, instead of a CA.
+    pub external_ca: bool,
 }
 
 impl<'a> From<&'a Cluster> for InitRequest<'a> {
@@ -37,6 +41,7 @@ impl<'a> From<&'a Cluster> for InitRequest<'a> {
             is_declared: true,
             new_ca: false,
             join: false,
+            external_ca: false,
         }
     }
 }
@@ -122,35 +127,57 @@ impl InitPlanner<'_> {
             let what = "its certificate is missing, so the names of the API server are unknown";
             return self.stop(row, FindingId::CertificateMissing, what, GIVE_CONFIG);
         }
+        if let Some(signer) = self.external_signer(row)
+            && (is_missing || self.is_key_only(row))
+        {
+            return self.unsigned(row, signer, is_missing);
+        }
         match row.profile {
             Profile::Ca { .. } | Profile::User => Some(Action::Keep),
             Profile::ServiceAccount => Some(match self.is_public_key_missing(row) {
                 true => made(Make::ServiceAccountPublic),
                 false => Action::Keep,
             }),
-            Profile::Leaf { .. } => match (is_missing, self.external_signer(row)) {
-                (true, None) => Some(made(Make::Leaf(self.leaf(row)?))),
-                (true, Some(signer)) => Some(self.skip_external(row, signer, "it is missing")),
-                (false, Some(signer)) if self.is_key_only(row) => {
-                    let what = "its key exists, its certificate is missing";
-                    Some(self.skip_external(row, signer, what))
-                }
-                (false, _) => Some(Action::Keep),
-            },
+            _ if !is_missing => Some(Action::Keep),
+            Profile::Leaf { .. } => Some(made(Make::Leaf(self.leaf(row)?))),
             Profile::Client {
                 common_name,
                 server,
                 ..
-            } => match (is_missing, self.external_signer(row)) {
-                (true, None) => Some(made(Make::NewKubeconfig {
-                    leaf: self.leaf(row)?,
-                    cluster: self.request.cluster.cluster_name.clone(),
-                    server: self.request.cluster.server_url(server),
-                    user: expected::common_name(common_name, self.request.cluster),
-                })),
-                (true, Some(signer)) => Some(self.skip_external(row, signer, "it is missing")),
-                (false, _) => Some(Action::Keep),
-            },
+            } => Some(made(Make::NewKubeconfig {
+                leaf: self.leaf(row)?,
+                cluster: self.request.cluster.cluster_name.clone(),
+                server: self.request.cluster.server_url(server),
+                user: expected::common_name(common_name, self.request.cluster),
+            })),
+        }
+    }
+
+    /// Returns the action for a row whose certificate only an external CA can sign.
+    fn unsigned(&mut self, row: &'static Row, signer: &Row, is_missing: bool) -> Option<Action> {
+        if is_pending(self.inventory, row) {
+            return Some(Action::Keep);
+        }
+        if !self.request.external_ca {
+            let what = match is_missing {
+                true => "it is missing",
+                false => "its key exists, its certificate is missing",
+            };
+            return Some(self.skip_external(row, signer, what));
+        }
+        let request = GenerateRequest {
+            rows: vec![row],
+            is_named: false,
+            cluster: self.request.cluster,
+            is_declared: self.request.is_declared,
+            new_key: false,
+        };
+        match generate::action(&request, row, self.inventory) {
+            Ok(action) => Some(action),
+            Err(reason) => {
+                self.error.add(reason);
+                None
+            }
         }
     }
 
@@ -165,6 +192,14 @@ impl InitPlanner<'_> {
             true => FindingId::CaMissing,
             false => FindingId::ServiceAccountMissing,
         };
+        if row.is_ca() && self.request.external_ca {
+            return Some(Action::Skip {
+                reason: "the certificate of this external CA is not here".to_owned(),
+                remedy: Remedy::words("put it in its place, see `pki help csr`"),
+                failed: false,
+                findings: Vec::new(),
+            });
+        }
         if self.request.join {
             let what =
                 "it is missing; a joining control plane node must have the same one as the cluster";
@@ -200,7 +235,9 @@ impl InitPlanner<'_> {
 
     /// Warns about new shared rows if other shared rows existed: the other control plane nodes need the new ones.
     fn warn_of_shared_rows(&mut self) {
-        let shared = |step: &&Step| step.row.sharing == Sharing::Cluster;
+        let shared = |step: &&Step| {
+            step.row.sharing == Sharing::Cluster && !matches!(step.action, Action::Skip { .. })
+        };
         let is_made = |step: &&Step| matches!(step.action, Action::Make { .. });
         let (made, kept): (Vec<_>, Vec<_>) =
             self.plan.steps.iter().filter(shared).partition(is_made);
@@ -272,13 +309,21 @@ impl InitPlanner<'_> {
 
     fn is_key_only(&self, row: &Row) -> bool {
         use crate::tree::inventory::RowFiles;
-        matches!(self.inventory.row(row), RowFiles::Leaf { chain, key } if chain.is_missing() && key.valid().is_some())
+        match self.inventory.row(row) {
+            RowFiles::Leaf { chain, key } => chain.is_missing() && key.valid().is_some(),
+            RowFiles::Kubeconfig(FileState::Valid(file)) => {
+                matches!(file.client, ClientCertificate::KeyOnly { .. })
+            }
+            _ => false,
+        }
     }
 
     /// Returns the CA of a row, if it is external.
     fn external_signer(&self, row: &Row) -> Option<&'static Row> {
-        row.signer()
-            .filter(|signer| self.inventory.is_external(signer))
+        row.signer().filter(|signer| {
+            let is_missing = matches!(self.inventory.ca(signer), CaState::Missing);
+            self.inventory.is_external(signer) || (is_missing && self.request.external_ca)
+        })
     }
 
     /// Skips a row that its external CA must sign.

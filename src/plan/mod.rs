@@ -5,6 +5,7 @@
 //! judges what there is, and the planners decide by its findings only; [`remedy`] uses the planners to find the
 //! commands that remove a finding.
 
+pub mod csr;
 pub mod infer;
 pub mod init;
 pub mod remedy;
@@ -22,6 +23,7 @@ use crate::tree::inventory::{FileState, Inventory, RowFiles};
 use crate::tree::layout::{self, Access, TreePath};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
+use crate::x509::chain::Chain;
 use crate::x509::sign::LeafTemplate;
 use crate::x509::validity::Validity;
 
@@ -130,6 +132,10 @@ pub enum Make {
     },
     /// `sa.pub`, from the `sa.key` that is there.
     ServiceAccountPublic,
+    /// A request for a certificate that an external CA signs.
+    Request(RequestPlan),
+    /// A certificate that an external CA has signed.
+    Import(Box<ImportPlan>),
     /// Old files that are restored.
     Restore {
         /// The files with their bytes.
@@ -168,6 +174,50 @@ pub enum KeySource {
     New(Algorithm),
     /// The existing one is reused.
     Reuse(Algorithm),
+}
+
+/// A certification request to be made.
+#[derive(Clone, Debug)]
+pub struct RequestPlan {
+    /// Subject, usages, names.
+    pub contents: LeafTemplate,
+    /// Where the key comes from.
+    pub key: KeySource,
+    /// Where the key is, or will be.
+    pub place: KeyPlace,
+    /// The fields of a kubeconfig that is made for a new key.
+    pub kubeconfig: Option<OpenKubeconfig>,
+}
+
+/// A new kubeconfig whose client certificate has still to be signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenKubeconfig {
+    /// Name of the cluster entry.
+    pub cluster: String,
+    /// URL of the API server.
+    pub server: String,
+    /// Name of the user entry.
+    pub user: String,
+}
+
+/// A certificate from elsewhere to be installed.
+#[derive(Clone, Debug)]
+pub struct ImportPlan {
+    /// The certificate with its intermediates.
+    pub chain: Chain,
+    /// Where its key is.
+    pub place: KeyPlace,
+    /// The CAs that a kubeconfig must trust; `None` keeps its CAs.
+    pub ca: Option<Vec<Certificate>>,
+}
+
+/// Where the key of a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// In the row's own file.
+    Row,
+    /// Beside the request, because the row's own file holds a key that is in use.
+    Waiting,
 }
 
 /// The reasons that prevent a plan.
@@ -308,7 +358,17 @@ impl Make {
             | Make::MovedKubeconfig { .. }
             | Make::ServiceAccount { .. }
             | Make::ServiceAccountPublic
+            | Make::Request(_)
+            | Make::Import(_)
             | Make::Restore { .. } => None,
+        }
+    }
+
+    /// Returns the contents of the certificate that is made or asked for.
+    pub fn leaf_contents(&self) -> Option<&LeafTemplate> {
+        match self {
+            Make::Request(request) => Some(&request.contents),
+            _ => self.leaf().map(|leaf| &leaf.contents),
         }
     }
 
@@ -316,24 +376,35 @@ impl Make {
     pub fn new_key(&self) -> Option<Algorithm> {
         match self {
             Make::Ca { algorithm, .. } | Make::ServiceAccount { algorithm } => Some(*algorithm),
-            Make::MovedKubeconfig { .. } | Make::ServiceAccountPublic | Make::Restore { .. } => {
-                None
-            }
+            Make::MovedKubeconfig { .. }
+            | Make::ServiceAccountPublic
+            | Make::Import(_)
+            | Make::Restore { .. } => None,
             Make::Leaf(leaf)
             | Make::NewKubeconfig { leaf, .. }
-            | Make::RenewedKubeconfig { leaf, .. } => match leaf.key {
-                KeySource::New(algorithm) => Some(algorithm),
-                KeySource::Reuse(_) => None,
-            },
+            | Make::RenewedKubeconfig { leaf, .. } => leaf.key.new_key(),
+            Make::Request(request) => request.key.new_key(),
         }
     }
 
     /// Returns the files that are written for a row with these contents.
     pub fn files(&self, row: &Row) -> Vec<(TreePath, Access)> {
         let key = layout::key_file(row);
-        let mut written = layout::files(row);
+        let mut written = layout::all_files(row);
+        let request = layout::request_file(row);
+        let waiting = layout::waiting_key_file(row);
+        let own_key = key.clone().or_else(|| layout::kubeconfig_file(row));
         written.retain(|(file, _)| match self {
             Make::Restore { files } => files.iter().any(|(restored, _)| restored == file),
+            Make::Request(made) => {
+                let is_key = match made.place {
+                    KeyPlace::Row => Some(file) == own_key.as_ref(),
+                    KeyPlace::Waiting => Some(file) == waiting.as_ref(),
+                };
+                Some(file) == request.as_ref() || (is_key && made.key.is_new())
+            }
+            _ if [&request, &waiting].contains(&&Some(file.clone())) => false,
+            Make::Import(import) => Some(file) != key.as_ref() || import.place == KeyPlace::Waiting,
             Make::Leaf(_) if self.new_key().is_none() => Some(file) != key.as_ref(),
             Make::ServiceAccountPublic => Some(file) != key.as_ref(),
             _ => true,
@@ -351,7 +422,26 @@ impl Make {
                     *algorithm = wanted;
                 }
             }
-            Make::MovedKubeconfig { .. } | Make::ServiceAccountPublic | Make::Restore { .. } => {}
+            Make::Request(request) => {
+                if let KeySource::New(algorithm) = &mut request.key {
+                    *algorithm = wanted;
+                }
+            }
+            Make::MovedKubeconfig { .. }
+            | Make::ServiceAccountPublic
+            | Make::Import(_)
+            | Make::Restore { .. } => {}
+        }
+    }
+
+    /// Returns the files that are of no use any more once this is done.
+    pub fn obsolete(&self, row: &Row) -> Vec<TreePath> {
+        match self {
+            Make::Import(_) => {
+                let waiting = layout::request_file(row).into_iter();
+                waiting.chain(layout::waiting_key_file(row)).collect()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -359,6 +449,7 @@ impl Make {
     pub fn validity(&self) -> Option<Validity> {
         match self {
             Make::Ca { validity, .. } => Some(*validity),
+            Make::Import(import) => Some(import.chain.leaf.validity()),
             _ => self.leaf().map(|leaf| leaf.validity),
         }
     }
@@ -400,6 +491,13 @@ impl Make {
                     Id::KubeconfigServerNotInSans | Id::KubeconfigServerInvalid
                 )
             }
+            // What waits to be signed is no error.
+            Make::Request(_) => matches!(
+                id,
+                Id::CertificateMissing | Id::CertificateKeyOnly | Id::KubeconfigMissing
+            ),
+            // The tree with the certificate is judged separately.
+            Make::Import(_) => is_about_a_leaf(id) || id == Id::FileInvalid,
             // The restored tree is judged separately.
             Make::Restore { .. } => true,
         }
@@ -446,6 +544,14 @@ impl KeySource {
     /// Returns whether the key is generated.
     pub fn is_new(self) -> bool {
         matches!(self, KeySource::New(_))
+    }
+
+    /// Returns the algorithm of the key that has to be generated.
+    pub fn new_key(self) -> Option<Algorithm> {
+        match self {
+            KeySource::New(algorithm) => Some(algorithm),
+            KeySource::Reuse(_) => None,
+        }
     }
 
     /// Returns the key's algorithm.

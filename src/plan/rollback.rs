@@ -30,7 +30,7 @@ pub fn plan(request: &RollbackRequest<'_>, present: &Inventory) -> Result<Plan, 
     let mut plan = Plan::default();
     let mut error = PlanError::default();
     for row in CATALOG.iter().copied() {
-        let own = layout::files(row);
+        let own = layout::all_files(row);
         let files: Vec<_> = request
             .files
             .iter()

@@ -7,7 +7,7 @@ use super::time::Time;
 use crate::catalog::components::{Component, has_copies, to_restart};
 use crate::catalog::{ADMIN_CONF, Row, SUPER_ADMIN_CONF, Sharing};
 use crate::check::{Change, ChangedField};
-use crate::plan::{Action, Make, Plan, Step};
+use crate::plan::{Action, KeyPlace, Make, Plan, Step};
 use crate::store::outcome::{Committed, Restricted};
 use crate::tree::layout::{self, Layout, TreePath};
 use crate::util::escape::shell_path;
@@ -16,7 +16,7 @@ use crate::util::escape::shell_path;
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Changes {
-    /// `init`, `renew` or `rollback`.
+    /// `init`, `renew`, `csr generate`, `csr import` or `rollback`.
     pub command: &'static str,
     /// Whether nothing was written.
     pub dry_run: bool,
@@ -36,6 +36,9 @@ pub struct Changes {
     pub restart: Vec<ComponentRestart>,
     /// The kubeconfigs whose copies must be replaced.
     pub replace_copies: Vec<&'static str>,
+    /// The command that installs what a CA has signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub import_command: Option<String>,
     /// The generation whose files were restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restored_generation: Option<String>,
@@ -71,6 +74,9 @@ pub struct RowChange {
     /// The algorithm of a new key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_key: Option<String>,
+    /// The certification request that is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// The serial number of a restored certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serial: Option<String>,
@@ -92,6 +98,8 @@ pub enum RowAction {
     Create,
     /// It is replaced by a new one.
     Renew,
+    /// A certification request is made for it.
+    Request,
     /// An old one is restored.
     Restore,
     /// It is not changed.
@@ -173,6 +181,8 @@ pub struct Summary {
     pub created: usize,
     /// Rows that are renewed.
     pub renewed: usize,
+    /// Rows for which a request is made.
+    pub requested: usize,
     /// Rows that are restored.
     pub restored: usize,
     /// Rows that do not change.
@@ -295,6 +305,10 @@ impl Changes {
                 .filter(|row| has_copies(row))
                 .map(|row| row.name)
                 .collect(),
+            import_command: rows
+                .iter()
+                .any(|row| row.request.is_some())
+                .then(|| arguments.with("pki csr import FILE")),
             restored_generation: None,
             kept_generation: None,
             dropped_generations: Vec::new(),
@@ -369,6 +383,7 @@ impl RowChange {
         };
         self.action = match make {
             Make::Restore { .. } => RowAction::Restore,
+            Make::Request(_) => RowAction::Request,
             _ if changes.is_empty() => RowAction::Create,
             _ => RowAction::Renew,
         };
@@ -378,7 +393,17 @@ impl RowChange {
             .validity()
             .map(|validity| Time::from(validity.not_after))
             .or_else(|| dates.and_then(|change| Time::parse(&change.to)));
-        self.new_key = make.new_key().map(|algorithm| algorithm.to_string());
+        let key = match make {
+            Make::Import(import) if import.place == KeyPlace::Waiting => {
+                import.chain.leaf.public_key().algorithm()
+            }
+            make => make.new_key(),
+        };
+        self.new_key = key.map(|algorithm| algorithm.to_string());
+        self.request = matches!(make, Make::Request(_))
+            .then(|| layout::request_file(row))
+            .flatten()
+            .map(|file| layout_path(layout, &file));
         self.serial = find(ChangedField::Serial).map(|change| change.to.clone());
         let own = [
             ChangedField::Key,
@@ -391,8 +416,8 @@ impl RowChange {
             .filter(|change| !own.contains(&change.field))
             .map(FieldChange::new)
             .collect();
-        self.contents =
-            (self.action == RowAction::Create).then(|| NewContents::new(row, make, layout));
+        let is_new = matches!(self.action, RowAction::Create | RowAction::Request);
+        self.contents = is_new.then(|| NewContents::new(row, make, layout));
     }
 }
 
@@ -409,33 +434,39 @@ impl FieldChange {
 
 impl NewContents {
     fn new(row: &Row, make: &Make, layout: &Layout) -> NewContents {
-        let is_made = |file: &TreePath| {
-            !(matches!(make, Make::ServiceAccountPublic) && file.file_name().ends_with(".key"))
-        };
-        let files = layout::files(row)
-            .into_iter()
-            .filter(|(file, _)| is_made(file))
-            .map(|(file, access)| NewFile {
-                path: layout.path(&file).display().to_string(),
-                mode: octal(access.mode()),
-            })
-            .collect();
+        let files = make.files(row);
+        let files = files.into_iter().map(|(file, access)| NewFile {
+            path: layout_path(layout, &file),
+            mode: octal(access.mode()),
+        });
         let mut contents = NewContents {
-            files,
+            files: files.collect(),
             ..NewContents::default()
         };
         if let Make::Ca { common_name, .. } = make {
             contents.subject = Some(format!("CN={common_name}"));
         }
-        if let Some(leaf) = make.leaf() {
+        if let Some(leaf) = make.leaf_contents() {
             contents.is_of_node = row.names_node();
-            contents.subject = Some(leaf.contents.subject_text());
-            contents.ca = Some(leaf.signer.row().name);
-            contents.usages = leaf.contents.usage_names();
-            contents.sans = leaf.contents.san_texts();
+            contents.subject = Some(leaf.subject_text());
+            contents.ca = row.signer().map(|ca| ca.name);
+            contents.usages = leaf.usage_names();
+            contents.sans = leaf.san_texts();
         }
-        if let Make::NewKubeconfig { server, .. } = make {
-            contents.server = Some(server.clone());
+        match make {
+            Make::NewKubeconfig { server, .. } => contents.server = Some(server.clone()),
+            Make::Request(request) => {
+                let kubeconfig = request.kubeconfig.as_ref();
+                contents.server = kubeconfig.map(|new| new.server.clone());
+            }
+            Make::Import(import) => {
+                let leaf = &import.chain.leaf;
+                contents.subject = Some(leaf.subject().to_string());
+                contents.ca = row.signer().map(|ca| ca.name);
+                contents.usages = leaf.usage_names();
+                contents.sans = leaf.san_texts();
+            }
+            _ => {}
         }
         contents
     }
@@ -451,6 +482,10 @@ impl PermissionChange {
     }
 }
 
+fn layout_path(layout: &Layout, file: &TreePath) -> String {
+    layout.path(file).display().to_string()
+}
+
 fn octal(mode: u32) -> String {
     format!("{:04o}", mode & 0o7777)
 }
@@ -461,6 +496,7 @@ impl Summary {
         Summary {
             created: count(RowAction::Create),
             renewed: count(RowAction::Renew),
+            requested: count(RowAction::Request),
             restored: count(RowAction::Restore),
             kept: count(RowAction::Keep),
             skipped: count(RowAction::Skip),

@@ -487,6 +487,7 @@ impl KubeconfigDescription {
             user: text(kubeconfig.user_name()),
             credentials: match kubeconfig.credentials() {
                 Ok(Credentials::Embedded { .. }) => "client certificate in this file".to_owned(),
+                Ok(Credentials::KeyOnly { .. }) => "key without its client certificate".to_owned(),
                 Ok(Credentials::CertificateFiles { certificate }) => {
                     format!("client certificate in {certificate}")
                 }

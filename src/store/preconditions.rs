@@ -108,7 +108,7 @@ fn check_free(directory: &Directory, name: &OsStr) -> Result<(), FileError> {
 fn check_not_shared(places: &Places, files: &[TreePath]) -> Result<(), FileError> {
     let mut known = Vec::new();
     for row in CATALOG {
-        for (file, _) in layout::files(row) {
+        for (file, _) in layout::all_files(row) {
             // Ignore errors of files that are not written.
             if let Ok(Some(location)) = places.locate_file(&file) {
                 known.push((*row, file, location));

@@ -560,7 +560,7 @@ impl Pending<'_> {
 fn remove_leftovers(places: &Places) -> Result<(), FileError> {
     let files = CATALOG
         .iter()
-        .flat_map(|row| layout::files(row))
+        .flat_map(|row| layout::all_files(row))
         .map(|(file, _)| file);
     for directory in places.written_directories(files)? {
         let mut removed = false;

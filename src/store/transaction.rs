@@ -54,6 +54,8 @@ pub struct Transaction {
     keep: usize,
     rollback: Option<TransactionKind>,
     writes: Vec<Write>,
+    /// Files that the commit makes obsolete.
+    obsolete: Vec<TreePath>,
     recovered: Option<Recovered>,
     lock: Lock,
 }
@@ -97,6 +99,7 @@ impl Transaction {
             keep: DEFAULT_GENERATIONS,
             rollback: None,
             writes: Vec::new(),
+            obsolete: Vec::new(),
             recovered,
             lock,
         })
@@ -161,6 +164,11 @@ impl Transaction {
         });
     }
 
+    /// Removes a file once the commit is done. It is of no use then, so that a kill in between may leave it.
+    pub(crate) fn remove_afterwards(&mut self, file: TreePath) {
+        self.obsolete.push(file);
+    }
+
     /// Writes everything, or nothing. The last call of `interrupted` is before the commit point.
     pub fn commit(self, interrupted: SignalCheck<'_>) -> Result<Committed, TransactionError> {
         let mut staging = Staging::default();
@@ -173,6 +181,11 @@ impl Transaction {
         let _locked = self.write_record(&staging, &committed)?;
         self.publish(&staging, &committed)?;
         self.prune_and_merge(&mut committed);
+        for file in &self.obsolete {
+            if let Err(error) = self.remove(file) {
+                committed.warnings.push(error.to_string());
+            }
+        }
         Ok(committed)
     }
 
@@ -303,6 +316,17 @@ impl Transaction {
         let merged = Tree::over(&self.places).and_then(|tree| ledger::merge(&self.places, &tree));
         if let Err(error) = merged {
             committed.warnings.push(error.to_string());
+        }
+    }
+
+    fn remove(&self, file: &TreePath) -> Result<(), FileError> {
+        match self.places.locate_file(file)? {
+            // The target of a link is not ours to remove.
+            Some(location) if location.name == file.file_name() => {
+                location.directory.remove(&location.name)?;
+                location.directory.sync()
+            }
+            Some(_) | None => Ok(()),
         }
     }
 

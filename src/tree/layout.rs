@@ -242,6 +242,32 @@ pub fn files(row: &Row) -> Vec<(TreePath, Access)> {
     certificate.into_iter().chain(private).collect()
 }
 
+/// Returns the certification request of a row, which waits beside its certificate or kubeconfig to be signed (kubeadm
+/// `certs generate-csr`); `None` if no CA signs the row.
+pub fn request_file(row: &Row) -> Option<TreePath> {
+    row.signer()?;
+    match row.storage {
+        Storage::Pair { base } => Some(TreePath::new(Root::Certificates, format!("{base}.csr"))),
+        Storage::Kubeconfig { file } => {
+            Some(TreePath::new(Root::Kubeconfigs, format!("{file}.csr")))
+        }
+        Storage::PublicPair { .. } => None,
+    }
+}
+
+/// Returns the new private key of a row that waits beside its request, while the old key is still in use.
+pub fn waiting_key_file(row: &Row) -> Option<TreePath> {
+    let request = request_file(row)?;
+    Some(request.sibling(&format!("{}.key", request.file_name())))
+}
+
+/// Returns the files of a row, then its request and the key that waits with it.
+pub fn all_files(row: &Row) -> Vec<(TreePath, Access)> {
+    let waiting = request_file(row).into_iter().chain(waiting_key_file(row));
+    let waiting = waiting.map(|file| (file, Access::Private));
+    files(row).into_iter().chain(waiting).collect()
+}
+
 /// Returns the file of the recorded configuration.
 pub fn recorded_configuration() -> TreePath {
     TreePath::new(Root::State, "cluster.yaml")
@@ -271,7 +297,7 @@ pub(crate) fn segment_offset(name: &str) -> Option<u64> {
 /// Returns the row of a file, and the access of the file.
 pub fn row_of(file: &TreePath) -> Option<(&'static Row, Access)> {
     CATALOG.iter().find_map(|row| {
-        let (_, access) = files(row)
+        let (_, access) = all_files(row)
             .into_iter()
             .find(|(candidate, _)| candidate == file)?;
         Some((*row, access))
@@ -298,7 +324,7 @@ pub(crate) fn stored_name(file: &TreePath) -> String {
 pub(crate) fn is_stored_name(name: &str) -> bool {
     CATALOG
         .iter()
-        .flat_map(|row| files(row))
+        .flat_map(|row| all_files(row))
         .map(|(file, _)| file)
         .chain([recorded_configuration()])
         .any(|file| stored_name(&file) == name)

@@ -232,7 +232,7 @@ impl Tree {
     pub fn leftovers(&self) -> Vec<TreePath> {
         let has =
             |file: &TreePath, version| matches!(self.source.attributes(file, version), Ok(Some(_)));
-        let files = CATALOG.iter().flat_map(|row| layout::files(row));
+        let files = CATALOG.iter().flat_map(|row| layout::all_files(row));
         files
             .map(|(file, _)| file)
             .filter(|file| has(file, FileVersion::Staging) || has(file, FileVersion::Backup))

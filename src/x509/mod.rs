@@ -2,7 +2,7 @@
 //!
 //! `algorithm`, `san`, `usage` and `validity` are the vocabulary; `key` and `public_key` hold keys; `certificate` reads one
 //! certificate, `chain` those of a file; `go` has the rules of Go's `crypto/x509`; `template`, `signer` and `sign` make
-//! certificates; `ca` judges a CA and `verify` a chain; `request` reads certification
+//! certificates, `sign_request` makes certification requests; `ca` judges a CA and `verify` a chain; `request` reads certification
 //! requests, `crl` revocation lists, `object` whatever a file holds. Only `key`, `public_key` and
 //! `go::public_key` use AWS-LC, only `verify` uses webpki.
 
@@ -22,6 +22,7 @@ mod public_key;
 pub mod request;
 pub mod san;
 pub mod sign;
+pub mod sign_request;
 mod signature;
 pub mod signer;
 mod template;

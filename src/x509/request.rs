@@ -1,6 +1,6 @@
 //! Reads certification requests (PKCS#10, RFC 2986).
 //!
-//! Nothing is signed here. A request only proves that its sender has the private key; everything else is unverified.
+//! `sign_request` makes requests. A request only proves that its sender has the private key; everything else is unverified.
 
 use std::fmt;
 

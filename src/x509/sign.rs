@@ -188,7 +188,7 @@ fn sign(fields: Fields<'_>, signer: &dyn Signer) -> Result<Certificate, IssueErr
 }
 
 /// Returns the DER AlgorithmIdentifier of a key's signatures.
-fn signature_algorithm(algorithm: Algorithm) -> &'static [u8] {
+pub(super) fn signature_algorithm(algorithm: Algorithm) -> &'static [u8] {
     match algorithm {
         // ecdsa-with-SHA256, -SHA384, -SHA512; RFC 5758 section 3.2: no parameters.
         Algorithm::EcdsaP256 => b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02",
@@ -237,7 +237,7 @@ fn serial_number() -> Result<[u8; 20], IssueError> {
 }
 
 /// An ECDSA key cannot encipher keys (RFC 8813 section 3), so only RSA leaves have keyEncipherment.
-fn leaf_key_usages(algorithm: Algorithm) -> FlagSet<KeyUsages> {
+pub(super) fn leaf_key_usages(algorithm: Algorithm) -> FlagSet<KeyUsages> {
     if algorithm.is_rsa() {
         KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment
     } else {
@@ -253,7 +253,7 @@ fn basic_constraints(ca: bool) -> Result<Extension, IssueError> {
     extension(true, &constraints)
 }
 
-fn extension<T: Encode + AssociatedOid>(
+pub(super) fn extension<T: Encode + AssociatedOid>(
     critical: bool,
     value: &T,
 ) -> Result<Extension, IssueError> {

@@ -22,6 +22,7 @@ use super::certificate::{
     ANY_USAGE, Certificate, general_name_text, is_well_formed, to_san, usage_oid, usage_text,
 };
 use super::go;
+use super::request::CertificateRequest;
 use super::san::San;
 use super::sign::IssueError;
 use super::usage::Usage;
@@ -89,6 +90,25 @@ impl LeafTemplate {
                 .cloned()
                 .collect(),
         }
+    }
+
+    /// Copies what a request asks for: all RDNs, alternative names and extended key usages. Key usages and other extensions are
+    /// the signer's decision.
+    pub fn of_request(request: &CertificateRequest) -> LeafTemplate {
+        LeafTemplate {
+            subject: request.subject().clone(),
+            usages: request.usage_oids(),
+            names: request.general_names(),
+            further_key_usages: FlagSet::default(),
+            further_extensions: Vec::new(),
+        }
+    }
+
+    /// Returns whether a request asks for this subject, these usages and these alternative names.
+    pub fn is_requested_by(&self, request: &CertificateRequest) -> bool {
+        let requested = LeafTemplate::of_request(request);
+        (&self.subject, &self.usages, &self.names)
+            == (&requested.subject, &requested.usages, &requested.names)
     }
 
     /// Returns the subject as text, most specific attribute first.

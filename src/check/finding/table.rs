@@ -102,6 +102,9 @@ finding_kinds! {
     CaMissing "ca.missing" Error
         "A CA is missing that this host needs."
         "put it back from a backup or from another control plane node";
+    CaAwaited "ca.awaited" Warning
+        "The certificate of an external CA is not here yet, and requests wait to be signed by that CA."
+        "put the certificate of the CA in its place";
     CaLost "ca.lost" Error
         "A CA is missing, and certificates that it signed are still in use."
         "put the CA back from a backup or from another control plane node; if all nodes lost it, `init` with `--new-ca` replaces it and what it signed";
@@ -247,6 +250,16 @@ finding_kinds! {
     CertificateDiffers "certificate.differs" Warning
         "A certificate differs from the configuration, or from what kubeadm makes today."
         "have it signed again as configured";
+
+    RequestPending "request.pending" Warning
+        "A certification request waits to be signed; an info while the row has another certificate."
+        "have that CA sign the `.csr` file beside it, then install the certificate with `pki csr import`";
+    RequestUnusable "request.unusable" Warning
+        "A certification request cannot be read, or its key is not there."
+        "move the request away, and make a new one with `pki csr generate`";
+    RequestSettled "request.settled" Info
+        "A certification request is left over: its certificate is in place."
+        "remove it, and the key beside it";
 
     ServiceAccountMissing "service-account.missing" Error
         "The key pair that signs service-account tokens is missing."

@@ -51,6 +51,10 @@ impl<'a> RenewPlanner<'a> {
                 key: key.read(),
                 ..Current::of_chain(chain)
             }),
+            ClientCertificate::KeyOnly { key } => Ok(Current {
+                key: key.read(),
+                ..Current::default()
+            }),
             // Without a valid certificate, the kubelet cannot request a new one.
             ClientCertificate::KubeletRotated(chain) if self.is_kubelet_locked_out(row) => {
                 Ok(chain.valid().map(Current::of_chain).unwrap_or_default())

@@ -157,6 +157,7 @@ fn state(row: &PageRow) -> String {
     match (&row.end, row.is_missing) {
         _ if row.outcome == Outcome::Unreadable => "unreadable".to_owned(),
         (_, true) if row.outcome == Outcome::Healthy => "not needed".to_owned(),
+        (_, true) if row.outcome == Outcome::Due => "pending".to_owned(),
         (_, true) => "missing".to_owned(),
         (None, false) => "broken".to_owned(),
         (Some((_, residual)), false) if residual.is_negative() => {

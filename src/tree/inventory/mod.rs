@@ -20,16 +20,28 @@ use crate::tree::permissions::{self, PermissionIssue};
 use crate::x509::certificate::{Certificate, CertificateError};
 use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::key::{KeyError, PrivateKey, PublicKey};
+use crate::x509::request::{CertificateRequest, RequestError};
 
 /// Every row of a tree, in catalog order.
 #[derive(Debug)]
 pub struct Inventory {
     rows: Vec<(&'static Row, RowFiles)>,
+    /// The rows with a request that waits to be signed.
+    requests: Vec<(&'static Row, RequestFiles)>,
     /// The files with several hard links.
     hard_linked: Vec<InvalidFile>,
     permission_issues: Vec<PermissionIssue>,
     runs_apiserver: bool,
     runs_etcd: bool,
+}
+
+/// The files that wait for a certificate to be signed.
+#[derive(Debug)]
+pub struct RequestFiles {
+    /// The certification request.
+    pub request: FileState<CertificateRequest>,
+    /// The new private key beside it; the old key of the row is still in use.
+    pub key: FileState<KeyFile>,
 }
 
 /// How much of a row is read.
@@ -106,6 +118,8 @@ pub enum InvalidReason {
     PrivateKey(KeyError),
     /// The public keys in it cannot be used.
     PublicKey(KeyError),
+    /// The certification request in it cannot be used.
+    Request(RequestError),
     /// The kubeconfig cannot be used.
     Kubeconfig(KubeconfigError),
     /// `client-certificate-data` of the kubeconfig cannot be used.
@@ -195,6 +209,11 @@ pub enum ClientCertificate {
         /// The key.
         key: KeyFile,
     },
+    /// It has still to be signed; its key is in the kubeconfig.
+    KeyOnly {
+        /// The key.
+        key: KeyFile,
+    },
     /// In the file that the kubelet rotates.
     KubeletRotated(FileState<Chain>),
     /// In another file in one of the tree's directories.
@@ -219,16 +238,19 @@ impl Inventory {
     /// Reads every row of a tree, each to the depth that `depth` returns.
     pub fn read(tree: &Tree, depth: impl Fn(&Row) -> Depth) -> Inventory {
         let hard_linked = RefCell::default();
-        let read = |row: &'static Row| {
-            let reader = RowReader {
-                tree,
-                depth: depth(row),
-                hard_linked: &hard_linked,
-            };
-            (row, reader.row_files(row))
+        let reader = |row: &'static Row| RowReader {
+            tree,
+            depth: depth(row),
+            hard_linked: &hard_linked,
         };
+        let rows = CATALOG.iter().copied();
+        let requests = rows.clone().filter_map(|row| {
+            let files = reader(row).request_files(row)?;
+            Some((row, files))
+        });
         Inventory {
-            rows: CATALOG.iter().copied().map(read).collect(),
+            requests: requests.collect(),
+            rows: rows.map(|row| (row, reader(row).row_files(row))).collect(),
             hard_linked: hard_linked.take(),
             permission_issues: permissions::overly_permissive(tree),
             runs_apiserver: tree.has_manifest("kube-apiserver"),
@@ -260,6 +282,7 @@ impl Inventory {
                 .into_iter()
                 .chain([(&KUBECONFIG, RowFiles::Kubeconfig(file))])
                 .collect(),
+            requests: Vec::new(),
             hard_linked: Vec::new(),
             permission_issues: permission_issue.into_iter().collect(),
             runs_apiserver: false,
@@ -290,6 +313,12 @@ impl Inventory {
             .iter()
             .find(|(entry, _)| *entry == row)
             .map_or(&NO_FILES, |(_, files)| files)
+    }
+
+    /// Returns the files of a row that wait for its certificate to be signed, if there are any.
+    pub fn request(&self, row: &Row) -> Option<&RequestFiles> {
+        let (_, files) = self.requests.iter().find(|(entry, _)| *entry == row)?;
+        Some(files)
     }
 
     /// Returns a file if it was read and has other names (hard links): replacing it would leave them with the old contents.
@@ -365,7 +394,9 @@ impl RowFiles {
                 ClientCertificate::Embedded { chain, .. } => Some(chain),
                 ClientCertificate::KubeletRotated(chain)
                 | ClientCertificate::InTree { chain, .. } => chain.valid(),
-                ClientCertificate::OutsideTree { .. } | ClientCertificate::Unused => None,
+                ClientCertificate::KeyOnly { .. }
+                | ClientCertificate::OutsideTree { .. }
+                | ClientCertificate::Unused => None,
             },
             RowFiles::Ca { .. } | RowFiles::ServiceAccount { .. } => None,
         }
@@ -379,6 +410,22 @@ impl RowFiles {
         }
     }
 
+    /// Returns whether the row has a private key that was not read.
+    pub fn has_unread_key(&self) -> bool {
+        let key = match self {
+            RowFiles::Ca { key, .. }
+            | RowFiles::Leaf { key, .. }
+            | RowFiles::ServiceAccount { key, .. } => key.valid(),
+            RowFiles::Kubeconfig(file) => match file.valid().map(|file| &file.client) {
+                Some(
+                    ClientCertificate::Embedded { key, .. } | ClientCertificate::KeyOnly { key },
+                ) => Some(key),
+                _ => None,
+            },
+        };
+        matches!(key, Some(KeyFile::Unread))
+    }
+
     /// Returns the row's private key, if it was read.
     pub fn key(&self) -> Option<&PrivateKey> {
         match self {
@@ -386,7 +433,9 @@ impl RowFiles {
             | RowFiles::Leaf { key, .. }
             | RowFiles::ServiceAccount { key, .. } => key.valid()?.read(),
             RowFiles::Kubeconfig(file) => match &file.valid()?.client {
-                ClientCertificate::Embedded { key, .. } => key.read(),
+                ClientCertificate::Embedded { key, .. } | ClientCertificate::KeyOnly { key } => {
+                    key.read()
+                }
                 _ => None,
             },
         }
@@ -475,6 +524,7 @@ impl fmt::Display for InvalidReason {
             }
             InvalidReason::Certificate(error) => error.fmt(f),
             InvalidReason::PrivateKey(error) | InvalidReason::PublicKey(error) => error.fmt(f),
+            InvalidReason::Request(error) => error.fmt(f),
             InvalidReason::Kubeconfig(error) => error.fmt(f),
             InvalidReason::ClientCertificate(error) => {
                 write!(f, "client-certificate-data: {error}")

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{
     ClientCertificate, Depth, FileState, InvalidFile, InvalidReason, KeyFile, KubeconfigCa,
-    KubeconfigFile, RowFiles,
+    KubeconfigFile, RequestFiles, RowFiles,
 };
 use crate::catalog::{CA, CATALOG, Row, Storage};
 use crate::fs::file::Contents;
@@ -14,6 +14,7 @@ use crate::tree::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::key::{KeyError, PrivateKey, PublicKey};
+use crate::x509::request::CertificateRequest;
 
 /// Reads the files of one row.
 pub(super) struct RowReader<'a> {
@@ -31,7 +32,7 @@ impl RowReader<'_> {
                     CaBundle::from_pem,
                     InvalidReason::Certificate,
                 ),
-                key: self.key(row),
+                key: self.key(layout::key_file(row)),
             },
             Storage::Pair { .. } => RowFiles::Leaf {
                 chain: self.parse(
@@ -39,7 +40,7 @@ impl RowReader<'_> {
                     Chain::from_pem,
                     InvalidReason::Certificate,
                 ),
-                key: self.key(row),
+                key: self.key(layout::key_file(row)),
             },
             Storage::PublicPair { .. } => RowFiles::ServiceAccount {
                 public: self.parse(
@@ -47,14 +48,26 @@ impl RowReader<'_> {
                     PublicKey::from_pem,
                     InvalidReason::PublicKey,
                 ),
-                key: self.key(row),
+                key: self.key(layout::key_file(row)),
             },
             Storage::Kubeconfig { .. } => RowFiles::Kubeconfig(self.kubeconfig(row)),
         }
     }
 
-    fn key(&self, row: &Row) -> FileState<KeyFile> {
-        let file = layout::key_file(row);
+    /// Returns the files that wait for the row's certificate, if there are any.
+    pub(super) fn request_files(&self, row: &Row) -> Option<RequestFiles> {
+        let files = RequestFiles {
+            request: self.parse(
+                layout::request_file(row),
+                CertificateRequest::parse,
+                InvalidReason::Request,
+            ),
+            key: self.key(layout::waiting_key_file(row)),
+        };
+        (!files.request.is_missing() || !files.key.is_missing()).then_some(files)
+    }
+
+    fn key(&self, file: Option<TreePath>) -> FileState<KeyFile> {
         let read = |bytes: &[u8]| PrivateKey::from_pem(bytes).map(KeyFile::Read);
         match (self.depth, file) {
             (Depth::Keys, file) => self.parse(file, read, InvalidReason::PrivateKey),
@@ -136,12 +149,10 @@ impl RowReader<'_> {
         let client = match credentials {
             Credentials::Embedded { certificate, key } => ClientCertificate::Embedded {
                 chain: Chain::from_pem(&certificate).map_err(InvalidReason::ClientCertificate)?,
-                key: match self.depth {
-                    Depth::Certificates => KeyFile::Unread,
-                    Depth::Keys => PrivateKey::from_pem(&key)
-                        .map(KeyFile::Read)
-                        .map_err(InvalidReason::ClientKey)?,
-                },
+                key: self.client_key(&key)?,
+            },
+            Credentials::KeyOnly { key } => ClientCertificate::KeyOnly {
+                key: self.client_key(&key)?,
             },
             Credentials::CertificateFiles { certificate } => self.client_file(certificate),
             Credentials::NoCertificate => ClientCertificate::Unused,
@@ -151,6 +162,15 @@ impl RowReader<'_> {
             ca,
             client,
         })
+    }
+
+    fn client_key(&self, pem: &[u8]) -> Result<KeyFile, InvalidReason> {
+        match self.depth {
+            Depth::Certificates => Ok(KeyFile::Unread),
+            Depth::Keys => PrivateKey::from_pem(pem)
+                .map(KeyFile::Read)
+                .map_err(InvalidReason::ClientKey),
+        }
     }
 
     fn ca_file(&self, path: &str) -> KubeconfigCa {

@@ -66,7 +66,7 @@ impl Places {
     /// Checks every directory of the tree that contains files of rows.
     pub(crate) fn judge_tree(&self) -> Result<(), FileError> {
         self.judge_roots()?;
-        for (file, _) in CATALOG.iter().flat_map(|row| layout::files(row)) {
+        for (file, _) in CATALOG.iter().flat_map(|row| layout::all_files(row)) {
             // The error is reported when the file is used.
             if let Ok(Some(parent)) = self.parent(&file) {
                 self.judge_all(&parent, DirectoryUse::Written)?;

@@ -39,7 +39,7 @@ const OLD_EXPIRY: ColumnOf = ("OLD EXPIRY (UTC)", |row| short(row.old_expiration
 const EXPIRES: ColumnOf = ("EXPIRES (UTC)", |row| short(row.expiration_date));
 const KEY: ColumnOf = ("KEY", |row| match (row.action, &row.new_key) {
     (_, Some(algorithm)) => format!("new {algorithm}"),
-    (RowAction::Renew, None) => "kept".to_owned(),
+    (RowAction::Renew | RowAction::Request, None) => "kept".to_owned(),
     _ => String::new(),
 });
 const SERIAL: ColumnOf = ("SERIAL", |row| {
@@ -154,6 +154,7 @@ impl Changes {
         if self.summary.renewed + self.summary.restored > 0 {
             self.restarts(text);
         }
+        self.requests(text);
         if !self.replace_copies.is_empty() {
             _ = writeln!(
                 text,
@@ -172,6 +173,29 @@ impl Changes {
         }
     }
 
+    /// Lists each request with what the certificate must contain.
+    fn requests(&self, text: &mut String) {
+        let Some(command) = &self.import_command else {
+            return;
+        };
+        _ = writeln!(
+            text,
+            "\nHave each CA sign its requests, then install every certificate with `{command}`:"
+        );
+        for row in &self.rows {
+            if let (Some(request), Some(contents)) = (&row.request, &row.contents) {
+                let wanted = [
+                    format!("CA `{}`", contents.ca.unwrap_or_default()),
+                    escape_line(contents.subject.as_deref().unwrap_or_default()),
+                    contents.usages.join(", "),
+                    escape_line(&contents.sans.join(", ")),
+                ];
+                let wanted: Vec<_> = wanted.into_iter().filter(|text| !text.is_empty()).collect();
+                _ = writeln!(text, "    {request}: {}", wanted.join(", "));
+            }
+        }
+    }
+
     fn restarts(&self, text: &mut String) {
         if self.restart.is_empty() {
             text.push_str("\nNo restart is needed: all components reload these files.\n");
@@ -187,13 +211,14 @@ impl Changes {
 
     fn last_line(&self) -> String {
         let summary = &self.summary;
-        let (create, renew, restore) = match self.dry_run {
-            true => ("new", "to renew", "to restore"),
-            false => ("new", "renewed", "restored"),
+        let (create, renew, request, restore) = match self.dry_run {
+            true => ("new", "to renew", "to request", "to restore"),
+            false => ("new", "renewed", "requested", "restored"),
         };
         let counts: Vec<_> = [
             (summary.created, create),
             (summary.renewed, renew),
+            (summary.requested, request),
             (summary.restored, restore),
             (summary.kept, "kept"),
             (summary.skipped, "skipped"),
@@ -240,6 +265,7 @@ fn mark(action: RowAction) -> char {
     match action {
         RowAction::Create => '+',
         RowAction::Renew | RowAction::Restore => '~',
+        RowAction::Request => '>',
         RowAction::Keep => '=',
         RowAction::Skip => '!',
     }

@@ -125,6 +125,7 @@ fn kubeadm(entries: &[&CertificateExpiration], kind: TableKind) -> String {
 
 fn mark(entry: &CertificateExpiration) -> &'static str {
     match (entry.missing, &entry.error) {
+        (true, _) if entry.outcome == Outcome::Due => "!PENDING! ",
         (true, _) => "!MISSING! ",
         (false, _) if entry.unreadable => "!UNREADABLE! ",
         (false, Some(_)) => "!BROKEN! ",
@@ -218,6 +219,7 @@ fn residual(entry: &CertificateExpiration) -> Cell {
     let text = match (&entry.error, entry.missing, entry.outcome) {
         _ if entry.unreadable => "unreadable".to_owned(),
         (Some(_), ..) => "broken".to_owned(),
+        (None, true, Outcome::Due) => "pending".to_owned(),
         (None, true, _) => "missing".to_owned(),
         _ if time.is_negative() => format!("expired {} ago", residual_text(-time)),
         (.., Outcome::Due) => format!("due, {}", residual_text(time)),

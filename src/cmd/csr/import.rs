@@ -1,0 +1,140 @@
+//! `pki csr import`.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::catalog::Row;
+use crate::check::Expected;
+use crate::check::finding::Findings;
+use crate::cli::{ClusterArgs, ImportArgs};
+use crate::cmd::failure::{Invalid, Invalids, PlanFailure};
+use crate::cmd::input::read_input;
+use crate::cmd::judgement::JudgementContext;
+use crate::cmd::session::{CommitOutcome, Session, WriteRun};
+use crate::cmd::target::{ConfigSource, Detection, tree_arguments};
+use crate::cmd::{Console, Exit, judge_changed, read_again, report_changes};
+use crate::config::Cluster;
+use crate::execute;
+use crate::plan::Plan;
+use crate::plan::csr::import::{self, GivenCertificates};
+use crate::report::changes::Changes;
+use crate::report::findings::TreeArguments;
+use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::overlay::Tree;
+use crate::x509::certificate::Certificate;
+
+pub(super) fn run(args: &ImportArgs, console: &Console) -> Result<Exit> {
+    let given = read_all(args)?;
+    let session = Session::open(&args.tree, &args.config, &ClusterArgs::default(), console)?;
+    let mut run = session.begin("csr import", &args.write, &args.keep, &|_| Depth::Keys)?;
+    run.target.require_record(console)?;
+    for warning in &run.target.warnings {
+        console.warn(&warning.to_string());
+    }
+    let declared = declared(&run)?;
+    let arguments = tree_arguments(&args.tree, &args.config);
+    let failure = |error| PlanFailure {
+        error,
+        arguments: arguments.clone(),
+    };
+    let inventory = &run.snapshot.inventory;
+    let plan = import::plan(&given, declared.as_ref(), inventory).map_err(failure)?;
+    let knowledge = JudgementContext {
+        expected: declared.as_ref().map(Expected::from),
+        ..JudgementContext::nothing(console.now)
+    };
+    let before = knowledge.judge(inventory);
+    let after = judge_rehearsed(&run, &plan, &knowledge, console)?;
+    let plan = import::judge(plan, &before, &after).map_err(failure)?;
+    let rows: Vec<_> = plan.steps.iter().map(|step| step.row).collect();
+    finish(run, plan, &rows, &knowledge, &arguments, args, console)
+}
+
+/// Reads the certificates of every file.
+fn read_all(args: &ImportArgs) -> Result<Vec<GivenCertificates>> {
+    let mut given = Vec::new();
+    let mut problems = Vec::new();
+    for file in &args.files {
+        match read(file) {
+            Ok(certificates) => given.push(certificates),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(given),
+        false => Err(Invalids(problems).into()),
+    }
+}
+
+fn read(file: &Path) -> Result<GivenCertificates, Invalid> {
+    let input = read_input(file, "a certificate", "pki csr import -");
+    let input = input.map_err(|error| Invalid::new(format!("{error:#}")))?;
+    match Certificate::list_from_pem(&input.bytes) {
+        Ok(certificates) => Ok(GivenCertificates {
+            name: input.name,
+            certificates,
+        }),
+        Err(error) => Err(Invalid::new(format!("`{}`: {error}", input.name))),
+    }
+}
+
+/// Returns the configuration that is given or recorded.
+fn declared(run: &WriteRun<'_>) -> Result<Option<Cluster>> {
+    if run.target.source() == ConfigSource::Nothing {
+        return Ok(None);
+    }
+    let layers = run.target.layers(&run.snapshot.inventory);
+    Ok(Some(layers.resolve(Detection::Forbidden)?.cluster))
+}
+
+/// Judges the tree as it would be with the certificates.
+fn judge_rehearsed(
+    run: &WriteRun<'_>,
+    plan: &Plan,
+    knowledge: &JudgementContext<'_>,
+    console: &Console,
+) -> Result<Findings> {
+    let issued = execute::rehearse(plan, &run.snapshot.inventory, console.now)?;
+    let files = issued.rows.iter().flat_map(|row| &row.files);
+    let files: Vec<_> = files
+        .map(|file| (file.file.clone(), file.bytes.as_slice()))
+        .collect();
+    let tree = Tree::over(&run.snapshot.places)?.with_files(&files);
+    Ok(knowledge.judge(&Inventory::read(&tree, |_| Depth::Keys)))
+}
+
+fn finish(
+    run: WriteRun<'_>,
+    plan: Plan,
+    rows: &[&'static Row],
+    knowledge: &JudgementContext<'_>,
+    arguments: &TreeArguments,
+    args: &ImportArgs,
+    console: &Console,
+) -> Result<Exit> {
+    let layout = run.target.layout.clone();
+    let verdict = |after: &Inventory, plan: &Plan| {
+        knowledge.closing_check(after, plan, Some(rows), arguments, console)
+    };
+    match run.commit(plan)? {
+        CommitOutcome::Nothing(plan) => {
+            let dry_run = args.write.dry_run;
+            let changes = Changes::nothing("csr import", &plan, dry_run, &layout, arguments);
+            report_changes(&changes, &args.write, console)?;
+            Ok(verdict(&read_again(&layout)?, &plan))
+        }
+        CommitOutcome::DryRun(dry) => {
+            let changes =
+                Changes::planned("csr import", &dry.plan, &dry.restricted, &layout, arguments);
+            report_changes(&changes, &args.write, console)?;
+            Ok(verdict(&dry.after, &dry.plan))
+        }
+        CommitOutcome::Done(done) => {
+            let committed = &done.committed;
+            let changes = Changes::done("csr import", &done.plan, committed, &layout, arguments);
+            report_changes(&changes, &args.write, console)?;
+            judge_changed(&layout, console, |after| verdict(after, &done.plan))
+        }
+    }
+}
