@@ -18,13 +18,14 @@
 //! - [`catalog`]: the table of everything a tree holds. Start here.
 //! - [`config`]: kubeadm's YAML and flags, into a [`config::Cluster`], which is always valid.
 //! - [`kubeconfig`]: reads the few fields of a kubeconfig that `pki` needs, and keeps the rest.
+//! - [`objects`]: Kubernetes API objects that `pki` reads and prints.
 //! - [`contents`]: what any file holds, for `pki show`.
 //! - [`fs`]: the only file access.
 //! - [`net`]: the only network access.
 //! - [`tree`]: reading a tree: layout, inventory, journal.
 //! - [`store`]: writing a tree: transaction, generations, ledger.
 //! - [`check`]: the judgement of a tree.
-//! - [`plan`]: decides what to do: [`plan::init`], [`plan::renew`], [`plan::rollback`].
+//! - [`plan`]: decides what to do: [`plan::init`], [`plan::renew`], [`plan::rollback`], [`plan::csr`].
 //! - [`execute`]: carries a plan out in memory.
 //! - [`report`]: formats results, as strings.
 //! - [`fleet`]: many trees on a few threads.
@@ -53,6 +54,7 @@ pub mod fleet;
 pub mod fs;
 pub mod kubeconfig;
 pub mod net;
+pub mod objects;
 pub mod plan;
 pub mod report;
 pub mod store;

@@ -8,6 +8,7 @@
 pub mod components;
 pub mod listeners;
 pub mod rows;
+pub mod signers;
 
 use crate::x509::usage::Usage;
 

@@ -22,7 +22,7 @@ pub mod manifests;
 pub mod names;
 pub(crate) mod pending;
 pub mod permissions;
-pub(crate) mod request;
+pub mod request;
 mod sa;
 pub mod served;
 #[cfg(test)]

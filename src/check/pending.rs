@@ -75,6 +75,11 @@ pub(crate) fn waiting_key<'a>(inventory: &'a Inventory, row: &Row) -> Option<&'a
     inventory.request(row)?.key.valid().and_then(KeyFile::read)
 }
 
+/// Returns the new key of a row that waits for its certificate. One that has it is left over from an import that was killed.
+pub(crate) fn next_key<'a>(inventory: &'a Inventory, row: &Row) -> Option<&'a PrivateKey> {
+    waiting_key(inventory, row).filter(|key| !is_certified(inventory, row, key.public_key()))
+}
+
 /// Returns whether the row has a certificate for this key.
 fn is_certified(inventory: &Inventory, row: &Row, public: &PublicKey) -> bool {
     let certificate = inventory.row(row).certificate();

@@ -11,10 +11,14 @@ use clap::{Args, Subcommand};
 
 use super::renew::RowName;
 use super::shared::{ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs, path};
+use crate::catalog::signers::{SIGNERS, SignerRule, USAGE_WORDS, find_signer, usage_of_word};
+use crate::util::duration::Period;
+use crate::x509::usage::Purpose;
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
   pki csr generate
+  pki csr sign apiserver.csr > apiserver.crt
   pki csr import apiserver.crt admin.crt";
 
 pub(super) const GENERATE_AFTER_HELP: &str = "\
@@ -49,10 +53,18 @@ pub enum CsrCommand {
     /// Make requests for certificates that an external CA signs
     ///
     /// Without a name, makes one for every certificate and kubeconfig of the tree. Each asks for the subject, the names and the usages of
-    /// its row. The key that is there is used; where there is none, a new one is made, and kubeconfigs are made without their
+    /// its row. The key that is there is used. Without one, a new key is made, and kubeconfigs are made without their
     /// certificate. Requests are kept beside the certificates, as FILE.csr, until `pki csr import`.
     #[command(after_help = GENERATE_AFTER_HELP)]
     Generate(GenerateArgs),
+    /// Sign certification requests with a CA of this tree or another one
+    ///
+    /// Takes requests in PEM or DER, and CertificateSigningRequest objects of Kubernetes in YAML or JSON. Checks each against a profile:
+    /// a row of the tree, a signer of kube-controller-manager, or a list of usages. Signs all of them, or none. A certificate goes to
+    /// standard output if it is the only one, else to FILE.crt; objects go to standard output, with `status.certificate`.
+    /// Every signature by a CA of the tree is in its ledger before it is given out.
+    #[command(after_help = SIGN_AFTER_HELP)]
+    Sign(SignArgs),
     /// Install certificates that an external CA has signed
     ///
     /// Finds the key that each certificate belongs to, and checks that its CA is the one of the tree and that it has what its request asks
@@ -85,6 +97,80 @@ pub struct GenerateArgs {
     pub cluster: ClusterArgs,
     #[command(flatten)]
     pub tree: TreeArgs,
+}
+
+const SIGN_AFTER_HELP: &str = "\
+Examples:
+  pki csr sign apiserver.csr > apiserver.crt
+  pki csr sign *.csr --out-dir signed --config cluster.yaml
+  pki csr sign node.csr --signer-name kubernetes.io/kubelet-serving > node.crt
+  pki csr sign web.csr --usages 'digital signature,server auth' --ca-cert ca.crt --ca-key ca.key
+  kubectl get csr X -o yaml | pki csr sign - | kubectl replace --raw /apis/certificates.k8s.io/v1/certificatesigningrequests/X/status -f -";
+
+#[derive(Debug, Args)]
+pub struct SignArgs {
+    /// Requests or CertificateSigningRequest objects; `-` reads standard input
+    #[arg(value_name = "FILE", required = true, value_parser = path())]
+    pub files: Vec<PathBuf>,
+
+    /// CA of the tree that signs [default: the CA of the row, else ca]
+    #[arg(long, help_heading = "CA", value_name = "NAME", value_parser = ["ca", "front-proxy-ca", "etcd-ca"])]
+    pub ca: Option<String>,
+
+    /// Certificate of another CA; nothing is written in a tree, and no ledger
+    #[arg(long, help_heading = "CA", value_name = "FILE", value_parser = path(), requires = "ca_key", conflicts_with = "ca")]
+    pub ca_cert: Option<PathBuf>,
+
+    /// Private key of that CA
+    #[arg(long, help_heading = "CA", value_name = "FILE", value_parser = path(), requires = "ca_cert")]
+    pub ca_key: Option<PathBuf>,
+
+    /// Sign for this certificate or kubeconfig [default: what signer name, subject or file name say]
+    #[arg(long, help_heading = "Profile", value_name = "NAME", value_parser = RowName::One, group = "profile_choice")]
+    pub profile: Option<String>,
+
+    /// Sign by the rules of this signer of kube-controller-manager
+    #[arg(long, help_heading = "Profile", value_name = "SIGNER", value_parser = signer, group = "profile_choice")]
+    pub signer_name: Option<&'static SignerRule>,
+
+    /// Sign for these usages, in Kubernetes' words, separated by commas
+    #[arg(long, help_heading = "Profile", value_name = "USAGES", value_delimiter = ',', value_parser = usage, group = "profile_choice")]
+    pub usages: Option<Vec<Purpose>>,
+
+    /// Allow the group system:masters, whose members no RBAC rule limits
+    #[arg(long, help_heading = "Profile")]
+    pub allow_system_masters: bool,
+
+    /// How long certificates are valid at most
+    #[arg(long, value_name = "DURATION", value_parser = Period::parse, default_value = "8760h")]
+    pub validity_period: Period,
+
+    /// Directory for the certificates [default: beside each request]
+    #[arg(long, value_name = "DIR", value_parser = path())]
+    pub out_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub write: WriteArgs,
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    #[command(flatten)]
+    pub tree: TreeArgs,
+}
+
+fn signer(name: &str) -> Result<&'static SignerRule, String> {
+    let names = || {
+        SIGNERS
+            .iter()
+            .map(|signer| signer.name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    find_signer(name).ok_or_else(|| format!("want one of {}", names()))
+}
+
+fn usage(word: &str) -> Result<Purpose, String> {
+    let words = || USAGE_WORDS.map(|(word, _)| word).join(", ");
+    usage_of_word(word.trim()).ok_or_else(|| format!("want some of {}", words()))
 }
 
 #[derive(Debug, Args)]

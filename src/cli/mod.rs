@@ -29,7 +29,7 @@ use time::format_description::well_known::Rfc3339;
 pub use certs::{CertsArgs, CertsCommand};
 pub use check_expiration::{CheckExpirationArgs, ExpirationFormat, OnlyState, SortOrder};
 pub use config::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
-pub use csr::{CsrArgs, CsrCommand, GenerateArgs, ImportArgs};
+pub use csr::{CsrArgs, CsrCommand, GenerateArgs, ImportArgs, SignArgs};
 pub use help::{CompletionsArgs, HelpArgs};
 pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
@@ -62,6 +62,7 @@ Topics for `pki help TOPIC`:
   findings       what a check reports, and what to do
   configuration  where the values of the configuration come from
   scheduling     cron, systemd timers and alerts
+  csr            certification requests, and CAs whose key is elsewhere
   dependencies   the libraries that pki is built with
 
 Examples:
@@ -123,7 +124,7 @@ pub enum Command {
     /// all files or none. The old files are kept: `pki rollback` puts them back.
     #[command(after_help = renew::AFTER_HELP)]
     Renew(RenewArgs),
-    /// Make certification requests, and install what an external CA has signed
+    /// Make and sign certification requests, and install certificates
     #[command(after_help = csr::AFTER_HELP)]
     Csr(CsrArgs),
     /// List the kept generations: the files that earlier runs replaced

@@ -21,7 +21,7 @@ pub struct Topic {
 }
 
 /// Every help topic.
-pub static TOPICS: [Topic; 7] = [
+pub static TOPICS: [Topic; 8] = [
     topic("files", include_str!("../../templates/help/files.md")),
     topic("writing", include_str!("../../templates/help/writing.md")),
     topic("kubeadm", include_str!("../../templates/help/kubeadm.md")),
@@ -34,6 +34,7 @@ pub static TOPICS: [Topic; 7] = [
         "scheduling",
         include_str!("../../templates/help/scheduling.md"),
     ),
+    topic("csr", include_str!("../../templates/help/csr.md")),
     topic(
         "dependencies",
         include_str!("../../templates/help/dependencies.md"),

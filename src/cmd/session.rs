@@ -20,6 +20,7 @@ use crate::execute::{self, Issued, issue};
 use crate::fs::ownership::is_trusted;
 use crate::plan::Plan;
 use crate::store::generations::TransactionKind;
+use crate::store::ledger::LedgerEntry;
 use crate::store::outcome::{Committed, Restricted, TransactionError, TreeState};
 use crate::store::transaction::Transaction;
 use crate::store::{preconditions, recovery};
@@ -296,6 +297,22 @@ impl WriteRun<'_> {
             self.console.warn(warning);
         }
         Ok(CommitOutcome::Done(Box::new(Done { plan, committed })))
+    }
+
+    /// Adds entries to the ledger, and writes nothing else. A dry run writes nothing at all.
+    pub(super) fn commit_to_ledger(mut self, entries: &[LedgerEntry]) -> Result<()> {
+        self.warn_of_directories();
+        let Some(mut transaction) = self.transaction.take() else {
+            return Ok(());
+        };
+        preconditions::check(&self.snapshot.places, &[]).map_err(refused)?;
+        transaction.announce();
+        transaction.append_to_ledger(entries)?;
+        let committed = transaction.commit(&|| self.interrupts.signal())?;
+        for warning in &committed.warnings {
+            self.console.warn(warning);
+        }
+        Ok(())
     }
 
     /// Carries out a plan in memory, with keys that are made quickly, to see the resulting tree.

@@ -5,6 +5,7 @@ mod certificates;
 mod keys;
 mod kubeconfigs;
 mod requests;
+pub mod sign;
 mod verify;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -64,25 +65,36 @@ impl Issued {
     ) -> Vec<ledger::LedgerEntry> {
         let entry = |issued: &IssuedRow| {
             let certificate = issued.certificate.as_ref()?;
+            let replaces = before.row(issued.row).certificate();
             Some(ledger::LedgerEntry {
-                time: time_text(now),
-                command: command.to_owned(),
-                name: issued.row.name.to_owned(),
-                serial: certificate.serial(),
-                subject: certificate.subject().to_string(),
-                sans: certificate.san_texts(),
-                usages: certificate.usage_names(),
-                not_before: time_text(certificate.not_before()),
-                not_after: time_text(certificate.not_after()),
-                issuer_key_id: certificate.authority_key_id().map(|id| hex(&id)),
-                fingerprint: hex(&certificate.fingerprint()),
-                replaces: before
-                    .row(issued.row)
-                    .certificate()
-                    .map(Certificate::serial),
+                replaces: replaces.map(Certificate::serial),
+                ..ledger_entry(certificate, command, issued.row.name, now)
             })
         };
         self.rows.iter().filter_map(entry).collect()
+    }
+}
+
+/// Returns the ledger's entry for a certificate that was issued as `name` by a command.
+pub fn ledger_entry(
+    certificate: &Certificate,
+    command: &str,
+    name: &str,
+    now: OffsetDateTime,
+) -> ledger::LedgerEntry {
+    ledger::LedgerEntry {
+        time: time_text(now),
+        command: command.to_owned(),
+        name: name.to_owned(),
+        serial: certificate.serial(),
+        subject: certificate.subject().to_string(),
+        sans: certificate.san_texts(),
+        usages: certificate.usage_names(),
+        not_before: time_text(certificate.not_before()),
+        not_after: time_text(certificate.not_after()),
+        issuer_key_id: certificate.authority_key_id().map(|id| hex(&id)),
+        fingerprint: hex(&certificate.fingerprint()),
+        replaces: None,
     }
 }
 

@@ -7,7 +7,7 @@
 use time::OffsetDateTime;
 
 use super::{Action, GIVE_CONFIG, KeySource, Leaf, Make, Plan, PlanError, Reason, SigningCa, Step};
-use crate::catalog::{APISERVER, CATALOG, Profile, Row, Sharing, Storage};
+use crate::catalog::{APISERVER, CATALOG, Profile, Row, Sharing};
 use crate::check::finding::{FindingId, Findings, Remedy};
 use crate::check::host::{self, HostKind};
 use crate::check::pending::is_pending;
@@ -337,19 +337,12 @@ impl InitPlanner<'_> {
                 format!(", names {names}")
             };
             let usages = contents.usage_names().join(" and ");
-            format!(
-                " for `{}`, usages {usages}{names},",
-                contents.subject_text()
-            )
+            format!(" for `{}`, usages {usages}{names}", contents.subject_text())
         });
-        let place = match row.storage {
-            Storage::Kubeconfig { .. } => "make the kubeconfig with it",
-            Storage::Pair { .. } | Storage::PublicPair { .. } => "put key and certificate in place",
-        };
         Action::Skip {
             reason: format!("{what}, and its CA `{}` is external", signer.name),
             remedy: Remedy::words(format!(
-                "have that CA sign a certificate{details} and {place}"
+                "have that CA sign a certificate{details}, see `pki help csr`"
             )),
             failed: true,
             findings: Vec::new(),

@@ -235,7 +235,7 @@ impl<'a> RenewPlanner<'a> {
                     signer.name
                 ),
                 Remedy::words(format!(
-                    "have the external CA `{}` sign it, and put key and certificate in place",
+                    "have the external CA `{}` sign it, see `pki help csr`",
                     signer.name
                 )),
             )),

@@ -13,6 +13,7 @@ pub mod page;
 pub mod recovery;
 pub mod render;
 pub mod served;
+pub mod signatures;
 pub mod templates;
 pub mod time;
 pub mod verification;

@@ -176,16 +176,13 @@ impl Transaction {
             .stage(&mut staging, interrupted)
             .inspect_err(|_| self.discard(&staging))?;
         if staging.files.is_empty() {
+            self.remove_obsolete(&mut committed);
             return Ok(committed);
         }
         let _locked = self.write_record(&staging, &committed)?;
         self.publish(&staging, &committed)?;
         self.prune_and_merge(&mut committed);
-        for file in &self.obsolete {
-            if let Err(error) = self.remove(file) {
-                committed.warnings.push(error.to_string());
-            }
-        }
+        self.remove_obsolete(&mut committed);
         Ok(committed)
     }
 
@@ -316,6 +313,15 @@ impl Transaction {
         let merged = Tree::over(&self.places).and_then(|tree| ledger::merge(&self.places, &tree));
         if let Err(error) = merged {
             committed.warnings.push(error.to_string());
+        }
+    }
+
+    /// Removes files that are of no use any more. Errors are warnings, because the commit is done.
+    fn remove_obsolete(&self, committed: &mut Committed) {
+        for file in &self.obsolete {
+            if let Err(error) = self.remove(file) {
+                committed.warnings.push(error.to_string());
+            }
         }
     }
 

@@ -92,8 +92,11 @@ impl<'a> Issuer<'a> {
         key: &PublicKey,
         algorithm: Algorithm,
     ) -> Result<Vec<Extension>, IssueError> {
-        let key_usages = leaf_key_usages(algorithm) | template.further_key_usages;
-        let mut extensions = vec![extension(true, &KeyUsage(key_usages))?];
+        let key_usages = template.key_usages_for(algorithm);
+        let mut extensions = Vec::new();
+        if !key_usages.is_empty() {
+            extensions.push(extension(true, &KeyUsage(key_usages))?);
+        }
         if !template.usages.is_empty() {
             extensions.push(extension(
                 false,

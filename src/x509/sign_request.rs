@@ -9,7 +9,7 @@ use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
 use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use super::request::CertificateRequest;
-use super::sign::{IssueError, LeafTemplate, extension, leaf_key_usages, signature_algorithm};
+use super::sign::{IssueError, LeafTemplate, extension, signature_algorithm};
 use super::signer::Signer;
 
 /// Makes a request for a certificate with these contents: subject, key usage, extended key usages and alternative names.
@@ -40,8 +40,11 @@ pub fn sign_request(
 
 /// Returns the extensions in the order in which certificates have them.
 fn requested(template: &LeafTemplate, signer: &dyn Signer) -> Result<Vec<Extension>, IssueError> {
-    let key_usages = leaf_key_usages(signer.algorithm()) | template.further_key_usages;
-    let mut extensions = vec![extension(true, &KeyUsage(key_usages))?];
+    let key_usages = template.key_usages_for(signer.algorithm());
+    let mut extensions = Vec::new();
+    if !key_usages.is_empty() {
+        extensions.push(extension(true, &KeyUsage(key_usages))?);
+    }
     if !template.usages.is_empty() {
         let usages = ExtendedKeyUsage(template.usages.clone());
         extensions.push(extension(false, &usages)?);

@@ -17,6 +17,7 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
+use super::algorithm::Algorithm;
 use super::attribute::Attribute;
 use super::certificate::{
     ANY_USAGE, Certificate, general_name_text, is_well_formed, to_san, usage_oid, usage_text,
@@ -24,8 +25,8 @@ use super::certificate::{
 use super::go;
 use super::request::CertificateRequest;
 use super::san::San;
-use super::sign::IssueError;
-use super::usage::Usage;
+use super::sign::{IssueError, leaf_key_usages};
+use super::usage::{Purpose, PurposeField, Usage};
 
 const COMMON_NAME: ObjectIdentifier = Attribute::CommonName.oid();
 const ORGANIZATION: ObjectIdentifier = Attribute::Organization.oid();
@@ -36,7 +37,9 @@ pub struct LeafTemplate {
     pub(super) subject: Name,
     pub(super) usages: Vec<ObjectIdentifier>,
     pub(super) names: Vec<GeneralName>,
-    /// Key usages beyond those that follow from the key's algorithm.
+    /// The key usages; `None` for those that follow from the key's algorithm.
+    pub(super) key_usages: Option<FlagSet<KeyUsages>>,
+    /// Key usages beyond these.
     pub(super) further_key_usages: FlagSet<KeyUsages>,
     /// Extensions that `sign` does not set itself, copied unchanged.
     pub(super) further_extensions: Vec<Extension>,
@@ -54,6 +57,7 @@ impl LeafTemplate {
             subject: name(common_name, organization)?,
             usages: usages.iter().copied().map(usage_oid).collect(),
             names: sans.iter().map(general_name).collect::<Result<_, _>>()?,
+            key_usages: None,
             further_key_usages: FlagSet::default(),
             further_extensions: Vec::new(),
         })
@@ -79,6 +83,7 @@ impl LeafTemplate {
                 .into_iter()
                 .filter(is_well_formed)
                 .collect(),
+            key_usages: None,
             // A leaf signs no certificates.
             further_key_usages: key_usages
                 - (KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment)
@@ -99,6 +104,7 @@ impl LeafTemplate {
             subject: request.subject().clone(),
             usages: request.usage_oids(),
             names: request.general_names(),
+            key_usages: None,
             further_key_usages: FlagSet::default(),
             further_extensions: Vec::new(),
         }
@@ -206,6 +212,49 @@ impl LeafTemplate {
             .map(|extension| extension.extn_id.to_string())
             .collect();
         (self, dropped)
+    }
+
+    /// Returns this template with exactly these usages.
+    pub fn with_usages_of_row(self, usages: &[Usage]) -> LeafTemplate {
+        LeafTemplate {
+            usages: usages.iter().copied().map(usage_oid).collect(),
+            ..self
+        }
+    }
+
+    /// Returns this template with exactly these usages, key usages among them.
+    pub fn with_purposes(self, purposes: &[Purpose]) -> LeafTemplate {
+        let mut key_usages = FlagSet::default();
+        let mut usages = Vec::new();
+        for purpose in purposes {
+            match purpose.field() {
+                PurposeField::Key(bit) => key_usages |= bit,
+                PurposeField::Extended(oid) if usages.contains(&oid) => {}
+                PurposeField::Extended(oid) => usages.push(oid),
+            }
+        }
+        LeafTemplate {
+            usages,
+            key_usages: Some(key_usages),
+            ..self
+        }
+    }
+
+    /// Returns the key usages of a certificate for a key of this algorithm.
+    pub(super) fn key_usages_for(&self, algorithm: Algorithm) -> FlagSet<KeyUsages> {
+        let of_key = leaf_key_usages(algorithm);
+        match self.key_usages {
+            // What a key cannot do is left out, as kubelets leave it out of their requests.
+            Some(exact) if !algorithm.is_rsa() => exact - KeyUsages::KeyEncipherment,
+            Some(exact) => exact,
+            None => of_key | self.further_key_usages,
+        }
+    }
+
+    /// Returns the alternative names that Go does not read.
+    pub fn malformed_names(&self) -> impl Iterator<Item = String> {
+        let names = self.names.iter().filter(|name| !is_well_formed(name));
+        names.map(general_name_text)
     }
 
     /// Returns this template with missing usages added, and the names of the added ones.

@@ -402,7 +402,7 @@ fn lacks(tree: &TestTree, names: &[&str]) {
         .stdout
         .lines()
         .filter_map(|line| line.trim_start().split_once(": it is missing, and its CA `ca` is external; have that CA sign a certificate for `CN="))
-        .filter(|(_, wish)| wish.ends_with("`, usages clientAuth, and make the kubeconfig with it"))
+        .filter(|(_, wish)| wish.ends_with("`, usages clientAuth, see `pki help csr`"))
         .map(|(name, _)| name)
         .collect();
     assert_eq!(lacking, names, "{run}");

@@ -34,27 +34,19 @@ fn cluster(yaml: &str) -> Cluster {
     Cluster::resolve(settings, &host).unwrap().cluster
 }
 
-/// kubeadm: TestCreateKeyAndCSR / all cases -> error, ok, error; later, with `pki csr`
-/// kubeadm: TestCreateRenewCSR / both -> key and CSR made; later, with `pki csr`
 /// kubeadm: TestBuildKubeConfigFromSpecWithClientAuth / two O values -> both arrive; later, with `pki kubeconfig user`
 /// kubeadm: TestBuildKubeConfigFromSpecWithTokenAuth -> token arrives; later, with `pki kubeconfig user`
 /// kubeadm: TestWriteKubeConfigFailsIfCADoesntExists / both -> error; later, with `pki kubeconfig user`
 /// kubeadm: TestWriteKubeConfig / both -> certificate, token right; later, with `pki kubeconfig user`
-/// kubeadm: TestCreateKubeConfigAndCSR / all 7 -> 6 errors, ok; later, with `pki csr`
-/// kubeadm: TestCreateDefaultKubeConfigsAndCSRFiles / all 3 -> 2 errors, ok; later, with `pki csr`
 /// kubeadm: TestKubeConfigSubCommandsThatWritesToOut (`cmd`) / certificate, token, cluster name, 12h -> as asked for; later, with `pki kubeconfig user`
-/// kubeadm: TestPathForCSR -> path; later, with `pki csr`
-/// kubeadm: TestRunGenCSR -> 7 keys, 4 kubeconfigs load; later, with `pki csr`
 /// kubeadm: TestGetDataFromInitConfig, TestCertsToTransfer, TestCertOrKeyNameToSecretName, TestUploadCerts -> secret made; later, with `pki upload-certs`
 /// kubeadm: TestDownloadCerts -> files, modes 0600 and 0644; later, with `pki download-certs`
 /// kubeadm: TestEncryptAndDecryptData -> right key ok, others error; later, with `pki certificate-key`, `pki upload-certs`
-/// kubeadm: TestNewCSR, TestWriteCSRFilesIfNotExist / none, other key, garbage -> written, kept, error; later, with `pki csr`
 #[test]
 fn cases_of_commands_that_are_still_to_be_written() {
     let cli = Cli::command();
     for command in [
-        &["csr"][..],
-        &["kubeconfig", "user"],
+        &["kubeconfig", "user"][..],
         &["upload-certs"],
         &["download-certs"],
         &["certificate-key"],

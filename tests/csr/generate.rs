@@ -78,6 +78,7 @@ fn extension(printed: &str, name: &str) -> Option<String> {
     lines.next().map(str::to_owned)
 }
 
+/// kubeadm: TestCreateRenewCSR / both -> key and CSR made; stricter: with the rights of the old key, and nothing else changes
 #[test]
 fn a_new_key_waits_beside_the_request_and_the_old_one_stays_in_use() {
     let tree = with_external_cas(TestTree::new());
@@ -105,6 +106,7 @@ fn a_new_key_waits_beside_the_request_and_the_old_one_stays_in_use() {
     }
 }
 
+/// kubeadm: TestCreateKeyAndCSR / all cases -> error, ok, error; other: an existing key is used, and an existing request of that key is kept
 #[test]
 fn a_missing_key_is_made_in_its_place_and_beside_a_certificate_it_waits() {
     let tree = with_external_cas(TestTree::new());
@@ -131,6 +133,7 @@ fn a_missing_key_is_made_in_its_place_and_beside_a_certificate_it_waits() {
         ]);
 }
 
+/// kubeadm: TestCreateKubeConfigAndCSR / all 7 -> 6 errors, ok; same for what can be typed: the key in it is that of the request
 #[test]
 fn a_new_kubeconfig_has_its_key_and_no_certificate() {
     let tree = with_external_cas(TestTree::new());
@@ -194,6 +197,7 @@ fn a_request_that_waits_is_due_and_a_key_without_request_is_a_fault() {
     }
 }
 
+/// kubeadm: TestNewCSR, TestWriteCSRFilesIfNotExist / none, other key, garbage -> written, kept, error; stricter: one for another key is an error
 #[test]
 fn what_stands_in_the_place_of_a_request_is_not_overwritten() {
     let tree = with_external_cas(TestTree::new());
@@ -325,6 +329,9 @@ fn only_rows_of_the_tree_that_pki_manages_get_a_request() {
     }
 }
 
+/// kubeadm: TestCreateDefaultKubeConfigsAndCSRFiles / all 3 -> 2 errors, ok; stricter: each of the five files and its request
+/// kubeadm: TestPathForCSR -> path; same: every path
+/// kubeadm: TestRunGenCSR -> 7 keys, 4 kubeconfigs load; stricter: every file, and the requests
 #[test]
 fn kubeadms_spelling_makes_the_same_requests() {
     let [ours, kubeadms] = [&["csr", "generate"][..], &["certs", "generate-csr"]].map(|words| {

@@ -138,6 +138,40 @@ fn a_new_key_takes_its_place_together_with_its_certificate() {
     }
 }
 
+/// A kill between the commit and the removal of the request leaves it.
+#[test]
+fn what_a_killed_import_leaves_is_no_request() {
+    if Openssl::find().is_none() {
+        return;
+    }
+    let tree = with_external_cas(TestTree::new());
+    tree.pki(&["csr", "generate", "etcd-peer", "--new-key"])
+        .ok();
+    let names = ["pki/etcd/peer.csr", "pki/etcd/peer.csr.key"];
+    let left = names.map(|name| tree.read(name));
+    let certificate = signed(&tree, "etcd-peer", "etcd-ca");
+    tree.pki(&["csr", "import", &certificate]).ok();
+    let restore = || {
+        for (name, bytes) in names.iter().zip(&left) {
+            tree.write(name, bytes);
+        }
+    };
+    restore();
+    tree.pki(&["verify"]).exits(0).prints("[request.settled]");
+    // The import can be repeated, and removes it.
+    tree.pki(&["csr", "import", &certificate])
+        .ok()
+        .changed_files(&names);
+    assert!(names.iter().all(|name| !tree.exists(name)));
+    // A new key is not taken for the one that is in use.
+    restore();
+    tree.pki(&["csr", "generate", "etcd-peer", "--new-key"])
+        .ok()
+        .prints("new ECDSA-P256")
+        .changed_files(&names);
+    tree.pki(&["verify"]).exits(0).prints("[request.pending]");
+}
+
 #[test]
 fn a_key_in_use_keeps_its_place() {
     if Openssl::find().is_none() {

@@ -2,6 +2,8 @@
 
 mod generate;
 mod import;
+mod sign;
+mod topic;
 
 use crate::support::{TestTree, rows::files_of};
 

@@ -181,7 +181,7 @@ said! {
         "warning: `admin.conf`: it names no CA, so its client cannot verify the API server's certificate; this renewal repairs it",
     ];
     check_of_what_an_external_ca_is_to_sign: |t| { t.remove("pki/ca.key"); t.remove_rows(&["apiserver"]); }, ["check-expiration"] => [
-        "warning: `apiserver`: missing; have that CA sign a certificate for `CN=kube-apiserver`, usages serverAuth, names DNS:*.apps.example.net, DNS:api.example.net, DNS:cp-1, DNS:kubernetes, DNS:kubernetes.default, DNS:kubernetes.default.svc, DNS:kubernetes.default.svc.k8s.example.net, IP:10.96.0.1, IP:192.0.2.11, IP:2001:db8::7, and put key and certificate in place",
+        "warning: `apiserver`: missing; have that CA sign a certificate for `CN=kube-apiserver`, usages serverAuth, names DNS:*.apps.example.net, DNS:api.example.net, DNS:cp-1, DNS:kubernetes, DNS:kubernetes.default, DNS:kubernetes.default.svc, DNS:kubernetes.default.svc.k8s.example.net, IP:10.96.0.1, IP:192.0.2.11, IP:2001:db8::7, see `pki help csr`",
     ];
     check_of_a_lost_leaf: |t| t.remove_rows(&["apiserver"]), ["check-expiration"] => [
         "warning: `apiserver`: missing; run `pki init --rootfs ROOT`",
@@ -220,7 +220,7 @@ said! {
     ];
     renewal_by_an_external_ca: |t| t.remove("pki/ca.key"), ["renew", "apiserver"] => [
         "error: cannot renew `apiserver`: its CA `ca` is external: its key is not on this host",
-        "hint: have the external CA `ca` sign it, and put key and certificate in place",
+        "hint: have the external CA `ca` sign it, see `pki help csr`",
     ];
     renewal_by_an_empty_ca: |t| t.write("pki/ca.key", ""), ["renew", "all"] => [
         "warning: CA `ca`: `ROOT/etc/kubernetes/pki/ca.key`: the file is empty; put the file back from a backup",
@@ -249,7 +249,7 @@ said! {
     renewal_of_a_leaf_with_another_ca_behind_it: |t| t.append("pki/etcd/ca.crt", CRT), ["renew", "apiserver"] => [
         "warning: `apiserver`: the CA signs it directly, so the intermediate in its file is removed",
     ];
-    renewal_of_what_an_external_ca_signed_long_ago: |t| { expire(t, CRT, "ca"); t.remove("pki/ca.key"); }, ["renew", "all"] => ["warning: `apiserver`: it expired on 2020-01-01; have the external CA `ca` sign it, and put key and certificate in place"];
+    renewal_of_what_an_external_ca_signed_long_ago: |t| { expire(t, CRT, "ca"); t.remove("pki/ca.key"); }, ["renew", "all"] => ["warning: `apiserver`: it expired on 2020-01-01; have the external CA `ca` sign it, see `pki help csr`"];
 }
 
 /// These keys cannot be made again, and `init` refuses to make others while their certificates exist.

@@ -224,7 +224,7 @@ judged! {
         let der = pem::parse(t.embedded(ADMIN, CERTIFICATE)).unwrap();
         t.embed(ADMIN, CERTIFICATE, der.contents());
     } => ["admin.conf: file.invalid: `admin.conf`: client-certificate-data: the file is DER, want PEM (`openssl x509 -inform der` converts it)", "init refuses", "renew all fails for admin.conf"];
-    certificate_missing: |t| set(t, CERTIFICATE, "") => ["admin.conf: file.invalid: `admin.conf`: users[0].user.client-certificate-data: it is missing beside client-key-data", "init refuses", "renew all fails for admin.conf"];
+    certificate_missing: |t| set(t, CERTIFICATE, "") => ["admin.conf: certificate.key-only", "init refuses"];
     certificate_with_its_key: |t| append_certificates(t, &String::from_utf8(t.embedded(ADMIN, KEY)).unwrap()) => ["admin.conf: file.invalid: `admin.conf`: client-certificate-data: this world-readable file contains a private key", "init refuses", "renew all fails for admin.conf"];
     certificate_and_another: |t| append_certificates(t, &t.text("pki/apiserver-kubelet-client.crt")) => ["admin.conf: certificate.extra"];
     certificate_and_its_ca: |t| append_certificates(t, &t.text("pki/ca.crt")) => [];

@@ -35,10 +35,7 @@ fn init_makes_what_it_can_and_lists_what_an_external_ca_must_sign() {
             let wanted = format!(
                 "it is missing, and its CA `{ca}` is external; have that CA sign a certificate for `CN="
             );
-            let end = match name.ends_with(".conf") {
-                true => ", and make the kubeconfig with it",
-                false => ", and put key and certificate in place",
-            };
+            let end = ", see `pki help csr`";
             let reason = run.reason_for_skipping(name).unwrap_or_default();
             assert!(
                 reason.starts_with(&wanted) && reason.ends_with(end),

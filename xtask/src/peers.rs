@@ -20,7 +20,7 @@ struct Peer {
     version: &'static [&'static str],
 }
 
-const PEERS: [Peer; 10] = [
+const PEERS: [Peer; 12] = [
     Peer {
         program: "openssl",
         package: "openssl",
@@ -30,6 +30,16 @@ const PEERS: [Peer; 10] = [
         program: "certtool",
         package: "gnutls-bin",
         version: &["--version"],
+    },
+    Peer {
+        program: "cfssl",
+        package: "golang-cfssl",
+        version: &["version"],
+    },
+    Peer {
+        program: "/usr/share/easy-rsa/easyrsa",
+        package: "easy-rsa",
+        version: &["version"],
     },
     Peer {
         program: "kubectl",

@@ -1,7 +1,9 @@
 //! `pki csr`: certification requests, and what an external CA has signed.
 
+mod files;
 mod generate;
 mod import;
+mod sign;
 
 use anyhow::Result;
 
@@ -13,6 +15,7 @@ pub(super) use generate::run as generate;
 pub(super) fn run(args: &CsrArgs, console: &Console) -> Result<Exit> {
     match &args.command {
         CsrCommand::Generate(args) => generate::run(args, console),
+        CsrCommand::Sign(args) => sign::run(args, console),
         CsrCommand::Import(args) => import::run(args, console),
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::catalog::{APISERVER, Profile, Row};
 use crate::check::finding::{Finding, FindingId, Remedy};
-use crate::check::pending::waiting_key;
+use crate::check::pending::next_key;
 use crate::check::{expected, file, host};
 use crate::config::cluster::Cluster;
 use crate::plan::{
@@ -75,9 +75,9 @@ pub(in crate::plan) fn action(
     let contents = contents(request, row, inventory)?;
     let (key, place) = key(request, row, inventory);
     let existing = match place {
-        KeyPlace::Row if key.is_new() => None,
+        _ if key.is_new() => None,
         KeyPlace::Row => inventory.row(row).key(),
-        KeyPlace::Waiting => waiting_key(inventory, row),
+        KeyPlace::Waiting => next_key(inventory, row),
     };
     let existing = existing.map(PrivateKey::public_key);
     if let Some(FileState::Valid(old)) = inventory.request(row).map(|files| &files.request) {
@@ -202,7 +202,7 @@ fn key(
     row: &'static Row,
     inventory: &Inventory,
 ) -> (KeySource, KeyPlace) {
-    if let Some(waiting) = waiting_key(inventory, row) {
+    if let Some(waiting) = next_key(inventory, row) {
         return (KeySource::Reuse(waiting.algorithm()), KeyPlace::Waiting);
     }
     let files = inventory.row(row);

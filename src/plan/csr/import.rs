@@ -3,7 +3,7 @@
 use crate::catalog::{self, Row};
 use crate::check::drift::{self, Desired};
 use crate::check::finding::{FindingId, Findings, Remedy};
-use crate::check::pending::{RequestState, state, waiting_key};
+use crate::check::pending::{RequestState, next_key, state};
 use crate::check::request::certificate_problems;
 use crate::check::{Change, ChangedField, expected, time_text};
 use crate::config::cluster::Cluster;
@@ -136,7 +136,7 @@ fn owner<'a>(
     for leaf in &file.certificates {
         for row in catalog::renewable() {
             let is_for = |key: &crate::x509::key::PrivateKey| key.public_key() == leaf.public_key();
-            if waiting_key(inventory, row).is_some_and(is_for) {
+            if next_key(inventory, row).is_some_and(is_for) {
                 owners.push((row, KeyPlace::Waiting, leaf));
             } else if inventory.row(row).key().is_some_and(is_for) {
                 owners.push((row, KeyPlace::Row, leaf));

@@ -1,4 +1,6 @@
-//! Plans the way through an external CA: [`generate`] makes certification requests, [`import`] installs what the CA signed.
+//! Plans the way through an external CA: [`generate`] makes certification requests, [`sign`] accepts them where the
+//! CA is, [`import`] installs what it signed.
 
 pub mod generate;
 pub mod import;
+pub mod sign;

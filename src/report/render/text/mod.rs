@@ -7,6 +7,7 @@ mod expiration;
 mod history;
 mod recovery;
 mod served;
+mod signatures;
 mod templates;
 mod verification;
 

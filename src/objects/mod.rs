@@ -1,0 +1,3 @@
+//! Kubernetes API objects that `pki` reads and prints.
+
+pub mod csr;
