@@ -46,6 +46,13 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
                 .with_hint("write the report to another directory")
                 .into());
         }
+        let config = args.config.config.as_deref();
+        if config.is_some_and(|config| output::is_in(&file, config)) {
+            let message = format!("`{}` is the file of `--config`", file.display());
+            return Err(Invalid::new(message)
+                .with_hint("write the report to another file")
+                .into());
+        }
         output::replace(&file, buffer.text().as_bytes(), OUTPUT_MODE).map_err(failed)?;
     }
     exit

@@ -27,6 +27,7 @@ use crate::tree::archive::Archive;
 use crate::tree::inventory::Depth;
 use crate::tree::kubeconfig::StandaloneKubeconfig;
 use crate::tree::layout::{Layout, TREE_FILES};
+use crate::util::secret::is_key;
 
 /// A tree that was named as one path.
 pub(super) struct NamedTree {
@@ -136,7 +137,14 @@ fn candidates(named: &NamedTreeArgs) -> Result<Vec<Candidate>> {
         let lines = lines
             .map(<[u8]>::trim_ascii)
             .filter(|line| !line.is_empty());
-        paths.extend(lines.map(|line| PathBuf::from(OsStr::from_bytes(line))));
+        for line in lines {
+            // A report shows the names of trees.
+            if is_key(&String::from_utf8_lossy(line)) {
+                let message = format!("{} holds a key, want the names of trees", input.name);
+                return Err(Invalid::new(message).into());
+            }
+            paths.push(PathBuf::from(OsStr::from_bytes(line)));
+        }
     }
     let mut candidates: Vec<_> = paths.into_iter().map(Candidate::new).collect();
     for directory in &named.recursive {
@@ -275,7 +283,7 @@ impl NamedTree {
     /// Returns the directories and files that a report must not replace.
     pub(super) fn paths(&self, layout: &Layout) -> Vec<PathBuf> {
         match &self.place {
-            Place::Directories(_) => vec![layout.certificates.clone(), layout.kubeconfigs.clone()],
+            Place::Directories(_) => layout.directories(),
             Place::Archive(_) => vec![PathBuf::from(&self.name)],
             Place::Kubeconfig(..) => vec![layout.kubeconfigs.clone()],
         }

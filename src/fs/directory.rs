@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rustix::fs::{
-    Access, AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, Stat, StatVfsMountFlags, Uid,
+    Access, AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, Stat, StatVfsMountFlags,
+    StatxAttributes, StatxFlags, Uid,
 };
 use rustix::io::Errno;
 
@@ -224,6 +225,19 @@ impl Directory {
             uid: status.st_uid,
             gid: status.st_gid,
         }))
+    }
+
+    /// Returns whether something is mounted on a file of this directory.
+    pub(crate) fn is_mount_point(&self, name: impl AsRef<OsStr>) -> Result<bool, FileError> {
+        let name = name.as_ref();
+        self.check_component(name)?;
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+        match rustix::fs::statx(&self.descriptor, name, flags, StatxFlags::empty()) {
+            Ok(status) => Ok(status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)),
+            // Before Linux 5.8, or where a filter does not know the call, the replacement fails instead.
+            Err(Errno::NOENT | Errno::NOSYS) => Ok(false),
+            Err(error) => Err(self.error("reading", name)(error)),
+        }
     }
 
     /// Returns the length of the regular file under a name, without opening it; `None` if there is none.

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::fs::attributes::ExtendedAttributes;
 pub use crate::fs::error::{FileError, FileErrorReason};
+use crate::util::escape::shell_path;
 
 /// The largest file that is read; certificates, keys and kubeconfigs of a control plane are much smaller.
 pub const MAX_FILE_SIZE: u64 = 1024 * 1024;
@@ -103,9 +104,13 @@ impl OpenFile {
         ExtendedAttributes::read(&self.file)
     }
 
-    /// Returns whether the file is immutable or append-only, so that no user can replace or remove it.
-    pub(crate) fn is_immutable(&self) -> bool {
-        is_immutable(&self.file)
+    /// Checks that the file is neither immutable nor append-only: no user can replace or remove such a file.
+    pub(crate) fn check_mutable(&self, operation: &'static str) -> Result<(), FileError> {
+        if !is_immutable(&self.file) {
+            return Ok(());
+        }
+        let hint = format!("chattr -ia {}", shell_path(&self.path));
+        Err(FileError::io(operation, &self.path)(Errno::PERM).with_hint(hint))
     }
 
     pub(crate) fn file(&self) -> &File {

@@ -95,6 +95,13 @@ impl Layout {
         }
     }
 
+    /// Returns the directories that hold keys; all others are below them.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        [Root::Certificates, Root::Kubeconfigs, Root::Kubelet]
+            .map(|root| self.directory(root))
+            .to_vec()
+    }
+
     /// Resolves a path in a kubeconfig of the tree. A relative path is relative to the kubeconfig, as in client-go
     /// (`tools/clientcmd/loader.go`, `ResolvePaths`).
     pub(crate) fn named_path(&self, named: &str) -> PathBuf {

@@ -229,6 +229,21 @@ fn names_of_trees_are_read_from_a_file_or_standard_input() {
 }
 
 #[test]
+fn a_key_that_is_given_as_a_list_of_trees_is_not_printed() {
+    let tree = TestTree::new();
+    let key = tree.path("pki/ca.key");
+    let line = tree.text("pki/ca.key").lines().nth(1).unwrap().to_owned();
+    for format in ["text", "jsonl", "prometheus"] {
+        let mut command = pki();
+        command.args(["check-expiration", "-o", format, "--trees-from"]);
+        run(command.arg(&key))
+            .exits(3)
+            .says("holds a key")
+            .does_not_say(&line);
+    }
+}
+
+#[test]
 fn trees_and_entries_are_sorted_by_urgency() {
     let (old, new) = (TestTree::fixture("kubeadm-1.36/ha"), TestTree::new());
     let (broken, empty) = (TestTree::new(), TestTree::empty());

@@ -102,7 +102,7 @@ pub(super) fn check(
         outcome,
         paths: match named {
             Some(named) => named.paths(layout),
-            None => vec![layout.certificates.clone(), layout.kubeconfigs.clone()],
+            None => layout.directories(),
         },
     })
 }
