@@ -162,6 +162,7 @@ fn a_small_stack_is_enough() {
     let tree = TestTree::new();
     limited(&tree, "-s 512", &["renew", "all"]).ok();
     limited(&tree, "-s 512", &["check-expiration"]).ok();
+    limited(&tree, "-s 192", &["renew", "all"]).ok();
     // 8 MiB is what a process usually gets.
     for limit in ["-s 8192", "-s 2048"] {
         let tree = TestTree::new();
