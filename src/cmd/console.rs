@@ -201,32 +201,28 @@ impl Console {
         self.print(&self.rendered(report, format)?)
     }
 
-    /// Writes the report of a command that has changed the tree.
+    /// Writes the report of a command that has ended with `done`.
     ///
     /// # Errors
     /// If it could not be written. The error says that the change itself succeeded.
-    pub(super) fn show_done(&self, report: &impl Report, format: OutputFormat) -> Result<()> {
+    pub(super) fn show_done(
+        &self,
+        report: &impl Report,
+        format: OutputFormat,
+        done: TreeState,
+    ) -> Result<()> {
         let text = self
             .rendered(report, format)
-            .map_err(|error| error.context(TreeState::Changed))?;
-        self.print_done(&text)
-    }
-
-    /// Writes text about a change of the tree.
-    ///
-    /// # Errors
-    /// As [`Console::show_done`].
-    pub(super) fn print_done(&self, text: &str) -> Result<()> {
-        match self.write_output(text) {
+            .map_err(|error| error.context(done))?;
+        match self.write_output(&text) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                self.note(&TreeState::Changed.to_string());
+                self.note(&done.to_string());
                 Ok(())
             }
             Err(error) => {
                 let what = describe(&error);
-                Err(anyhow!("writing the report to standard output: {what}")
-                    .context(TreeState::Changed))
+                Err(anyhow!("writing the report to standard output: {what}").context(done))
             }
         }
     }

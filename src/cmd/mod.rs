@@ -92,7 +92,7 @@ fn report_changes(changes: &Changes, args: &WriteArgs, console: &Console) -> Res
     }
     match changes.dry_run || changes.makes_nothing() {
         true => console.show(changes, args.output),
-        false => console.show_done(changes, args.output),
+        false => console.show_done(changes, args.output, TreeState::Changed),
     }
 }
 

@@ -13,9 +13,7 @@ use crate::plan::Plan;
 use crate::plan::rollback::{self, RollbackRequest};
 use crate::report::changes::Changes;
 use crate::store::generations::cursor::{self, RollbackStep};
-use crate::store::generations::{
-    self, Generation, Generations, TransactionKind, UnreadableGeneration,
-};
+use crate::store::generations::{self, Generation, Generations, TransactionKind};
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::layout::{self, TreePath};
 use crate::tree::overlay::Tree;
@@ -40,7 +38,7 @@ pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Exit> {
     let step = choose(args, &generations.all)?;
     let (name, change) = (step.before.name.clone(), step.change.clone());
     if args.generation.is_none() {
-        refuse_gap(&generations, step.before)?;
+        refuse_gap(&generations)?;
     }
     let has_older = cursor::has_earlier(&generations.all, step.before);
     let plan = plan(args, &run.snapshot, &generations.all, step.before, console)?;
@@ -105,14 +103,14 @@ fn finish(
     }
 }
 
-/// Refuses a step over a generation that cannot be read: the files that only it has would stay as they are.
-fn refuse_gap(generations: &Generations, before: &Generation) -> Result<()> {
-    let is_later = |kept: &&UnreadableGeneration| kept.name > before.name;
-    let Some(gap) = generations.unreadable.iter().find(is_later) else {
+/// Refuses a step while a generation cannot be read. It may be the last one, whatever the clock said when it got its name: the
+/// files that only it has would stay as they are.
+fn refuse_gap(generations: &Generations) -> Result<()> {
+    let Some(gap) = generations.unreadable.first() else {
         return Ok(());
     };
     let what = format!(
-        "the files that generation `{}` has would not be put back, because it cannot be read",
+        "generation `{}` cannot be read, and it may hold files of this step",
         gap.name
     );
     let hint = "repair or remove it, or name the generation to go back to";

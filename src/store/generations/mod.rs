@@ -158,10 +158,9 @@ impl Generations {
         let mut warnings = keep::stuck(places)?;
         let unreadable = self.unreadable.iter();
         warnings.extend(unreadable.map(|kept| kept.error.to_string()));
-        Ok(Pruned {
-            dropped: self.all.iter().map(|kept| kept.name.clone()).collect(),
-            warnings,
-        })
+        let mut dropped: Vec<_> = self.all.iter().map(|kept| kept.name.clone()).collect();
+        dropped.extend(keep::partly_removed(places)?);
+        Ok(Pruned { dropped, warnings })
     }
 }
 

@@ -290,18 +290,23 @@ impl Places {
         below: PathBuf,
         path: &Path,
     ) -> Result<(), FileError> {
-        let mut where_it_is = "which is outside the tree";
+        let mut where_it_is = Some("which is outside the tree");
         for root in NAMED {
             let directory = self.directory(root)?;
             let inside = directory.and_then(|directory| position.below(&directory));
             match inside.map(|inside| inside.join(&below)) {
+                // The directories may lie in each other.
                 Some(inside) if root == Root::Kubeconfigs && is_others(&inside) => {
-                    where_it_is = "where other files are kept";
+                    where_it_is = Some("where other files are kept");
+                    break;
                 }
-                Some(_) => return Ok(()),
+                Some(_) => where_it_is = None,
                 None => {}
             }
         }
+        let Some(where_it_is) = where_it_is else {
+            return Ok(());
+        };
         let target: PathBuf = position.directory()?.path().iter().chain(&below).collect();
         let what = format!(
             "a symbolic link leads to `{}`, {where_it_is}",
