@@ -1,6 +1,6 @@
 //! Reading a tree: where its files are (`layout`), the open directories that they are read from (`places`) or
 //! the archive (`archive`), both a `source`, the effect of a pending transaction (`overlay`, `journal`), who can access them (`permissions`), and
-//! their contents (`inventory`).
+//! their contents (`inventory`). `shared` lists the files that all control-plane nodes share.
 
 pub(crate) mod archive;
 pub mod inventory;
@@ -11,4 +11,5 @@ pub mod manifests;
 pub mod overlay;
 pub mod permissions;
 pub(crate) mod places;
+pub mod shared;
 pub(crate) mod source;

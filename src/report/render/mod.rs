@@ -1,10 +1,12 @@
 //! Turns a report into text, JSON, YAML, HTML or Prometheus' format.
 
 mod html;
+mod manifests;
 mod prometheus;
 mod text;
 
 pub use html::html;
+pub use manifests::{manifests_json, manifests_yaml};
 pub use prometheus::prometheus;
 
 use anyhow::Result;
