@@ -4,6 +4,7 @@ mod config;
 mod environment;
 mod exit;
 pub(crate) mod help;
+mod join;
 mod output;
 mod paths;
 mod show;

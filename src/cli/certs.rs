@@ -7,7 +7,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{CheckExpirationArgs, RenewArgs};
+use super::{CertificateKeyArgs, CheckExpirationArgs, RenewArgs};
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
@@ -29,4 +29,7 @@ pub enum CertsCommand {
     /// Renew certificates and kubeconfigs in one transaction
     #[command(after_help = super::renew::AFTER_HELP)]
     Renew(RenewArgs),
+    /// Make a certificate key, which encrypts the files that control-plane nodes share
+    #[command(after_help = super::join::CERTIFICATE_KEY_AFTER_HELP)]
+    CertificateKey(CertificateKeyArgs),
 }

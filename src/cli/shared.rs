@@ -155,6 +155,15 @@ pub enum OutputFormat {
     Yaml,
 }
 
+/// Formats of Kubernetes objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ManifestFormat {
+    /// YAML documents
+    Yaml,
+    /// JSON: the object, or a list of the objects
+    Json,
+}
+
 /// Formats of a report about one or more trees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {

@@ -14,12 +14,13 @@ use anyhow::{Result, anyhow};
 use clap::builder::StyledStr;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::tcgetwinsize;
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::exit::Exit;
 use super::failure::{Failure, FailureLine};
 use super::interrupts::Interrupts;
-use crate::cli::OutputFormat;
+use crate::cli::{ManifestFormat, OutputFormat};
 use crate::execute::Progress;
 use crate::fs::error::describe;
 use crate::plan::Plan;
@@ -199,6 +200,17 @@ impl Console {
     /// As [`Console::print`].
     pub(super) fn show(&self, report: &impl Report, format: OutputFormat) -> Result<()> {
         self.print(&self.rendered(report, format)?)
+    }
+
+    /// Writes Kubernetes objects to standard output.
+    ///
+    /// # Errors
+    /// As [`Console::print`].
+    pub(super) fn show_manifests(&self, objects: &[Value], format: ManifestFormat) -> Result<()> {
+        self.print(&match format {
+            ManifestFormat::Yaml => render::manifests_yaml(objects)?,
+            ManifestFormat::Json => render::manifests_json(objects)?,
+        })
     }
 
     /// Writes the report of a command that has ended with `done`.

@@ -13,6 +13,7 @@ mod init;
 mod input;
 mod inspection;
 mod interrupts;
+mod join;
 mod judgement;
 mod ledger;
 mod named_trees;
@@ -66,6 +67,9 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
         Command::Served(args) => served::run(&args, console),
         Command::Show(args) => show::run(&args, console),
         Command::Renew(args) => renew::run(&args, console),
+        Command::CertificateKey(args) => join::certificate_key::run(&args, console),
+        Command::UploadCerts(args) => join::upload_certs::run(&args, console),
+        Command::DownloadCerts(args) => join::download_certs::run(&args, console),
         Command::History(args) => history::run(&args, console),
         Command::Rollback(args) => rollback::run(&args, console),
         Command::Recover(args) => recover::run(&args, console),
@@ -78,6 +82,7 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
         Command::Certs(args) => match args.command {
             CertsCommand::CheckExpiration(args) => check_expiration::run(&args, console),
             CertsCommand::Renew(args) => renew::run(&args, console),
+            CertsCommand::CertificateKey(args) => join::certificate_key::run(&args, console),
         },
     }
 }

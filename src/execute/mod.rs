@@ -211,7 +211,7 @@ impl RowBuilder<'_> {
                 let key = self.inventory.row(row).key();
                 service_account(row, key.context("sa.key is gone")?, None)
             }
-            Make::Restore { files } => restored(row, files),
+            Make::Install { files } | Make::Restore { files } => existing(row, files),
         }
     }
 
@@ -262,27 +262,27 @@ fn pair(row: &Row, public: String, key: Option<Zeroizing<String>>) -> Vec<Issued
     files
 }
 
-/// Returns old files, the key first; the plan has already judged them.
-fn restored(row: &'static Row, files: &[(TreePath, Zeroizing<Vec<u8>>)]) -> Result<IssuedRow> {
-    let restored = layout::files(row)
+/// Returns files that exist elsewhere, the key first; the plan has already judged them.
+fn existing(row: &'static Row, files: &[(TreePath, Zeroizing<Vec<u8>>)]) -> Result<IssuedRow> {
+    let found = layout::files(row)
         .into_iter()
         .rev()
         .filter_map(|(file, access)| {
-            let (_, bytes) = files.iter().find(|(old, _)| *old == file)?;
+            let (_, bytes) = files.iter().find(|(given, _)| *given == file)?;
             Some(IssuedFile {
                 file,
                 bytes: bytes.clone(),
                 access,
             })
         });
-    let restored: Vec<_> = restored.collect();
+    let found: Vec<_> = found.collect();
     ensure!(
-        restored.len() == files.len(),
+        found.len() == files.len(),
         "a file does not belong to the row"
     );
     Ok(IssuedRow {
         row,
         certificate: None,
-        files: restored,
+        files: found,
     })
 }

@@ -1,12 +1,14 @@
 //! Compares the desired with the current state at a given time and returns a list of steps. Reads no files and
 //! generates no keys.
 //!
-//! `init`, `renew` and `rollback` are three ways to make a [`Plan`]; `crate::execute` carries it out. `crate::check`
+//! `init`, `renew`, `rollback` and `download` are ways to make a [`Plan`]; `crate::execute` carries it out. `crate::check`
 //! judges what there is, and the planners decide by its findings only; [`remedy`] uses the planners to find the
 //! commands that remove a finding.
 
+pub mod download;
 pub mod infer;
 pub mod init;
+pub mod readiness;
 pub mod remedy;
 pub mod renew;
 pub mod rollback;
@@ -130,6 +132,11 @@ pub enum Make {
     },
     /// `sa.pub`, from the `sa.key` that is there.
     ServiceAccountPublic,
+    /// Files of another node of the cluster.
+    Install {
+        /// The files with their bytes.
+        files: Vec<(TreePath, Zeroizing<Vec<u8>>)>,
+    },
     /// Old files that are restored.
     Restore {
         /// The files with their bytes.
@@ -308,6 +315,7 @@ impl Make {
             | Make::MovedKubeconfig { .. }
             | Make::ServiceAccount { .. }
             | Make::ServiceAccountPublic
+            | Make::Install { .. }
             | Make::Restore { .. } => None,
         }
     }
@@ -316,9 +324,10 @@ impl Make {
     pub fn new_key(&self) -> Option<Algorithm> {
         match self {
             Make::Ca { algorithm, .. } | Make::ServiceAccount { algorithm } => Some(*algorithm),
-            Make::MovedKubeconfig { .. } | Make::ServiceAccountPublic | Make::Restore { .. } => {
-                None
-            }
+            Make::MovedKubeconfig { .. }
+            | Make::ServiceAccountPublic
+            | Make::Install { .. }
+            | Make::Restore { .. } => None,
             Make::Leaf(leaf)
             | Make::NewKubeconfig { leaf, .. }
             | Make::RenewedKubeconfig { leaf, .. } => match leaf.key {
@@ -333,7 +342,9 @@ impl Make {
         let key = layout::key_file(row);
         let mut written = layout::files(row);
         written.retain(|(file, _)| match self {
-            Make::Restore { files } => files.iter().any(|(restored, _)| restored == file),
+            Make::Install { files } | Make::Restore { files } => {
+                files.iter().any(|(restored, _)| restored == file)
+            }
             Make::Leaf(_) if self.new_key().is_none() => Some(file) != key.as_ref(),
             Make::ServiceAccountPublic => Some(file) != key.as_ref(),
             _ => true,
@@ -351,7 +362,10 @@ impl Make {
                     *algorithm = wanted;
                 }
             }
-            Make::MovedKubeconfig { .. } | Make::ServiceAccountPublic | Make::Restore { .. } => {}
+            Make::MovedKubeconfig { .. }
+            | Make::ServiceAccountPublic
+            | Make::Install { .. }
+            | Make::Restore { .. } => {}
         }
     }
 
@@ -400,8 +414,8 @@ impl Make {
                     Id::KubeconfigServerNotInSans | Id::KubeconfigServerInvalid
                 )
             }
-            // The restored tree is judged separately.
-            Make::Restore { .. } => true,
+            // The resulting tree is judged separately.
+            Make::Install { .. } | Make::Restore { .. } => true,
         }
     }
 }

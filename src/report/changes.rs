@@ -16,7 +16,7 @@ use crate::util::escape::shell_path;
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Changes {
-    /// `init`, `renew` or `rollback`.
+    /// `init`, `renew`, `rollback` or `download-certs`.
     pub command: &'static str,
     /// Whether nothing was written.
     pub dry_run: bool,
@@ -92,6 +92,8 @@ pub enum RowAction {
     Create,
     /// It is replaced by a new one.
     Renew,
+    /// It is replaced by that of another node.
+    Replace,
     /// An old one is restored.
     Restore,
     /// It is not changed.
@@ -173,6 +175,8 @@ pub struct Summary {
     pub created: usize,
     /// Rows that are renewed.
     pub renewed: usize,
+    /// Rows that are replaced by those of another node.
+    pub replaced: usize,
     /// Rows that are restored.
     pub restored: usize,
     /// Rows that do not change.
@@ -278,7 +282,12 @@ impl Changes {
             .steps
             .iter()
             .zip(&rows)
-            .filter(|(_, row)| matches!(row.action, RowAction::Renew | RowAction::Restore))
+            .filter(|(_, row)| {
+                matches!(
+                    row.action,
+                    RowAction::Renew | RowAction::Replace | RowAction::Restore
+                )
+            })
             .map(|(step, _)| step.row)
             .collect();
         Changes {
@@ -370,6 +379,7 @@ impl RowChange {
         self.action = match make {
             Make::Restore { .. } => RowAction::Restore,
             _ if changes.is_empty() => RowAction::Create,
+            Make::Install { .. } => RowAction::Replace,
             _ => RowAction::Renew,
         };
         let dates = find(ChangedField::NotAfter);
@@ -461,6 +471,7 @@ impl Summary {
         Summary {
             created: count(RowAction::Create),
             renewed: count(RowAction::Renew),
+            replaced: count(RowAction::Replace),
             restored: count(RowAction::Restore),
             kept: count(RowAction::Keep),
             skipped: count(RowAction::Skip),

@@ -8,6 +8,7 @@ pub mod contents;
 pub mod expiration;
 pub mod findings;
 pub mod history;
+pub mod join;
 pub mod metrics;
 pub mod page;
 pub mod recovery;

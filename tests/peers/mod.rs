@@ -8,6 +8,7 @@ mod etcd;
 mod expired;
 mod gnutls;
 mod go;
+mod joining;
 mod kubectl;
 mod live;
 mod openssl;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cells;
-use crate::report::changes::{Changes, FieldChange, RowAction, RowChange};
+use crate::report::changes::{Changes, FieldChange, RowAction, RowChange, Summary};
 use crate::report::render::{Report, TextTarget};
 use crate::report::time::Time;
 use crate::util::escape::escape_line;
@@ -151,7 +151,13 @@ impl Changes {
 
     /// Lists what the operator has to do next.
     fn afterwards(&self, text: &mut String) {
-        if self.summary.renewed + self.summary.restored > 0 {
+        let Summary {
+            renewed,
+            replaced,
+            restored,
+            ..
+        } = self.summary;
+        if renewed + replaced + restored > 0 {
             self.restarts(text);
         }
         if !self.replace_copies.is_empty() {
@@ -187,13 +193,14 @@ impl Changes {
 
     fn last_line(&self) -> String {
         let summary = &self.summary;
-        let (create, renew, restore) = match self.dry_run {
-            true => ("new", "to renew", "to restore"),
-            false => ("new", "renewed", "restored"),
+        let (renew, replace, restore) = match self.dry_run {
+            true => ("to renew", "to replace", "to restore"),
+            false => ("renewed", "replaced", "restored"),
         };
         let counts: Vec<_> = [
-            (summary.created, create),
+            (summary.created, "new"),
             (summary.renewed, renew),
+            (summary.replaced, replace),
             (summary.restored, restore),
             (summary.kept, "kept"),
             (summary.skipped, "skipped"),
@@ -239,7 +246,7 @@ fn header(columns: &[ColumnOf]) -> Vec<Cell> {
 fn mark(action: RowAction) -> char {
     match action {
         RowAction::Create => '+',
-        RowAction::Renew | RowAction::Restore => '~',
+        RowAction::Renew | RowAction::Replace | RowAction::Restore => '~',
         RowAction::Keep => '=',
         RowAction::Skip => '!',
     }
@@ -300,7 +307,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::report::changes::{ComponentRestart, NewContents, PermissionChange, Summary};
+    use crate::report::changes::{ComponentRestart, NewContents, PermissionChange};
 
     fn row(name: &'static str, action: RowAction) -> RowChange {
         RowChange {

@@ -5,6 +5,7 @@ mod configuration;
 mod contents;
 mod expiration;
 mod history;
+mod join;
 mod recovery;
 mod served;
 mod templates;
