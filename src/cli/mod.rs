@@ -33,7 +33,11 @@ pub use config::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs}
 pub use help::{CompletionsArgs, HelpArgs};
 pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
-pub use join::{CertificateKeyArgs, DownloadCertsArgs, GivenKeyArgs, UploadCertsArgs};
+pub use join::{
+    BootstrapTokenArgs, BootstrapTokenCommand, CertificateKeyArgs, DiscoveryHashArgs,
+    DownloadCertsArgs, GivenKeyArgs, GivenTokenArgs, JoinCommandArgs, NewTokenArgs,
+    UploadCertsArgs,
+};
 pub use renew::{ALL, RenewArgs};
 pub use secret_text::SecretText;
 pub use served::ServedArgs;
@@ -160,6 +164,18 @@ pub enum Command {
     /// host that belongs to another cluster, it refuses to replace a CA or a service-account key.
     #[command(after_help = join::DOWNLOAD_CERTS_AFTER_HELP)]
     DownloadCerts(DownloadCertsArgs),
+    /// Make a bootstrap token, with which nodes join
+    #[command(after_help = join::BOOTSTRAP_TOKEN_AFTER_HELP)]
+    BootstrapToken(BootstrapTokenArgs),
+    /// Print the hash of the cluster CA that joining nodes verify
+    ///
+    /// `kubeadm join --discovery-token-ca-cert-hash` takes it. While a CA is being replaced, prints one line for each CA of the file;
+    /// one that matches is enough.
+    #[command(after_help = join::DISCOVERY_HASH_AFTER_HELP)]
+    DiscoveryHash(DiscoveryHashArgs),
+    /// Print the `kubeadm join` commands for a worker and for a control-plane node
+    #[command(after_help = join::JOIN_COMMAND_AFTER_HELP)]
+    JoinCommand(JoinCommandArgs),
     /// Show the configuration of this tree, or print an example file
     #[command(after_help = config::AFTER_HELP)]
     Config(ConfigCommandArgs),

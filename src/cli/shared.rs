@@ -5,12 +5,13 @@
     reason = "clap would print what documents a flattened group as the help of the command"
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::store::transaction::DEFAULT_GENERATIONS;
+use crate::util::duration::Period;
 
 #[derive(Clone, Debug, Default, Args)]
 pub struct TreeArgs {
@@ -90,6 +91,13 @@ pub struct ConfigArgs {
     /// kubeadm configuration (v1beta1 to v1beta4) or kubeadm-config ConfigMap; `-` reads standard input
     #[arg(long, value_name = "FILE", value_parser = path())]
     pub config: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// Returns whether the configuration is read from standard input.
+    pub fn reads_stdin(&self) -> bool {
+        self.config.as_deref() == Some(Path::new("-"))
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Args)]
@@ -175,6 +183,15 @@ pub enum ListFormat {
     Jsonl,
     /// The JSON document in YAML
     Yaml,
+}
+
+/// Parses how long something is valid.
+pub(super) fn lifetime(text: &str) -> Result<Period, String> {
+    let period = Period::parse(text)?;
+    match period.length().as_secs() {
+        0 => Err("it is shorter than a second".to_owned()),
+        _ => Ok(period),
+    }
 }
 
 /// Parses a path, byte for byte.

@@ -3,6 +3,7 @@
 //! Only this module chooses a stream; `main` alone turns an error into an exit code, through [`Console::report`].
 
 mod check_expiration;
+mod cluster_access;
 mod config;
 mod console;
 mod exit;
@@ -17,6 +18,7 @@ mod join;
 mod judgement;
 mod ledger;
 mod named_trees;
+mod output_file;
 mod paths;
 mod recover;
 mod renew;
@@ -70,6 +72,9 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
         Command::CertificateKey(args) => join::certificate_key::run(&args, console),
         Command::UploadCerts(args) => join::upload_certs::run(&args, console),
         Command::DownloadCerts(args) => join::download_certs::run(&args, console),
+        Command::BootstrapToken(args) => join::bootstrap_token::run(&args, console),
+        Command::DiscoveryHash(args) => join::discovery_hash::run(&args, console),
+        Command::JoinCommand(args) => join::join_command::run(&args, console),
         Command::History(args) => history::run(&args, console),
         Command::Rollback(args) => rollback::run(&args, console),
         Command::Recover(args) => recover::run(&args, console),

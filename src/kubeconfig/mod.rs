@@ -64,10 +64,21 @@ pub struct KubeconfigContents<'a> {
     pub ca: &'a str,
     /// Name of the user entry.
     pub user: &'a str,
-    /// Client certificate, PEM.
-    pub certificate: &'a str,
-    /// Client key, PEM.
-    pub key: &'a str,
+    /// The credentials of the user.
+    pub credentials: NewCredentials<'a>,
+}
+
+/// The credentials of a new kubeconfig.
+pub enum NewCredentials<'a> {
+    /// A client certificate with its key, both PEM.
+    Certificate {
+        /// The certificate.
+        certificate: &'a str,
+        /// The key.
+        key: &'a str,
+    },
+    /// A token.
+    Token(&'a str),
 }
 
 /// Why a kubeconfig is not usable.
@@ -92,6 +103,13 @@ impl Kubeconfig {
     /// Makes a kubeconfig with one cluster, one user and one context, laid out as client-go writes it: keys in byte order.
     pub fn new(new: &KubeconfigContents<'_>) -> Kubeconfig {
         let context = format!("{}@{}", new.user, new.cluster);
+        let user = match new.credentials {
+            NewCredentials::Certificate { certificate, key } => json!({
+                "client-certificate-data": encode(certificate.as_bytes()),
+                "client-key-data": encode(key.as_bytes()),
+            }),
+            NewCredentials::Token(token) => json!({"token": token}),
+        };
         let document = json!({
             "apiVersion": "v1",
             "clusters": [{
@@ -101,13 +119,7 @@ impl Kubeconfig {
             "contexts": [{"context": {"cluster": new.cluster, "user": new.user}, "name": context}],
             "current-context": context,
             "kind": "Config",
-            "users": [{
-                "name": new.user,
-                "user": {
-                    "client-certificate-data": encode(new.certificate.as_bytes()),
-                    "client-key-data": encode(new.key.as_bytes()),
-                },
-            }],
+            "users": [{"name": new.user, "user": user}],
         });
         Kubeconfig {
             text: None,

@@ -24,6 +24,9 @@ pub struct UploadedCerts {
     entries: SecretEntries,
 }
 
+/// The name of an entry, and the contents of its file if it exists.
+pub type EntryFile = (String, Option<Zeroizing<Vec<u8>>>);
+
 /// Why the Secret cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UploadedCertsError {
@@ -92,10 +95,7 @@ impl UploadedCerts {
 ///
 /// # Errors
 /// If the cryptography library fails.
-pub fn new_secret(
-    files: &[(String, Option<Zeroizing<Vec<u8>>>)],
-    key: &CertificateKey,
-) -> Result<Value, KeyError> {
+pub fn new_secret(files: &[EntryFile], key: &CertificateKey) -> Result<Value, KeyError> {
     let mut entries = Vec::new();
     for (entry, file) in files {
         let encrypted = file.as_ref().map(|file| key.encrypt(file)).transpose()?;

@@ -27,6 +27,8 @@ fn helps() -> Vec<(String, Run)> {
             "config example",
             "certs renew",
             "certs check-expiration",
+            "certs certificate-key",
+            "bootstrap-token new",
         ])
         .map(help)
         .collect()

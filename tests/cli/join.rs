@@ -1,7 +1,8 @@
 //! Nodes that join: what one control-plane node uploads, the others download.
 
-use std::fs;
+use std::{fs, os::unix::fs::MetadataExt};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use pki::objects::kubeadm_certs::new_secret;
 use pki::tree::layout::Root;
 use pki::tree::shared::{SharedEtcd, shared_files};
@@ -10,7 +11,9 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::datetime};
 use zeroize::Zeroizing;
 
-use crate::support::{Run, TestTree, fixtures, made_at, pki, run};
+use crate::support::{
+    NOW_ARGUMENT, Openssl, Run, TestTree, fixtures, made_at, pki, rows::files_of, run, sha256,
+};
 
 /// The rows that control-plane nodes share.
 const SHARED: [&str; 4] = ["ca", "front-proxy-ca", "etcd-ca", "sa"];
@@ -98,7 +101,7 @@ fn a_node_downloads_what_another_one_uploads() {
         .prints("\n4 new\n");
     assert_eq!(planned.marked('+'), done.marked('+'));
     for name in SHARED {
-        for file in crate::support::rows::files_of(name) {
+        for file in files_of(name) {
             assert_eq!(target.read(&file), source.read(&file), "{file}");
             assert_eq!(target.mode(&file), source.mode(&file), "{file}");
         }
@@ -142,7 +145,6 @@ fn an_upload_has_everything_that_a_joining_node_needs() {
         .collect();
     assert_eq!(kinds, ["Secret", "Secret", "Role", "RoleBinding"]);
     let decoded = |entry: &str| {
-        use base64::{Engine, prelude::BASE64_STANDARD};
         let encoded = items[0]["data"][entry].as_str().unwrap_or_default();
         String::from_utf8(BASE64_STANDARD.decode(encoded).unwrap()).unwrap()
     };
@@ -459,10 +461,7 @@ fn the_secret_that_kubeadm_uploaded_is_read() {
         .says_nothing()
         .marks('+', &SHARED);
     let made = TestTree::fixture("kubeadm-1.20/ha");
-    for file in SHARED
-        .iter()
-        .flat_map(|row| crate::support::rows::files_of(row))
-    {
+    for file in SHARED.iter().flat_map(|row| files_of(row)) {
         assert_eq!(target.read(&file), made.read(&file), "{file}");
     }
 
@@ -524,4 +523,233 @@ fn the_certificates_of_an_external_etcd_are_uploaded_from_their_usual_places() {
         .exits(3)
         .says("`etcd.external.caFile` is `/etc/ssl/etcd/ca.pem`: only ")
         .prints_nothing();
+}
+
+/// A bootstrap token for the tests.
+const TOKEN: &str = "abcdef.0123456789abcdef";
+
+/// Returns the decoded entries of a Secret.
+fn entries(secret: &Value) -> Vec<(String, String)> {
+    let data = secret["data"].as_object().unwrap().iter();
+    data.map(|(name, value)| {
+        let value = BASE64_STANDARD.decode(value.as_str().unwrap()).unwrap();
+        (name.clone(), String::from_utf8(value).unwrap())
+    })
+    .collect()
+}
+
+#[test]
+fn a_token_lets_nodes_log_in_until_it_expires() {
+    let new = [
+        "bootstrap-token",
+        "new",
+        "-o",
+        "json",
+        "--now",
+        NOW_ARGUMENT,
+    ];
+    let given = [
+        "--token",
+        TOKEN,
+        "--ttl",
+        "90m",
+        "--description",
+        "two workers",
+    ];
+    let printed = run(pki().args(new).args(given)).ok().says_nothing().stdout;
+    let secret: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(secret["metadata"]["name"], "bootstrap-token-abcdef");
+    assert_eq!(secret["metadata"]["namespace"], "kube-system");
+    assert_eq!(secret["type"], "bootstrap.kubernetes.io/token");
+    let want = [
+        ("token-id", "abcdef"),
+        ("token-secret", "0123456789abcdef"),
+        ("description", "two workers"),
+        ("expiration", "2026-11-22T01:51:28Z"),
+        ("usage-bootstrap-authentication", "true"),
+        ("usage-bootstrap-signing", "true"),
+        (
+            "auth-extra-groups",
+            "system:bootstrappers:kubeadm:default-node-token",
+        ),
+    ];
+    let want = want.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(entries(&secret), want);
+
+    let made = || {
+        let printed = run(pki().args(new)).ok().stdout;
+        entries(&serde_json::from_str(&printed).unwrap())
+    };
+    let (one, other) = (made(), made());
+    assert_ne!(one[0], other[0]);
+    assert_ne!(one[1], other[1]);
+    assert_eq!(
+        one[2],
+        ("expiration".to_owned(), "2026-11-23T00:21:28Z".to_owned())
+    );
+}
+
+#[test]
+fn a_bootstrap_kubeconfig_has_the_token_and_the_ca() {
+    let tree = TestTree::nested();
+    tree.init(&[]).ok();
+    let outside = tree.root().parent().unwrap().join("bootstrap-kubelet.conf");
+    let file = outside.to_str().unwrap();
+    let new = [
+        "bootstrap-token",
+        "new",
+        "--token",
+        TOKEN,
+        "--bootstrap-kubeconfig",
+    ];
+    let printed = tree
+        .pki(&[&new[..], &[file]].concat())
+        .ok()
+        .changed_nothing();
+    assert!(
+        printed.stdout.contains("bootstrap-token-abcdef"),
+        "{printed}"
+    );
+    let text = fs::read_to_string(&outside).unwrap();
+    assert!(
+        text.contains("    token: abcdef.0123456789abcdef\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("- name: tls-bootstrap-token-user\n"),
+        "{text}"
+    );
+    let ca = BASE64_STANDARD.encode(tree.read("pki/ca.crt"));
+    assert!(text.contains(&format!("certificate-authority-data: {ca}\n")));
+    assert_eq!(fs::metadata(&outside).unwrap().mode() & 0o777, 0o600);
+
+    let inside = tree.path("bootstrap-kubelet.conf");
+    tree.pki(&[&new[..], &[inside.to_str().unwrap()]].concat())
+        .exits(3)
+        .says("bootstrap-kubelet.conf` is in a directory of the tree")
+        .prints_nothing()
+        .changed_nothing();
+}
+
+#[test]
+fn what_is_no_token_is_refused_and_not_shown() {
+    let tree = TestTree::new();
+    let secret = "zyxwvutsrqponmlk";
+    for text in [
+        format!("abcde.{secret}"),
+        format!("ABCDEF.{secret}"),
+        format!("abcdef{secret}"),
+    ] {
+        let file = tree.beside("token", &text);
+        for given in [["--token", &text], ["--token-file", &file]] {
+            for command in [&["bootstrap-token", "new"][..], &["join-command"]] {
+                tree.pki(&[command, &given].concat())
+                    .exits(3)
+                    .says("it is not a bootstrap token")
+                    .says("hint: run `pki bootstrap-token new` to make one")
+                    .does_not_say(secret)
+                    .prints_nothing();
+            }
+        }
+    }
+    let upload = uploaded(&tree);
+    let file = tree.beside("token", upload);
+    tree.pki(&["join-command", "--token-file", &file])
+        .exits(3)
+        .says("it has 0 Secrets of tokens that can authenticate, want one");
+    tree.pki(&["join-command"]).exits(2);
+    let new = ["bootstrap-token", "new", "--ttl", "0s"];
+    run(pki().args(new)).exits(2).says("shorter than a second");
+}
+
+#[test]
+fn the_discovery_hash_is_that_of_the_public_key() {
+    let Some(openssl) = Openssl::find() else {
+        return;
+    };
+    let tree = TestTree::new();
+    let hash = |name: &str| {
+        let public = openssl.facts(&tree.path(name)).public_key;
+        let public = openssl.file("public.pem", public);
+        openssl
+            .run(&[
+                "pkey", "-pubin", "-in", &public, "-outform", "der", "-out", "spki",
+            ])
+            .ok();
+        format!("sha256:{}", sha256(&openssl.output("spki")))
+    };
+    let own = hash("pki/ca.crt");
+    let printed = tree
+        .pki(&["discovery-hash"])
+        .ok()
+        .says_nothing()
+        .changed_nothing();
+    assert_eq!(printed.stdout, format!("{own}\n"));
+    // While a CA is being replaced, either may match.
+    tree.append("pki/etcd/ca.crt", "pki/ca.crt");
+    let printed = tree.pki(&["discovery-hash", "-o", "json"]).ok();
+    let report: Value = serde_json::from_str(&printed.stdout).unwrap();
+    assert_eq!(report, json!({"hashes": [own, hash("pki/etcd/ca.crt")]}));
+    TestTree::empty()
+        .pki(&["discovery-hash"])
+        .exits(3)
+        .says("CA `ca`: it is missing");
+}
+
+#[test]
+fn join_commands_are_those_of_kubeadm() {
+    let tree = TestTree::new();
+    let hash = tree.pki(&["discovery-hash"]).ok().stdout;
+    let key = tree.beside("certificate.key", KEY);
+    let endpoint = ["--control-plane-endpoint", "api.example.com:8443"];
+    let join = [
+        "join-command",
+        "--token",
+        TOKEN,
+        "--certificate-key-file",
+        &key,
+    ];
+    let worker = format!(
+        "kubeadm join api.example.com:8443 --token {TOKEN} --discovery-token-ca-cert-hash {}",
+        hash.trim_end()
+    );
+    let printed = tree
+        .pki(&[&join[..], &endpoint].concat())
+        .ok()
+        .says_nothing()
+        .changed_nothing();
+    assert_eq!(
+        printed.stdout,
+        format!(
+            "# On a worker:\n{worker}\n# On a control-plane node:\n{worker} --control-plane --certificate-key {KEY}\n"
+        )
+    );
+    let join = ["join-command", "--token", TOKEN, "-o", "json"];
+    let printed = tree.pki(&[&join[..], &endpoint].concat()).ok();
+    let report: Value = serde_json::from_str(&printed.stdout).unwrap();
+    // The shared files may be there already.
+    let control_plane = format!("{worker} --control-plane");
+    assert_eq!(
+        report,
+        json!({"worker": worker, "controlPlane": control_plane})
+    );
+}
+
+#[test]
+fn without_an_endpoint_only_workers_join() {
+    let tree = TestTree::empty();
+    let flags = [
+        "--node-name",
+        "cp-1",
+        "--apiserver-advertise-address",
+        "192.0.2.11",
+    ];
+    let init = ["init", "--encryption-algorithm", "ECDSA-P256"];
+    tree.pki(&[&init[..], &flags].concat()).ok();
+    let printed = tree
+        .pki(&["join-command", "--token", TOKEN])
+        .ok()
+        .says("the configuration has no `controlPlaneEndpoint`")
+        .prints("kubeadm join 192.0.2.11:6443 --token ");
+    assert!(!printed.stdout.contains("--control-plane"), "{printed}");
 }

@@ -3,15 +3,13 @@
 use std::path::Path;
 
 use anyhow::Result;
-use clap::CommandFactory;
-use clap::error::ErrorKind;
 use zeroize::Zeroizing;
 
-use super::given_key::{given_key, reads_stdin};
-use super::shared_etcd;
+use super::given_key::given_key;
+use super::{refuse_two_readers, shared_etcd};
 use crate::catalog::{Profile, Row};
 use crate::check::finding::Remedy;
-use crate::cli::{Cli, ClusterArgs, DownloadCertsArgs};
+use crate::cli::{ClusterArgs, DownloadCertsArgs};
 use crate::cmd::failure::{Invalid, PlanFailure};
 use crate::cmd::input::read_input;
 use crate::cmd::judgement::JudgementContext;
@@ -36,7 +34,16 @@ type NewFiles = Vec<(TreePath, Zeroizing<Vec<u8>>)>;
 const UPLOAD_AGAIN: &str = "upload the files again with `pki upload-certs`";
 
 pub(in crate::cmd) fn run(args: &DownloadCertsArgs, console: &Console) -> Result<Exit> {
-    refuse_two_readers(args);
+    refuse_two_readers(
+        "the Secret, `--certificate-key-file` and `--config`",
+        [
+            args.secret
+                .as_deref()
+                .is_none_or(|path| path == Path::new("-")),
+            args.key.reads_stdin(),
+            args.config.reads_stdin(),
+        ],
+    );
     let Some(key) = given_key(&args.key)? else {
         return Err(Invalid::new("the certificate key is missing")
             .with_hint("give the file that holds it with `--certificate-key-file`")
@@ -67,22 +74,6 @@ pub(in crate::cmd) fn run(args: &DownloadCertsArgs, console: &Console) -> Result
         plan(&files, &shared, &run.snapshot, args.allow_replace, console)?.map_err(failure)?;
     console.warn_of(&plan);
     finish(run, plan, args, console)
-}
-
-/// Refuses two files on standard input.
-fn refuse_two_readers(args: &DownloadCertsArgs) {
-    let is_stdin = |path: &Path| path == Path::new("-");
-    let readers = [
-        args.secret.as_deref().is_none_or(is_stdin),
-        reads_stdin(&args.key),
-        args.config.config.as_deref().is_some_and(is_stdin),
-    ];
-    if readers.into_iter().filter(|reads| *reads).count() > 1 {
-        let message = "only one of the Secret, `--certificate-key-file` and `--config` can be read from standard input";
-        Cli::command()
-            .error(ErrorKind::ArgumentConflict, message)
-            .exit();
-    }
 }
 
 fn read_secret(path: &Path) -> Result<UploadedCerts> {

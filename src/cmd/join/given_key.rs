@@ -1,7 +1,5 @@
 //! The certificate key of the command line.
 
-use std::path::Path;
-
 use anyhow::Result;
 use zeroize::Zeroizing;
 
@@ -30,9 +28,4 @@ pub(super) fn given_key(args: &GivenKeyArgs) -> Result<Option<CertificateKey>> {
             .with_hint("run `pki certificate-key` to make one")
     })?;
     Ok(Some(key))
-}
-
-/// Returns whether the key is read from standard input.
-pub(super) fn reads_stdin(args: &GivenKeyArgs) -> bool {
-    args.certificate_key_file.as_deref() == Some(Path::new("-"))
 }

@@ -1,10 +1,9 @@
 //! `pki upload-certs`.
 
 use anyhow::{Context, Result};
-use zeroize::Zeroizing;
 
 use super::given_key::given_key;
-use super::shared_etcd;
+use super::{refuse_two_readers, shared_etcd};
 use crate::catalog::{APISERVER_ETCD_CLIENT, ETCD_CA};
 use crate::check::time_text;
 use crate::cli::{ClusterArgs, UploadCertsArgs};
@@ -15,7 +14,7 @@ use crate::cmd::target::tree_arguments;
 use crate::cmd::{Console, Exit};
 use crate::config::settings::ExternalEtcdSettings;
 use crate::objects::bootstrap_token::BootstrapToken;
-use crate::objects::kubeadm_certs;
+use crate::objects::kubeadm_certs::{self, EntryFile};
 use crate::plan::readiness;
 use crate::tree::inventory::Depth;
 use crate::tree::layout::{self, TreePath};
@@ -25,6 +24,10 @@ use crate::util::escape::quote;
 use crate::x509::certificate_key::CertificateKey;
 
 pub(in crate::cmd) fn run(args: &UploadCertsArgs, console: &Console) -> Result<Exit> {
+    refuse_two_readers(
+        "`--certificate-key-file` and `--config`",
+        [args.key.reads_stdin(), args.config.reads_stdin()],
+    );
     let expires = console.now + args.ttl.span();
     let given = given_key(&args.key)?;
     let session = Session::open(&args.tree, &args.config, &ClusterArgs::default(), console)?;
@@ -69,7 +72,7 @@ fn read(
     shared: &[SharedFile],
     snapshot: &TreeSnapshot,
     console: &Console,
-) -> Result<Vec<(String, Option<Zeroizing<Vec<u8>>>)>> {
+) -> Result<Vec<EntryFile>> {
     let mut files = Vec::new();
     for SharedFile { file, entry, .. } in shared {
         let contents = snapshot.tree.read(file)?;
