@@ -5,6 +5,7 @@ mod environment;
 mod exit;
 pub(crate) mod help;
 mod join;
+mod kubeconfig;
 mod output;
 mod paths;
 mod show;

@@ -14,6 +14,7 @@ mod help;
 mod history;
 mod init;
 mod join;
+mod kubeconfig;
 mod renew;
 mod secret_text;
 mod served;
@@ -37,6 +38,10 @@ pub use join::{
     BootstrapTokenArgs, BootstrapTokenCommand, CertificateKeyArgs, DiscoveryHashArgs,
     DownloadCertsArgs, GivenKeyArgs, GivenTokenArgs, JoinCommandArgs, NewTokenArgs,
     UploadCertsArgs,
+};
+pub use kubeconfig::{
+    BootstrapArgs, KubeProxyArgs, KubeconfigArgs, KubeconfigCommand, NewKubeconfigArgs, UserArgs,
+    UserTokenArgs,
 };
 pub use renew::{ALL, RenewArgs};
 pub use secret_text::SecretText;
@@ -149,6 +154,9 @@ pub enum Command {
     /// List every certificate that was issued for this tree
     #[command(after_help = history::LEDGER_AFTER_HELP)]
     Ledger(LedgerArgs),
+    /// Make a kubeconfig for a user, for kube-proxy, or for a node that joins
+    #[command(after_help = kubeconfig::AFTER_HELP)]
+    Kubeconfig(KubeconfigArgs),
     /// Make a certificate key, which encrypts the files that control-plane nodes share
     #[command(after_help = join::CERTIFICATE_KEY_AFTER_HELP)]
     CertificateKey(CertificateKeyArgs),

@@ -16,6 +16,7 @@ mod inspection;
 mod interrupts;
 mod join;
 mod judgement;
+mod kubeconfig;
 mod ledger;
 mod named_trees;
 mod output_file;
@@ -75,6 +76,7 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
         Command::BootstrapToken(args) => join::bootstrap_token::run(&args, console),
         Command::DiscoveryHash(args) => join::discovery_hash::run(&args, console),
         Command::JoinCommand(args) => join::join_command::run(&args, console),
+        Command::Kubeconfig(args) => kubeconfig::run(&args, console),
         Command::History(args) => history::run(&args, console),
         Command::Rollback(args) => rollback::run(&args, console),
         Command::Recover(args) => recover::run(&args, console),

@@ -34,6 +34,11 @@ impl KubeconfigOutput {
         Ok(KubeconfigOutput { path })
     }
 
+    /// Returns the path.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Replaces the file.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use zeroize::Zeroizing;
 
 use super::Console;
@@ -25,7 +25,7 @@ use crate::store::transaction::Transaction;
 use crate::store::{preconditions, recovery};
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::journal::Direction;
-use crate::tree::layout::{Access, Root, TreePath};
+use crate::tree::layout::{self, Access, Root, TreePath};
 use crate::tree::overlay::{CommitState, Tree};
 use crate::tree::places::Places;
 use crate::x509::algorithm::Algorithm;
@@ -322,6 +322,32 @@ impl WriteRun<'_> {
         for warning in self.snapshot.places.warnings() {
             self.console.warn(&warning);
         }
+    }
+
+    /// Issues what does not belong to the tree. Its entries are in the ledger before it is returned.
+    pub(super) fn issue_elsewhere(mut self, plan: &Plan) -> Result<Issued> {
+        self.check_elsewhere()?;
+        let Some(mut transaction) = self.transaction.take() else {
+            bail!("a dry run issues nothing");
+        };
+        transaction.announce();
+        let issued = self.issue(plan)?;
+        let entries =
+            issued.ledger_entries(&self.snapshot.inventory, &self.command, self.console.now);
+        transaction.append_to_ledger(&entries)?;
+        transaction.keep_generations(self.keep);
+        let committed = transaction.commit(&|| self.interrupts.signal())?;
+        for warning in &committed.warnings {
+            self.console.warn(warning);
+        }
+        Ok(issued)
+    }
+
+    /// Checks that the ledger can be written.
+    pub(super) fn check_elsewhere(&self) -> Result<()> {
+        preconditions::check(&self.snapshot.places, &[layout::ledger()]).map_err(refused)?;
+        self.warn_of_directories();
+        Ok(())
     }
 
     fn issue(&self, plan: &Plan) -> Result<Issued> {

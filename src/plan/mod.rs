@@ -5,6 +5,7 @@
 //! judges what there is, and the planners decide by its findings only; [`remedy`] uses the planners to find the
 //! commands that remove a finding.
 
+pub mod client;
 pub mod download;
 pub mod infer;
 pub mod init;

@@ -3,6 +3,7 @@
 //! Each report is one type. Its fields are the keys of the JSON and YAML (see `render`). Its text is in `render::text`.
 
 pub mod changes;
+pub mod client;
 pub mod configuration;
 pub mod contents;
 pub mod expiration;

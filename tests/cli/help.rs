@@ -29,6 +29,9 @@ fn helps() -> Vec<(String, Run)> {
             "certs check-expiration",
             "certs certificate-key",
             "bootstrap-token new",
+            "kubeconfig user",
+            "kubeconfig kube-proxy",
+            "kubeconfig bootstrap",
         ])
         .map(help)
         .collect()

@@ -623,6 +623,11 @@ fn a_bootstrap_kubeconfig_has_the_token_and_the_ca() {
     assert!(text.contains(&format!("certificate-authority-data: {ca}\n")));
     assert_eq!(fs::metadata(&outside).unwrap().mode() & 0o777, 0o600);
 
+    // The same as a command of its own, from the Secret.
+    let secret = tree.beside("token.yaml", &printed.stdout);
+    let bootstrap = ["kubeconfig", "bootstrap", "--token-file", &secret];
+    assert_eq!(run(&mut tree.command(&bootstrap)).ok().stdout, text);
+
     let inside = tree.path("bootstrap-kubelet.conf");
     tree.pki(&[&new[..], &[inside.to_str().unwrap()]].concat())
         .exits(3)
@@ -642,7 +647,11 @@ fn what_is_no_token_is_refused_and_not_shown() {
     ] {
         let file = tree.beside("token", &text);
         for given in [["--token", &text], ["--token-file", &file]] {
-            for command in [&["bootstrap-token", "new"][..], &["join-command"]] {
+            for command in [
+                &["bootstrap-token", "new"][..],
+                &["join-command"],
+                &["kubeconfig", "bootstrap"],
+            ] {
                 tree.pki(&[command, &given].concat())
                     .exits(3)
                     .says("it is not a bootstrap token")

@@ -1,6 +1,7 @@
 //! Reports as text.
 
 mod changes;
+mod client;
 mod configuration;
 mod contents;
 mod expiration;
