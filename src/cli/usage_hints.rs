@@ -191,7 +191,11 @@ mod tests {
             ("pki renew admin", "did you mean admin.conf?"),
             ("pki renew x --quiet", "there is no `x`"),
             ("pki renew --all", "use `pki renew all`"),
-            ("pki init --upload-certs", "`pki help files`"),
+            ("pki init --upload-certs", "use `pki upload-certs`"),
+            (
+                "pki upload-certs e6a2eb8581237ab72a4f494f30285ec12a9694d750b9785706a83bfcbbbd2204",
+                "it looks like a key, so it is not shown",
+            ),
             ("pki certs renew all --kubeconfig=a", "`--kubeconfig-dir`"),
         ] {
             let first = error(line);
