@@ -11,6 +11,7 @@ mod go;
 mod joining;
 mod kubectl;
 mod live;
+mod live_join;
 mod openssl;
 mod pkilint;
 mod python;
