@@ -121,7 +121,7 @@ pub fn rehearse(plan: &Plan, inventory: &Inventory, now: OffsetDateTime) -> Resu
 
 /// Checks that the kernel gives random bytes: AWS-LC aborts the process if it is refused them, as in a container whose seccomp
 /// profile does not know the call. Without the call it reads `/dev/urandom`.
-fn check_random() -> Result<()> {
+pub(crate) fn check_random() -> Result<()> {
     match rustix::rand::getrandom(&mut [0u8; 1], GetRandomFlags::empty()) {
         Ok(_) | Err(Errno::NOSYS | Errno::INTR) => Ok(()),
         Err(error) => bail!(

@@ -150,6 +150,10 @@ fn without_random_bytes_nothing_is_made() {
             .restored_everything();
     }
     without_random(&tree, &["verify"]).exits(0);
+    without_random(&tree, &["upload-certs"])
+        .exits(1)
+        .says("getting random bytes from the kernel")
+        .prints_nothing();
     let init = ["init", "--node-name", "cp-1"];
     without_random(&TestTree::empty(), &init)
         .exits(1)

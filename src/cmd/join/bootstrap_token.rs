@@ -9,6 +9,7 @@ use crate::cli::{BootstrapTokenArgs, BootstrapTokenCommand, NewTokenArgs};
 use crate::cmd::cluster_access::ClusterAccess;
 use crate::cmd::output_file::KubeconfigOutput;
 use crate::cmd::{Console, Exit};
+use crate::execute::check_random;
 use crate::kubeconfig::{Kubeconfig, KubeconfigContents, NewCredentials};
 use crate::objects::bootstrap_token::{BootstrapToken, TokenUse};
 
@@ -24,7 +25,10 @@ pub(in crate::cmd) fn run(args: &BootstrapTokenArgs, console: &Console) -> Resul
 fn new(args: &NewTokenArgs, console: &Console) -> Result<Exit> {
     let token = match given_token(&args.given)? {
         Some(token) => token,
-        None => BootstrapToken::generate().context("making a token")?,
+        None => {
+            check_random()?;
+            BootstrapToken::generate().context("making a token")?
+        }
     };
     if let Some(file) = &args.bootstrap_kubeconfig {
         let access = ClusterAccess::read(&args.tree, &args.config, &args.cluster(), console)?;

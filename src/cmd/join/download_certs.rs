@@ -51,7 +51,13 @@ pub(in crate::cmd) fn run(args: &DownloadCertsArgs, console: &Console) -> Result
     };
     let secret = read_secret(args.secret.as_deref().unwrap_or(Path::new("-")))?;
     let session = Session::open(&args.tree, &args.config, &ClusterArgs::default(), console)?;
-    let run = session.begin("download-certs", &args.write, &args.keep, &|_| Depth::Keys)?;
+    let mut run = session.begin("download-certs", &args.write, &args.keep, &|_| Depth::Keys)?;
+    if let Some(error) = run.target.record_error.take() {
+        console.warn(&format!("{error:#}"));
+    }
+    for warning in &run.target.warnings {
+        console.warn(&warning.to_string());
+    }
     let settings = run.target.layers(&run.snapshot.inventory).settings();
     let shared = shared_files(match uploaded_etcd(&secret) {
         Some(etcd) => etcd,

@@ -13,6 +13,7 @@ use crate::cmd::session::{Session, TreeSnapshot};
 use crate::cmd::target::tree_arguments;
 use crate::cmd::{Console, Exit};
 use crate::config::settings::ExternalEtcdSettings;
+use crate::execute::check_random;
 use crate::objects::bootstrap_token::BootstrapToken;
 use crate::objects::kubeadm_certs::{self, EntryFile};
 use crate::plan::readiness;
@@ -32,6 +33,9 @@ pub(in crate::cmd) fn run(args: &UploadCertsArgs, console: &Console) -> Result<E
     let given = given_key(&args.key)?;
     let session = Session::open(&args.tree, &args.config, &ClusterArgs::default(), console)?;
     session.warn_of_record();
+    for warning in &session.target.warnings {
+        console.warn(&warning.to_string());
+    }
     let snapshot = session.read(&|_| Depth::Keys)?;
     let settings = session.target.layers(&snapshot.inventory).settings();
     let etcd = shared_etcd(&settings);
@@ -46,6 +50,7 @@ pub(in crate::cmd) fn run(args: &UploadCertsArgs, console: &Console) -> Result<E
         error,
         arguments: tree_arguments(&args.tree, &args.config),
     })?;
+    check_random()?;
     let key = match &given {
         Some(key) => key.clone(),
         None => CertificateKey::generate().context("making a certificate key")?,
