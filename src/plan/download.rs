@@ -43,6 +43,14 @@ pub fn plan(request: &DownloadRequest<'_>, present: &Inventory) -> Result<Plan, 
             .filter(|(file, _)| own.iter().any(|(path, _)| path == file))
             .map(|(file, bytes)| (file.clone(), bytes.to_vec().into()))
             .collect();
+        if request.after.row(row).is_missing() {
+            error.add(Reason {
+                row: Some(row),
+                id: None,
+                message: format!("{OF_SECRET}: {}: it has no files", title(row)),
+                remedy: Remedy::words(VERIFY_SOURCE),
+            });
+        }
         let action = match files.is_empty() {
             true => Action::Keep,
             false => {
@@ -58,6 +66,8 @@ pub fn plan(request: &DownloadRequest<'_>, present: &Inventory) -> Result<Plan, 
     error.into_result(plan)
 }
 
+const OF_SECRET: &str = "the Secret `kubeadm-certs`";
+const VERIFY_SOURCE: &str = "run `pki verify` on the node that uploaded it";
 const ALLOW: &str = "if this host is to join the other cluster, remove its certificates and kubeconfigs first; `--allow-replace` replaces the files anyway and keeps the old ones, see `pki history`";
 
 impl DownloadRequest<'_> {
@@ -72,10 +82,14 @@ impl DownloadRequest<'_> {
         let errors = self.findings_after.errors_of(row);
         // What this host would lose is said below.
         for finding in errors.filter(|error| error.id != FindingId::CaReplaced) {
-            error.add(Reason {
-                message: format!("the Secret `kubeadm-certs`: {}", super::message(finding)),
-                remedy: Remedy::words("run `pki verify` on the node that uploaded it"),
-                ..Reason::from(finding)
+            error.add(match &finding.file {
+                // A file of this host that cannot be replaced.
+                Some(_) => Reason::from(finding),
+                None => Reason {
+                    message: format!("{OF_SECRET}: {}", super::message(finding)),
+                    remedy: Remedy::words(VERIFY_SOURCE),
+                    ..Reason::from(finding)
+                },
             });
         }
         let Some(what) = self.loss(row, present) else {

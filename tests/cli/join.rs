@@ -443,6 +443,21 @@ fn the_key_of_an_external_ca_is_an_empty_entry() {
 }
 
 #[test]
+fn a_ca_without_any_file_is_refused() {
+    let secret = forged(&TestTree::new(), |files| {
+        for (entry, contents) in files {
+            if entry.starts_with("front-proxy-ca") {
+                *contents = None;
+            }
+        }
+    });
+    download(&TestTree::empty(), &[], &secret.to_string())
+        .exits(3)
+        .says("the Secret `kubeadm-certs`: CA `front-proxy-ca`: it has no files")
+        .changed_nothing();
+}
+
+#[test]
 fn the_secret_that_kubeadm_uploaded_is_read() {
     let folder = fixtures().join("kubeadm-certs");
     let key = folder.join("certificate.key");
