@@ -146,15 +146,14 @@ pub fn ends(row: &Row, files: &RowFiles, inventory: &Inventory) -> Option<Offset
 
 /// Returns the table of all rows of a tree that can expire, with findings.
 pub fn table(context: &Context<'_>, findings: Findings) -> Expiry {
-    let dated = || {
-        host::rows(context)
-            .into_iter()
-            .filter(|row| row.is_ca() || row.signer().is_some())
-    };
-    let is_undated = |row: &&'static Row| host::has_no_certificate(context.inventory.row(row));
+    let (undated, dated): (Vec<_>, Vec<_>) = host::rows(context)
+        .into_iter()
+        .filter(|row| row.is_ca() || row.signer().is_some())
+        .partition(|row| host::has_no_certificate(context.inventory.row(row)));
     let items = |wants_ca: bool| {
-        let mut items: Vec<_> = dated()
-            .filter(|row| row.is_ca() == wants_ca && !is_undated(row))
+        let mut items: Vec<_> = dated
+            .iter()
+            .filter(|row| row.is_ca() == wants_ca)
             .map(|row| item(row, context, &findings))
             .collect();
         items.sort_unstable_by_key(|item| item.name);
@@ -163,7 +162,7 @@ pub fn table(context: &Context<'_>, findings: Findings) -> Expiry {
     Expiry {
         certificates: items(false),
         authorities: items(true),
-        without_certificate: dated().filter(is_undated).map(|row| row.name).collect(),
+        without_certificate: undated.iter().map(|row| row.name).collect(),
         findings,
     }
 }
@@ -196,10 +195,7 @@ fn item(row: &'static Row, context: &Context<'_>, findings: &Findings) -> Expiri
             .map(|signer| signer.name),
         external: !is_missing && authority.is_some_and(|ca| inventory.is_external(ca)),
         error: Some(errors.join("; ")).filter(|text| !text.is_empty() && !is_missing),
-        outcome: findings
-            .clone()
-            .filter(|finding| finding.row == Some(row))
-            .outcome(),
+        outcome: findings.outcome_of(row),
         state,
     }
 }
