@@ -322,29 +322,47 @@ fn one_line(text: &str) -> String {
 pub(super) struct TreeProgress {
     bar: ProgressBar,
     started: Instant,
-    /// Whether the bar may appear and has not yet.
-    is_waiting: AtomicBool,
+    curtain: Curtain,
 }
 
 /// How long a run may take without a progress bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+const TREE_BAR: &str = "checking trees [{bar:30}] {pos} of {len}";
+
+/// Keeps a progress bar hidden until the run has taken longer than [`PATIENCE`].
+struct Curtain {
+    /// Whether the bar may appear and has not yet.
+    is_closed: AtomicBool,
+}
+
+impl Curtain {
+    fn new(may_open: bool) -> Curtain {
+        Curtain {
+            is_closed: AtomicBool::new(may_open),
+        }
+    }
+
+    /// Returns whether the bar appears now, which it does once.
+    fn opens(&self, elapsed: Duration) -> bool {
+        elapsed >= PATIENCE && self.is_closed.swap(false, Ordering::Relaxed)
+    }
+}
+
 impl TreeProgress {
     /// Returns a bar, which never appears with `--quiet`.
     pub(super) fn new(trees: usize, quiet: bool) -> TreeProgress {
-        let style = bar_style("checking trees [{bar:30}] {pos} of {len}");
         let bar = ProgressBar::with_draw_target(Some(trees as u64), ProgressDrawTarget::hidden());
         TreeProgress {
-            bar: bar.with_style(style),
+            bar: bar.with_style(bar_style(TREE_BAR)),
             started: Instant::now(),
-            is_waiting: AtomicBool::new(!quiet && io::stderr().is_terminal()),
+            curtain: Curtain::new(!quiet && io::stderr().is_terminal()),
         }
     }
 
     /// Counts a tree; any thread may call it.
     pub(super) fn advance(&self) {
-        let is_due = self.started.elapsed() >= PATIENCE;
-        if is_due && self.is_waiting.swap(false, Ordering::Relaxed) {
+        if self.curtain.opens(self.started.elapsed()) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
         self.bar.inc(1);
@@ -439,6 +457,16 @@ mod tests {
             .map(|line| line.message)
             .collect();
         assert_eq!(messages, ["a", "c", "b", "d"]);
+    }
+
+    #[test]
+    fn a_progress_bar_appears_once_and_only_in_a_long_run() {
+        let curtain = Curtain::new(true);
+        let just_before = PATIENCE - Duration::from_nanos(1);
+        let opened = [just_before, PATIENCE, PATIENCE * 2].map(|elapsed| curtain.opens(elapsed));
+        assert_eq!(opened, [false, true, false]);
+        assert!(!Curtain::new(false).opens(PATIENCE * 2));
+        assert!(ProgressStyle::with_template(TREE_BAR).is_ok());
     }
 
     /// A writer that keeps what is written.
