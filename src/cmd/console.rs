@@ -4,7 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,6 +23,7 @@ use super::interrupts::Interrupts;
 use crate::cli::{ManifestFormat, OutputFormat};
 use crate::execute::Progress;
 use crate::fs::error::describe;
+use crate::fs::spool::Spool;
 use crate::plan::Plan;
 use crate::report::findings::TreeArguments;
 use crate::report::render::{self, Report, TextTarget};
@@ -81,11 +82,11 @@ impl Console {
         }
     }
 
-    /// Returns a console with the same messages that prints into a buffer.
-    pub(super) fn printing_into(&self, buffer: &Buffer) -> Console {
+    /// Returns a console with the same messages that prints into a spool.
+    pub(super) fn printing_into(&self, output: &SpooledOutput) -> Console {
         Console {
             messages: RefCell::new(Box::new(anstream::stderr())),
-            ..Console::to(self.now, Box::new(buffer.clone()), Box::new(io::sink()))
+            ..Console::to(self.now, Box::new(output.clone()), Box::new(io::sink()))
         }
     }
 
@@ -165,7 +166,18 @@ impl Console {
     /// # Errors
     /// If it could not be written. A closed pipe is not an error.
     pub(super) fn print(&self, text: &str) -> Result<()> {
-        match self.write_output(text) {
+        self.print_with(|output| output.write_all(text.as_bytes()))
+    }
+
+    /// Lets `write` write to standard output.
+    ///
+    /// # Errors
+    /// As [`Console::print`].
+    pub(super) fn print_with(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<()> {
+        match self.write_output(write) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(anyhow!("writing to standard output: {}", describe(&error)))
             }
@@ -226,7 +238,7 @@ impl Console {
         let text = self
             .rendered(report, format)
             .map_err(|error| error.context(done))?;
-        match self.write_output(&text) {
+        match self.write_output(|output| output.write_all(text.as_bytes())) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.note(&done.to_string());
@@ -239,6 +251,11 @@ impl Console {
         }
     }
 
+    /// Returns the destination of text reports.
+    pub(super) fn text_target(&self) -> TextTarget {
+        self.text_target
+    }
+
     pub(super) fn rendered(&self, report: &impl Report, format: OutputFormat) -> Result<String> {
         match format {
             OutputFormat::Text => Ok(report.text(self.text_target)),
@@ -247,11 +264,9 @@ impl Console {
         }
     }
 
-    fn write_output(&self, text: &str) -> io::Result<()> {
+    fn write_output(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         let mut stream = self.output.borrow_mut();
-        stream
-            .write_all(text.as_bytes())
-            .and_then(|()| stream.flush())
+        write(&mut **stream).and_then(|()| stream.flush())
     }
 }
 
@@ -261,6 +276,30 @@ impl fmt::Debug for Console {
             .field("now", &self.now)
             .field("text_target", &self.text_target)
             .finish_non_exhaustive()
+    }
+}
+
+/// The output of a console, for a file.
+#[derive(Clone, Default)]
+pub(super) struct SpooledOutput(Rc<RefCell<Spool>>);
+
+impl SpooledOutput {
+    /// Returns a reader of everything so far.
+    ///
+    /// # Errors
+    /// As [`Spool::into_reader`].
+    pub(super) fn into_reader(self) -> io::Result<impl Read> {
+        self.0.take().into_reader()
+    }
+}
+
+impl Write for SpooledOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

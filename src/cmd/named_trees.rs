@@ -56,8 +56,8 @@ pub(super) fn inspect<R: Send>(
     named: &NamedTreeArgs,
     quiet: bool,
     console: &Console,
-    inspect: impl Fn(&NamedTree, &Console) -> Result<R> + Sync,
-    mut take: impl FnMut(String, Result<R>) -> Result<()>,
+    inspect: impl Fn(&str, Result<&NamedTree>, &Console) -> R + Sync,
+    mut take: impl FnMut(&str, R) -> Result<()>,
 ) -> Result<()> {
     let candidates = candidates(named)?;
     if candidates.is_empty() {
@@ -66,28 +66,27 @@ pub(super) fn inspect<R: Send>(
     let progress = TreeProgress::new(candidates.len(), quiet);
     let now = console.now;
     let work = |candidate: &Candidate| {
-        let inspect = |tree: NamedTree| {
+        let inspect = |name: String, tree: Result<&NamedTree>| {
             let messages = Buffer::default();
             let console = Console::to(now, Box::new(io::sink()), Box::new(messages.clone()));
-            let result = inspect(&tree, &console);
-            (tree.name, result, strip_str(&messages.text()).to_string())
+            let result = inspect(&name, tree, &console);
+            (name, result, strip_str(&messages.text()).to_string())
         };
         let results: Vec<_> = match candidate.trees() {
-            Ok(trees) => trees.map(inspect).collect(),
-            Err(error) => {
-                let name = candidate.path.display().to_string();
-                vec![(name, Err(error), String::new())]
-            }
+            Ok(trees) => trees
+                .map(|tree| inspect(tree.name.clone(), Ok(&tree)))
+                .collect(),
+            Err(error) => vec![inspect(candidate.path.display().to_string(), Err(error))],
         };
         progress.advance();
         results
     };
-    let mut print = |results: Vec<(String, Result<R>, String)>| {
+    let mut print = |results: Vec<(String, R, String)>| {
         for (name, result, messages) in results {
             for message in messages.lines() {
                 console.pass_on(&name, message);
             }
-            take(name, result)?;
+            take(&name, result)?;
         }
         Ok(())
     };

@@ -1,7 +1,7 @@
 //! Output files outside a tree.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf, absolute};
 
 use rustix::io::Errno;
@@ -44,7 +44,7 @@ pub fn is_in(file: &Path, directory: &Path) -> bool {
 ///
 /// # Errors
 /// If the directory cannot be written in. The file then has its old contents.
-pub fn replace(path: &Path, contents: &[u8], mode: u32) -> Result<(), FileError> {
+pub fn replace(path: &Path, mut contents: impl Read, mode: u32) -> Result<(), FileError> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(FileError::unexpected(
             "writing",
@@ -68,8 +68,8 @@ pub fn replace(path: &Path, contents: &[u8], mode: u32) -> Result<(), FileError>
     let failed = |error| FileError::io("writing", path)(without_name(error));
     let temporary = temporary.map_err(failed)?;
     let mut file = temporary.as_file();
-    file.write_all(contents)
-        .and_then(|()| file.sync_all())
+    io::copy(&mut contents, &mut file)
+        .and_then(|_| file.sync_all())
         .map_err(failed)?;
     directory.rename(temporary.path().file_name().unwrap_or_default(), name)?;
     // It has its name, so nothing is left to remove.

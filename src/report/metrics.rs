@@ -9,15 +9,6 @@ use crate::tree::layout::{self, Layout, TreePath};
 use crate::x509::attribute::Attribute;
 use crate::x509::certificate::Certificate;
 
-/// The metrics of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Metrics {
-    /// When it ran.
-    pub time: Time,
-    /// The trees.
-    pub trees: Vec<TreeMetrics>,
-}
-
 /// The metrics of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeMetrics {

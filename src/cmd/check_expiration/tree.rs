@@ -1,6 +1,6 @@
 //! Checks one tree.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -13,6 +13,7 @@ use crate::check::expiry::{self, Expiry, Thresholds};
 use crate::check::finding::{Finding, Outcome};
 use crate::cli::{CheckExpirationArgs, ExpirationFormat, OnlyState, SortOrder, TreeArgs};
 use crate::config::Settings;
+use crate::fs::output;
 use crate::report::expiration::{CertificateExpiration, CertificateExpirationInfo};
 use crate::report::findings::lines;
 use crate::report::metrics::TreeMetrics;
@@ -30,14 +31,15 @@ pub(super) struct Checked {
     /// The findings, one line each.
     pub(super) warnings: Vec<String>,
     pub(super) outcome: Outcome,
-    /// The directories of the tree, or its archive.
-    pub(super) paths: Vec<PathBuf>,
+    /// Whether the output file is in one of its directories, or is its archive.
+    pub(super) holds_output: bool,
 }
 
-/// Checks one tree, that of the flags if none is named.
+/// Checks one tree, that of the flags if none is named. The report will replace `output`.
 pub(super) fn check(
     args: &CheckExpirationArgs,
     named: Option<&NamedTree>,
+    output: Option<&Path>,
     console: &Console,
 ) -> Result<Checked> {
     let inspection = match named {
@@ -100,10 +102,13 @@ pub(super) fn check(
         metrics,
         warnings,
         outcome,
-        paths: match named {
-            Some(named) => named.paths(layout),
-            None => layout.directories(),
-        },
+        holds_output: output.is_some_and(|file| {
+            let paths = match named {
+                Some(named) => named.paths(layout),
+                None => layout.directories(),
+            };
+            paths.iter().any(|path| output::is_in(file, path))
+        }),
     })
 }
 

@@ -7,7 +7,7 @@ mod text;
 
 pub use html::html;
 pub use manifests::{manifests_json, manifests_yaml};
-pub use prometheus::prometheus;
+pub use prometheus::Exposition;
 
 use anyhow::Result;
 use serde::{Serialize, Serializer};
