@@ -132,6 +132,10 @@ impl Inspection {
             ConfigSource::File | ConfigSource::Recorded => Some(declared(target, &self.inventory)?),
             ConfigSource::Nothing => None,
         };
+        // Only the remedies depend on what `init` would use.
+        if self.depth == Depth::Dates {
+            return Ok(self);
+        }
         let layers = target.layers(&self.inventory);
         let resolved = layers.resolve(Detection::Allowed).ok();
         self.resolved = resolved.map(|resolved| resolved.cluster);

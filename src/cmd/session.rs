@@ -4,6 +4,7 @@
 //! check, issue and commit ([`WriteRun::commit`]). A dry run takes no lock and stops before the commit. A command that only
 //! reads uses [`Session::read`].
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use anyhow::{Result, bail};
@@ -13,7 +14,7 @@ use super::Console;
 use super::console::KeyProgress;
 use super::interrupts::Interrupts;
 use super::paths::refuse_system_directory;
-use super::target::Target;
+use super::target::{OpenTree, Target};
 use crate::catalog::Row;
 use crate::cli::{ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs};
 use crate::execute::{self, Issued, issue};
@@ -37,6 +38,8 @@ const MAX_READ_ATTEMPTS: usize = 10;
 pub(super) struct Session<'a> {
     console: &'a Console,
     pub(super) target: Target,
+    /// The tree, as far as finding it has opened it.
+    opened: RefCell<Option<OpenTree>>,
 }
 
 /// A tree as it was read.
@@ -93,9 +96,13 @@ impl<'a> Session<'a> {
         cluster: &ClusterArgs,
         console: &'a Console,
     ) -> Result<Session<'a>> {
-        let target = Target::find(tree, config, cluster)?;
+        let (target, opened) = Target::find(tree, config, cluster)?;
         console.set_arguments(target.state_arguments(tree));
-        Ok(Session { console, target })
+        Ok(Session {
+            console,
+            target,
+            opened: RefCell::new(opened),
+        })
     }
 
     /// Finds a tree for a command that takes no configuration.
@@ -113,8 +120,9 @@ impl<'a> Session<'a> {
     pub(super) fn read(&self, depth: &dyn Fn(&Row) -> Depth) -> Result<TreeSnapshot> {
         let mut attempts = 0;
         loop {
-            let places = Rc::new(Places::new(&self.target.layout));
-            let tree = Tree::over(&places)?;
+            let opened = self.opened.take();
+            let opened = opened.map_or_else(|| OpenTree::new(&self.target.layout), Ok);
+            let OpenTree { places, tree } = opened?;
             if attempts == 0 {
                 self.warn_of_state(&places);
             }
@@ -182,7 +190,10 @@ impl<'a> Session<'a> {
         let Session {
             console,
             mut target,
+            opened,
         } = self;
+        // Another run may have changed the tree since it was found: what is written is read under the lock.
+        drop(opened);
         target.check_may_write()?;
         let (transaction, places) = match write.dry_run {
             true => (None, preview_recovery(&target, console)?),

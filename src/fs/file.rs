@@ -80,13 +80,13 @@ impl OpenFile {
         attributes(&self.metadata)
     }
 
-    /// Returns the number of hard links.
     /// Returns whether both are the same file, perhaps by different names.
     pub(crate) fn is_same(&self, other: &OpenFile) -> bool {
         let id = |file: &OpenFile| (file.metadata.dev(), file.metadata.ino());
         id(self) == id(other)
     }
 
+    /// Returns the number of hard links.
     pub(crate) fn links(&self) -> u64 {
         self.metadata.nlink()
     }
@@ -127,11 +127,18 @@ impl OpenFile {
             let what = format!("it has {} bytes, the limit is {limit}", self.len());
             return Err(FileError::unexpected("reading", self.path, what));
         }
-        let capacity = usize::try_from(self.len()).unwrap_or(0) + 1;
-        let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
-        Read::take(&mut self.file, limit)
-            .read_to_end(&mut bytes)
-            .map_err(FileError::io("reading", &self.path))?;
+        let length = usize::try_from(self.len()).unwrap_or(0);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
+        let read = rustix::io::retry_on_intr(|| {
+            rustix::io::read(&self.file, rustix::buffer::spare_capacity(&mut bytes))
+        });
+        let read = read.map_err(FileError::io("reading", &self.path))?;
+        // A read that stops exactly at the file's length has met its end. Otherwise the length is wrong, as in /proc.
+        if read != length {
+            Read::take(&mut self.file, limit.saturating_sub(read as u64))
+                .read_to_end(&mut bytes)
+                .map_err(FileError::io("reading", &self.path))?;
+        }
         Ok(Contents {
             bytes,
             attributes: attributes(&self.metadata),

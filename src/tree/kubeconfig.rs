@@ -11,7 +11,7 @@ use crate::tree::journal::{Direction, Journal};
 use crate::tree::layout::{Layout, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::permissions;
-use crate::tree::source::{FileVersion, TreeSource};
+use crate::tree::source::{FileVersion, Presence, TreeSource};
 
 /// A kubeconfig with its contexts.
 pub(crate) struct StandaloneKubeconfig {
@@ -115,8 +115,9 @@ impl TreeSource for NamedFiles {
         false
     }
 
-    fn is_empty(&self, _: &TreePath) -> bool {
-        false
+    fn presence(&self, file: &TreePath, version: FileVersion) -> Result<Presence, FileError> {
+        let attributes = self.attributes(file, version)?;
+        Ok(attributes.map_or(Presence::Missing, |_| Presence::Present))
     }
 
     fn has_named(&self, named: &str) -> bool {

@@ -42,9 +42,13 @@ pub(super) fn check(
     output: Option<&Path>,
     console: &Console,
 ) -> Result<Checked> {
+    let depth = match args.dates_only {
+        true => Depth::Dates,
+        false => Depth::Certificates,
+    };
     let inspection = match named {
-        Some(named) => named.inspect(Depth::Certificates, console)?,
-        None => Inspection::open(&args.tree, &args.config, Depth::Certificates, console)?,
+        Some(named) => named.inspect(depth, console)?,
+        None => Inspection::open(&args.tree, &args.config, depth, console)?,
     };
     let thresholds = Thresholds {
         warn: args.warn.span(),

@@ -33,8 +33,11 @@ pub struct Inventory {
 }
 
 /// How much of a row is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
+    /// The dates of certificates and kubeconfigs. The key of a leaf that has a certificate is not looked up, nor who may read the
+    /// files.
+    Dates,
     /// Certificates and kubeconfigs, for a check. Private key files are not read.
     Certificates,
     /// Private keys, too.
@@ -219,10 +222,13 @@ impl Inventory {
     /// Reads every row of a tree, each to the depth that `depth` returns.
     pub fn read(tree: &Tree, depth: impl Fn(&Row) -> Depth) -> Inventory {
         let hard_linked = RefCell::default();
+        let mut judged = Vec::new();
         let read = |row: &'static Row| {
+            let depth = depth(row);
+            judged.extend((depth > Depth::Dates).then_some(row));
             let reader = RowReader {
                 tree,
-                depth: depth(row),
+                depth,
                 hard_linked: &hard_linked,
             };
             (row, reader.row_files(row))
@@ -230,7 +236,7 @@ impl Inventory {
         Inventory {
             rows: CATALOG.iter().copied().map(read).collect(),
             hard_linked: hard_linked.take(),
-            permission_issues: permissions::overly_permissive(tree),
+            permission_issues: permissions::overly_permissive(tree, &judged),
             runs_apiserver: tree.has_manifest("kube-apiserver"),
             runs_etcd: tree.has_manifest("etcd"),
         }

@@ -12,6 +12,7 @@ use crate::fs::file::Contents;
 use crate::kubeconfig::{Credentials, Kubeconfig, KubeconfigError};
 use crate::tree::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
 use crate::tree::overlay::Tree;
+use crate::tree::source::Presence;
 use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::key::{KeyError, PrivateKey, PublicKey};
 
@@ -33,14 +34,18 @@ impl RowReader<'_> {
                 ),
                 key: self.key(row),
             },
-            Storage::Pair { .. } => RowFiles::Leaf {
-                chain: self.parse(
+            Storage::Pair { .. } => {
+                let chain = self.parse(
                     layout::certificate_file(row),
                     Chain::from_pem,
                     InvalidReason::Certificate,
-                ),
-                key: self.key(row),
-            },
+                );
+                let key = match self.depth == Depth::Dates && !chain.is_missing() {
+                    true => FileState::Valid(KeyFile::Unread),
+                    false => self.key(row),
+                };
+                RowFiles::Leaf { chain, key }
+            }
             Storage::PublicPair { .. } => RowFiles::ServiceAccount {
                 public: self.parse(
                     layout::certificate_file(row),
@@ -55,18 +60,22 @@ impl RowReader<'_> {
 
     fn key(&self, row: &Row) -> FileState<KeyFile> {
         let file = layout::key_file(row);
-        let read = |bytes: &[u8]| PrivateKey::from_pem(bytes).map(KeyFile::Read);
-        match (self.depth, file) {
-            (Depth::Keys, file) => self.parse(file, read, InvalidReason::PrivateKey),
+        if self.depth == Depth::Keys {
+            let read = |bytes: &[u8]| PrivateKey::from_pem(bytes).map(KeyFile::Read);
+            return self.parse(file, read, InvalidReason::PrivateKey);
+        }
+        let Some(file) = file else {
+            return FileState::Missing;
+        };
+        match self.tree.presence(&file) {
+            Ok(Presence::Missing) => FileState::Missing,
             // A power failure can leave empty files (kubernetes/kubernetes#34956).
-            (Depth::Certificates, Some(file)) if self.tree.is_empty(&file) => {
+            Ok(Presence::Empty) => {
                 let reason = InvalidReason::PrivateKey(KeyError::Empty);
                 FileState::Invalid(self.invalid(&file, reason))
             }
-            (Depth::Certificates, Some(file)) if self.tree.exists(&file) => {
-                FileState::Valid(KeyFile::Unread)
-            }
-            (Depth::Certificates, _) => FileState::Missing,
+            // A file that cannot be accessed exists.
+            Ok(Presence::Present) | Err(_) => FileState::Valid(KeyFile::Unread),
         }
     }
 
@@ -137,7 +146,7 @@ impl RowReader<'_> {
             Credentials::Embedded { certificate, key } => ClientCertificate::Embedded {
                 chain: Chain::from_pem(&certificate).map_err(InvalidReason::ClientCertificate)?,
                 key: match self.depth {
-                    Depth::Certificates => KeyFile::Unread,
+                    Depth::Dates | Depth::Certificates => KeyFile::Unread,
                     Depth::Keys => PrivateKey::from_pem(&key)
                         .map(KeyFile::Read)
                         .map_err(InvalidReason::ClientKey)?,
@@ -207,7 +216,7 @@ impl RowReader<'_> {
             Ok(None) => return FileState::Missing,
             Err(error) => return FileState::Invalid(self.invalid(&file, error.into())),
         };
-        if self.has_other_hard_links(&file, &contents) {
+        if self.depth > Depth::Dates && self.has_other_hard_links(&file, &contents) {
             let reason = InvalidReason::HardLinks(contents.links);
             let linked = self.invalid(&file, reason);
             self.hard_linked.borrow_mut().push(linked);
