@@ -13,6 +13,7 @@ use crate::kubeconfig::{Credentials, Kubeconfig, KubeconfigError};
 use crate::tree::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::source::Presence;
+use crate::x509::certificate::CertificateError;
 use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::key::{KeyError, PrivateKey, PublicKey};
 
@@ -29,7 +30,10 @@ impl RowReader<'_> {
             Storage::Pair { .. } if row.is_ca() => RowFiles::Ca {
                 bundle: self.parse(
                     layout::certificate_file(row),
-                    CaBundle::from_pem,
+                    match self.depth {
+                        Depth::Dates => CaBundle::dates_from_pem,
+                        Depth::Certificates | Depth::Keys => CaBundle::from_pem,
+                    },
                     InvalidReason::Certificate,
                 ),
                 key: self.key(row),
@@ -37,7 +41,7 @@ impl RowReader<'_> {
             Storage::Pair { .. } => {
                 let chain = self.parse(
                     layout::certificate_file(row),
-                    Chain::from_pem,
+                    self.read_chain(),
                     InvalidReason::Certificate,
                 );
                 let key = match self.depth == Depth::Dates && !chain.is_missing() {
@@ -55,6 +59,13 @@ impl RowReader<'_> {
                 key: self.key(row),
             },
             Storage::Kubeconfig { .. } => RowFiles::Kubeconfig(self.kubeconfig(row)),
+        }
+    }
+
+    fn read_chain(&self) -> fn(&[u8]) -> Result<Chain, CertificateError> {
+        match self.depth {
+            Depth::Dates => Chain::dates_from_pem,
+            Depth::Certificates | Depth::Keys => Chain::from_pem,
         }
     }
 
@@ -144,7 +155,8 @@ impl RowReader<'_> {
             .map_err(InvalidReason::Kubeconfig)?;
         let client = match credentials {
             Credentials::Embedded { certificate, key } => ClientCertificate::Embedded {
-                chain: Chain::from_pem(&certificate).map_err(InvalidReason::ClientCertificate)?,
+                chain: self.read_chain()(&certificate)
+                    .map_err(InvalidReason::ClientCertificate)?,
                 key: match self.depth {
                     Depth::Dates | Depth::Certificates => KeyFile::Unread,
                     Depth::Keys => PrivateKey::from_pem(&key)
