@@ -5,7 +5,8 @@ use super::finding::{Finding, FindingId};
 use crate::catalog::{
     ADMIN_CONF, APISERVER, APISERVER_ETCD_CLIENT, APISERVER_KUBELET_CLIENT, CA,
     CONTROLLER_MANAGER_CONF, ETCD_CA, ETCD_HEALTHCHECK_CLIENT, ETCD_PEER, ETCD_SERVER,
-    FRONT_PROXY_CA, FRONT_PROXY_CLIENT, KUBELET_CONF, Row, SA, SCHEDULER_CONF, SUPER_ADMIN_CONF,
+    FRONT_PROXY_CA, FRONT_PROXY_CLIENT, KUBELET_CONF, KUBELET_SERVER, Row, SA, SCHEDULER_CONF,
+    SUPER_ADMIN_CONF,
 };
 use crate::config::cluster::Etcd;
 use crate::tree::inventory::{CaState, ClientCertificate, FileState, Inventory, RowFiles};
@@ -66,7 +67,11 @@ pub fn recognize(inventory: &Inventory, is_configured: bool) -> HostKind {
         HostKind::EtcdMember
     } else if has_readable(&[&KUBELET_CONF]) {
         HostKind::Worker
-    } else if inventory.rows().any(|(_, files)| !files.is_missing()) {
+    } else if inventory
+        .rows()
+        // A kubelet that once ran here says nothing about a tree.
+        .any(|(row, files)| *row != KUBELET_SERVER && !files.is_missing())
+    {
         HostKind::Other
     } else {
         HostKind::Nothing

@@ -32,10 +32,10 @@ pub struct TreeArgs {
     pub rootfs: Option<PathBuf>,
 }
 
-/// Trees that are named as directories, archives or kubeconfigs, instead of the tree of this host.
+/// Trees that are named as directories, archives, kubeconfigs or certificates, instead of the tree of this host.
 #[derive(Clone, Debug, Default, Args)]
 pub struct NamedTreeArgs {
-    /// Copies of /etc/kubernetes, tar archives of them, or kubeconfigs [default: the tree of this host]
+    /// Copies of /etc/kubernetes, tar archives of them, kubeconfigs, or certificates in PEM or DER [default: the tree of this host]
     #[arg(value_name = "TREE", value_parser = path(), conflicts_with_all = ONE_TREE)]
     pub trees: Vec<PathBuf>,
 

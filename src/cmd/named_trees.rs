@@ -24,6 +24,7 @@ use crate::fs::file::{FileError, MAX_FILE_SIZE};
 use crate::fs::search::{PathKind, directories_with};
 use crate::report::findings::TreeArguments;
 use crate::tree::archive::Archive;
+use crate::tree::certificate::StandaloneCertificates;
 use crate::tree::inventory::Depth;
 use crate::tree::kubeconfig::StandaloneKubeconfig;
 use crate::tree::layout::{Layout, TREE_FILES};
@@ -45,6 +46,8 @@ enum Place {
     Archive(Box<RefCell<Archive>>),
     /// In this context of a kubeconfig.
     Kubeconfig(Rc<StandaloneKubeconfig>, String),
+    /// This certificate of a file.
+    Certificate(Rc<StandaloneCertificates>, usize),
 }
 
 /// Inspects each tree on its own, several at a time, and hands the results over in their order. The messages of each are printed
@@ -220,7 +223,7 @@ impl NamedTree {
         }
     }
 
-    /// Takes an archive of such a directory, or a kubeconfig.
+    /// Takes an archive of such a directory, a kubeconfig, or a file with certificates.
     fn in_file(path: &Path) -> Result<Box<dyn Iterator<Item = NamedTree>>> {
         let name = path.display().to_string();
         if let Some(archive) = Archive::open(path)? {
@@ -231,8 +234,7 @@ impl NamedTree {
             })));
         }
         let Some(kubeconfig) = StandaloneKubeconfig::open(path, MAX_FILE_SIZE)? else {
-            let what = format!("`{name}` is neither a directory, an archive nor a kubeconfig");
-            return Err(Invalid::new(what).into());
+            return NamedTree::in_certificates(path, name);
         };
         let kubeconfig = Rc::new(kubeconfig);
         let contexts: Vec<_> = kubeconfig.contexts.names().map(str::to_owned).collect();
@@ -249,12 +251,31 @@ impl NamedTree {
         })))
     }
 
+    fn in_certificates(path: &Path, name: String) -> Result<Box<dyn Iterator<Item = NamedTree>>> {
+        let Some(file) = StandaloneCertificates::open(path, MAX_FILE_SIZE)? else {
+            let what = format!(
+                "`{name}` is neither a directory, an archive, a kubeconfig nor a certificate"
+            );
+            return Err(Invalid::new(what).into());
+        };
+        let count = file.certificates.len();
+        let file = Rc::new(file);
+        Ok(Box::new((0..count).map(move |position| NamedTree {
+            name: match count {
+                1 => name.clone(),
+                _ => format!("{name}, certificate {}", position + 1),
+            },
+            place: Place::Certificate(Rc::clone(&file), position),
+            has_kubelet: false,
+        })))
+    }
+
     /// Reads the tree and its configuration.
     ///
     /// # Errors
     /// As [`Inspection::open`].
     pub(super) fn inspect(&self, depth: Depth, console: &Console) -> Result<Inspection> {
-        match &self.place {
+        let inspection = match &self.place {
             Place::Directories(arguments) => {
                 Inspection::open(arguments, &ConfigArgs::default(), depth, console)
             }
@@ -264,7 +285,15 @@ impl NamedTree {
             Place::Kubeconfig(kubeconfig, context) => {
                 Inspection::of_kubeconfig(kubeconfig, context, depth, console)
             }
-        }
+            Place::Certificate(file, position) => {
+                Inspection::of_certificate(file, *position, depth, console)
+            }
+        }?;
+        Ok(match self.has_kubelet {
+            true => inspection.with_host_files(),
+            // The paths in the configuration of a copy are those of another host.
+            false => inspection,
+        })
     }
 
     /// Returns the arguments of a printed command about the tree.
@@ -275,7 +304,7 @@ impl NamedTree {
             }
             Place::Archive(_) => TreeArguments::of_archive(),
             // No command is advised.
-            Place::Kubeconfig(..) => TreeArguments::default(),
+            Place::Kubeconfig(..) | Place::Certificate(..) => TreeArguments::default(),
         }
     }
 
@@ -284,7 +313,7 @@ impl NamedTree {
         match &self.place {
             Place::Directories(_) => layout.directories(),
             Place::Archive(_) => vec![PathBuf::from(&self.name)],
-            Place::Kubeconfig(..) => vec![layout.kubeconfigs.clone()],
+            Place::Kubeconfig(..) | Place::Certificate(..) => vec![layout.kubeconfigs.clone()],
         }
     }
 

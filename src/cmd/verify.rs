@@ -67,7 +67,7 @@ fn verify(
 ) -> Result<TreeVerification> {
     let inspection = match named {
         Some(named) => named.inspect(Depth::Keys, console)?,
-        None => Inspection::open(&args.tree, &args.config, Depth::Keys, console)?,
+        None => Inspection::open(&args.tree, &args.config, Depth::Keys, console)?.with_host_files(),
     };
     let target = &inspection.target;
     for warning in &target.warnings {

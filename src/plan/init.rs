@@ -123,7 +123,7 @@ impl InitPlanner<'_> {
             return self.stop(row, FindingId::CertificateMissing, what, GIVE_CONFIG);
         }
         match row.profile {
-            Profile::Ca { .. } | Profile::User => Some(Action::Keep),
+            Profile::Ca { .. } | Profile::User | Profile::Observed => Some(Action::Keep),
             Profile::ServiceAccount => Some(match self.is_public_key_missing(row) {
                 true => made(Make::ServiceAccountPublic),
                 false => Action::Keep,
@@ -298,7 +298,7 @@ impl InitPlanner<'_> {
             )
         });
         let place = match row.storage {
-            Storage::Kubeconfig { .. } => "make the kubeconfig with it",
+            Storage::Kubeconfig { .. } | Storage::Elsewhere => "make the kubeconfig with it",
             Storage::Pair { .. } | Storage::PublicPair { .. } => "put key and certificate in place",
         };
         Action::Skip {

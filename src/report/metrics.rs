@@ -155,6 +155,10 @@ impl TreeMetrics {
                     self.push(certificate, &source, now);
                 }
             }
+            RowFiles::Observed(file) => {
+                let source = source(layout, Some(file.file.clone()));
+                self.add(&file.chain, |chain| chain.certificates(), &source, now);
+            }
             RowFiles::ServiceAccount { .. } => {}
         }
     }

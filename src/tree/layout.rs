@@ -213,7 +213,7 @@ pub fn certificate_file(row: &Row) -> Option<TreePath> {
         Storage::PublicPair { base } => {
             Some(TreePath::new(Root::Certificates, format!("{base}.pub")))
         }
-        Storage::Kubeconfig { .. } => None,
+        Storage::Kubeconfig { .. } | Storage::Elsewhere => None,
     }
 }
 
@@ -223,7 +223,7 @@ pub fn key_file(row: &Row) -> Option<TreePath> {
         Storage::Pair { base } | Storage::PublicPair { base } => {
             Some(TreePath::new(Root::Certificates, format!("{base}.key")))
         }
-        Storage::Kubeconfig { .. } => None,
+        Storage::Kubeconfig { .. } | Storage::Elsewhere => None,
     }
 }
 
@@ -231,7 +231,7 @@ pub fn key_file(row: &Row) -> Option<TreePath> {
 pub fn kubeconfig_file(row: &Row) -> Option<TreePath> {
     match row.storage {
         Storage::Kubeconfig { file } => Some(TreePath::new(Root::Kubeconfigs, file)),
-        Storage::Pair { .. } | Storage::PublicPair { .. } => None,
+        Storage::Pair { .. } | Storage::PublicPair { .. } | Storage::Elsewhere => None,
     }
 }
 
@@ -240,7 +240,7 @@ pub fn files(row: &Row) -> Vec<(TreePath, Access)> {
     let public = match row.storage {
         // kubeadm's init writes sa.pub through its private-key writer, hence 0600 (kubeadm `util/pkiutil/pki_helpers.go`).
         Storage::PublicPair { .. } => Access::Private,
-        Storage::Pair { .. } | Storage::Kubeconfig { .. } => Access::Public,
+        Storage::Pair { .. } | Storage::Kubeconfig { .. } | Storage::Elsewhere => Access::Public,
     };
     let certificate = certificate_file(row).map(|file| (file, public));
     let private = key_file(row)

@@ -188,6 +188,12 @@ impl Tree {
         self.source.has_named(named)
     }
 
+    /// Reads a file that a configuration names by an absolute path; `None` if it does not exist, or is not where the tree was
+    /// read from.
+    pub(crate) fn read_named(&self, named: &str) -> Result<Option<Contents>, FileError> {
+        self.source.read_named(named, MAX_FILE_SIZE)
+    }
+
     /// Returns whether there is a file with contents, without opening it.
     ///
     /// # Errors

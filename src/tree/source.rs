@@ -63,6 +63,10 @@ pub(crate) trait TreeSource {
     /// Returns whether a file that a kubeconfig names exists anywhere, without opening it.
     fn has_named(&self, named: &str) -> bool;
 
+    /// Reads a file of at most `limit` bytes that a configuration names by an absolute path; `None` if it does not exist, or is
+    /// not where the tree was read from.
+    fn read_named(&self, named: &str, limit: u64) -> Result<Option<Contents>, FileError>;
+
     /// Returns whether none of the directories exists.
     fn is_missing(&self) -> Result<bool, FileError>;
 

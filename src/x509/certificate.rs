@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::sync::{LazyLock, OnceLock};
 use std::{fmt, mem};
 
+use ::time::OffsetDateTime;
 use memchr::memmem;
 use num_bigint::BigInt;
-use ::time::OffsetDateTime;
 use x509_cert::certificate::{CertificateInner, TbsCertificateInner};
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::AssociatedOid;
@@ -240,8 +240,7 @@ impl Certificate {
 
     /// Returns the subject, all RDNs as they are encoded.
     pub fn subject(&self) -> &Name {
-        self.tbs()
-            .map_or(&EMPTY_NAME, TbsCertificateInner::subject)
+        self.tbs().map_or(&EMPTY_NAME, TbsCertificateInner::subject)
     }
 
     /// Returns the encoded subject.

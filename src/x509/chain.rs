@@ -43,6 +43,15 @@ impl Chain {
         })
     }
 
+    /// As [`Chain::from_pem_with_key`], for the dates.
+    pub fn dates_from_pem_with_key(text: &[u8]) -> Result<Chain, CertificateError> {
+        let (leaf, intermediates) = split(Certificate::list(text, Reading::Dates)?)?;
+        Ok(Chain {
+            leaf,
+            intermediates,
+        })
+    }
+
     /// As [`Chain::from_pem`], for the dates: what says nothing about them need not be readable.
     pub fn dates_from_pem(text: &[u8]) -> Result<Chain, CertificateError> {
         let (leaf, intermediates) = split(Certificate::list_without_key(text, Reading::Dates)?)?;

@@ -203,7 +203,7 @@ fn a_directory_that_cannot_be_searched_is_an_entry_with_an_error() {
     let run = checked(&[file], "").exits(1).says_nothing();
     assert_eq!(
         error(&run),
-        format!("`{file}` is neither a directory, an archive nor a kubeconfig")
+        format!("`{file}` is neither a directory, an archive, a kubeconfig nor a certificate")
     );
 
     let metrics = checked(&["-o", "prometheus", "--recursive", "/nowhere"], "").exits(1);
@@ -213,6 +213,21 @@ fn a_directory_that_cannot_be_searched_is_an_entry_with_an_error() {
             .contains("pki_tree_error{tree=\"/nowhere\"} 1\n"),
         "{metrics}"
     );
+}
+
+/// Only directories are looked into: a directory with very many files costs one look at each name.
+#[test]
+fn a_tree_is_found_beside_very_many_files() {
+    let source = TestTree::new();
+    let crowd = TestTree::empty();
+    let root = crowd.root().join("crowd");
+    std::fs::create_dir(&root).unwrap();
+    for number in 0..20_000 {
+        std::os::unix::fs::symlink(".", root.join(number.to_string())).unwrap();
+    }
+    copy(&source.path(""), &root.join("tree"));
+    let run = checked(&["--recursive", root.to_str().unwrap()], "").exits(0);
+    assert_eq!(trees_of(&run, &root), ["tree"]);
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(super) fn check(
     };
     let inspection = match named {
         Some(named) => named.inspect(depth, console)?,
-        None => Inspection::open(&args.tree, &args.config, depth, console)?,
+        None => Inspection::open(&args.tree, &args.config, depth, console)?.with_host_files(),
     };
     let thresholds = Thresholds {
         warn: args.warn.span(),

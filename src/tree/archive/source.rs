@@ -174,6 +174,13 @@ impl TreeSource for ArchiveTree {
         })
     }
 
+    fn read_named(&self, named: &str, limit: u64) -> Result<Option<Contents>, FileError> {
+        match self.locate(named) {
+            Some(file) => self.read(&file, FileVersion::Current, limit),
+            None => Ok(None),
+        }
+    }
+
     fn is_missing(&self) -> Result<bool, FileError> {
         let certificates = self.directory(Root::Certificates)?;
         Ok(certificates.is_none() && self.directory(Root::Kubeconfigs)?.is_none())

@@ -4,6 +4,7 @@
 //! A file is missing, valid or invalid; `check` judges the contents of valid files. `reader` reads the files of a
 //! row.
 
+mod observed;
 mod reader;
 
 use std::cell::RefCell;
@@ -70,6 +71,28 @@ pub enum RowFiles {
     },
     /// A kubeconfig.
     Kubeconfig(FileState<Box<KubeconfigFile>>),
+    /// A certificate that others make and renew.
+    Observed(Box<ObservedFile>),
+}
+
+/// A certificate file that no row of the catalog names.
+#[derive(Debug)]
+pub struct ObservedFile {
+    /// The file. Its path is absolute if it is outside the tree.
+    pub file: TreePath,
+    /// The certificates in it.
+    pub chain: FileState<Chain>,
+    /// The private key, if there has to be one.
+    pub key: Option<ObservedKey>,
+}
+
+/// The private key of an observed certificate.
+#[derive(Debug)]
+pub struct ObservedKey {
+    /// Its path, as the configuration has it.
+    pub path: String,
+    /// The key.
+    pub key: FileState<KeyFile>,
 }
 
 /// The state of a file.
@@ -346,6 +369,8 @@ impl RowFiles {
             RowFiles::Leaf { chain, key } => chain.is_missing() && key.is_missing(),
             RowFiles::ServiceAccount { public, key } => public.is_missing() && key.is_missing(),
             RowFiles::Kubeconfig(file) => file.is_missing(),
+            // It is there because something names it.
+            RowFiles::Observed(_) => false,
         }
     }
 
@@ -356,6 +381,7 @@ impl RowFiles {
             RowFiles::Leaf { chain, key } => [chain.invalid(), key.invalid()],
             RowFiles::ServiceAccount { public, key } => [public.invalid(), key.invalid()],
             RowFiles::Kubeconfig(file) => [file.invalid(), None],
+            RowFiles::Observed(file) => [file.chain.invalid(), None],
         };
         invalid
             .into_iter()
@@ -367,6 +393,7 @@ impl RowFiles {
     pub fn chain(&self) -> Option<&Chain> {
         match self {
             RowFiles::Leaf { chain, .. } => chain.valid(),
+            RowFiles::Observed(file) => file.chain.valid(),
             RowFiles::Kubeconfig(file) => match &file.valid()?.client {
                 ClientCertificate::Embedded { chain, .. } => Some(chain),
                 ClientCertificate::KubeletRotated(chain)
@@ -395,6 +422,7 @@ impl RowFiles {
                 ClientCertificate::Embedded { key, .. } => key.read(),
                 _ => None,
             },
+            RowFiles::Observed(file) => file.key.as_ref()?.key.valid()?.read(),
         }
     }
 }

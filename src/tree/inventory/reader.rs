@@ -58,7 +58,9 @@ impl RowReader<'_> {
                 ),
                 key: self.key(row),
             },
-            Storage::Kubeconfig { .. } => RowFiles::Kubeconfig(self.kubeconfig(row)),
+            Storage::Kubeconfig { .. } | Storage::Elsewhere => {
+                RowFiles::Kubeconfig(self.kubeconfig(row))
+            }
         }
     }
 
@@ -155,8 +157,7 @@ impl RowReader<'_> {
             .map_err(InvalidReason::Kubeconfig)?;
         let client = match credentials {
             Credentials::Embedded { certificate, key } => ClientCertificate::Embedded {
-                chain: self.read_chain()(&certificate)
-                    .map_err(InvalidReason::ClientCertificate)?,
+                chain: self.read_chain()(&certificate).map_err(InvalidReason::ClientCertificate)?,
                 key: match self.depth {
                     Depth::Dates | Depth::Certificates => KeyFile::Unread,
                     Depth::Keys => PrivateKey::from_pem(&key)
@@ -214,7 +215,7 @@ impl RowReader<'_> {
         }
     }
 
-    fn parse<T, E>(
+    pub(super) fn parse<T, E>(
         &self,
         file: Option<TreePath>,
         parse: impl FnOnce(&[u8]) -> Result<T, E>,

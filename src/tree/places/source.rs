@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::Places;
-use crate::fs::directory::FileKind;
+use crate::fs::directory::{FileKind, Opened};
 use crate::fs::file::{Attributes, Contents, FileError};
 use crate::fs::walk::Destination;
 use crate::tree::journal::{Direction, Journal};
@@ -61,6 +61,22 @@ impl TreeSource for Places {
             self.resolve_named(named),
             Ok(None | Some(Destination::Missing(..)))
         )
+    }
+
+    fn read_named(&self, named: &str, limit: u64) -> Result<Option<Contents>, FileError> {
+        let path = self.layout.named_path(named);
+        let refuse = |what| Err(FileError::unexpected("reading", &path, what));
+        match self.resolve_named(named)? {
+            Some(Destination::File(position, name)) => {
+                match position.directory()?.open_file(&name)? {
+                    Opened::File(file) => file.contents(limit).map(Some),
+                    Opened::Missing => Ok(None),
+                    Opened::Link => refuse("it became a symbolic link"),
+                }
+            }
+            Some(Destination::Directory(_)) => refuse("it is a directory, want a file"),
+            Some(Destination::Missing(..)) | None => Ok(None),
+        }
     }
 
     fn is_missing(&self) -> Result<bool, FileError> {
