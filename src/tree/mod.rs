@@ -8,6 +8,7 @@ pub(crate) mod certificate;
 pub mod inventory;
 pub mod journal;
 pub(crate) mod kubeconfig;
+pub mod kubelet;
 pub mod layout;
 pub mod manifests;
 pub mod overlay;
