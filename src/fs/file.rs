@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::Read;
+use std::mem;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,13 @@ impl Contents {
             },
             links: 1,
         }
+    }
+}
+
+impl Contents {
+    /// Frees the bytes without wiping them, because they hold no secret. Wiping takes longer than reading.
+    pub(crate) fn free_public(&mut self) {
+        drop(mem::take(&mut *self.bytes));
     }
 }
 

@@ -28,22 +28,17 @@ impl RowReader<'_> {
     pub(super) fn row_files(&self, row: &'static Row) -> RowFiles {
         match row.storage {
             Storage::Pair { .. } if row.is_ca() => RowFiles::Ca {
-                bundle: self.parse(
-                    layout::certificate_file(row),
+                bundle: self.certificates(
+                    row,
                     match self.depth {
                         Depth::Dates => CaBundle::dates_from_pem,
                         Depth::Certificates | Depth::Keys => CaBundle::from_pem,
                     },
-                    InvalidReason::Certificate,
                 ),
                 key: self.key(row),
             },
             Storage::Pair { .. } => {
-                let chain = self.parse(
-                    layout::certificate_file(row),
-                    self.read_chain(),
-                    InvalidReason::Certificate,
-                );
+                let chain = self.certificates(row, self.read_chain());
                 let key = match self.depth == Depth::Dates && !chain.is_missing() {
                     true => FileState::Valid(KeyFile::Unread),
                     false => self.key(row),
@@ -69,6 +64,21 @@ impl RowReader<'_> {
             Depth::Dates => Chain::dates_from_pem,
             Depth::Certificates | Depth::Keys => Chain::from_pem,
         }
+    }
+
+    /// Reads a certificate file, in which a private key is an error.
+    fn certificates<T>(
+        &self,
+        row: &Row,
+        read: fn(&[u8]) -> Result<T, CertificateError>,
+    ) -> FileState<T> {
+        let parse = |contents: &mut Contents| {
+            let certificates = read(&contents.bytes)?;
+            contents.free_public();
+            Ok(certificates)
+        };
+        let file = layout::certificate_file(row);
+        self.parse_contents(file, parse, InvalidReason::Certificate)
     }
 
     fn key(&self, row: &Row) -> FileState<KeyFile> {
@@ -221,10 +231,19 @@ impl RowReader<'_> {
         parse: impl FnOnce(&[u8]) -> Result<T, E>,
         reason: impl FnOnce(E) -> InvalidReason,
     ) -> FileState<T> {
+        self.parse_contents(file, |contents| parse(&contents.bytes), reason)
+    }
+
+    fn parse_contents<T, E>(
+        &self,
+        file: Option<TreePath>,
+        parse: impl FnOnce(&mut Contents) -> Result<T, E>,
+        reason: impl FnOnce(E) -> InvalidReason,
+    ) -> FileState<T> {
         let Some(file) = file else {
             return FileState::Missing;
         };
-        let contents = match self.tree.read(&file) {
+        let mut contents = match self.tree.read(&file) {
             Ok(Some(contents)) => contents,
             Ok(None) => return FileState::Missing,
             Err(error) => return FileState::Invalid(self.invalid(&file, error.into())),
@@ -234,7 +253,7 @@ impl RowReader<'_> {
             let linked = self.invalid(&file, reason);
             self.hard_linked.borrow_mut().push(linked);
         }
-        match parse(&contents.bytes) {
+        match parse(&mut contents) {
             Ok(value) => FileState::Valid(value),
             Err(error) => FileState::Invalid(self.invalid(&file, reason(error))),
         }
