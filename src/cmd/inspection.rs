@@ -40,8 +40,6 @@ pub(super) struct Inspection {
     is_tree: bool,
     /// The declared or recorded configuration, and whether the node in it is known.
     declared: Option<(Cluster, bool)>,
-    /// The configuration that `init` would use.
-    resolved: Option<Cluster>,
     depth: Depth,
     now: OffsetDateTime,
 }
@@ -72,7 +70,6 @@ impl Inspection {
             places: Some(places),
             is_tree: true,
             declared: None,
-            resolved: None,
             depth,
             now: console.now,
         };
@@ -97,7 +94,6 @@ impl Inspection {
             places: None,
             is_tree: true,
             declared: None,
-            resolved: None,
             depth,
             now: console.now,
         };
@@ -141,7 +137,6 @@ impl Inspection {
             places: None,
             is_tree: false,
             declared: None,
-            resolved: None,
             depth,
             now: console.now,
         }
@@ -175,13 +170,6 @@ impl Inspection {
             ConfigSource::File | ConfigSource::Recorded => Some(declared(target, &self.inventory)?),
             ConfigSource::Nothing => None,
         };
-        // Only the remedies depend on what `init` would use.
-        if self.depth == Depth::Dates {
-            return Ok(self);
-        }
-        let layers = target.layers(&self.inventory);
-        let resolved = layers.resolve(Detection::Allowed).ok();
-        self.resolved = resolved.map(|resolved| resolved.cluster);
         Ok(self)
     }
 
@@ -196,15 +184,6 @@ impl Inspection {
 
     /// Returns everything that is found, with the commands that remove it. `due` is the period for `renew --due`.
     pub(super) fn findings(&self, thresholds: Thresholds, due: Option<&Period>) -> Findings {
-        let knowledge = JudgementContext {
-            expected: self.expected(),
-            init: self.resolved.as_ref().map(|cluster| {
-                let is_declared = self.target.source() != ConfigSource::Nothing;
-                (cluster, is_declared)
-            }),
-            due,
-            now: self.now,
-        };
         let inventory = &self.inventory;
         let tree = &self.tree;
         let state = &self.commit_state;
@@ -215,10 +194,32 @@ impl Inspection {
         findings.extend(self.record_finding());
         findings.extend(check(inventory, self.expected(), self.now));
         findings.extend(expiry::soon(&self.context(), thresholds));
-        match self.is_tree {
-            true => knowledge.with_remedies(findings, inventory),
-            false => with_advice(findings),
+        if !self.is_tree {
+            return with_advice(findings);
         }
+        // Only errors are removed by `init`.
+        let resolved = findings
+            .iter()
+            .any(Finding::is_error)
+            .then(|| self.init_configuration())
+            .flatten();
+        let knowledge = JudgementContext {
+            expected: self.expected(),
+            init: resolved.as_ref().map(|cluster| {
+                let is_declared = self.target.source() != ConfigSource::Nothing;
+                (cluster, is_declared)
+            }),
+            due,
+            now: self.now,
+        };
+        knowledge.with_remedies(findings, inventory)
+    }
+
+    /// Returns the configuration that `init` would use.
+    fn init_configuration(&self) -> Option<Cluster> {
+        let layers = self.target.layers(&self.inventory);
+        let resolved = layers.resolve(Detection::Allowed).ok();
+        resolved.map(|resolved| resolved.cluster)
     }
 
     /// Returns what is found by looking at dates only. No command is advised, because that takes a whole judgement.
