@@ -38,7 +38,7 @@ pub(super) fn run(args: &RollbackArgs, console: &Console) -> Result<Exit> {
     let step = choose(args, &generations.all)?;
     let (name, change) = (step.before.name.clone(), step.change.clone());
     if args.generation.is_none() {
-        refuse_gap(&generations)?;
+        refuse_gap(&generations, step.before)?;
     }
     let has_older = cursor::has_earlier(&generations.all, step.before);
     let plan = plan(args, &run.snapshot, &generations.all, step.before, console)?;
@@ -103,10 +103,10 @@ fn finish(
     }
 }
 
-/// Refuses a step while a generation cannot be read. It may be the last one, whatever the clock said when it got its name: the
-/// files that only it has would stay as they are.
-fn refuse_gap(generations: &Generations) -> Result<()> {
-    let Some(gap) = generations.unreadable.first() else {
+/// Refuses a step over a generation that cannot be read: the files that only it has would stay as they are.
+fn refuse_gap(generations: &Generations, before: &Generation) -> Result<()> {
+    let mut unreadable = generations.unreadable.iter();
+    let Some(gap) = unreadable.find(|kept| !before.is_after(&kept.name)) else {
         return Ok(());
     };
     let what = format!(

@@ -127,6 +127,15 @@ fn a_generation_that_cannot_be_read_may_be_the_last_one_whatever_its_name() {
 }
 
 #[test]
+fn one_that_is_known_to_be_older_is_in_nobodys_way() {
+    let (tree, [first, _]) = renewed_twice();
+    tree.write(&format!(".pki/generations/{first}/manifest.json"), "{");
+    tree.pki(&["rollback"])
+        .exits(0)
+        .changed_rows(&["apiserver"]);
+}
+
+#[test]
 fn a_repaired_generation_has_its_place() {
     let (tree, [_, second]) = renewed_twice();
     let manifest = format!(".pki/generations/{second}/manifest.json");

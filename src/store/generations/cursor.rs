@@ -168,6 +168,7 @@ mod tests {
             command: "renew all".to_owned(),
             time: String::new(),
             certificates: "pki".to_owned(),
+            earlier: Vec::new(),
             change,
             files: vec![GenerationFile {
                 file: TreePath::new(Root::Certificates, file),

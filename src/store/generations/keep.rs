@@ -49,6 +49,9 @@ pub(in crate::store) fn keep(
         all: mut known,
         unreadable,
     } = list(&generations)?;
+    let names = known.iter().map(|generation| &generation.name);
+    let earlier = names.chain(unreadable.iter().map(|kept| &kept.name));
+    let earlier = earlier.cloned().collect();
     known.sort_by_key(|generation| generation.sequence);
     // One that cannot be read has a number, too, and may be repaired.
     let last = known.last().map_or(0, |generation| generation.sequence) + unreadable.len() as u64;
@@ -71,6 +74,7 @@ pub(in crate::store) fn keep(
         command: kept.command.to_owned(),
         time: kept.now.format(&Rfc3339).unwrap_or_default(),
         certificates: own,
+        earlier,
         change,
         files: std::mem::take(&mut files.entries),
     };
