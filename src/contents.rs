@@ -7,14 +7,8 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::kubeconfig::Kubeconfig;
-use crate::util::yaml;
+use crate::objects::documents::{self, DocumentsError, kind_of};
 use crate::x509::object::{X509Object, objects};
-
-/// The largest file that is read as YAML.
-const MAX_YAML: usize = 4 * 1024 * 1024;
-
-/// The largest number of nodes in its YAML.
-const MAX_NODES: usize = 100_000;
 
 /// One thing in a file.
 #[derive(Debug)]
@@ -73,13 +67,14 @@ fn unknown(why: impl Into<String>) -> Content {
 
 /// Reads YAML or JSON documents.
 fn documents(text: &str) -> Vec<Content> {
-    if text.len() > MAX_YAML {
-        return vec![unknown("it is too large for a Kubernetes object")];
-    }
-    let options = yaml::options(MAX_NODES);
-    let documents = match serde_saphyr::from_multiple_with_options::<Value>(text, options) {
+    let documents = match documents::read(text) {
         Ok(documents) => documents,
-        Err(error) => return vec![unknown(yaml_reason(&error))],
+        Err(DocumentsError::NotYaml(position)) => {
+            return vec![unknown(format!(
+                "it is neither PEM, DER nor YAML{position}"
+            ))];
+        }
+        Err(error) => return vec![unknown(error.to_string())],
     };
     let mut contents = Vec::new();
     match documents.as_slice() {
@@ -96,26 +91,6 @@ fn documents(text: &str) -> Vec<Content> {
         )],
         false => contents,
     }
-}
-
-/// Returns why a text is not read, with the position. The library's own words may quote a key.
-fn yaml_reason(error: &serde_saphyr::Error) -> String {
-    let reason = match error.to_string().contains("budget breached") {
-        true => "it is nested too deeply, or has too many nodes or aliases",
-        false => "it is neither PEM, DER nor YAML",
-    };
-    match error.location() {
-        Some(location) => format!(
-            "{reason} (line {}, column {})",
-            location.line(),
-            location.column()
-        ),
-        None => reason.to_owned(),
-    }
-}
-
-fn kind_of(value: &Value) -> Option<&str> {
-    value.get("kind")?.as_str()
 }
 
 /// Reads a Kubernetes object; an item of a list that does not say its kind is of `kind_of_items`.

@@ -1,16 +1,15 @@
 //! Many trees on a few threads, in bounded memory.
 
 use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-/// How many finished results wait for an earlier one, for each thread.
+/// How many finished results of each thread wait for those before them.
 const WINDOW: usize = 16;
 
 /// Does `work` for each item on all cores, and hands the results to `take` in the order of the items.
 ///
-/// Stops early if `take` fails.
+/// The threads take the items in turn, like cards that are dealt. Stops early if `take` fails.
 ///
 /// # Errors
 /// The error of `take`.
@@ -19,52 +18,45 @@ pub fn for_each<T: Sync, R: Send, E>(
     work: impl Fn(&T) -> R + Sync,
     mut take: impl FnMut(R) -> Result<(), E>,
 ) -> Result<(), E> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    for chunk in items.chunks(threads * WINDOW) {
-        if let [item] = chunk {
-            take(work(item))?;
-            continue;
-        }
-        for result in in_parallel(chunk, threads, &work) {
-            take(result)?;
-        }
+    if let [item] = items {
+        return take(work(item));
     }
-    Ok(())
-}
-
-/// Returns the results in the order of the items.
-fn in_parallel<T: Sync, R: Send>(
-    items: &[T],
-    threads: usize,
-    work: &(impl Fn(&T) -> R + Sync),
-) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let (sender, receiver) = sync_channel(items.len());
-    let mut results: Vec<(usize, R)> = thread::scope(|scope| {
-        let next = &next;
-        let take_turns = move |sender: SyncSender<(usize, R)>| {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(item) = items.get(index) else { return };
-                if sender.send((index, work(item))).is_err() {
-                    return;
-                }
-            }
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let work = &work;
+    thread::scope(|scope| {
+        let start = |first| -> Option<Receiver<R>> {
+            let (sender, receiver) = sync_channel(WINDOW);
+            let share = items.iter().skip(first).step_by(threads);
+            let run = move || {
+                // Sending fails once nobody takes results any more.
+                share
+                    .map(work)
+                    .try_for_each(|result| sender.send(result))
+                    .ok()
+            };
+            let started = thread::Builder::new().spawn_scoped(scope, run);
+            started.is_ok().then_some(receiver)
         };
-        for _ in 1..threads.min(items.len()) {
-            let sender = sender.clone();
-            // A system that allows no more threads leaves the work to this one.
-            _ = thread::Builder::new().spawn_scoped(scope, move || take_turns(sender));
+        let workers: Vec<_> = (0..threads.min(items.len())).map(start).collect();
+        for (item, worker) in items.iter().zip(workers.iter().cycle()) {
+            take(match worker {
+                Some(results) => match results.recv() {
+                    Ok(result) => result,
+                    // The thread panicked; so will the end of the scope.
+                    Err(_) => return Ok(()),
+                },
+                // A system that allows no more threads leaves the work to this one.
+                None => work(item),
+            })?;
         }
-        take_turns(sender);
-        receiver.iter().collect()
-    });
-    results.sort_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
+        Ok(())
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -87,6 +79,7 @@ mod tests {
         let work = |_: &usize| done.fetch_add(1, Ordering::Relaxed);
         assert_eq!(for_each(&items, work, |_| Err("full")), Err("full"));
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
-        assert!(done.into_inner() <= threads * WINDOW);
+        // Each thread has one result in its hands, and one was taken.
+        assert!(done.into_inner() <= threads * (WINDOW + 1) + 1);
     }
 }

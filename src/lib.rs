@@ -18,7 +18,7 @@
 //! - [`catalog`]: the table of everything a tree holds. Start here.
 //! - [`config`]: kubeadm's YAML and flags, into a [`config::Cluster`], which is always valid.
 //! - [`kubeconfig`]: reads the few fields of a kubeconfig that `pki` needs, and keeps the rest.
-//! - [`objects`]: Kubernetes API objects that `pki` reads and prints.
+//! - [`objects`]: the Kubernetes objects that `pki` reads and prints.
 //! - [`contents`]: what any file holds, for `pki show`.
 //! - [`fs`]: the only file access.
 //! - [`net`]: the only network access.

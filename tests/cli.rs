@@ -4,6 +4,8 @@ mod config;
 mod environment;
 mod exit;
 pub(crate) mod help;
+mod join;
+mod kubeconfig;
 mod output;
 mod paths;
 mod show;

@@ -47,6 +47,8 @@ pub enum Storage {
         /// File name, such as `admin.conf`.
         file: &'static str,
     },
+    /// A file that the row does not name.
+    Elsewhere,
 }
 
 /// What a row contains.
@@ -81,6 +83,8 @@ pub enum Profile {
     User,
     /// The service-account token key pair; no certificate.
     ServiceAccount,
+    /// A certificate that others make and renew. Who signs it is not known.
+    Observed,
 }
 
 /// A subject common name: fixed, or derived from the node's name.
@@ -134,13 +138,18 @@ impl Row {
         match self.profile {
             Profile::Leaf { signer, .. } => Some(signer),
             Profile::Client { .. } | Profile::User => Some(&CA),
-            Profile::Ca { .. } | Profile::ServiceAccount => None,
+            Profile::Ca { .. } | Profile::ServiceAccount | Profile::Observed => None,
         }
     }
 
     /// Returns whether this row is a CA.
     pub fn is_ca(&self) -> bool {
         matches!(self.profile, Profile::Ca { .. })
+    }
+
+    /// Returns whether `pki` only reads its certificate.
+    pub fn is_observed(&self) -> bool {
+        matches!(self.profile, Profile::Observed)
     }
 
     /// Returns whether this row exists only if etcd runs as a static pod on the same node.
@@ -165,7 +174,9 @@ impl Row {
             Profile::Leaf { common_name, .. } | Profile::Client { common_name, .. } => {
                 Some(common_name)
             }
-            Profile::Ca { .. } | Profile::User | Profile::ServiceAccount => None,
+            Profile::Ca { .. } | Profile::User | Profile::ServiceAccount | Profile::Observed => {
+                None
+            }
         }
     }
 
@@ -182,7 +193,7 @@ impl Row {
         match self.profile {
             Profile::Leaf { usages, .. } => usages,
             Profile::Client { .. } | Profile::User => &[Usage::ClientAuth],
-            Profile::Ca { .. } | Profile::ServiceAccount => &[],
+            Profile::Ca { .. } | Profile::ServiceAccount | Profile::Observed => &[],
         }
     }
 }

@@ -259,3 +259,39 @@ pub static KUBECONFIG: Row = Row {
     profile: Profile::User,
     sharing: Sharing::Node,
 };
+
+/// A certificate file that belongs to no tree. It is not in [`CATALOG`].
+pub static CERTIFICATE: Row = Row {
+    name: "certificate",
+    description: "a certificate",
+    storage: Storage::Elsewhere,
+    profile: Profile::Observed,
+    sharing: Sharing::Node,
+};
+
+/// The certificate that the kubelet serves. It is not in [`CATALOG`].
+pub static KUBELET_SERVER: Row = Row {
+    name: "kubelet-server",
+    description: "kubelet, serving",
+    storage: Storage::Elsewhere,
+    profile: Profile::Observed,
+    sharing: Sharing::Node,
+};
+
+/// The CAs of an external etcd, where their file is outside the tree. They are not in [`CATALOG`].
+pub static EXTERNAL_ETCD_CA: Row = Row {
+    name: "external-etcd-ca",
+    description: "CA of the external etcd",
+    storage: Storage::Elsewhere,
+    profile: Profile::Observed,
+    sharing: Sharing::Cluster,
+};
+
+/// The API server's client certificate for an external etcd, where its file is outside the tree. It is not in [`CATALOG`].
+pub static EXTERNAL_ETCD_CLIENT: Row = Row {
+    name: "external-etcd-client",
+    description: "API server to the external etcd",
+    storage: Storage::Elsewhere,
+    profile: Profile::Observed,
+    sharing: Sharing::Cluster,
+};

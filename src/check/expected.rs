@@ -19,7 +19,9 @@ pub fn sans(row: &Row, cluster: &Cluster) -> Vec<San> {
     match row.profile {
         Profile::Leaf { sans, .. } => cluster.sans(sans),
         Profile::Ca { common_name } => vec![San::Dns(common_name.to_owned())],
-        Profile::Client { .. } | Profile::User | Profile::ServiceAccount => Vec::new(),
+        Profile::Client { .. } | Profile::User | Profile::ServiceAccount | Profile::Observed => {
+            Vec::new()
+        }
     }
 }
 
@@ -32,7 +34,9 @@ pub fn contents(row: &Row, cluster: &Cluster) -> Option<Result<LeafTemplate, Iss
             organization,
             ..
         } => (common_name, organization),
-        Profile::Ca { .. } | Profile::User | Profile::ServiceAccount => return None,
+        Profile::Ca { .. } | Profile::User | Profile::ServiceAccount | Profile::Observed => {
+            return None;
+        }
     };
     Some(LeafTemplate::new(
         &common_name(rule, cluster),

@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::finding::{Finding, FindingId, Findings, Outcome, Severity};
 use super::leaf::last_valid;
-use super::{Context, host};
+use super::{Context, host, observed};
 use crate::catalog::Row;
 use crate::tree::inventory::{ClientCertificate, FileState, Inventory, RowFiles};
 use crate::x509::certificate::Certificate;
@@ -82,21 +82,30 @@ pub(super) fn check(
     anchors: Option<&CaBundle>,
     now: OffsetDateTime,
 ) -> Option<Finding> {
-    let found = |id, text| Some(Finding::new(id, text).about(row));
-    let leaf = &chain.leaf;
-    if leaf.not_after() < now {
-        let text = format!("it expired on {}", leaf.not_after().date());
-        return found(FindingId::CertificateExpired, text);
-    }
-    if leaf.not_before() > now {
-        let text = not_yet_valid(leaf.not_before());
-        return found(FindingId::CertificateNotYetValid, text);
+    if let Some(finding) = judge(row, &chain.leaf, now) {
+        return Some(finding);
     }
     let end = anchors.map(|anchors| last_valid(chain, &anchors.certificates()))?;
     let text = format!("an intermediate that it needs expired on {}", end.date());
-    (end < now)
-        .then(|| found(FindingId::CertificateExpired, text))
-        .flatten()
+    (end < now).then(|| Finding::new(FindingId::CertificateExpired, text).about(row))
+}
+
+/// Judges the dates of one certificate.
+pub(super) fn judge(
+    row: &'static Row,
+    certificate: &Certificate,
+    now: OffsetDateTime,
+) -> Option<Finding> {
+    let (id, text) = if certificate.not_after() < now {
+        let text = format!("it expired on {}", certificate.not_after().date());
+        (FindingId::CertificateExpired, text)
+    } else if certificate.not_before() > now {
+        let text = not_yet_valid(certificate.not_before());
+        (FindingId::CertificateNotYetValid, text)
+    } else {
+        return None;
+    };
+    Some(Finding::new(id, text).about(row))
 }
 
 pub(super) fn not_yet_valid(not_before: OffsetDateTime) -> String {
@@ -124,12 +133,16 @@ pub fn soon(context: &Context<'_>, thresholds: Thresholds) -> Vec<Finding> {
             true => finding.advice(FindingId::CaExpired.kind().advice),
             false => finding,
         };
-        findings.push(match residual <= thresholds.critical {
+        let finding = match residual <= thresholds.critical {
             true => Finding {
                 severity: Severity::Error,
                 ..finding
             },
             false => finding,
+        };
+        findings.push(match files {
+            RowFiles::Observed(file) => observed::of_kubelet(finding, file),
+            _ => finding,
         });
     }
     findings
@@ -137,6 +150,10 @@ pub fn soon(context: &Context<'_>, thresholds: Thresholds) -> Vec<Finding> {
 
 /// Returns when the certificate of a row, or an intermediate that it needs, expires.
 pub fn ends(row: &Row, files: &RowFiles, inventory: &Inventory) -> Option<OffsetDateTime> {
+    if let RowFiles::Observed(file) = files {
+        let certificates = file.chain.valid()?.certificates().into_iter();
+        return certificates.map(Certificate::not_after).min();
+    }
     let anchors = row.signer().and_then(|ca| inventory.ca_bundle(ca));
     match (files.chain(), anchors) {
         (Some(chain), Some(anchors)) => Some(last_valid(chain, &anchors.certificates())),
@@ -146,15 +163,14 @@ pub fn ends(row: &Row, files: &RowFiles, inventory: &Inventory) -> Option<Offset
 
 /// Returns the table of all rows of a tree that can expire, with findings.
 pub fn table(context: &Context<'_>, findings: Findings) -> Expiry {
-    let dated = || {
-        host::rows(context)
-            .into_iter()
-            .filter(|row| row.is_ca() || row.signer().is_some())
-    };
-    let is_undated = |row: &&'static Row| host::has_no_certificate(context.inventory.row(row));
+    let (undated, dated): (Vec<_>, Vec<_>) = host::rows(context)
+        .into_iter()
+        .filter(|row| row.is_ca() || row.signer().is_some() || row.is_observed())
+        .partition(|row| host::has_no_certificate(context.inventory.row(row)));
     let items = |wants_ca: bool| {
-        let mut items: Vec<_> = dated()
-            .filter(|row| row.is_ca() == wants_ca && !is_undated(row))
+        let mut items: Vec<_> = dated
+            .iter()
+            .filter(|row| row.is_ca() == wants_ca)
             .map(|row| item(row, context, &findings))
             .collect();
         items.sort_unstable_by_key(|item| item.name);
@@ -163,7 +179,7 @@ pub fn table(context: &Context<'_>, findings: Findings) -> Expiry {
     Expiry {
         certificates: items(false),
         authorities: items(true),
-        without_certificate: dated().filter(is_undated).map(|row| row.name).collect(),
+        without_certificate: undated.iter().map(|row| row.name).collect(),
         findings,
     }
 }
@@ -194,12 +210,10 @@ fn item(row: &'static Row, context: &Context<'_>, findings: &Findings) -> Expiri
             .signer()
             .filter(|_| !is_missing)
             .map(|signer| signer.name),
-        external: !is_missing && authority.is_some_and(|ca| inventory.is_external(ca)),
+        external: !is_missing
+            && (row.is_observed() || authority.is_some_and(|ca| inventory.is_external(ca))),
         error: Some(errors.join("; ")).filter(|text| !text.is_empty() && !is_missing),
-        outcome: findings
-            .clone()
-            .filter(|finding| finding.row == Some(row))
-            .outcome(),
+        outcome: findings.outcome_of(row),
         state,
     }
 }
@@ -214,6 +228,7 @@ fn is_missing(row: &Row, files: &RowFiles, findings: &Findings) -> bool {
         {
             true
         }
+        RowFiles::Observed(file) => file.chain.is_missing(),
         _ => files.is_missing() || findings.has(row, FindingId::KubeletCertificateMissing),
     }
 }
@@ -226,5 +241,6 @@ fn is_about_time(id: FindingId) -> bool {
             | FindingId::CertificateExpired
             | FindingId::CertificateNotYetValid
             | FindingId::CertificateExpiresSoon
+            | FindingId::KubeletServingExpires
     )
 }

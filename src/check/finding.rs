@@ -166,6 +166,24 @@ impl Finding {
         }
     }
 
+    /// Returns its effect on the exit code.
+    pub fn outcome(&self) -> Outcome {
+        match (self.id, self.severity) {
+            (FindingId::FilePermissionDenied, _) => Outcome::Unreadable,
+            (_, Severity::Error) => Outcome::Failing,
+            (
+                FindingId::CertificateExpiresSoon
+                | FindingId::ServedExpiresSoon
+                | FindingId::CaAwaited
+                | FindingId::CommitPending
+                | FindingId::CommitUnreadable,
+                _,
+            )
+            | (FindingId::RequestPending, Severity::Warning) => Outcome::Due,
+            _ => Outcome::Healthy,
+        }
+    }
+
     /// Returns whether it is an error.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
@@ -214,23 +232,12 @@ impl Findings {
 
     /// Returns the effect of the findings on the exit code.
     pub fn outcome(&self) -> Outcome {
-        self.iter()
-            .map(|finding| match (finding.id, finding.severity) {
-                (FindingId::FilePermissionDenied, _) => Outcome::Unreadable,
-                (_, Severity::Error) => Outcome::Failing,
-                (
-                    FindingId::CertificateExpiresSoon
-                    | FindingId::ServedExpiresSoon
-                    | FindingId::CaAwaited
-                    | FindingId::CommitPending
-                    | FindingId::CommitUnreadable,
-                    _,
-                )
-                | (FindingId::RequestPending, Severity::Warning) => Outcome::Due,
-                _ => Outcome::Healthy,
-            })
-            .max()
-            .unwrap_or(Outcome::Healthy)
+        worst(self.iter())
+    }
+
+    /// Returns the effect of the findings about a row on the exit code.
+    pub fn outcome_of(&self, row: &Row) -> Outcome {
+        worst(self.iter().filter(|finding| finding.row == Some(row)))
     }
 
     /// Keeps the findings for which `keep` returns true.
@@ -239,6 +246,11 @@ impl Findings {
         self.list.retain(keep);
         self
     }
+}
+
+fn worst<'a>(findings: impl Iterator<Item = &'a Finding>) -> Outcome {
+    let outcomes = findings.map(Finding::outcome);
+    outcomes.max().unwrap_or(Outcome::Healthy)
 }
 
 impl Extend<Finding> for Findings {

@@ -5,7 +5,8 @@ use super::finding::{Finding, FindingId};
 use crate::catalog::{
     ADMIN_CONF, APISERVER, APISERVER_ETCD_CLIENT, APISERVER_KUBELET_CLIENT, CA,
     CONTROLLER_MANAGER_CONF, ETCD_CA, ETCD_HEALTHCHECK_CLIENT, ETCD_PEER, ETCD_SERVER,
-    FRONT_PROXY_CA, FRONT_PROXY_CLIENT, KUBELET_CONF, Row, SA, SCHEDULER_CONF, SUPER_ADMIN_CONF,
+    FRONT_PROXY_CA, FRONT_PROXY_CLIENT, KUBELET_CONF, KUBELET_SERVER, Row, SA, SCHEDULER_CONF,
+    SUPER_ADMIN_CONF,
 };
 use crate::config::cluster::Etcd;
 use crate::tree::inventory::{CaState, ClientCertificate, FileState, Inventory, RowFiles};
@@ -66,7 +67,11 @@ pub fn recognize(inventory: &Inventory, is_configured: bool) -> HostKind {
         HostKind::EtcdMember
     } else if has_readable(&[&KUBELET_CONF]) {
         HostKind::Worker
-    } else if inventory.rows().any(|(_, files)| !files.is_missing()) {
+    } else if inventory
+        .rows()
+        // A kubelet that once ran here says nothing about a tree.
+        .any(|(row, files)| *row != KUBELET_SERVER && !files.is_missing())
+    {
         HostKind::Other
     } else {
         HostKind::Nothing
@@ -86,10 +91,11 @@ pub fn belongs_to_cluster(inventory: &Inventory) -> bool {
 /// With an external etcd, its CA and the API server's client certificate are optional: according to kubeadm's guide, they
 /// are copied to these paths by hand.
 pub fn rows(context: &Context<'_>) -> Vec<&'static Row> {
-    let required = required(context);
+    let kind = context.host();
+    let required = required_on(kind, context);
     let rows = context.inventory.rows().map(|(row, _)| row);
     rows.filter(|row| {
-        let is_listed = row.is_optional() && context.host() == HostKind::ControlPlane;
+        let is_listed = row.is_optional() && kind == HostKind::ControlPlane;
         required.contains(row) || is_listed || !context.inventory.row(row).is_missing()
     })
     .filter(|row| {
@@ -102,13 +108,17 @@ pub fn rows(context: &Context<'_>) -> Vec<&'static Row> {
 
 /// Returns the rows that a host of this kind needs, in catalog order.
 pub fn required(context: &Context<'_>) -> Vec<&'static Row> {
+    required_on(context.host(), context)
+}
+
+fn required_on(kind: HostKind, context: &Context<'_>) -> Vec<&'static Row> {
     let inventory = context.inventory;
-    let is_required = |row: &Row| match context.host() {
+    let has_local_etcd = match context.expected {
+        Some(expected) => matches!(expected.cluster.etcd, Etcd::Local),
+        None => has_local_etcd(inventory),
+    };
+    let is_required = |row: &Row| match kind {
         HostKind::ControlPlane => {
-            let has_local_etcd = match context.expected {
-                Some(expected) => matches!(expected.cluster.etcd, Etcd::Local),
-                None => has_local_etcd(inventory),
-            };
             // On a node that joined, the kubelet may write kubelet.conf later. All other rows are required from the beginning.
             *row != KUBELET_CONF
                 && !row.is_optional()

@@ -224,6 +224,10 @@ fn warnings(row: &'static Row, chain: &Chain, anchors: Option<&CaBundle>) -> Vec
 
 /// Returns the last second at which a leaf can be used: its intermediates may expire first.
 pub(super) fn last_valid(chain: &Chain, anchors: &[&Certificate]) -> OffsetDateTime {
+    let is_longer = |ca: &Certificate| ca.not_after() >= chain.leaf.not_after();
+    if chain.intermediates.iter().all(is_longer) {
+        return chain.leaf.not_after();
+    }
     let (mut current, mut end) = (&chain.leaf, chain.leaf.not_after());
     // No path is longer than the file.
     for _ in &chain.intermediates {

@@ -33,6 +33,18 @@ pub fn unreadable(component: Component, error: &ManifestError) -> Finding {
     Finding::new(id, text).in_file(PodManifest::file(component))
 }
 
+/// Returns the finding for a configuration of the kubelet that cannot be used.
+pub fn unreadable_kubelet(error: &ManifestError) -> Finding {
+    let id = match error {
+        ManifestError::File(error) if error.is_permission_denied() => {
+            FindingId::FilePermissionDenied
+        }
+        _ => FindingId::ManifestUnreadable,
+    };
+    Finding::new(id, format!("the configuration of the kubelet: {error}"))
+        .advice("correct the configuration")
+}
+
 fn judge(component: Component, file: &NamedFile) -> Option<Finding> {
     let name = component.name();
     let (option, path) = (file.option, quote(&file.path));

@@ -20,6 +20,7 @@ mod kubeconfig;
 pub(crate) mod leaf;
 pub mod manifests;
 pub mod names;
+mod observed;
 pub(crate) mod pending;
 pub mod permissions;
 pub mod request;
@@ -130,6 +131,7 @@ pub fn check(
             RowFiles::Kubeconfig(file) => {
                 findings.extend(kubeconfig::check(&context, row, file, &cas));
             }
+            RowFiles::Observed(file) => findings.extend(observed::check(row, file, context.now)),
         }
         findings.extend(pending::check(inventory, row));
         findings.extend(permissions::check(inventory, row));
@@ -150,6 +152,10 @@ pub fn dates(context: &Context<'_>) -> Findings {
             RowFiles::Ca { bundle, .. } => bundle.invalid(),
             RowFiles::Leaf { chain, .. } => chain.invalid(),
             RowFiles::Kubeconfig(file) => file.invalid(),
+            RowFiles::Observed(file) => {
+                findings.extend(observed::dates(row, file, context.now));
+                continue;
+            }
             RowFiles::ServiceAccount { .. } => continue,
         };
         findings.extend(invalid.map(|invalid| file::check(row, invalid)));
@@ -184,7 +190,7 @@ pub fn dates(context: &Context<'_>) -> Findings {
 fn missing(row: &'static Row) -> Finding {
     let id = match row.profile {
         Profile::Ca { .. } => FindingId::CaMissing,
-        Profile::Leaf { .. } => FindingId::CertificateMissing,
+        Profile::Leaf { .. } | Profile::Observed => FindingId::CertificateMissing,
         Profile::Client { .. } | Profile::User => FindingId::KubeconfigMissing,
         Profile::ServiceAccount => FindingId::ServiceAccountMissing,
     };

@@ -10,7 +10,8 @@ use crate::catalog::listeners::Listener;
 use crate::catalog::{CA, CATALOG, Row};
 use crate::net::handshake::{Handshake, HandshakeError, HostPort};
 use crate::tree::inventory::Inventory;
-use crate::tree::layout::{self, TreePath};
+use crate::tree::layout::{self, Root, TreePath};
+use crate::tree::manifests::NamedFile;
 use crate::util::escape::escape;
 use crate::x509::attribute::name_text;
 use crate::x509::certificate::Certificate;
@@ -27,14 +28,20 @@ pub struct Served<'a> {
     pub endpoint: &'a HostPort,
     /// Whether it was named on the command line. Clients may connect to it by this name, and it may be on another host.
     pub is_named: bool,
+    /// Whether it was asked for a name that has a certificate of its own.
+    pub is_sni: bool,
     /// What it has shown.
     pub answer: &'a Result<Handshake, HandshakeError>,
     /// The file that it should serve.
     pub file: ServedFile<'a>,
     /// The CAs whose clients it should accept; `None` if they are not known.
     pub client_cas: Option<&'a [&'static Row]>,
+    /// The files that its component reads, as its manifest names them.
+    pub named_files: &'a [NamedFile],
     /// The certificate of the API server's connections to itself.
     pub loopback: Option<&'a Certificate>,
+    /// When its process started, as the system says, to a second or two.
+    pub process_start: Option<OffsetDateTime>,
 }
 
 impl Served<'_> {
@@ -101,7 +108,7 @@ pub fn check(context: &ServedContext<'_>, served: &Served<'_>) -> Vec<Finding> {
         findings.extend(name(served, leaf));
     }
     findings.extend(client_cas(context, served, handshake));
-    if let (Some(listener), false) = (served.listener, served.is_named) {
+    if let (Some(listener), false) = (served.listener, served.is_named || served.is_sni) {
         findings.extend(loaded(context, served, listener));
     }
     findings.extend(loopback(context, served));
@@ -167,14 +174,15 @@ pub fn started_at(certificate: &Certificate) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp(second.parse().ok()?).ok()
 }
 
-/// Returns when the component of an endpoint started, if it shows that.
+/// Returns when the component of an endpoint started, if it shows that or the system does.
 pub fn start_of(served: &Served<'_>) -> Option<OffsetDateTime> {
     let leaf = served.answer.as_ref().ok().map(|answer| &answer.chain.leaf);
     let in_memory = match served.file {
         ServedFile::InMemory => leaf,
         _ => None,
     };
-    served.loopback.or(in_memory).and_then(started_at)
+    let shown = served.loopback.or(in_memory).and_then(started_at);
+    shown.or(served.process_start)
 }
 
 /// Returns the component of this host that has to be restarted to remove a finding, if it would start again.
@@ -247,8 +255,14 @@ fn certificate(context: &ServedContext<'_>, served: &Served<'_>, shown: &Chain) 
         );
         return Finding::new(FindingId::ServedNotCompared, text);
     }
-    let is_known =
-        is_issued_here(context, served, &shown.leaf) || is_signed_by_tree(context, served, shown);
+    // Another CA may have signed a certificate for a name of its own.
+    let is_known = match served.is_sni {
+        true => has_same_names(&shown.leaf, &chain.leaf),
+        false => {
+            is_issued_here(context, served, &shown.leaf)
+                || is_signed_by_tree(context, served, shown)
+        }
+    };
     if !is_known {
         let issuer = shown.leaf.issuer();
         let text = format!("it serves {subject}, issued by {issuer}: no CA of this tree signed it");
@@ -303,12 +317,16 @@ fn is_earlier(
     shown: &Certificate,
     held: &Certificate,
 ) -> bool {
+    has_same_names(shown, held) || is_issued_here(context, served, shown)
+}
+
+fn has_same_names(one: &Certificate, other: &Certificate) -> bool {
     let names = |certificate: &Certificate| {
         let mut names = certificate.san_texts();
         names.sort_unstable();
         (certificate.subject().to_string(), names)
     };
-    names(shown) == names(held) || is_issued_here(context, served, shown)
+    names(one) == names(other)
 }
 
 fn is_issued_here(context: &ServedContext<'_>, served: &Served<'_>, shown: &Certificate) -> bool {
@@ -496,7 +514,7 @@ fn loaded(context: &ServedContext<'_>, served: &Served<'_>, listener: &Listener)
     let mut count = 0;
     let files = readers.flat_map(|reader| {
         let files = reader.files.iter();
-        files.map(|file| (reader.row, layout::usual_path(file)))
+        files.map(|usual| (reader.row, file_for(served, usual)))
     });
     for (row, file) in files {
         let Some(changed) = (context.changed_at)(&file) else {
@@ -519,6 +537,18 @@ fn loaded(context: &ServedContext<'_>, served: &Served<'_>, listener: &Listener)
         findings.push(Finding::new(FindingId::ServedFilesCurrent, text));
     }
     findings
+}
+
+/// Returns the file that a component reads in the place of a usual one: that of its manifest, if it is told another.
+fn file_for(served: &Served<'_>, usual: &str) -> TreePath {
+    let named = served.named_files.iter().find(|file| file.usual == usual);
+    match named.filter(|file| file.exists) {
+        Some(NamedFile {
+            file: Some(file), ..
+        }) => file.clone(),
+        Some(outside) => TreePath::new(Root::Kubeconfigs, outside.path.clone()),
+        None => layout::usual_path(usual),
+    }
 }
 
 fn stale(

@@ -7,7 +7,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{CheckExpirationArgs, GenerateArgs, RenewArgs};
+use super::{CertificateKeyArgs, CheckExpirationArgs, GenerateArgs, RenewArgs};
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
@@ -33,4 +33,7 @@ pub enum CertsCommand {
     /// Make requests for certificates that an external CA signs
     #[command(after_help = super::csr::GENERATE_AFTER_HELP)]
     GenerateCsr(GenerateArgs),
+    /// Make a certificate key, which encrypts the files that control-plane nodes share
+    #[command(after_help = super::join::CERTIFICATE_KEY_AFTER_HELP)]
+    CertificateKey(CertificateKeyArgs),
 }

@@ -14,7 +14,10 @@ mod csr;
 mod help;
 mod history;
 mod init;
+mod join;
+mod kubeconfig;
 mod renew;
+mod secret_text;
 mod served;
 mod shared;
 mod show;
@@ -33,10 +36,21 @@ pub use csr::{CsrArgs, CsrCommand, GenerateArgs, ImportArgs, SignArgs};
 pub use help::{CompletionsArgs, HelpArgs};
 pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
+pub use join::{
+    BootstrapTokenArgs, BootstrapTokenCommand, CertificateKeyArgs, DiscoveryHashArgs,
+    DownloadCertsArgs, GivenKeyArgs, GivenTokenArgs, JoinCommandArgs, NewTokenArgs,
+    UploadCertsArgs,
+};
+pub use kubeconfig::{
+    BootstrapArgs, KubeProxyArgs, KubeconfigArgs, KubeconfigCommand, NewKubeconfigArgs, UserArgs,
+    UserTokenArgs,
+};
 pub use renew::{ALL, RenewArgs};
+pub use secret_text::SecretText;
 pub use served::ServedArgs;
 pub use shared::{
-    ClusterArgs, ConfigArgs, KeepArgs, ListFormat, NamedTreeArgs, OutputFormat, TreeArgs, WriteArgs,
+    ClusterArgs, ConfigArgs, KeepArgs, ListFormat, ManifestFormat, NamedTreeArgs, OutputFormat,
+    TreeArgs, WriteArgs,
 };
 pub use show::ShowArgs;
 pub use template::{Template, TemplateArgs};
@@ -61,6 +75,7 @@ Topics for `pki help TOPIC`:
   kubeadm        differences from kubeadm
   findings       what a check reports, and what to do
   configuration  where the values of the configuration come from
+  join           nodes that join, and what control-plane nodes share
   scheduling     cron, systemd timers and alerts
   csr            certification requests, and CAs whose key is elsewhere
   dependencies   the libraries that pki is built with
@@ -145,6 +160,36 @@ pub enum Command {
     /// List every certificate that was issued for this tree
     #[command(after_help = history::LEDGER_AFTER_HELP)]
     Ledger(LedgerArgs),
+    /// Make a kubeconfig for a user, for kube-proxy, or for a node that joins
+    #[command(after_help = kubeconfig::AFTER_HELP)]
+    Kubeconfig(KubeconfigArgs),
+    /// Make a certificate key, which encrypts the files that control-plane nodes share
+    #[command(after_help = join::CERTIFICATE_KEY_AFTER_HELP)]
+    CertificateKey(CertificateKeyArgs),
+    /// Print the files that control-plane nodes share, encrypted, for kubectl to apply
+    ///
+    /// Prints the Secret `kubeadm-certs` that `pki download-certs` and `kubeadm join --certificate-key` read, and the
+    /// objects that let a joining node read it. Without a certificate key, makes one and prints it on standard error.
+    #[command(after_help = join::UPLOAD_CERTS_AFTER_HELP)]
+    UploadCerts(UploadCertsArgs),
+    /// Write the files that control-plane nodes share, in one transaction
+    ///
+    /// Reads the Secret `kubeadm-certs` of `pki upload-certs` or kubeadm, and checks every file before the first one is written. On a
+    /// host that belongs to another cluster, it refuses to replace a CA or a service-account key.
+    #[command(after_help = join::DOWNLOAD_CERTS_AFTER_HELP)]
+    DownloadCerts(DownloadCertsArgs),
+    /// Make a bootstrap token, with which nodes join
+    #[command(after_help = join::BOOTSTRAP_TOKEN_AFTER_HELP)]
+    BootstrapToken(BootstrapTokenArgs),
+    /// Print the hash of the cluster CA that joining nodes verify
+    ///
+    /// `kubeadm join --discovery-token-ca-cert-hash` takes it. While a CA is being replaced, prints one line for each CA of the file;
+    /// one that matches is enough.
+    #[command(after_help = join::DISCOVERY_HASH_AFTER_HELP)]
+    DiscoveryHash(DiscoveryHashArgs),
+    /// Print the `kubeadm join` commands for a worker and for a control-plane node
+    #[command(after_help = join::JOIN_COMMAND_AFTER_HELP)]
+    JoinCommand(JoinCommandArgs),
     /// Show the configuration of this tree, or print an example file
     #[command(after_help = config::AFTER_HELP)]
     Config(ConfigCommandArgs),
@@ -160,7 +205,7 @@ pub enum Command {
     /// Print the version
     #[command(after_help = "Examples:\n  pki version")]
     Version,
-    /// Run `check-expiration`, `renew` or `csr generate` with kubeadm's spelling
+    /// Run `check-expiration`, `renew`, `csr generate` or `certificate-key` with kubeadm's spelling
     #[command(hide = true, after_help = certs::AFTER_HELP)]
     Certs(CertsArgs),
 }

@@ -5,12 +5,13 @@
     reason = "clap would print what documents a flattened group as the help of the command"
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::store::transaction::DEFAULT_GENERATIONS;
+use crate::util::duration::Period;
 
 #[derive(Clone, Debug, Default, Args)]
 pub struct TreeArgs {
@@ -31,10 +32,10 @@ pub struct TreeArgs {
     pub rootfs: Option<PathBuf>,
 }
 
-/// Trees that are named as directories, archives or kubeconfigs, instead of the tree of this host.
+/// Trees that are named as directories, archives, kubeconfigs or certificates, instead of the tree of this host.
 #[derive(Clone, Debug, Default, Args)]
 pub struct NamedTreeArgs {
-    /// Copies of /etc/kubernetes, tar archives of them, or kubeconfigs [default: the tree of this host]
+    /// Copies of /etc/kubernetes, tar archives of them, kubeconfigs, or certificates in PEM or DER [default: the tree of this host]
     #[arg(value_name = "TREE", value_parser = path(), conflicts_with_all = ONE_TREE)]
     pub trees: Vec<PathBuf>,
 
@@ -90,6 +91,13 @@ pub struct ConfigArgs {
     /// kubeadm configuration (v1beta1 to v1beta4) or kubeadm-config ConfigMap; `-` reads standard input
     #[arg(long, value_name = "FILE", value_parser = path())]
     pub config: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// Returns whether the configuration is read from standard input.
+    pub fn reads_stdin(&self) -> bool {
+        self.config.as_deref() == Some(Path::new("-"))
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Args)]
@@ -155,6 +163,15 @@ pub enum OutputFormat {
     Yaml,
 }
 
+/// Formats of Kubernetes objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ManifestFormat {
+    /// YAML documents
+    Yaml,
+    /// JSON: the object, or a list of the objects
+    Json,
+}
+
 /// Formats of a report about one or more trees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
@@ -166,6 +183,15 @@ pub enum ListFormat {
     Jsonl,
     /// The JSON document in YAML
     Yaml,
+}
+
+/// Parses how long something is valid.
+pub(super) fn lifetime(text: &str) -> Result<Period, String> {
+    let period = Period::parse(text)?;
+    match period.length().as_secs() {
+        0 => Err("it is shorter than a second".to_owned()),
+        _ => Ok(period),
+    }
 }
 
 /// Parses a path, byte for byte.

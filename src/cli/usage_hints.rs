@@ -10,6 +10,7 @@ use super::{Cli, renew};
 use crate::catalog::{self, Row};
 use crate::tree::layout;
 use crate::util::escape::quote;
+use crate::util::secret::is_key;
 
 /// Parses a command line.
 ///
@@ -34,11 +35,11 @@ const FLAGS: [(&str, &str); 8] = [
     ),
     (
         "--upload-certs",
-        "copy the shared files, see `pki help files`",
+        "use `pki upload-certs`, see `pki help join`",
     ),
     (
         "--certificate-key",
-        "copy the shared files, see `pki help files`",
+        "`pki upload-certs` and `pki download-certs` take it, see `pki help join`",
     ),
     ("--kubeconfig", "it is not used; see `--kubeconfig-dir`"),
     (
@@ -55,6 +56,10 @@ fn hint_for(error: &Error) -> Option<String> {
         return None;
     };
     let flag = argument.split('=').next().unwrap_or_default();
+    if is_key(argument) {
+        let message = "unexpected argument: it looks like a key, so it is not shown";
+        return Some(message.to_owned());
+    }
     if let Some((_, meant)) = FLAGS.iter().find(|(known, _)| *known == flag) {
         return Some(format!("unexpected argument '{flag}': {meant}"));
     }
@@ -186,7 +191,11 @@ mod tests {
             ("pki renew admin", "did you mean admin.conf?"),
             ("pki renew x --quiet", "there is no `x`"),
             ("pki renew --all", "use `pki renew all`"),
-            ("pki init --upload-certs", "`pki help files`"),
+            ("pki init --upload-certs", "use `pki upload-certs`"),
+            (
+                "pki upload-certs e6a2eb8581237ab72a4f494f30285ec12a9694d750b9785706a83bfcbbbd2204",
+                "it looks like a key, so it is not shown",
+            ),
             ("pki certs renew all --kubeconfig=a", "`--kubeconfig-dir`"),
         ] {
             let first = error(line);

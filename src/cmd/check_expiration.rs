@@ -3,22 +3,22 @@
 mod named;
 mod tree;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 
 use self::tree::{check, name_of};
-use super::console::Buffer;
+use super::console::SpooledOutput;
 use super::failure::Invalid;
 use super::{Console, Exit};
 use crate::check::finding::Outcome;
-use crate::cli::{CheckExpirationArgs, ExpirationFormat, OutputFormat};
+use crate::cli::{CheckExpirationArgs, ExpirationFormat};
 use crate::fs::file::FileError;
 use crate::fs::output;
 use crate::report::expiration::TreeExpiration;
-use crate::report::metrics::{Metrics, TreeMetrics};
+use crate::report::metrics::TreeMetrics;
 use crate::report::page::Page;
-use crate::report::render::{self, Report};
+use crate::report::render::{self, Exposition, Report, TextTarget};
 
 /// The mode of an output file: node_exporter runs as another user.
 const OUTPUT_MODE: u32 = 0o644;
@@ -29,30 +29,44 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
         .as_ref()
         .filter(|file| *file != Path::new("-"))
     else {
-        return print(args, &mut Vec::new(), console);
+        return print(args, None, console).map(|printed| printed.exit);
     };
     // A file that cannot be replaced is refused before anything is read.
     let failed = |error: FileError| anyhow!("{error}");
     let file = output::target(file).map_err(failed)?;
-    let buffer = Buffer::default();
-    let mut paths = Vec::new();
-    let exit = print(args, &mut paths, &console.printing_into(&buffer));
+    let spooled = SpooledOutput::default();
+    let printed = print(args, Some(&file), &console.printing_into(&spooled));
     // Metrics say that a check failed, so that the old ones do not look like new ones.
-    if exit.is_ok() || args.output == ExpirationFormat::Prometheus {
+    if printed.is_ok() || args.output == ExpirationFormat::Prometheus {
         // A typing error would replace a key.
-        if paths.iter().any(|path| output::is_in(&file, path)) {
+        if printed.as_ref().is_ok_and(|printed| printed.holds_output) {
             let message = format!("`{}` belongs to a tree that is checked", file.display());
             return Err(Invalid::new(message)
                 .with_hint("write the report to another directory")
                 .into());
         }
-        output::replace(&file, buffer.text().as_bytes(), OUTPUT_MODE).map_err(failed)?;
+        let config = args.config.config.as_deref();
+        if config.is_some_and(|config| output::is_in(&file, config)) {
+            let message = format!("`{}` is the file of `--config`", file.display());
+            return Err(Invalid::new(message)
+                .with_hint("write the report to another file")
+                .into());
+        }
+        let report = spooled.into_reader().context("reading the report")?;
+        output::replace(&file, report, OUTPUT_MODE).map_err(failed)?;
     }
-    exit
+    printed.map(|printed| printed.exit)
 }
 
-/// Checks what is asked for, prints the report, and adds the directories of each tree, or its file.
-fn print(args: &CheckExpirationArgs, paths: &mut Vec<PathBuf>, console: &Console) -> Result<Exit> {
+/// The result of a report.
+struct Printed {
+    exit: Exit,
+    /// Whether the output file is in a tree that was checked.
+    holds_output: bool,
+}
+
+/// Checks what is asked for, and prints the report, which will replace `output`.
+fn print(args: &CheckExpirationArgs, output: Option<&Path>, console: &Console) -> Result<Printed> {
     if args.only.is_some() && args.output == ExpirationFormat::Prometheus {
         let message = "`-o prometheus` exports every certificate, so it takes no `--only`";
         return Err(Invalid::new(message).into());
@@ -70,19 +84,25 @@ fn print(args: &CheckExpirationArgs, paths: &mut Vec<PathBuf>, console: &Console
         console.note("only dates are checked: no signature is verified");
     }
     if !args.named.is_empty() {
-        return named::print(args, paths, console);
+        return named::print(args, output, console);
     }
-    let checked = match check(args, None, console) {
+    let checked = match check(args, None, output, console) {
         Err(error) if args.output == ExpirationFormat::Prometheus => {
-            print_metrics(vec![TreeMetrics::failed(name_of(&args.tree))], console)?;
+            let mut metrics = Exposition::new(console.now.into())?;
+            metrics.add(&TreeMetrics::failed(name_of(&args.tree)))?;
+            console.print_with(|output| metrics.write(output))?;
             return Err(error);
         }
         checked => checked?,
     };
-    paths.extend(checked.paths);
     match args.output {
         ExpirationFormat::Prometheus => {
-            print_metrics(checked.metrics.into_iter().collect(), console)?;
+            let mut metrics = Exposition::new(console.now.into())?;
+            checked
+                .metrics
+                .iter()
+                .try_for_each(|tree| metrics.add(tree))?;
+            console.print_with(|output| metrics.write(output))?;
         }
         ExpirationFormat::Html => {
             let tree = TreeExpiration {
@@ -94,12 +114,18 @@ fn print(args: &CheckExpirationArgs, paths: &mut Vec<PathBuf>, console: &Console
         }
         _ if args.quiet && checked.outcome == Outcome::Healthy => {}
         ExpirationFormat::Text if args.only.is_some() && checked.report.is_empty() => {}
-        format => show(&checked.report, format, console)?,
+        format => {
+            let report = render(&checked.report, format, console.text_target())?;
+            console.print(&report)?;
+        }
     }
     for warning in &checked.warnings {
         console.warn(warning);
     }
-    Ok(checked.outcome.into())
+    Ok(Printed {
+        exit: checked.outcome.into(),
+        holds_output: checked.holds_output,
+    })
 }
 
 fn print_page(trees: &[TreeExpiration], checked: usize, console: &Console) -> Result<()> {
@@ -110,21 +136,13 @@ fn print_page(trees: &[TreeExpiration], checked: usize, console: &Console) -> Re
     )))
 }
 
-fn print_metrics(trees: Vec<TreeMetrics>, console: &Console) -> Result<()> {
-    let metrics = Metrics {
-        time: console.now.into(),
-        trees,
-    };
-    console.print(&render::prometheus(&metrics))
-}
-
-fn show(report: &impl Report, format: ExpirationFormat, console: &Console) -> Result<()> {
-    match format {
+fn render(report: &impl Report, format: ExpirationFormat, target: TextTarget) -> Result<String> {
+    Ok(match format {
         ExpirationFormat::Text | ExpirationFormat::Prometheus | ExpirationFormat::Html => {
-            console.show(report, OutputFormat::Text)
+            report.text(target)
         }
-        ExpirationFormat::Json => console.show(report, OutputFormat::Json),
-        ExpirationFormat::Yaml => console.show(report, OutputFormat::Yaml),
-        ExpirationFormat::Jsonl => console.print(&render::json_line(report)?),
-    }
+        ExpirationFormat::Json => render::json(report)?,
+        ExpirationFormat::Yaml => render::yaml(report)?,
+        ExpirationFormat::Jsonl => render::json_line(report)?,
+    })
 }

@@ -4,7 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,14 +14,16 @@ use anyhow::{Result, anyhow};
 use clap::builder::StyledStr;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::tcgetwinsize;
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::exit::Exit;
 use super::failure::{Failure, FailureLine};
 use super::interrupts::Interrupts;
-use crate::cli::OutputFormat;
+use crate::cli::{ManifestFormat, OutputFormat};
 use crate::execute::Progress;
 use crate::fs::error::describe;
+use crate::fs::spool::Spool;
 use crate::plan::Plan;
 use crate::report::findings::TreeArguments;
 use crate::report::render::{self, Report, TextTarget};
@@ -80,11 +82,11 @@ impl Console {
         }
     }
 
-    /// Returns a console with the same messages that prints into a buffer.
-    pub(super) fn printing_into(&self, buffer: &Buffer) -> Console {
+    /// Returns a console with the same messages that prints into a spool.
+    pub(super) fn printing_into(&self, output: &SpooledOutput) -> Console {
         Console {
             messages: RefCell::new(Box::new(anstream::stderr())),
-            ..Console::to(self.now, Box::new(buffer.clone()), Box::new(io::sink()))
+            ..Console::to(self.now, Box::new(output.clone()), Box::new(io::sink()))
         }
     }
 
@@ -164,7 +166,18 @@ impl Console {
     /// # Errors
     /// If it could not be written. A closed pipe is not an error.
     pub(super) fn print(&self, text: &str) -> Result<()> {
-        match self.write_output(text) {
+        self.print_with(|output| output.write_all(text.as_bytes()))
+    }
+
+    /// Lets `write` write to standard output.
+    ///
+    /// # Errors
+    /// As [`Console::print`].
+    pub(super) fn print_with(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<()> {
+        match self.write_output(write) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(anyhow!("writing to standard output: {}", describe(&error)))
             }
@@ -201,34 +214,46 @@ impl Console {
         self.print(&self.rendered(report, format)?)
     }
 
-    /// Writes the report of a command that has changed the tree.
+    /// Writes Kubernetes objects to standard output.
+    ///
+    /// # Errors
+    /// As [`Console::print`].
+    pub(super) fn show_manifests(&self, objects: &[Value], format: ManifestFormat) -> Result<()> {
+        self.print(&match format {
+            ManifestFormat::Yaml => render::manifests_yaml(objects)?,
+            ManifestFormat::Json => render::manifests_json(objects)?,
+        })
+    }
+
+    /// Writes the report of a command that has ended with `done`.
     ///
     /// # Errors
     /// If it could not be written. The error says that the change itself succeeded.
-    pub(super) fn show_done(&self, report: &impl Report, format: OutputFormat) -> Result<()> {
+    pub(super) fn show_done(
+        &self,
+        report: &impl Report,
+        format: OutputFormat,
+        done: TreeState,
+    ) -> Result<()> {
         let text = self
             .rendered(report, format)
-            .map_err(|error| error.context(TreeState::Changed))?;
-        self.print_done(&text)
-    }
-
-    /// Writes text about a change of the tree.
-    ///
-    /// # Errors
-    /// As [`Console::show_done`].
-    pub(super) fn print_done(&self, text: &str) -> Result<()> {
-        match self.write_output(text) {
+            .map_err(|error| error.context(done))?;
+        match self.write_output(|output| output.write_all(text.as_bytes())) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                self.note(&TreeState::Changed.to_string());
+                self.note(&done.to_string());
                 Ok(())
             }
             Err(error) => {
                 let what = describe(&error);
-                Err(anyhow!("writing the report to standard output: {what}")
-                    .context(TreeState::Changed))
+                Err(anyhow!("writing the report to standard output: {what}").context(done))
             }
         }
+    }
+
+    /// Returns the destination of text reports.
+    pub(super) fn text_target(&self) -> TextTarget {
+        self.text_target
     }
 
     pub(super) fn rendered(&self, report: &impl Report, format: OutputFormat) -> Result<String> {
@@ -239,11 +264,9 @@ impl Console {
         }
     }
 
-    fn write_output(&self, text: &str) -> io::Result<()> {
+    fn write_output(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         let mut stream = self.output.borrow_mut();
-        stream
-            .write_all(text.as_bytes())
-            .and_then(|()| stream.flush())
+        write(&mut **stream).and_then(|()| stream.flush())
     }
 }
 
@@ -253,6 +276,30 @@ impl fmt::Debug for Console {
             .field("now", &self.now)
             .field("text_target", &self.text_target)
             .finish_non_exhaustive()
+    }
+}
+
+/// The output of a console, for a file.
+#[derive(Clone, Default)]
+pub(super) struct SpooledOutput(Rc<RefCell<Spool>>);
+
+impl SpooledOutput {
+    /// Returns a reader of everything so far.
+    ///
+    /// # Errors
+    /// As [`Spool::into_reader`].
+    pub(super) fn into_reader(self) -> io::Result<impl Read> {
+        self.0.take().into_reader()
+    }
+}
+
+impl Write for SpooledOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -314,29 +361,47 @@ fn one_line(text: &str) -> String {
 pub(super) struct TreeProgress {
     bar: ProgressBar,
     started: Instant,
-    /// Whether the bar may appear and has not yet.
-    is_waiting: AtomicBool,
+    curtain: Curtain,
 }
 
 /// How long a run may take without a progress bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+const TREE_BAR: &str = "checking trees [{bar:30}] {pos} of {len}";
+
+/// Keeps a progress bar hidden until the run has taken longer than [`PATIENCE`].
+struct Curtain {
+    /// Whether the bar may appear and has not yet.
+    is_closed: AtomicBool,
+}
+
+impl Curtain {
+    fn new(may_open: bool) -> Curtain {
+        Curtain {
+            is_closed: AtomicBool::new(may_open),
+        }
+    }
+
+    /// Returns whether the bar appears now, which it does once.
+    fn opens(&self, elapsed: Duration) -> bool {
+        elapsed >= PATIENCE && self.is_closed.swap(false, Ordering::Relaxed)
+    }
+}
+
 impl TreeProgress {
     /// Returns a bar, which never appears with `--quiet`.
     pub(super) fn new(trees: usize, quiet: bool) -> TreeProgress {
-        let style = bar_style("checking trees [{bar:30}] {pos} of {len}");
         let bar = ProgressBar::with_draw_target(Some(trees as u64), ProgressDrawTarget::hidden());
         TreeProgress {
-            bar: bar.with_style(style),
+            bar: bar.with_style(bar_style(TREE_BAR)),
             started: Instant::now(),
-            is_waiting: AtomicBool::new(!quiet && io::stderr().is_terminal()),
+            curtain: Curtain::new(!quiet && io::stderr().is_terminal()),
         }
     }
 
     /// Counts a tree; any thread may call it.
     pub(super) fn advance(&self) {
-        let is_due = self.started.elapsed() >= PATIENCE;
-        if is_due && self.is_waiting.swap(false, Ordering::Relaxed) {
+        if self.curtain.opens(self.started.elapsed()) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
         self.bar.inc(1);
@@ -431,6 +496,16 @@ mod tests {
             .map(|line| line.message)
             .collect();
         assert_eq!(messages, ["a", "c", "b", "d"]);
+    }
+
+    #[test]
+    fn a_progress_bar_appears_once_and_only_in_a_long_run() {
+        let curtain = Curtain::new(true);
+        let just_before = PATIENCE - Duration::from_nanos(1);
+        let opened = [just_before, PATIENCE, PATIENCE * 2].map(|elapsed| curtain.opens(elapsed));
+        assert_eq!(opened, [false, true, false]);
+        assert!(!Curtain::new(false).opens(PATIENCE * 2));
+        assert!(ProgressStyle::with_template(TREE_BAR).is_ok());
     }
 
     /// A writer that keeps what is written.

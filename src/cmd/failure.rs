@@ -156,7 +156,7 @@ fn exit(error: &Error, state: Option<TreeState>) -> Exit {
         Some(TransactionError::Failed { .. }) => return Exit::Failed,
         None => {}
     }
-    if state == Some(TreeState::Changed) {
+    if matches!(state, Some(TreeState::Changed | TreeState::Done)) {
         return Exit::Failed;
     }
     if let Some(PlanFailure { error, .. }) = error.downcast_ref::<PlanFailure>() {

@@ -21,7 +21,7 @@ pub struct Topic {
 }
 
 /// Every help topic.
-pub static TOPICS: [Topic; 8] = [
+pub static TOPICS: [Topic; 9] = [
     topic("files", include_str!("../../templates/help/files.md")),
     topic("writing", include_str!("../../templates/help/writing.md")),
     topic("kubeadm", include_str!("../../templates/help/kubeadm.md")),
@@ -30,6 +30,7 @@ pub static TOPICS: [Topic; 8] = [
         "configuration",
         include_str!("../../templates/help/configuration.md"),
     ),
+    topic("join", include_str!("../../templates/help/join.md")),
     topic(
         "scheduling",
         include_str!("../../templates/help/scheduling.md"),

@@ -12,7 +12,7 @@ use crate::kubeconfig::{Credentials, Kubeconfig};
 use crate::report::history::{History, KeptGeneration, ReplacedFile};
 use crate::report::recovery::Purge;
 use crate::store::generations::{self, Generation, GenerationFile, Generations, Pruned};
-use crate::store::outcome::TransactionError;
+use crate::store::outcome::{TransactionError, TreeState};
 use crate::store::transaction::Transaction;
 use crate::tree::layout::Root;
 use crate::tree::overlay::Tree;
@@ -91,7 +91,7 @@ fn purge(session: &Session<'_>, write: &WriteArgs, console: &Console) -> Result<
     match is_empty || write.dry_run {
         true if is_empty && write.quiet => {}
         true => console.show(&report, write.output)?,
-        false => console.show_done(&report, write.output)?,
+        false => console.show_done(&report, write.output, TreeState::Done)?,
     }
     Ok(match pruned.warnings.is_empty() {
         true => Exit::Done,

@@ -1,5 +1,6 @@
 //! Reads one tree and judges it, for the commands that change nothing: `check-expiration` and `verify`.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use anyhow::Result;
@@ -9,14 +10,16 @@ use super::Console;
 use super::judgement::JudgementContext;
 use super::session::{Session, TreeSnapshot};
 use super::target::{ConfigSource, Detection, Target};
-use crate::catalog::KUBECONFIG;
+use crate::catalog::{CERTIFICATE, EXTERNAL_ETCD_CA, EXTERNAL_ETCD_CLIENT, KUBECONFIG};
 use crate::check::expiry::{self, Thresholds};
 use crate::check::finding::{Finding, FindingId, Findings, Remedy};
 use crate::check::{Context, Expected, check, commit, dates, manifests, permissions};
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
+use crate::config::cluster::Etcd;
 use crate::config::{Cluster, Host, Origin, Setting, Settings};
 use crate::fs::file::FileError;
 use crate::tree::archive::Archive;
+use crate::tree::certificate::StandaloneCertificates;
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::kubeconfig::StandaloneKubeconfig;
 use crate::tree::manifests::{PodManifest, STATIC_PODS};
@@ -37,8 +40,6 @@ pub(super) struct Inspection {
     is_tree: bool,
     /// The declared or recorded configuration, and whether the node in it is known.
     declared: Option<(Cluster, bool)>,
-    /// The configuration that `init` would use.
-    resolved: Option<Cluster>,
     depth: Depth,
     now: OffsetDateTime,
 }
@@ -69,7 +70,6 @@ impl Inspection {
             places: Some(places),
             is_tree: true,
             declared: None,
-            resolved: None,
             depth,
             now: console.now,
         };
@@ -94,7 +94,6 @@ impl Inspection {
             places: None,
             is_tree: true,
             declared: None,
-            resolved: None,
             depth,
             now: console.now,
         };
@@ -112,7 +111,25 @@ impl Inspection {
         console: &Console,
     ) -> Result<Inspection> {
         let (tree, inventory) = kubeconfig.read(context, depth)?;
-        Ok(Inspection {
+        Ok(Inspection::standalone(tree, inventory, depth, console))
+    }
+
+    /// Reads one certificate of a file that belongs to no tree.
+    ///
+    /// # Errors
+    /// As [`StandaloneCertificates::read`].
+    pub(super) fn of_certificate(
+        file: &StandaloneCertificates,
+        position: usize,
+        depth: Depth,
+        console: &Console,
+    ) -> Result<Inspection> {
+        let (tree, inventory) = file.read(position)?;
+        Ok(Inspection::standalone(tree, inventory, depth, console))
+    }
+
+    fn standalone(tree: Tree, inventory: Inventory, depth: Depth, console: &Console) -> Inspection {
+        Inspection {
             target: Target::undeclared(tree.layout.clone()),
             tree,
             inventory,
@@ -120,10 +137,31 @@ impl Inspection {
             places: None,
             is_tree: false,
             declared: None,
-            resolved: None,
             depth,
             now: console.now,
-        })
+        }
+    }
+
+    /// Adds the certificates of the host that are not in the tree: the one that the kubelet serves, and those of an external etcd
+    /// that the configuration names.
+    pub(super) fn with_host_files(mut self) -> Inspection {
+        let (tree, depth) = (&self.tree, self.depth);
+        self.inventory.observe_kubelet(tree, depth);
+        let cluster = self.declared.as_ref().map(|(cluster, _)| cluster);
+        if let Some(Etcd::External(etcd)) = cluster.map(|cluster| &cluster.etcd) {
+            let path = |path: &Option<PathBuf>| path.as_ref()?.to_str().map(str::to_owned);
+            if let Some(ca) = path(&etcd.ca_file) {
+                self.inventory
+                    .observe_named(tree, &EXTERNAL_ETCD_CA, &ca, None, depth);
+            }
+            if let Some(client) = path(&etcd.cert_file) {
+                let key = path(&etcd.key_file);
+                let row = &EXTERNAL_ETCD_CLIENT;
+                self.inventory
+                    .observe_named(tree, row, &client, key.as_deref(), depth);
+            }
+        }
+        self
     }
 
     fn with_configuration(mut self) -> Result<Inspection> {
@@ -132,9 +170,6 @@ impl Inspection {
             ConfigSource::File | ConfigSource::Recorded => Some(declared(target, &self.inventory)?),
             ConfigSource::Nothing => None,
         };
-        let layers = target.layers(&self.inventory);
-        let resolved = layers.resolve(Detection::Allowed).ok();
-        self.resolved = resolved.map(|resolved| resolved.cluster);
         Ok(self)
     }
 
@@ -149,15 +184,6 @@ impl Inspection {
 
     /// Returns everything that is found, with the commands that remove it. `due` is the period for `renew --due`.
     pub(super) fn findings(&self, thresholds: Thresholds, due: Option<&Period>) -> Findings {
-        let knowledge = JudgementContext {
-            expected: self.expected(),
-            init: self.resolved.as_ref().map(|cluster| {
-                let is_declared = self.target.source() != ConfigSource::Nothing;
-                (cluster, is_declared)
-            }),
-            due,
-            now: self.now,
-        };
         let inventory = &self.inventory;
         let tree = &self.tree;
         let state = &self.commit_state;
@@ -168,10 +194,32 @@ impl Inspection {
         findings.extend(self.record_finding());
         findings.extend(check(inventory, self.expected(), self.now));
         findings.extend(expiry::soon(&self.context(), thresholds));
-        match self.is_tree {
-            true => knowledge.with_remedies(findings, inventory),
-            false => with_advice(findings),
+        if !self.is_tree {
+            return with_advice(findings);
         }
+        // Only errors are removed by `init`.
+        let resolved = findings
+            .iter()
+            .any(Finding::is_error)
+            .then(|| self.init_configuration())
+            .flatten();
+        let knowledge = JudgementContext {
+            expected: self.expected(),
+            init: resolved.as_ref().map(|cluster| {
+                let is_declared = self.target.source() != ConfigSource::Nothing;
+                (cluster, is_declared)
+            }),
+            due,
+            now: self.now,
+        };
+        knowledge.with_remedies(findings, inventory)
+    }
+
+    /// Returns the configuration that `init` would use.
+    fn init_configuration(&self) -> Option<Cluster> {
+        let layers = self.target.layers(&self.inventory);
+        let resolved = layers.resolve(Detection::Allowed).ok();
+        resolved.map(|resolved| resolved.cluster)
     }
 
     /// Returns what is found by looking at dates only. No command is advised, because that takes a whole judgement.
@@ -231,13 +279,18 @@ impl Inspection {
     }
 }
 
-/// Adds what to do about a kubeconfig that belongs to no tree.
+/// Adds what to do about a kubeconfig or certificate that belongs to no tree.
 fn with_advice(mut findings: Findings) -> Findings {
     for finding in findings.iter_mut() {
         let is_urgent = finding.is_error() || finding.id == FindingId::CertificateExpiresSoon;
         let is_about_certificate = finding.id.name().starts_with("certificate.");
-        if is_urgent && is_about_certificate && finding.row == Some(&KUBECONFIG) {
-            finding.remedy = Remedy::words("replace the file with a renewed kubeconfig");
+        let advice = match finding.row {
+            Some(row) if *row == KUBECONFIG => "replace the file with a renewed kubeconfig",
+            Some(row) if *row == CERTIFICATE => "replace the file with a renewed certificate",
+            _ => continue,
+        };
+        if is_urgent && is_about_certificate {
+            finding.remedy = Remedy::words(advice);
         }
     }
     findings

@@ -3,6 +3,7 @@
 //! Only this module chooses a stream; `main` alone turns an error into an exit code, through [`Console::report`].
 
 mod check_expiration;
+mod cluster_access;
 mod config;
 mod console;
 mod csr;
@@ -14,9 +15,12 @@ mod init;
 mod input;
 mod inspection;
 mod interrupts;
+mod join;
 mod judgement;
+mod kubeconfig;
 mod ledger;
 mod named_trees;
+mod output_file;
 mod paths;
 mod recover;
 mod renew;
@@ -68,6 +72,13 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
         Command::Show(args) => show::run(&args, console),
         Command::Renew(args) => renew::run(&args, console),
         Command::Csr(args) => csr::run(&args, console),
+        Command::CertificateKey(args) => join::certificate_key::run(&args, console),
+        Command::UploadCerts(args) => join::upload_certs::run(&args, console),
+        Command::DownloadCerts(args) => join::download_certs::run(&args, console),
+        Command::BootstrapToken(args) => join::bootstrap_token::run(&args, console),
+        Command::DiscoveryHash(args) => join::discovery_hash::run(&args, console),
+        Command::JoinCommand(args) => join::join_command::run(&args, console),
+        Command::Kubeconfig(args) => kubeconfig::run(&args, console),
         Command::History(args) => history::run(&args, console),
         Command::Rollback(args) => rollback::run(&args, console),
         Command::Recover(args) => recover::run(&args, console),
@@ -81,6 +92,7 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
             CertsCommand::CheckExpiration(args) => check_expiration::run(&args, console),
             CertsCommand::Renew(args) => renew::run(&args, console),
             CertsCommand::GenerateCsr(args) => csr::generate(&args, console),
+            CertsCommand::CertificateKey(args) => join::certificate_key::run(&args, console),
         },
     }
 }
@@ -95,7 +107,7 @@ fn report_changes(changes: &Changes, args: &WriteArgs, console: &Console) -> Res
     }
     match changes.dry_run || changes.makes_nothing() {
         true => console.show(changes, args.output),
-        false => console.show_done(changes, args.output),
+        false => console.show_done(changes, args.output, TreeState::Changed),
     }
 }
 

@@ -24,9 +24,11 @@ use crate::fs::file::{FileError, MAX_FILE_SIZE};
 use crate::fs::search::{PathKind, directories_with};
 use crate::report::findings::TreeArguments;
 use crate::tree::archive::Archive;
+use crate::tree::certificate::StandaloneCertificates;
 use crate::tree::inventory::Depth;
 use crate::tree::kubeconfig::StandaloneKubeconfig;
 use crate::tree::layout::{Layout, TREE_FILES};
+use crate::util::secret::is_key;
 
 /// A tree that was named as one path.
 pub(super) struct NamedTree {
@@ -44,6 +46,8 @@ enum Place {
     Archive(Box<RefCell<Archive>>),
     /// In this context of a kubeconfig.
     Kubeconfig(Rc<StandaloneKubeconfig>, String),
+    /// This certificate of a file.
+    Certificate(Rc<StandaloneCertificates>, usize),
 }
 
 /// Inspects each tree on its own, several at a time, and hands the results over in their order. The messages of each are printed
@@ -55,8 +59,8 @@ pub(super) fn inspect<R: Send>(
     named: &NamedTreeArgs,
     quiet: bool,
     console: &Console,
-    inspect: impl Fn(&NamedTree, &Console) -> Result<R> + Sync,
-    mut take: impl FnMut(String, Result<R>) -> Result<()>,
+    inspect: impl Fn(&str, Result<&NamedTree>, &Console) -> R + Sync,
+    mut take: impl FnMut(&str, R) -> Result<()>,
 ) -> Result<()> {
     let candidates = candidates(named)?;
     if candidates.is_empty() {
@@ -65,28 +69,27 @@ pub(super) fn inspect<R: Send>(
     let progress = TreeProgress::new(candidates.len(), quiet);
     let now = console.now;
     let work = |candidate: &Candidate| {
-        let inspect = |tree: NamedTree| {
+        let inspect = |name: String, tree: Result<&NamedTree>| {
             let messages = Buffer::default();
             let console = Console::to(now, Box::new(io::sink()), Box::new(messages.clone()));
-            let result = inspect(&tree, &console);
-            (tree.name, result, strip_str(&messages.text()).to_string())
+            let result = inspect(&name, tree, &console);
+            (name, result, strip_str(&messages.text()).to_string())
         };
         let results: Vec<_> = match candidate.trees() {
-            Ok(trees) => trees.map(inspect).collect(),
-            Err(error) => {
-                let name = candidate.path.display().to_string();
-                vec![(name, Err(error), String::new())]
-            }
+            Ok(trees) => trees
+                .map(|tree| inspect(tree.name.clone(), Ok(&tree)))
+                .collect(),
+            Err(error) => vec![inspect(candidate.path.display().to_string(), Err(error))],
         };
         progress.advance();
         results
     };
-    let mut print = |results: Vec<(String, Result<R>, String)>| {
+    let mut print = |results: Vec<(String, R, String)>| {
         for (name, result, messages) in results {
             for message in messages.lines() {
                 console.pass_on(&name, message);
             }
-            take(name, result)?;
+            take(&name, result)?;
         }
         Ok(())
     };
@@ -136,7 +139,14 @@ fn candidates(named: &NamedTreeArgs) -> Result<Vec<Candidate>> {
         let lines = lines
             .map(<[u8]>::trim_ascii)
             .filter(|line| !line.is_empty());
-        paths.extend(lines.map(|line| PathBuf::from(OsStr::from_bytes(line))));
+        for line in lines {
+            // A report shows the names of trees.
+            if is_key(&String::from_utf8_lossy(line)) {
+                let message = format!("{} holds a key, want the names of trees", input.name);
+                return Err(Invalid::new(message).into());
+            }
+            paths.push(PathBuf::from(OsStr::from_bytes(line)));
+        }
     }
     let mut candidates: Vec<_> = paths.into_iter().map(Candidate::new).collect();
     for directory in &named.recursive {
@@ -213,7 +223,7 @@ impl NamedTree {
         }
     }
 
-    /// Takes an archive of such a directory, or a kubeconfig.
+    /// Takes an archive of such a directory, a kubeconfig, or a file with certificates.
     fn in_file(path: &Path) -> Result<Box<dyn Iterator<Item = NamedTree>>> {
         let name = path.display().to_string();
         if let Some(archive) = Archive::open(path)? {
@@ -224,8 +234,7 @@ impl NamedTree {
             })));
         }
         let Some(kubeconfig) = StandaloneKubeconfig::open(path, MAX_FILE_SIZE)? else {
-            let what = format!("`{name}` is neither a directory, an archive nor a kubeconfig");
-            return Err(Invalid::new(what).into());
+            return NamedTree::in_certificates(path, name);
         };
         let kubeconfig = Rc::new(kubeconfig);
         let contexts: Vec<_> = kubeconfig.contexts.names().map(str::to_owned).collect();
@@ -242,12 +251,31 @@ impl NamedTree {
         })))
     }
 
+    fn in_certificates(path: &Path, name: String) -> Result<Box<dyn Iterator<Item = NamedTree>>> {
+        let Some(file) = StandaloneCertificates::open(path, MAX_FILE_SIZE)? else {
+            let what = format!(
+                "`{name}` is neither a directory, an archive, a kubeconfig nor a certificate"
+            );
+            return Err(Invalid::new(what).into());
+        };
+        let count = file.certificates.len();
+        let file = Rc::new(file);
+        Ok(Box::new((0..count).map(move |position| NamedTree {
+            name: match count {
+                1 => name.clone(),
+                _ => format!("{name}, certificate {}", position + 1),
+            },
+            place: Place::Certificate(Rc::clone(&file), position),
+            has_kubelet: false,
+        })))
+    }
+
     /// Reads the tree and its configuration.
     ///
     /// # Errors
     /// As [`Inspection::open`].
     pub(super) fn inspect(&self, depth: Depth, console: &Console) -> Result<Inspection> {
-        match &self.place {
+        let inspection = match &self.place {
             Place::Directories(arguments) => {
                 Inspection::open(arguments, &ConfigArgs::default(), depth, console)
             }
@@ -257,7 +285,15 @@ impl NamedTree {
             Place::Kubeconfig(kubeconfig, context) => {
                 Inspection::of_kubeconfig(kubeconfig, context, depth, console)
             }
-        }
+            Place::Certificate(file, position) => {
+                Inspection::of_certificate(file, *position, depth, console)
+            }
+        }?;
+        Ok(match self.has_kubelet {
+            true => inspection.with_host_files(),
+            // The paths in the configuration of a copy are those of another host.
+            false => inspection,
+        })
     }
 
     /// Returns the arguments of a printed command about the tree.
@@ -268,16 +304,16 @@ impl NamedTree {
             }
             Place::Archive(_) => TreeArguments::of_archive(),
             // No command is advised.
-            Place::Kubeconfig(..) => TreeArguments::default(),
+            Place::Kubeconfig(..) | Place::Certificate(..) => TreeArguments::default(),
         }
     }
 
     /// Returns the directories and files that a report must not replace.
     pub(super) fn paths(&self, layout: &Layout) -> Vec<PathBuf> {
         match &self.place {
-            Place::Directories(_) => vec![layout.certificates.clone(), layout.kubeconfigs.clone()],
+            Place::Directories(_) => layout.directories(),
             Place::Archive(_) => vec![PathBuf::from(&self.name)],
-            Place::Kubeconfig(..) => vec![layout.kubeconfigs.clone()],
+            Place::Kubeconfig(..) | Place::Certificate(..) => vec![layout.kubeconfigs.clone()],
         }
     }
 

@@ -13,9 +13,7 @@ use crate::plan::Plan;
 use crate::plan::rollback::{self, RollbackRequest};
 use crate::report::changes::Changes;
 use crate::store::generations::cursor::{self, RollbackStep};
-use crate::store::generations::{
-    self, Generation, Generations, TransactionKind, UnreadableGeneration,
-};
+use crate::store::generations::{self, Generation, Generations, TransactionKind};
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::layout::{self, TreePath};
 use crate::tree::overlay::Tree;
@@ -107,12 +105,12 @@ fn finish(
 
 /// Refuses a step over a generation that cannot be read: the files that only it has would stay as they are.
 fn refuse_gap(generations: &Generations, before: &Generation) -> Result<()> {
-    let is_later = |kept: &&UnreadableGeneration| kept.name > before.name;
-    let Some(gap) = generations.unreadable.iter().find(is_later) else {
+    let mut unreadable = generations.unreadable.iter();
+    let Some(gap) = unreadable.find(|kept| !before.is_after(&kept.name)) else {
         return Ok(());
     };
     let what = format!(
-        "the files that generation `{}` has would not be put back, because it cannot be read",
+        "generation `{}` cannot be read, and it may hold files of this step",
         gap.name
     );
     let hint = "repair or remove it, or name the generation to go back to";

@@ -4,16 +4,17 @@
 //! check, issue and commit ([`WriteRun::commit`]). A dry run takes no lock and stops before the commit. A command that only
 //! reads uses [`Session::read`].
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use zeroize::Zeroizing;
 
 use super::Console;
 use super::console::KeyProgress;
 use super::interrupts::Interrupts;
 use super::paths::refuse_system_directory;
-use super::target::Target;
+use super::target::{OpenTree, Target};
 use crate::catalog::Row;
 use crate::cli::{ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs};
 use crate::execute::{self, Issued, issue};
@@ -26,7 +27,7 @@ use crate::store::transaction::Transaction;
 use crate::store::{preconditions, recovery};
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::journal::Direction;
-use crate::tree::layout::{Access, Root, TreePath};
+use crate::tree::layout::{self, Access, Root, TreePath};
 use crate::tree::overlay::{CommitState, Tree};
 use crate::tree::places::Places;
 use crate::x509::algorithm::Algorithm;
@@ -38,6 +39,8 @@ const MAX_READ_ATTEMPTS: usize = 10;
 pub(super) struct Session<'a> {
     console: &'a Console,
     pub(super) target: Target,
+    /// The tree, as far as finding it has opened it.
+    opened: RefCell<Option<OpenTree>>,
 }
 
 /// A tree as it was read.
@@ -94,9 +97,13 @@ impl<'a> Session<'a> {
         cluster: &ClusterArgs,
         console: &'a Console,
     ) -> Result<Session<'a>> {
-        let target = Target::find(tree, config, cluster)?;
+        let (target, opened) = Target::find(tree, config, cluster)?;
         console.set_arguments(target.state_arguments(tree));
-        Ok(Session { console, target })
+        Ok(Session {
+            console,
+            target,
+            opened: RefCell::new(opened),
+        })
     }
 
     /// Finds a tree for a command that takes no configuration.
@@ -114,8 +121,9 @@ impl<'a> Session<'a> {
     pub(super) fn read(&self, depth: &dyn Fn(&Row) -> Depth) -> Result<TreeSnapshot> {
         let mut attempts = 0;
         loop {
-            let places = Rc::new(Places::new(&self.target.layout));
-            let tree = Tree::over(&places)?;
+            let opened = self.opened.take();
+            let opened = opened.map_or_else(|| OpenTree::new(&self.target.layout), Ok);
+            let OpenTree { places, tree } = opened?;
             if attempts == 0 {
                 self.warn_of_state(&places);
             }
@@ -183,7 +191,10 @@ impl<'a> Session<'a> {
         let Session {
             console,
             mut target,
+            opened,
         } = self;
+        // Another run may have changed the tree since it was found: what is written is read under the lock.
+        drop(opened);
         target.check_may_write()?;
         let (transaction, places) = match write.dry_run {
             true => (None, preview_recovery(&target, console)?),
@@ -339,6 +350,32 @@ impl WriteRun<'_> {
         for warning in self.snapshot.places.warnings() {
             self.console.warn(&warning);
         }
+    }
+
+    /// Issues what does not belong to the tree. Its entries are in the ledger before it is returned.
+    pub(super) fn issue_elsewhere(mut self, plan: &Plan) -> Result<Issued> {
+        self.check_elsewhere()?;
+        let Some(mut transaction) = self.transaction.take() else {
+            bail!("a dry run issues nothing");
+        };
+        transaction.announce();
+        let issued = self.issue(plan)?;
+        let entries =
+            issued.ledger_entries(&self.snapshot.inventory, &self.command, self.console.now);
+        transaction.append_to_ledger(&entries)?;
+        transaction.keep_generations(self.keep);
+        let committed = transaction.commit(&|| self.interrupts.signal())?;
+        for warning in &committed.warnings {
+            self.console.warn(warning);
+        }
+        Ok(issued)
+    }
+
+    /// Checks that the ledger can be written.
+    pub(super) fn check_elsewhere(&self) -> Result<()> {
+        preconditions::check(&self.snapshot.places, &[layout::ledger()]).map_err(refused)?;
+        self.warn_of_directories();
+        Ok(())
     }
 
     fn issue(&self, plan: &Plan) -> Result<Issued> {

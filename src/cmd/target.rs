@@ -14,6 +14,7 @@ use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::{
     self, Cluster, Host, Layer, Origin, Problem, Provenance, Resolved, Setting, Settings,
 };
+use crate::fs::file::FileError;
 use crate::fs::ownership::{DirectoryUse, judge};
 use crate::plan::infer;
 use crate::report::findings::TreeArguments;
@@ -59,13 +60,28 @@ pub(super) struct Recorded {
     pub(super) text: Vec<u8>,
 }
 
+/// A tree with its open directories.
+pub(super) struct OpenTree {
+    pub(super) places: Rc<Places>,
+    pub(super) tree: Tree,
+}
+
+impl OpenTree {
+    pub(super) fn new(layout: &Layout) -> Result<OpenTree, FileError> {
+        let places = Rc::new(Places::new(layout));
+        let tree = Tree::over(&places)?;
+        Ok(OpenTree { places, tree })
+    }
+}
+
 impl Target {
-    /// Finds the tree and reads its configuration, but nothing else of the tree.
+    /// Finds the tree and reads its configuration, but nothing else of the tree. Also returns the open tree, unless the record says
+    /// that its directories are elsewhere.
     pub(super) fn find(
         tree: &TreeArgs,
         config: &ConfigArgs,
         cluster: &ClusterArgs,
-    ) -> Result<Target> {
+    ) -> Result<(Target, Option<OpenTree>)> {
         let (file, warnings) = match &config.config {
             Some(path) => {
                 let reading = read_config(path)?;
@@ -78,24 +94,24 @@ impl Target {
         let typed = TreePaths::typed(tree)?;
         let mut layout = typed.layout(&given)?;
         // The certificate directory may be known only from the record, which is kept with the kubeconfigs.
-        let places = Rc::new(Places::new(&layout));
-        let (recorded, record_error) = match recorded(&Tree::over(&places)?) {
+        let opened = OpenTree::new(&layout)?;
+        let (recorded, record_error) = match recorded(&opened.tree) {
             Ok(recorded) => (recorded, None),
             Err(error) => (None, Some(error)),
         };
         let mut write_error = None;
         if let Some(recorded) = &recorded {
-            let typed_certificates = layout.certificates.clone();
             typed.apply_record(&mut layout, &given, &recorded.settings)?;
-            if layout.certificates != typed_certificates {
-                write_error = check_writers_of_record(&places, &layout).err();
+            if layout.certificates != opened.tree.layout.certificates {
+                write_error = check_writers_of_record(&opened.places, &layout).err();
             }
         }
         flags.certificates_dir = typed
             .typed_certificates()
             .map(|directory| Setting::by_flag("--cert-dir", directory))
             .or(flags.certificates_dir);
-        Ok(Target {
+        let opened = Some(opened).filter(|opened| opened.tree.layout == layout);
+        let target = Target {
             layout,
             flags,
             file,
@@ -103,7 +119,8 @@ impl Target {
             record_error,
             write_error,
             warnings,
-        })
+        };
+        Ok((target, opened))
     }
 
     /// Finds the tree in an archive and reads its recorded configuration.

@@ -10,7 +10,7 @@ use super::session::Session;
 use super::{Console, Exit};
 use crate::cli::{OutputFormat, Template, TemplateArgs, TreeArgs};
 use crate::report::templates::{ListedTemplate, TemplateList};
-use crate::util::escape::shell_word;
+use crate::util::escape::{shell_path, shell_word};
 
 pub(super) fn run(args: &TemplateArgs, console: &Console) -> Result<Exit> {
     match args.template {
@@ -131,12 +131,11 @@ fn filled_in(template: Template, args: &TemplateArgs, console: &Console) -> Resu
     }
     let tree = absolute_arguments(&args.tree)?;
     let layout = Session::open_tree(&tree, console)?.target.layout;
-    let path = |path: &Path| escaping.word(&path.display().to_string());
+    let path = |path: &Path| Ok::<_, Invalid>(escaping.word(text_of(path)?));
     let mut arguments = String::new();
     for (flag, path) in flags(&tree) {
         if let Some(path) = path {
-            let path = path.display().to_string();
-            arguments.push_str(&format!(" {flag} {}", escaping.word(&path)));
+            arguments.push_str(&format!(" {flag} {}", escaping.word(text_of(path)?)));
         }
     }
     if arguments.chars().any(char::is_control) {
@@ -145,8 +144,18 @@ fn filled_in(template: Template, args: &TemplateArgs, console: &Console) -> Resu
     Ok(text
         .replace("{{pki}}", &binary)
         .replace("{{arguments}}", &arguments)
-        .replace("{{certificates}}", &path(&layout.certificates))
-        .replace("{{kubeconfigs}}", &path(&layout.kubeconfigs)))
+        .replace("{{certificates}}", &path(&layout.certificates)?)
+        .replace("{{kubeconfigs}}", &path(&layout.kubeconfigs)?))
+}
+
+/// Returns the text of a path. With characters replaced, it would name another directory.
+fn text_of(path: &Path) -> Result<&str, Invalid> {
+    path.to_str().ok_or_else(|| {
+        let path = shell_path(path);
+        Invalid::new(format!(
+            "the path {path} is not UTF-8, as a template must be"
+        ))
+    })
 }
 
 /// Returns the flags that find a tree, with their values.

@@ -35,10 +35,13 @@ fn verify_named(args: &VerifyArgs, console: &Console) -> Result<Exit> {
         &args.named,
         false,
         console,
-        |tree, console| verify(args, Some(tree), console),
-        |name, result| {
-            let verified =
-                result.unwrap_or_else(|error| TreeVerification::failed(name, format!("{error:#}")));
+        |name, tree, console| {
+            let verified = tree.and_then(|tree| verify(args, Some(tree), console));
+            verified.unwrap_or_else(|error| {
+                TreeVerification::failed(name.to_owned(), format!("{error:#}"))
+            })
+        },
+        |_, verified| {
             outcome = outcome.max(verified.outcome);
             match args.output {
                 // These have one document for all trees.
@@ -64,7 +67,7 @@ fn verify(
 ) -> Result<TreeVerification> {
     let inspection = match named {
         Some(named) => named.inspect(Depth::Keys, console)?,
-        None => Inspection::open(&args.tree, &args.config, Depth::Keys, console)?,
+        None => Inspection::open(&args.tree, &args.config, Depth::Keys, console)?.with_host_files(),
     };
     let target = &inspection.target;
     for warning in &target.warnings {

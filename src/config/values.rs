@@ -12,6 +12,7 @@ use super::names::{MAX_NAME, is_hidden, parse_san, subdomain, subdomain_within};
 use crate::util::duration::Period;
 use crate::util::secret::{is_key, quote};
 use crate::x509::algorithm::Algorithm;
+use crate::x509::certificate_key::CertificateKey;
 use crate::x509::san::San;
 
 /// The longest common name (RFC 5280 appendix A.1, ub-common-name).
@@ -214,17 +215,9 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
 
 /// Checks a certificate key; it is a secret, so the message does not quote it.
 pub(super) fn certificate_key(text: &str) -> Result<(), String> {
-    const DIGITS: usize = 64;
-    if !text.chars().all(|c| c.is_ascii_hexdigit()) {
-        return Err(format!(
-            "has a character that is not a hexadecimal digit; want {DIGITS} of them, for 32 bytes"
-        ));
-    }
-    match text.len() {
-        DIGITS => Ok(()),
-        length => Err(format!(
-            "has {length} hexadecimal digits, want {DIGITS}, for 32 bytes"
-        )),
+    match CertificateKey::from_hex(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -42,8 +42,10 @@ impl RowBuilder<'_> {
             server: new.server,
             ca: Some(&bundle.to_pem()),
             user: new.user,
-            certificate: Some(&chain.to_pem()),
-            key: &key.to_pem()?,
+            credentials: kubeconfig::NewCredentials::Certificate {
+                certificate: &chain.to_pem(),
+                key: &key.to_pem()?,
+            },
         });
         self.kubeconfig(row, leaf, &kubeconfig, chain)
     }

@@ -134,7 +134,7 @@ pub fn rehearse(plan: &Plan, inventory: &Inventory, now: OffsetDateTime) -> Resu
 
 /// Checks that the kernel gives random bytes: AWS-LC aborts the process if it is refused them, as in a container whose seccomp
 /// profile does not know the call. Without the call it reads `/dev/urandom`.
-fn check_random() -> Result<()> {
+pub(crate) fn check_random() -> Result<()> {
     match rustix::rand::getrandom(&mut [0u8; 1], GetRandomFlags::empty()) {
         Ok(_) | Err(Errno::NOSYS | Errno::INTR) => Ok(()),
         Err(error) => bail!(
@@ -226,7 +226,7 @@ impl RowBuilder<'_> {
             }
             Make::Request(request) => self.request(row, request, key),
             Make::Import(import) => self.import(row, import),
-            Make::Restore { files } => restored(row, files),
+            Make::Install { files } | Make::Restore { files } => existing(row, files),
         }
     }
 
@@ -277,27 +277,27 @@ fn pair(row: &Row, public: String, key: Option<Zeroizing<String>>) -> Vec<Issued
     files
 }
 
-/// Returns old files, the key first; the plan has already judged them.
-fn restored(row: &'static Row, files: &[(TreePath, Zeroizing<Vec<u8>>)]) -> Result<IssuedRow> {
-    let restored = layout::all_files(row)
+/// Returns files that exist elsewhere, the key first; the plan has already judged them.
+fn existing(row: &'static Row, files: &[(TreePath, Zeroizing<Vec<u8>>)]) -> Result<IssuedRow> {
+    let found = layout::all_files(row)
         .into_iter()
         .rev()
         .filter_map(|(file, access)| {
-            let (_, bytes) = files.iter().find(|(old, _)| *old == file)?;
+            let (_, bytes) = files.iter().find(|(given, _)| *given == file)?;
             Some(IssuedFile {
                 file,
                 bytes: bytes.clone(),
                 access,
             })
         });
-    let restored: Vec<_> = restored.collect();
+    let found: Vec<_> = found.collect();
     ensure!(
-        restored.len() == files.len(),
+        found.len() == files.len(),
         "a file does not belong to the row"
     );
     Ok(IssuedRow {
         row,
         certificate: None,
-        files: restored,
+        files: found,
     })
 }

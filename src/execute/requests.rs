@@ -7,7 +7,7 @@ use super::kubeconfigs::kubeconfig_file;
 use super::{IssuedFile, IssuedRow, RowBuilder, pair, verify};
 use crate::catalog::{CA, Row};
 use crate::check::pending::waiting_key;
-use crate::kubeconfig::{Kubeconfig, KubeconfigContents};
+use crate::kubeconfig::{Kubeconfig, KubeconfigContents, NewCredentials};
 use crate::plan::{ImportPlan, KeyPlace, RequestPlan};
 use crate::tree::inventory::{Inventory, RowFiles};
 use crate::tree::layout::{self, Access, TreePath};
@@ -60,8 +60,7 @@ impl RowBuilder<'_> {
                     server: &new.server,
                     ca: ca.as_deref(),
                     user: &new.user,
-                    certificate: None,
-                    key: &pem,
+                    credentials: NewCredentials::KeyOnly { key: &pem },
                 });
                 let file = kubeconfig_file(row, &kubeconfig)?;
                 verify::same_kubeconfig(&file.bytes, &kubeconfig)?;

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rustix::fs::{
-    Access, AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, Stat, StatVfsMountFlags, Uid,
+    Access, AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, Stat, StatVfsMountFlags,
+    StatxAttributes, StatxFlags, Uid,
 };
 use rustix::io::Errno;
 
@@ -56,6 +57,41 @@ pub(crate) enum FileKind {
     Other,
 }
 
+/// An entry of a directory, which is not opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DirectoryEntry {
+    pub(crate) kind: FileKind,
+    pub(crate) attributes: Attributes,
+    /// Bytes.
+    pub(crate) length: u64,
+    /// The second since 1970 in which it last changed (ctime, which no program can set back).
+    pub(crate) changed_at: i64,
+}
+
+impl DirectoryEntry {
+    fn of(status: &Stat) -> DirectoryEntry {
+        DirectoryEntry {
+            kind: match FileType::from_raw_mode(status.st_mode) {
+                FileType::Directory => FileKind::Directory,
+                FileType::RegularFile => FileKind::File,
+                FileType::Symlink => FileKind::Link,
+                _ => FileKind::Other,
+            },
+            attributes: attributes_of(status),
+            length: u64::try_from(status.st_size).unwrap_or(0),
+            changed_at: status.st_ctime,
+        }
+    }
+}
+
+fn attributes_of(status: &Stat) -> Attributes {
+    Attributes {
+        mode: status.st_mode & 0o7777,
+        uid: status.st_uid,
+        gid: status.st_gid,
+    }
+}
+
 /// The attributes that a new file gets before its first byte.
 #[derive(Clone, Debug)]
 pub(crate) struct NewAttributes {
@@ -93,11 +129,7 @@ impl Directory {
             readable: OnceLock::new(),
             path,
             id: DirectoryId::of(status),
-            attributes: Attributes {
-                mode: status.st_mode & 0o7777,
-                uid: status.st_uid,
-                gid: status.st_gid,
-            },
+            attributes: attributes_of(status),
         }
     }
 
@@ -202,43 +234,34 @@ impl Directory {
 
     /// Returns the kind of an entry; `None` if it does not exist.
     pub(crate) fn kind(&self, name: impl AsRef<OsStr>) -> Result<Option<FileKind>, FileError> {
-        let status = self.status(name.as_ref())?;
-        Ok(
-            status.map(|status| match FileType::from_raw_mode(status.st_mode) {
-                FileType::Directory => FileKind::Directory,
-                FileType::RegularFile => FileKind::File,
-                FileType::Symlink => FileKind::Link,
-                _ => FileKind::Other,
-            }),
-        )
+        Ok(self.entry(name)?.map(|entry| entry.kind))
     }
 
-    /// Returns owner and mode of an entry, without opening it; `None` if it does not exist.
-    pub(crate) fn attributes_of(
+    /// Looks an entry up without opening it; `None` if it does not exist.
+    pub(crate) fn entry(
         &self,
         name: impl AsRef<OsStr>,
-    ) -> Result<Option<Attributes>, FileError> {
-        let status = self.status(name.as_ref())?;
-        Ok(status.map(|status| Attributes {
-            mode: status.st_mode & 0o7777,
-            uid: status.st_uid,
-            gid: status.st_gid,
-        }))
+    ) -> Result<Option<DirectoryEntry>, FileError> {
+        let name = name.as_ref();
+        self.check_component(name)?;
+        match rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(status) => Ok(Some(DirectoryEntry::of(&status))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(self.error("reading", name)(error)),
+        }
     }
 
-    /// Returns the length of the regular file under a name, without opening it; `None` if there is none.
-    pub(crate) fn file_length(&self, name: impl AsRef<OsStr>) -> Result<Option<u64>, FileError> {
-        let status = self.status(name.as_ref())?;
-        let file = status
-            .filter(|status| FileType::from_raw_mode(status.st_mode) == FileType::RegularFile);
-        Ok(file.and_then(|status| u64::try_from(status.st_size).ok()))
-    }
-
-    /// Returns the second since 1970 in which the file under a name last changed (ctime, which no program can set back); `None` if
-    /// there is none.
-    pub(crate) fn changed_at(&self, name: impl AsRef<OsStr>) -> Result<Option<i64>, FileError> {
-        let status = self.status(name.as_ref())?;
-        Ok(status.map(|status| status.st_ctime))
+    /// Returns whether something is mounted on a file of this directory.
+    pub(crate) fn is_mount_point(&self, name: impl AsRef<OsStr>) -> Result<bool, FileError> {
+        let name = name.as_ref();
+        self.check_component(name)?;
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+        match rustix::fs::statx(&self.descriptor, name, flags, StatxFlags::empty()) {
+            Ok(status) => Ok(status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)),
+            // Before Linux 5.8, or where a filter does not know the call, the replacement fails instead.
+            Err(Errno::NOENT | Errno::NOSYS) => Ok(false),
+            Err(error) => Err(self.error("reading", name)(error)),
+        }
     }
 
     /// Returns the time at which an entry of this directory last changed, in seconds and nanoseconds.
@@ -249,15 +272,6 @@ impl Directory {
             status.st_mtime,
             i64::try_from(status.st_mtime_nsec).unwrap_or(0),
         ))
-    }
-
-    fn status(&self, name: &OsStr) -> Result<Option<Stat>, FileError> {
-        self.check_component(name)?;
-        match rustix::fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(status) => Ok(Some(status)),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(self.error("reading", name)(error)),
-        }
     }
 
     /// Creates a file and writes its bytes. The file has its final owner, attributes and mode before the first byte;

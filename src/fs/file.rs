@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::Read;
+use std::mem;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::fs::attributes::ExtendedAttributes;
 pub use crate::fs::error::{FileError, FileErrorReason};
+use crate::util::escape::shell_path;
 
 /// The largest file that is read; certificates, keys and kubeconfigs of a control plane are much smaller.
 pub const MAX_FILE_SIZE: u64 = 1024 * 1024;
@@ -52,6 +54,13 @@ impl Contents {
     }
 }
 
+impl Contents {
+    /// Frees the bytes without wiping them, because they hold no secret. Wiping takes longer than reading.
+    pub(crate) fn free_public(&mut self) {
+        drop(mem::take(&mut *self.bytes));
+    }
+}
+
 /// An open regular file.
 pub(crate) struct OpenFile {
     file: File,
@@ -79,13 +88,13 @@ impl OpenFile {
         attributes(&self.metadata)
     }
 
-    /// Returns the number of hard links.
     /// Returns whether both are the same file, perhaps by different names.
     pub(crate) fn is_same(&self, other: &OpenFile) -> bool {
         let id = |file: &OpenFile| (file.metadata.dev(), file.metadata.ino());
         id(self) == id(other)
     }
 
+    /// Returns the number of hard links.
     pub(crate) fn links(&self) -> u64 {
         self.metadata.nlink()
     }
@@ -103,9 +112,13 @@ impl OpenFile {
         ExtendedAttributes::read(&self.file)
     }
 
-    /// Returns whether the file is immutable or append-only, so that no user can replace or remove it.
-    pub(crate) fn is_immutable(&self) -> bool {
-        is_immutable(&self.file)
+    /// Checks that the file is neither immutable nor append-only: no user can replace or remove such a file.
+    pub(crate) fn check_mutable(&self, operation: &'static str) -> Result<(), FileError> {
+        if !is_immutable(&self.file) {
+            return Ok(());
+        }
+        let hint = format!("chattr -ia {}", shell_path(&self.path));
+        Err(FileError::io(operation, &self.path)(Errno::PERM).with_hint(hint))
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -122,11 +135,18 @@ impl OpenFile {
             let what = format!("it has {} bytes, the limit is {limit}", self.len());
             return Err(FileError::unexpected("reading", self.path, what));
         }
-        let capacity = usize::try_from(self.len()).unwrap_or(0) + 1;
-        let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
-        Read::take(&mut self.file, limit)
-            .read_to_end(&mut bytes)
-            .map_err(FileError::io("reading", &self.path))?;
+        let length = usize::try_from(self.len()).unwrap_or(0);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
+        let read = rustix::io::retry_on_intr(|| {
+            rustix::io::read(&self.file, rustix::buffer::spare_capacity(&mut bytes))
+        });
+        let read = read.map_err(FileError::io("reading", &self.path))?;
+        // A read that stops exactly at the file's length has met its end. Otherwise the length is wrong, as in /proc.
+        if read != length {
+            Read::take(&mut self.file, limit.saturating_sub(read as u64))
+                .read_to_end(&mut bytes)
+                .map_err(FileError::io("reading", &self.path))?;
+        }
         Ok(Contents {
             bytes,
             attributes: attributes(&self.metadata),

@@ -9,7 +9,7 @@
 //! each directory above a tree and each link on the way must be checked by its own descriptor, which a single call
 //! does not return. A directory is resolved once in a run, so the walk costs about twenty calls in total.
 //!
-//! `output` replaces files outside a tree, and `search` finds directories. `directory` makes, renames and removes files
+//! `output` replaces files outside a tree, `spool` keeps long output until then, and `search` finds directories. `processes` tells when a program started. `directory` makes, renames and removes files
 //! by name below an open directory; `file` reads; `attributes` carries owner, mode, extended attributes and ACL from an old file to a new one.
 
 mod acl;
@@ -19,7 +19,9 @@ pub(crate) mod error;
 pub mod file;
 pub mod output;
 pub(crate) mod ownership;
+pub mod processes;
 pub mod search;
+pub mod spool;
 pub(crate) mod walk;
 
 pub use error::{FileError, FileErrorReason};

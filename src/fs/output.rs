@@ -1,39 +1,37 @@
 //! Output files outside a tree.
 
-use std::fs::{self, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf, absolute};
 
 use rustix::io::Errno;
 use tempfile::Builder;
 
-use super::file::FileError;
+use super::directory::{FileKind, NewAttributes};
+use super::file::{FileError, FileErrorReason};
+use super::walk::{Destination, Links, Position};
 
-/// Returns the file that is replaced: a link is followed.
+/// Returns the file that is replaced. Links are followed if root or this user owns them: another user could lead a run of root
+/// to any file.
 ///
 /// # Errors
 /// If there is something that is not a regular file, such as a device: replacing it would break the machine.
 pub fn target(path: &Path) -> Result<PathBuf, FileError> {
-    let error = |error: io::Error| FileError::io("writing", path)(error);
-    match fs::metadata(path) {
-        Ok(metadata) if !metadata.is_file() => {
-            let what = "it is not a regular file";
-            Err(FileError::unexpected("writing", path, what))
+    let path = absolute(path).map_err(FileError::io("writing", path))?;
+    let unexpected = |what| Err(FileError::unexpected("writing", &path, what));
+    match Position::machine()?.resolve(&path, Links::Trusted)? {
+        Destination::File(position, name) => {
+            let directory = position.directory()?;
+            match directory.kind(&name)? {
+                Some(FileKind::File) => Ok(directory.path().join(name)),
+                _ => unexpected("it is not a regular file"),
+            }
         }
-        Ok(_) => fs::canonicalize(path).map_err(error),
-        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
-            let path = absolute(path).map_err(error)?;
-            let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-                return Err(FileError::unexpected(
-                    "writing",
-                    path,
-                    "it has no file name",
-                ));
-            };
-            Ok(fs::canonicalize(parent).map_err(error)?.join(name))
-        }
-        Err(other) => Err(error(other)),
+        Destination::Directory(_) => unexpected("it is not a regular file"),
+        Destination::Missing(position, names) => match names.as_slice() {
+            [name] => Ok(position.directory()?.path().join(name)),
+            _ => Err(FileError::io("writing", &path)(Errno::NOENT)),
+        },
     }
 }
 
@@ -42,26 +40,48 @@ pub fn is_in(file: &Path, directory: &Path) -> bool {
     fs::canonicalize(directory).is_ok_and(|directory| file.starts_with(directory))
 }
 
-/// Replaces a file as a whole: a reader sees the old contents or the new ones.
+/// Replaces a file, as [`target`] returns it, as a whole: a reader sees the old contents or the new ones.
 ///
 /// # Errors
 /// If the directory cannot be written in. The file then has its old contents.
-pub fn replace(path: &Path, contents: &[u8], mode: u32) -> Result<(), FileError> {
-    let write = || {
-        let directory = path.parent().unwrap_or(Path::new("/"));
-        let permissions = || Permissions::from_mode(mode);
-        let mut file = Builder::new()
-            .prefix(".pki-output-")
-            .permissions(permissions())
-            .tempfile_in(directory)?;
-        file.write_all(contents)?;
-        // The umask decided about the mode until now.
-        file.as_file().set_permissions(permissions())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+pub fn replace(path: &Path, mut contents: impl Read, mode: u32) -> Result<(), FileError> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(FileError::unexpected(
+            "writing",
+            path,
+            "it has no file name",
+        ));
     };
-    write().map_err(|error: io::Error| FileError::io("writing", path)(without_name(error)))
+    // The directory is held, so that nobody can put a link in its place.
+    let Destination::Directory(position) = Position::machine()?.resolve(parent, Links::Trusted)?
+    else {
+        return Err(FileError::io("writing", path)(Errno::NOENT));
+    };
+    let directory = position.directory()?;
+    let own = NewAttributes::own(mode);
+    let temporary = Builder::new()
+        .prefix(".pki-output-")
+        .make_in(parent, |path| {
+            let created = directory.create(path.file_name().unwrap_or_default(), b"", &own);
+            created.map(|created| created.file).map_err(system_error)
+        });
+    let failed = |error| FileError::io("writing", path)(without_name(error));
+    let temporary = temporary.map_err(failed)?;
+    let mut file = temporary.as_file();
+    io::copy(&mut contents, &mut file)
+        .and_then(|_| file.sync_all())
+        .map_err(failed)?;
+    directory.rename(temporary.path().file_name().unwrap_or_default(), name)?;
+    // It has its name, so nothing is left to remove.
+    let _path = temporary.into_temp_path().keep();
+    Ok(())
+}
+
+fn system_error(error: FileError) -> io::Error {
+    match error.reason {
+        FileErrorReason::Io(error) => error,
+        FileErrorReason::Unexpected(what) => io::Error::other(what),
+    }
 }
 
 /// Takes the name of the temporary file off, which tempfile adds to an error.

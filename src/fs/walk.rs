@@ -206,6 +206,9 @@ impl PathWalk {
                 self.position.stack.push(Arc::new(entered));
                 Ok(None)
             }
+            FileType::Symlink if is_procfs(&directory, &path)? => {
+                self.follow_in_proc(&directory, name, path, status.st_uid)
+            }
             FileType::Symlink => {
                 let target = rustix::fs::readlinkat(&descriptor, "", Vec::new())
                     .map_err(FileError::io("following the link", &path))?;
@@ -224,12 +227,50 @@ impl PathWalk {
         }
     }
 
+    /// Follows a link in procfs, such as `/proc/PID/root`. The text of such a link may be the path of something else in this
+    /// mount namespace, so the kernel follows it.
+    fn follow_in_proc(
+        &mut self,
+        holder: &Arc<Directory>,
+        name: OsString,
+        path: PathBuf,
+        owner: u32,
+    ) -> Result<Option<Destination>, FileError> {
+        self.count_link(holder, &path, owner)?;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let descriptor = rustix::io::retry_on_intr(|| {
+            rustix::fs::openat(holder.descriptor(), &name, flags, Mode::empty())
+        })
+        .map_err(FileError::io("following the link", &path))?;
+        let status =
+            rustix::fs::fstat(&descriptor).map_err(FileError::io("following the link", &path))?;
+        if FileType::from_raw_mode(status.st_mode) == FileType::Directory {
+            let entered = Directory::new(descriptor, path, &status);
+            self.position.stack.push(Arc::new(entered));
+            return Ok(None);
+        }
+        let what = "it leads to a file by a link of procfs, want a directory";
+        Err(FileError::unexpected(OPERATION, path, what))
+    }
+
     fn follow(
         &mut self,
         holder: Arc<Directory>,
         path: &Path,
         owner: u32,
         target: Vec<u8>,
+    ) -> Result<(), FileError> {
+        self.count_link(&holder, path, owner)?;
+        self.push(Path::new(&OsString::from_vec(target)));
+        Ok(())
+    }
+
+    /// Refuses a link that is not followed, and records one that is.
+    fn count_link(
+        &mut self,
+        holder: &Arc<Directory>,
+        path: &Path,
+        owner: u32,
     ) -> Result<(), FileError> {
         let refuse = |what: String| Err(FileError::unexpected("following the link", path, what));
         if self.links == Links::Trusted && !is_trusted(owner) {
@@ -244,8 +285,7 @@ impl PathWalk {
         if !is_trusted(owner) && self.position.foreign_link.is_none() {
             self.position.foreign_link = Some((path.to_path_buf(), owner));
         }
-        self.position.passed.push(holder);
-        self.push(Path::new(&OsString::from_vec(target)));
+        self.position.passed.push(Arc::clone(holder));
         Ok(())
     }
 
@@ -262,6 +302,12 @@ impl PathWalk {
         }
         Ok(Destination::Missing(self.position.clone(), names))
     }
+}
+
+fn is_procfs(directory: &Directory, path: &Path) -> Result<bool, FileError> {
+    let system =
+        rustix::fs::fstatfs(directory.descriptor()).map_err(FileError::io("reading", path))?;
+    Ok(system.f_type == rustix::fs::PROC_SUPER_MAGIC)
 }
 
 /// Returns an absolute path without `.` and `..`: resolves everything before the last `..` and keeps links after it.
@@ -387,6 +433,24 @@ mod tests {
             ),
         ] {
             assert_eq!(folder.resolve(path), message, "{path}");
+        }
+    }
+
+    /// The text of the link names a directory that is no longer there.
+    #[test]
+    fn a_link_of_procfs_leads_to_what_it_stands_for() {
+        let folder = Folder::new();
+        let opened = fs::File::open(folder.path.join("outside")).unwrap();
+        fs::remove_dir(folder.path.join("outside")).unwrap();
+        let link = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&opened));
+        let machine = Position::machine().unwrap();
+        match machine.resolve(Path::new(&link), Links::Any).unwrap() {
+            Destination::Directory(position) => {
+                let status = rustix::fs::fstat(&opened).unwrap();
+                let expected = Directory::new(opened.into(), folder.path.clone(), &status);
+                assert_eq!(position.directory().unwrap().id(), expected.id());
+            }
+            other => panic!("{other:?}"),
         }
     }
 

@@ -69,10 +69,26 @@ pub struct KubeconfigContents<'a> {
     pub ca: Option<&'a str>,
     /// Name of the user entry.
     pub user: &'a str,
-    /// Client certificate, PEM; `None` if it has still to be signed.
-    pub certificate: Option<&'a str>,
-    /// Client key, PEM.
-    pub key: &'a str,
+    /// The credentials of the user.
+    pub credentials: NewCredentials<'a>,
+}
+
+/// The credentials of a new kubeconfig.
+pub enum NewCredentials<'a> {
+    /// A client certificate with its key, both PEM.
+    Certificate {
+        /// The certificate.
+        certificate: &'a str,
+        /// The key.
+        key: &'a str,
+    },
+    /// A key whose certificate has still to be signed, PEM.
+    KeyOnly {
+        /// The key.
+        key: &'a str,
+    },
+    /// A token.
+    Token(&'a str),
 }
 
 /// Why a kubeconfig is not usable.
@@ -97,17 +113,19 @@ impl Kubeconfig {
     /// Makes a kubeconfig with one cluster, one user and one context, laid out as client-go writes it: keys in byte order.
     pub fn new(new: &KubeconfigContents<'_>) -> Kubeconfig {
         let context = format!("{}@{}", new.user, new.cluster);
-        let data = |name: &str, value: Option<&str>| {
-            let value = value.map(|value| encode(value.as_bytes()));
-            value.map(|value| (name.to_owned(), Value::from(value)))
+        let user = match new.credentials {
+            NewCredentials::Certificate { certificate, key } => json!({
+                "client-certificate-data": encode(certificate.as_bytes()),
+                "client-key-data": encode(key.as_bytes()),
+            }),
+            NewCredentials::KeyOnly { key } => json!({"client-key-data": encode(key.as_bytes())}),
+            NewCredentials::Token(token) => json!({"token": token}),
         };
-        let cluster: Map<_, _> = data("certificate-authority-data", new.ca)
+        let ca = new.ca.map(|ca| encode(ca.as_bytes()));
+        let cluster: Map<_, _> = ca
+            .map(|ca| ("certificate-authority-data".to_owned(), Value::from(ca)))
             .into_iter()
             .chain([("server".to_owned(), new.server.into())])
-            .collect();
-        let user: Map<_, _> = data("client-certificate-data", new.certificate)
-            .into_iter()
-            .chain(data("client-key-data", Some(new.key)))
             .collect();
         let document = json!({
             "apiVersion": "v1",
@@ -118,10 +136,7 @@ impl Kubeconfig {
             "contexts": [{"context": {"cluster": new.cluster, "user": new.user}, "name": context}],
             "current-context": context,
             "kind": "Config",
-            "users": [{
-                "name": new.user,
-                "user": user,
-            }],
+            "users": [{"name": new.user, "user": user}],
         });
         Kubeconfig {
             text: None,

@@ -100,8 +100,10 @@ fn a_new_one_is_laid_out_as_client_go_writes_it() {
         server: "https://10.0.0.1:6443",
         ca: Some("ca"),
         user: "kubernetes-admin",
-        certificate: Some("certificate"),
-        key: "key",
+        credentials: NewCredentials::Certificate {
+            certificate: "certificate",
+            key: "key",
+        },
     };
     insta::assert_snapshot!(Kubeconfig::new(&new).to_yaml().unwrap().as_str(), @r"
         apiVersion: v1

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::KubeconfigError;
 use crate::util::escape::truncate;
+use crate::util::secret::is_key;
 use crate::util::yaml;
 
 /// Reads a document. The last of two equal keys counts, as in client-go.
@@ -79,13 +80,14 @@ fn yaml_reason(error: &serde_saphyr::Error) -> String {
 /// The longest word of a library's message that is quote_unless_key.
 const MAX_WORD: usize = 24;
 
-/// Returns whether a text may be a private key: PEM, or base64 of PEM or DER.
+/// Returns whether a text may be a private key: PEM, base64 of PEM or DER, or as random as a key.
 pub(super) fn may_be_key(text: &str) -> bool {
     let is_base64 =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '\n' | ' ');
     text.contains("-----BEGIN")
         || text.contains("PRIVATE KEY")
         || (text.len() >= 64 && !text.starts_with('/') && text.chars().all(is_base64))
+        || is_key(text)
 }
 
 /// Quotes the beginning of a text, or returns only its length if it may be a key.

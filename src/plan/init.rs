@@ -133,7 +133,7 @@ impl InitPlanner<'_> {
             return self.unsigned(row, signer, is_missing);
         }
         match row.profile {
-            Profile::Ca { .. } | Profile::User => Some(Action::Keep),
+            Profile::Ca { .. } | Profile::User | Profile::Observed => Some(Action::Keep),
             Profile::ServiceAccount => Some(match self.is_public_key_missing(row) {
                 true => made(Make::ServiceAccountPublic),
                 false => Action::Keep,

@@ -1,13 +1,16 @@
 //! Compares the desired with the current state at a given time and returns a list of steps. Reads no files and
 //! generates no keys.
 //!
-//! `init`, `renew` and `rollback` are three ways to make a [`Plan`]; `crate::execute` carries it out. `crate::check`
+//! `init`, `renew`, `rollback` and `download` are ways to make a [`Plan`]; `crate::execute` carries it out. `crate::check`
 //! judges what there is, and the planners decide by its findings only; [`remedy`] uses the planners to find the
 //! commands that remove a finding.
 
+pub mod client;
 pub mod csr;
+pub mod download;
 pub mod infer;
 pub mod init;
+pub mod readiness;
 pub mod remedy;
 pub mod renew;
 pub mod rollback;
@@ -136,6 +139,11 @@ pub enum Make {
     Request(RequestPlan),
     /// A certificate that an external CA has signed.
     Import(Box<ImportPlan>),
+    /// Files of another node of the cluster.
+    Install {
+        /// The files with their bytes.
+        files: Vec<(TreePath, Zeroizing<Vec<u8>>)>,
+    },
     /// Old files that are restored.
     Restore {
         /// The files with their bytes.
@@ -360,6 +368,7 @@ impl Make {
             | Make::ServiceAccountPublic
             | Make::Request(_)
             | Make::Import(_)
+            | Make::Install { .. }
             | Make::Restore { .. } => None,
         }
     }
@@ -379,6 +388,7 @@ impl Make {
             Make::MovedKubeconfig { .. }
             | Make::ServiceAccountPublic
             | Make::Import(_)
+            | Make::Install { .. }
             | Make::Restore { .. } => None,
             Make::Leaf(leaf)
             | Make::NewKubeconfig { leaf, .. }
@@ -395,7 +405,9 @@ impl Make {
         let waiting = layout::waiting_key_file(row);
         let own_key = key.clone().or_else(|| layout::kubeconfig_file(row));
         written.retain(|(file, _)| match self {
-            Make::Restore { files } => files.iter().any(|(restored, _)| restored == file),
+            Make::Install { files } | Make::Restore { files } => {
+                files.iter().any(|(restored, _)| restored == file)
+            }
             Make::Request(made) => {
                 let is_key = match made.place {
                     KeyPlace::Row => Some(file) == own_key.as_ref(),
@@ -430,6 +442,7 @@ impl Make {
             Make::MovedKubeconfig { .. }
             | Make::ServiceAccountPublic
             | Make::Import(_)
+            | Make::Install { .. }
             | Make::Restore { .. } => {}
         }
     }
@@ -498,8 +511,8 @@ impl Make {
             ),
             // The tree with the certificate is judged separately.
             Make::Import(_) => is_about_a_leaf(id) || id == Id::FileInvalid,
-            // The restored tree is judged separately.
-            Make::Restore { .. } => true,
+            // The resulting tree is judged separately.
+            Make::Install { .. } | Make::Restore { .. } => true,
         }
     }
 }

@@ -67,7 +67,7 @@ const DEFAULT_WARNING: Duration = Duration::days(30);
 
 impl Advisor<'_> {
     fn remedy(&mut self, finding: &Finding) -> Option<Remedy> {
-        let row = finding.row?;
+        let row = finding.row.filter(|row| !row.is_observed())?;
         match finding.id {
             FindingId::CaReplaced => {
                 let plan = self.renewal(Selection::All).ok()?;

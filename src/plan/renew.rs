@@ -196,7 +196,10 @@ impl<'a> RenewPlanner<'a> {
                 Ok(make(Make::Leaf(leaf), changes))
             }
             RowFiles::Kubeconfig(FileState::Valid(file)) => self.kubeconfig(row, signer, file),
-            RowFiles::Kubeconfig(_) | RowFiles::Ca { .. } | RowFiles::ServiceAccount { .. } => {
+            RowFiles::Kubeconfig(_)
+            | RowFiles::Ca { .. }
+            | RowFiles::ServiceAccount { .. }
+            | RowFiles::Observed(_) => {
                 Err(Skip::found(self.findings.errors_of(row).cloned().collect()))
             }
         }

@@ -16,7 +16,7 @@ use crate::util::escape::shell_path;
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Changes {
-    /// `init`, `renew`, `csr generate`, `csr import` or `rollback`.
+    /// `init`, `renew`, `csr generate`, `csr import`, `rollback` or `download-certs`.
     pub command: &'static str,
     /// Whether nothing was written.
     pub dry_run: bool,
@@ -100,6 +100,8 @@ pub enum RowAction {
     Renew,
     /// A certification request is made for it.
     Request,
+    /// It is replaced by that of another node.
+    Replace,
     /// An old one is restored.
     Restore,
     /// It is not changed.
@@ -183,6 +185,8 @@ pub struct Summary {
     pub renewed: usize,
     /// Rows for which a request is made.
     pub requested: usize,
+    /// Rows that are replaced by those of another node.
+    pub replaced: usize,
     /// Rows that are restored.
     pub restored: usize,
     /// Rows that do not change.
@@ -288,7 +292,12 @@ impl Changes {
             .steps
             .iter()
             .zip(&rows)
-            .filter(|(_, row)| matches!(row.action, RowAction::Renew | RowAction::Restore))
+            .filter(|(_, row)| {
+                matches!(
+                    row.action,
+                    RowAction::Renew | RowAction::Replace | RowAction::Restore
+                )
+            })
             .map(|(step, _)| step.row)
             .collect();
         Changes {
@@ -385,6 +394,7 @@ impl RowChange {
             Make::Restore { .. } => RowAction::Restore,
             Make::Request(_) => RowAction::Request,
             _ if changes.is_empty() => RowAction::Create,
+            Make::Install { .. } => RowAction::Replace,
             _ => RowAction::Renew,
         };
         let dates = find(ChangedField::NotAfter);
@@ -497,6 +507,7 @@ impl Summary {
             created: count(RowAction::Create),
             renewed: count(RowAction::Renew),
             requested: count(RowAction::Request),
+            replaced: count(RowAction::Replace),
             restored: count(RowAction::Restore),
             kept: count(RowAction::Keep),
             skipped: count(RowAction::Skip),

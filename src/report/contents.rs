@@ -566,7 +566,8 @@ fn rows_of(certificate: &Certificate) -> Vec<&'static Row> {
                     ..
                 }
                 | Profile::User
-                | Profile::ServiceAccount => false,
+                | Profile::ServiceAccount
+                | Profile::Observed => false,
             }
     };
     CATALOG.iter().filter(is_row).copied().collect()

@@ -99,7 +99,10 @@ impl TreeArguments {
     /// nothing is known of the command line.
     pub fn hint(&self, hint: &str) -> String {
         let parts = hint.split('`').map(|part| match part {
-            _ if part.starts_with("pki recover ") => self.with(part),
+            // One that names its directories is about another tree.
+            _ if part.starts_with("pki recover ") && !part.contains(" --cert-dir ") => {
+                self.with(part)
+            }
             _ => part.to_owned(),
         });
         parts.collect::<Vec<_>>().join("`")
@@ -252,6 +255,8 @@ mod tests {
             arguments.hint("`pki recover --discard` restores, `pki recover --finish` replaces"),
             "`pki recover --discard --cert-dir '/a b/pki'` restores, `pki recover --finish --cert-dir '/a b/pki'` replaces"
         );
+        let elsewhere = "`pki recover --finish --cert-dir /b/pki` first";
+        assert_eq!(arguments.hint(elsewhere), elsewhere);
         let command = "chmod go-w '/a `pki`/pki'";
         assert_eq!(arguments.hint(command), command);
     }

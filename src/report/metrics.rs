@@ -9,15 +9,6 @@ use crate::tree::layout::{self, Layout, TreePath};
 use crate::x509::attribute::Attribute;
 use crate::x509::certificate::Certificate;
 
-/// The metrics of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Metrics {
-    /// When it ran.
-    pub time: Time,
-    /// The trees.
-    pub trees: Vec<TreeMetrics>,
-}
-
 /// The metrics of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeMetrics {
@@ -163,6 +154,10 @@ impl TreeMetrics {
                 for certificate in chain.flat_map(|chain| chain.certificates()) {
                     self.push(certificate, &source, now);
                 }
+            }
+            RowFiles::Observed(file) => {
+                let source = source(layout, Some(file.file.clone()));
+                self.add(&file.chain, |chain| chain.certificates(), &source, now);
             }
             RowFiles::ServiceAccount { .. } => {}
         }

@@ -3,11 +3,13 @@
 //! Each report is one type. Its fields are the keys of the JSON and YAML (see `render`). Its text is in `render::text`.
 
 pub mod changes;
+pub mod client;
 pub mod configuration;
 pub mod contents;
 pub mod expiration;
 pub mod findings;
 pub mod history;
+pub mod join;
 pub mod metrics;
 pub mod page;
 pub mod recovery;

@@ -16,9 +16,10 @@ impl From<OffsetDateTime> for Time {
 }
 
 impl Time {
-    /// Parses RFC 3339.
+    /// Parses RFC 3339; `None` also for a time that UTC cannot express, such as one of the year 10000.
     pub fn parse(text: &str) -> Option<Time> {
-        OffsetDateTime::parse(text, &Rfc3339).ok().map(Time::from)
+        let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        time.checked_to_offset(UtcOffset::UTC).map(Time)
     }
 
     /// Returns the format for JSON, such as `2027-11-22T00:20:00Z`.

@@ -13,7 +13,6 @@ use crate::tree::journal::{COMMIT, UNDO, backup_name, staging_name};
 use crate::tree::layout::{self, Access, Root, TreePath};
 use crate::tree::places::{Location, Places};
 use crate::tree::source::{FileVersion, TreeSource};
-use crate::util::escape::shell_path;
 
 /// Checks that these files can be written.
 ///
@@ -76,6 +75,11 @@ fn check_replaceable(location: &Location) -> Result<(), FileError> {
         return Ok(());
     };
     let path = location.path();
+    if location.directory.is_mount_point(&location.name)? {
+        let what = "something is mounted on it, so it cannot be replaced";
+        let error = FileError::unexpected("replacing", path, what);
+        return Err(error.with_hint("unmount it"));
+    }
     // Recovery removes the second name that an interrupted run has made.
     let is_own_name = match location.directory.open_file(backup_name(&location.name))? {
         Opened::File(backup) => backup.is_same(&file),
@@ -84,12 +88,7 @@ fn check_replaceable(location: &Location) -> Result<(), FileError> {
     if file.links() > 1 + u64::from(is_own_name) {
         return Err(hard_link_error(&path.display().to_string(), file.links()));
     }
-    if file.is_immutable() {
-        let hint = format!("chattr -ia {}", shell_path(&path));
-        let error = FileError::io("replacing", path)(rustix::io::Errno::PERM);
-        return Err(error.with_hint(hint));
-    }
-    Ok(())
+    file.check_mutable("replacing")
 }
 
 /// Checks that a name is free, or taken by a file that recovery removes.

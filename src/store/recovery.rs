@@ -4,7 +4,9 @@
 //! therefore requires that each file has exactly the old or the new content, and verifies each new file first.
 //! Otherwise it changes nothing, and an operator decides with [`settle`].
 
+use std::ffi::OsString;
 use std::fs::File;
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
@@ -15,20 +17,22 @@ use super::lock::{Busy, HOLDER, Lock};
 use super::outcome::{TransactionError, TreeState};
 use super::{record, sharing};
 use crate::catalog::CATALOG;
-use crate::fs::directory::{Directory, FileKind};
+use crate::fs::directory::{Directory, FileKind, Opened};
 use crate::fs::file::{Contents, FileError, MAX_FILE_SIZE};
 use crate::fs::ownership::is_trusted;
 use crate::tree::journal::{
-    Direction, FileContent, Journal, JournalFile, backup_name, is_leftover, staging_name,
+    COMMIT, Direction, FileContent, Journal, JournalFile, UNDO, backup_name, is_leftover,
+    staging_name,
 };
 use crate::tree::layout::{self, Layout, Root, TreePath};
 use crate::tree::places::{Location, Places};
 use crate::tree::source::{FileVersion, TreeSource};
-use crate::util::escape::shell_path;
 use crate::util::secret;
 
 /// The command that is recorded for files that [`Settle::Finish`] replaces.
 const FINISH: &str = "recover --finish";
+/// The command that is recorded for old files that [`Settle::Discard`] finds without their journal.
+const DISCARD: &str = "recover --discard";
 
 /// A pending transaction that this run finished or undid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,17 +104,34 @@ pub(super) fn recover(places: &Places) -> Result<Option<Recovered>, TransactionE
 pub(crate) fn preview(places: &Places) -> Result<Option<Recovered>, FileError> {
     sharing::check(places)?;
     let Some((direction, journal)) = places.journal()? else {
+        leftovers(places)?;
         return Ok(None);
     };
     // Another run is recovering or writing.
     if !places.is_interrupted() {
         return Ok(None);
     }
-    recoverable(places, &journal, direction)?;
+    let files = recoverable(places, &journal, direction)?;
+    check_writable(places, &files)?;
     Ok(Some(Recovered {
         command: journal.command,
         direction,
     }))
+}
+
+/// Checks that this run could write wherever a recovery writes.
+fn check_writable(places: &Places, files: &[Pending<'_>]) -> Result<(), FileError> {
+    for root in [Root::Certificates, Root::State] {
+        if let Some(directory) = places.directory(root)? {
+            directory.check_writable()?;
+        }
+    }
+    for file in files {
+        if let Some(location) = &file.location {
+            location.directory.check_writable()?;
+        }
+    }
+    keep::check(places)
 }
 
 /// Returns the files of a journal, if all of them can be recovered.
@@ -158,6 +179,7 @@ fn settle_locked(
     sharing::check(places).map_err(refused)?;
     let journal = match places.journal() {
         Err(error) if how == Settle::Discard && !error.is_io() => {
+            check_journal_is_file(places).map_err(refused)?;
             return discard_unreadable(places, now).map(Some).map_err(refused);
         }
         journal => journal.map_err(refused)?,
@@ -214,9 +236,11 @@ fn would_settle(
     sharing::check(places)?;
     let journal = match places.journal() {
         Err(error) if how == Settle::Discard && !error.is_io() => {
+            check_journal_is_file(places)?;
+            check_writable(places, &[])?;
             return Ok(Some(SettlingPreview {
                 settled: SettledCommit {
-                    generation: keep::name_of_unfinished(places, now)?,
+                    generation: would_keep(places, now)?,
                     ..SettledCommit::default()
                 },
                 files: Vec::new(),
@@ -225,6 +249,7 @@ fn would_settle(
         journal => journal?,
     };
     let Some((_, journal)) = journal else {
+        leftovers(places)?;
         return Ok(None);
     };
     check_owner(places, &journal)?;
@@ -237,21 +262,21 @@ fn would_settle(
         Settle::Discard if !settled.left.is_empty() => keep::name_of_unfinished(places, now)?,
         Settle::Finish | Settle::Discard => None,
     };
-    for root in [Root::Certificates, Root::State] {
-        if let Some(directory) = places.directory(root)? {
-            directory.check_writable()?;
-        }
-    }
-    for file in &files {
-        if let Some(location) = &file.location {
-            location.directory.check_writable()?;
-        }
-    }
+    check_writable(places, &files)?;
     let future = |file: &Pending<'_>| Some((file.entry.file.clone(), file.future(places, how)?));
     Ok(Some(SettlingPreview {
         files: files.iter().filter_map(future).collect(),
         settled,
     }))
+}
+
+/// Returns the name of the generation that [`discard_unreadable`] would leave.
+fn would_keep(places: &Places, now: OffsetDateTime) -> Result<Option<String>, FileError> {
+    match keep::name_of_unfinished(places, now)? {
+        None if lone_backups(places)?.is_empty() => Ok(None),
+        None => keep::next_name(places, DISCARD, now).map(Some),
+        unfinished => Ok(unfinished),
+    }
 }
 
 /// Returns the result for each file of a journal; the generation is not known yet.
@@ -321,6 +346,12 @@ fn discard(
     let pending = TransactionError::pending;
     let mut settled =
         outcome(journal, files, Settle::Discard).map_err(TransactionError::before_commit)?;
+    if let Some(certificates) = places.directory(Root::Certificates).map_err(pending)?
+        && certificates.kind(COMMIT).map_err(pending)?.is_some()
+    {
+        // Whoever goes on after a kill restores the old files, too.
+        record::revert(&certificates).map_err(pending)?;
+    }
     for file in files {
         if settled.restored.contains(&file.entry.file) {
             file.apply(Direction::Undo).map_err(pending)?;
@@ -334,10 +365,29 @@ fn discard(
     Ok(settled)
 }
 
+/// Checks that what has the name of a journal can be removed like a file.
+fn check_journal_is_file(places: &Places) -> Result<(), FileError> {
+    let Some(certificates) = places.directory(Root::Certificates)? else {
+        return Ok(());
+    };
+    for name in [COMMIT, UNDO] {
+        if certificates.kind(name)?.is_some() && !is_file_or_link(&certificates, name.as_ref())? {
+            let path = certificates.path().join(name);
+            let what = "it is not a file, want a journal";
+            return Err(FileError::unexpected("removing", path, what).with_hint("move it away"));
+        }
+    }
+    Ok(())
+}
+
 /// Removes a journal that cannot be read. The old files stay in a generation.
 fn discard_unreadable(places: &Places, now: OffsetDateTime) -> Result<SettledCommit, FileError> {
+    let generation = match keep::adopt_unfinished(places, now)? {
+        None => keep_backups(places, now)?,
+        adopted => adopted,
+    };
     let settled = SettledCommit {
-        generation: keep::adopt_unfinished(places, now)?,
+        generation,
         ..SettledCommit::default()
     };
     if let Some(certificates) = places.directory(Root::Certificates)? {
@@ -345,6 +395,49 @@ fn discard_unreadable(places: &Places, now: OffsetDateTime) -> Result<SettledCom
     }
     remove_leftovers(places)?;
     Ok(settled)
+}
+
+/// Files with the bytes that they had.
+type OldFiles = Vec<(TreePath, Zeroizing<Vec<u8>>)>;
+
+/// Keeps the old files that are only left as backups: the interrupted run kept no generation. Returns the generation's name.
+fn keep_backups(places: &Places, now: OffsetDateTime) -> Result<Option<String>, FileError> {
+    let backups = lone_backups(places)?;
+    if backups.is_empty() {
+        return Ok(None);
+    }
+    let replaced: Vec<_> = backups
+        .iter()
+        .map(|(file, old)| FileToReplace {
+            file,
+            old: Some(old.as_slice()),
+        })
+        .collect();
+    let kept = GenerationInfo {
+        command: DISCARD,
+        now,
+        rollback: None,
+    };
+    let name = keep::keep(places, &kept, &replaced)?;
+    keep::finish(places, &name)?;
+    Ok(Some(name))
+}
+
+/// Returns the old files of an interrupted commit that are no longer in their place.
+fn lone_backups(places: &Places) -> Result<OldFiles, FileError> {
+    let files = CATALOG.iter().flat_map(|row| layout::all_files(row));
+    let files = files.map(|(file, _)| file);
+    let mut backups = Vec::new();
+    for file in files.chain([layout::recorded_configuration()]) {
+        let Some(old) = places.read(&file, FileVersion::Backup, MAX_FILE_SIZE)? else {
+            continue;
+        };
+        let current = places.read(&file, FileVersion::Current, MAX_FILE_SIZE)?;
+        if current.is_none_or(|current| current.bytes != old.bytes) {
+            backups.push((file, old.bytes));
+        }
+    }
+    Ok(backups)
 }
 
 /// Returns the error of [`end`]: once the journal is removed, nothing is pending any more.
@@ -398,18 +491,12 @@ fn check_owner(places: &Places, journal: &Journal) -> Result<(), FileError> {
     };
     let certificates = places.layout().certificates.clone();
     if !places.owns(journal)? {
-        let other = places.named_kubeconfigs(&journal.kubeconfigs);
-        let text = other.display().to_string();
-        let word = match secret::is_secret(&text) {
-            true => "DIRECTORY".to_owned(),
-            false => shell_path(&other),
-        };
+        let other = places.named_kubeconfigs(&journal.kubeconfigs)?;
+        let text = secret::shown(other.display().to_string());
+        let word = secret::shell_path(&other);
         return refuse(
             certificates,
-            format!(
-                "it belongs to the kubeconfig directory `{}`",
-                secret::shown(text)
-            ),
+            format!("it belongs to the kubeconfig directory `{text}`"),
             format!("run a command that writes with `--kubeconfig-dir {word}` first"),
         );
     }
@@ -558,20 +645,11 @@ impl Pending<'_> {
 
 /// Removes the leftovers of a run without a commit record.
 fn remove_leftovers(places: &Places) -> Result<(), FileError> {
-    let files = CATALOG
-        .iter()
-        .flat_map(|row| layout::all_files(row))
-        .map(|(file, _)| file);
-    for directory in places.written_directories(files)? {
-        let mut removed = false;
-        for name in directory.names()? {
-            if is_leftover(&name) && is_file_or_link(&directory, &name)? {
-                removed |= directory.remove(&name)?;
-            }
+    for (directory, names) in leftovers(places)? {
+        for name in names {
+            directory.remove(&name)?;
         }
-        if removed {
-            directory.sync()?;
-        }
+        directory.sync()?;
     }
     if let Some(certificates) = places.directory(Root::Certificates)?
         && certificates.kind(HOLDER)? == Some(FileKind::File)
@@ -580,6 +658,37 @@ fn remove_leftovers(places: &Places) -> Result<(), FileError> {
     }
     sharing::unmark(places)?;
     keep::discard(places)
+}
+
+/// A directory with the names of the leftovers in it.
+type Leftovers = (Arc<Directory>, Vec<OsString>);
+
+/// Returns the leftovers in each directory that has any.
+///
+/// # Errors
+/// If one of them cannot be removed.
+fn leftovers(places: &Places) -> Result<Vec<Leftovers>, FileError> {
+    let files = CATALOG
+        .iter()
+        .flat_map(|row| layout::files(row))
+        .map(|(file, _)| file);
+    let mut found = Vec::new();
+    for directory in places.written_directories(files)? {
+        let mut names = Vec::new();
+        for name in directory.names()? {
+            if is_leftover(&name) && is_file_or_link(&directory, &name)? {
+                if let Opened::File(file) = directory.open_file(&name)? {
+                    file.check_mutable("removing")?;
+                }
+                names.push(name);
+            }
+        }
+        if !names.is_empty() {
+            directory.check_writable()?;
+            found.push((directory, names));
+        }
+    }
+    Ok(found)
 }
 
 /// Returns whether an entry may be a leftover; a transaction creates no directories with such names.

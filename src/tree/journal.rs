@@ -160,7 +160,12 @@ impl Journal {
         let Some(file) = Journal::open(certificates)? else {
             return Ok(false);
         };
-        if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
+        let Ok(metadata) = file.metadata() else {
+            return Ok(true);
+        };
+        let is_locked = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        // A journal whose mode was changed, as by a restore, may be locked by anybody.
+        if is_locked && metadata.mode() & 0o077 == 0 {
             return Ok(false);
         }
         // A run that has ended since the file was opened has removed it.

@@ -11,7 +11,7 @@ use crate::tree::journal::{Direction, Journal};
 use crate::tree::layout::{Layout, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::permissions;
-use crate::tree::source::{FileVersion, TreeSource};
+use crate::tree::source::{FileVersion, Presence, TreeSource};
 
 /// A kubeconfig with its contexts.
 pub(crate) struct StandaloneKubeconfig {
@@ -44,22 +44,30 @@ impl StandaloneKubeconfig {
     /// # Errors
     /// None at present: what cannot be read is in the inventory.
     pub(crate) fn read(&self, context: &str, depth: Depth) -> Result<(Tree, Inventory), FileError> {
-        let directory = self.path.parent().unwrap_or(Path::new("/"));
-        let layout = Layout {
-            certificates: directory.to_path_buf(),
-            kubeconfigs: self.path.clone(),
-            kubelet: PathBuf::from(KUBELET),
-            rootfs: None,
-        };
-        let files = NamedFiles {
-            directory: directory.to_path_buf(),
-        };
-        let tree = Tree::of(Rc::new(files), &layout)?;
+        let tree = standalone(&self.path)?;
         let kubeconfig = self.contexts.kubeconfig(context);
         let issue = permissions::of_kubeconfig(self.path.clone(), self.attributes);
         let inventory = Inventory::of_kubeconfig(&tree, kubeconfig, depth, issue);
         Ok((tree, inventory))
     }
+}
+
+/// Returns a file that belongs to no tree as a tree.
+///
+/// # Errors
+/// None at present.
+pub(super) fn standalone(path: &Path) -> Result<Tree, FileError> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let layout = Layout {
+        certificates: directory.to_path_buf(),
+        kubeconfigs: path.to_path_buf(),
+        kubelet: PathBuf::from(KUBELET),
+        rootfs: None,
+    };
+    let files = NamedFiles {
+        directory: directory.to_path_buf(),
+    };
+    Tree::of(Rc::new(files), &layout)
 }
 
 /// The kubelet's certificate directory.
@@ -115,12 +123,20 @@ impl TreeSource for NamedFiles {
         false
     }
 
-    fn is_empty(&self, _: &TreePath) -> bool {
-        false
+    fn presence(&self, file: &TreePath, version: FileVersion) -> Result<Presence, FileError> {
+        let attributes = self.attributes(file, version)?;
+        Ok(attributes.map_or(Presence::Missing, |_| Presence::Present))
     }
 
     fn has_named(&self, named: &str) -> bool {
         self.directory.join(named).exists()
+    }
+
+    fn read_named(&self, named: &str, limit: u64) -> Result<Option<Contents>, FileError> {
+        match self.locate(named) {
+            Some(file) => self.read(&file, FileVersion::Current, limit),
+            None => Ok(None),
+        }
     }
 
     fn is_missing(&self) -> Result<bool, FileError> {

@@ -95,6 +95,13 @@ impl Layout {
         }
     }
 
+    /// Returns the directories that hold keys; all others are below them.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        [Root::Certificates, Root::Kubeconfigs, Root::Kubelet]
+            .map(|root| self.directory(root))
+            .to_vec()
+    }
+
     /// Resolves a path in a kubeconfig of the tree. A relative path is relative to the kubeconfig, as in client-go
     /// (`tools/clientcmd/loader.go`, `ResolvePaths`).
     pub(crate) fn named_path(&self, named: &str) -> PathBuf {
@@ -206,7 +213,7 @@ pub fn certificate_file(row: &Row) -> Option<TreePath> {
         Storage::PublicPair { base } => {
             Some(TreePath::new(Root::Certificates, format!("{base}.pub")))
         }
-        Storage::Kubeconfig { .. } => None,
+        Storage::Kubeconfig { .. } | Storage::Elsewhere => None,
     }
 }
 
@@ -216,7 +223,7 @@ pub fn key_file(row: &Row) -> Option<TreePath> {
         Storage::Pair { base } | Storage::PublicPair { base } => {
             Some(TreePath::new(Root::Certificates, format!("{base}.key")))
         }
-        Storage::Kubeconfig { .. } => None,
+        Storage::Kubeconfig { .. } | Storage::Elsewhere => None,
     }
 }
 
@@ -224,7 +231,7 @@ pub fn key_file(row: &Row) -> Option<TreePath> {
 pub fn kubeconfig_file(row: &Row) -> Option<TreePath> {
     match row.storage {
         Storage::Kubeconfig { file } => Some(TreePath::new(Root::Kubeconfigs, file)),
-        Storage::Pair { .. } | Storage::PublicPair { .. } => None,
+        Storage::Pair { .. } | Storage::PublicPair { .. } | Storage::Elsewhere => None,
     }
 }
 
@@ -233,7 +240,7 @@ pub fn files(row: &Row) -> Vec<(TreePath, Access)> {
     let public = match row.storage {
         // kubeadm's init writes sa.pub through its private-key writer, hence 0600 (kubeadm `util/pkiutil/pki_helpers.go`).
         Storage::PublicPair { .. } => Access::Private,
-        Storage::Pair { .. } | Storage::Kubeconfig { .. } => Access::Public,
+        Storage::Pair { .. } | Storage::Kubeconfig { .. } | Storage::Elsewhere => Access::Public,
     };
     let certificate = certificate_file(row).map(|file| (file, public));
     let private = key_file(row)
@@ -251,7 +258,7 @@ pub fn request_file(row: &Row) -> Option<TreePath> {
         Storage::Kubeconfig { file } => {
             Some(TreePath::new(Root::Kubeconfigs, format!("{file}.csr")))
         }
-        Storage::PublicPair { .. } => None,
+        Storage::PublicPair { .. } | Storage::Elsewhere => None,
     }
 }
 

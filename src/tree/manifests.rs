@@ -108,6 +108,12 @@ impl PodManifest {
     pub fn option(&self, name: &str) -> Option<&str> {
         value(&self.options, name)
     }
+
+    /// Returns every value of an option that can be repeated, in their order.
+    pub fn options(&self, name: &str) -> Vec<&str> {
+        let found = self.options.iter().filter(|(option, _)| option == name);
+        found.map(|(_, value)| value.as_str()).collect()
+    }
 }
 
 impl NamedFile {

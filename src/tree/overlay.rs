@@ -10,7 +10,7 @@ use crate::fs::file::{Attributes, Contents, FileError, MAX_FILE_SIZE};
 use crate::tree::journal::{Direction, FileContent, Journal, JournalFile};
 use crate::tree::layout::{self, Layout, MANIFESTS_DIRECTORY, TreePath};
 use crate::tree::places::Places;
-use crate::tree::source::{FileVersion, TreeSource};
+use crate::tree::source::{FileVersion, Presence, TreeSource};
 
 /// A tree as it will be after recovery of a pending transaction. Reading it needs no lock and no write access.
 pub struct Tree {
@@ -152,15 +152,8 @@ impl Tree {
 
     /// Returns whether the path exists, without reading the file.
     pub fn exists(&self, file: &TreePath) -> bool {
-        if self.replaced.iter().any(|(replaced, _)| replaced == file) {
-            return true;
-        }
-        match self.version(file) {
-            // A file that cannot be accessed counts as existing, so that it is not created again.
-            Ok(Some(version)) => !matches!(self.source.attributes(file, version), Ok(None)),
-            Ok(None) => false,
-            Err(_) => true,
-        }
+        // A file that cannot be accessed counts as existing, so that it is not created again.
+        !matches!(self.presence(file), Ok(Presence::Missing))
     }
 
     /// Returns owner and mode of a file on disk, without opening it; `None` if it does not exist, or would be replaced.
@@ -195,12 +188,24 @@ impl Tree {
         self.source.has_named(named)
     }
 
-    /// Returns whether a file has no bytes, without reading it.
-    pub(crate) fn is_empty(&self, file: &TreePath) -> bool {
-        let is_replaced = self.replaced.iter().any(|(replaced, _)| replaced == file);
-        !is_replaced
-            && matches!(self.version(file), Ok(Some(FileVersion::Current)))
-            && self.source.is_empty(file)
+    /// Reads a file that a configuration names by an absolute path; `None` if it does not exist, or is not where the tree was
+    /// read from.
+    pub(crate) fn read_named(&self, named: &str) -> Result<Option<Contents>, FileError> {
+        self.source.read_named(named, MAX_FILE_SIZE)
+    }
+
+    /// Returns whether there is a file with contents, without opening it.
+    ///
+    /// # Errors
+    /// If it cannot be accessed.
+    pub(crate) fn presence(&self, file: &TreePath) -> Result<Presence, FileError> {
+        if self.replaced.iter().any(|(replaced, _)| replaced == file) {
+            return Ok(Presence::Present);
+        }
+        match self.version(file)? {
+            Some(version) => self.source.presence(file, version),
+            None => Ok(Presence::Missing),
+        }
     }
 
     /// Returns whether a pending or interrupted transaction has linked a file to its backup name.

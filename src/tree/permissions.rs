@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::catalog::{CATALOG, KUBECONFIG, Profile, Row};
+use crate::catalog::{KUBECONFIG, Profile, Row};
 use crate::fs::file::Attributes;
 use crate::fs::ownership::is_trusted;
 use crate::tree::layout::{self, Access, Root, TreePath};
@@ -43,11 +43,11 @@ pub enum ExcessAccess {
     },
 }
 
-/// Returns the overly permissive files of a tree, in catalog order. The error for a file that cannot be accessed is reported
+/// Returns the overly permissive files of some rows of a tree, in the order of the rows. The error for a file that cannot be accessed is reported
 /// when it is read.
-pub(super) fn overly_permissive(tree: &Tree) -> Vec<PermissionIssue> {
+pub(super) fn overly_permissive(tree: &Tree, rows: &[&'static Row]) -> Vec<PermissionIssue> {
     let mut issues = Vec::new();
-    for row in CATALOG.iter().copied() {
+    for row in rows.iter().copied() {
         for (file, access) in layout::all_files(row) {
             // kubeadm gives `sa.pub` mode 0600, but anybody may read a public key.
             let is_public_key = matches!(row.profile, Profile::ServiceAccount)

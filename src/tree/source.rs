@@ -17,6 +17,17 @@ pub(crate) enum FileVersion {
     Backup,
 }
 
+/// What can be seen of a file without opening it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// There is nothing at its path.
+    Missing,
+    /// It has no bytes.
+    Empty,
+    /// It has bytes, or is not a regular file.
+    Present,
+}
+
 /// Reads the files of one tree.
 pub(crate) trait TreeSource {
     /// Reads a file of at most `limit` bytes; `None` if it does not exist.
@@ -46,11 +57,15 @@ pub(crate) trait TreeSource {
     /// Returns whether a path in the kubeconfig directory exists.
     fn has_entry(&self, relative: &str) -> bool;
 
-    /// Returns whether a file has no bytes, without opening it.
-    fn is_empty(&self, file: &TreePath) -> bool;
+    /// Returns whether there is a file with contents, without opening it.
+    fn presence(&self, file: &TreePath, version: FileVersion) -> Result<Presence, FileError>;
 
     /// Returns whether a file that a kubeconfig names exists anywhere, without opening it.
     fn has_named(&self, named: &str) -> bool;
+
+    /// Reads a file of at most `limit` bytes that a configuration names by an absolute path; `None` if it does not exist, or is
+    /// not where the tree was read from.
+    fn read_named(&self, named: &str, limit: u64) -> Result<Option<Contents>, FileError>;
 
     /// Returns whether none of the directories exists.
     fn is_missing(&self) -> Result<bool, FileError>;

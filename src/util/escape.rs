@@ -84,6 +84,9 @@ fn is_steering(character: char) -> bool {
 }
 
 fn escape_all(text: &str, mut escape: impl FnMut(char, &mut String)) -> String {
+    if text.bytes().all(|byte| byte < 0x7f) {
+        return text.to_owned();
+    }
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match is_steering(character) {

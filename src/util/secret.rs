@@ -1,6 +1,7 @@
 //! Quotes text of files in messages, but never a value that looks like a key.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::escape;
 
@@ -31,6 +32,14 @@ pub(crate) fn shown(text: String) -> String {
     }
 }
 
+/// Returns a path as a word of a command that is printed to be pasted. One that looks like a key is replaced.
+pub(crate) fn shell_path(path: &Path) -> String {
+    match is_secret(&path.to_string_lossy()) {
+        true => "DIRECTORY".to_owned(),
+        false => escape::shell_path(path),
+    }
+}
+
 /// Returns whether a text is so long and so random that it can only be a key. A configuration refuses such a value, and
 /// accepts shorter ones, which are only hidden in messages: the id of a cluster, the name of a load balancer.
 pub(crate) fn is_key(text: &str) -> bool {
@@ -45,7 +54,10 @@ pub(crate) fn is_key(text: &str) -> bool {
             base64 += run.len();
         }
     }
-    base64 >= MIN_KEY_BASE64 || text.contains("PRIVATE KEY") || has_separate_bytes(text)
+    base64 >= MIN_KEY_BASE64
+        || text.contains("PRIVATE KEY")
+        || has_separate_bytes(text)
+        || has_hex_words(text)
 }
 
 /// The fewest hexadecimal digits of a private key, 32 bytes. A label of a DNS name has at most 63 characters.
@@ -64,7 +76,7 @@ const MIN_CHARACTERS: usize = 8;
 
 /// Returns whether a text contains something like key material: PEM, base64 or hexadecimal digits.
 pub(crate) fn is_secret(text: &str) -> bool {
-    if text.contains("PRIVATE KEY") || has_separate_bytes(text) {
+    if text.contains("PRIVATE KEY") || has_separate_bytes(text) || has_hex_words(text) {
         return true;
     }
     runs(text).any(|run| is_hex_key(run) || is_base64_key(run))
@@ -99,6 +111,21 @@ fn has_separate_bytes(text: &str) -> bool {
                     let characters: HashSet<_> = bytes.iter().flat_map(|it| it.bytes()).collect();
                     characters.len() >= MIN_CHARACTERS
                 })
+        })
+}
+
+/// Returns whether a text contains bytes as `xxd` and `od` print them: words of two, four or eight bytes each.
+fn has_hex_words(text: &str) -> bool {
+    let is_word = |word: &str| {
+        matches!(word.len(), 4 | 8 | 16) && word.bytes().all(|b| b.is_ascii_hexdigit())
+    };
+    let words: Vec<_> = text.split_whitespace().collect();
+    words
+        .chunk_by(|one, other| is_word(one) && one.len() == other.len() && is_word(other))
+        .any(|words| {
+            let digits: usize = words.iter().map(|word| word.len()).sum();
+            let characters: HashSet<_> = words.iter().flat_map(|word| word.bytes()).collect();
+            words.len() > 1 && digits >= 2 * MIN_BYTES && characters.len() >= MIN_CHARACTERS
         })
 }
 
@@ -138,6 +165,8 @@ mod tests {
             "invalid type: string \"1c:0e:5a:93:7b:d2:48:f6:a1:3c:0d:e7:9f:64:b8:21\", expected u64",
             "https://1c:0e:5a:93:7b:d2:48:f6:a1:3c:0d:e7:9f:64:b8:21:2379",
             "1c 0e 5a 93 7b d2 48 f6 a1 3c 0d e7 9f 64 b8 21",
+            "1c0e 5a93 7bd2 48f6 a13c 0de7 9f64 b821",
+            "00000000: 1c0e5a93 7bd248f6 a13c0de7 9f64b821  ..Z.{.H..<...d.!",
         ] {
             assert_eq!(quote(secret), PLACEHOLDER, "{secret}");
             assert_eq!(truncate(secret), PLACEHOLDER, "{secret}");
@@ -194,6 +223,7 @@ mod tests {
             "02:42:ac:11:00:02,02:42:ac:11:00:03,02:42:ac:9f:00:04",
             "01:23:45:67:89:ab:cd:ef",
             "2026-11-22 01:45:00",
+            "fd00 2001 0db8 85a3 08d3",
             "KubeletConfigurationV1beta1",
             "PublicKeysECDSA=true",
             "UnversionedKubeletConfigMap",

@@ -1,11 +1,12 @@
 //! Reads certificates from PEM files. Nothing here signs or judges; see `sign` and `verify`.
 
-use std::fmt;
 use std::net::IpAddr;
+use std::sync::{LazyLock, OnceLock};
+use std::{fmt, mem};
 
+use ::time::OffsetDateTime;
 use memchr::memmem;
 use num_bigint::BigInt;
-use time::OffsetDateTime;
 use x509_cert::certificate::{CertificateInner, TbsCertificateInner};
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::AssociatedOid;
@@ -17,6 +18,7 @@ use x509_cert::ext::pkix::{
     SubjectKeyIdentifier,
 };
 use x509_cert::name::Name;
+use x509_cert::time;
 
 use super::attribute::Attribute;
 use super::go::{self, GoError};
@@ -34,14 +36,26 @@ const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.
 pub(super) const ANY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 
 /// An X.509 certificate (RFC 5280).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Certificate {
     der: Vec<u8>,
-    parsed: CertificateInner<AnySerialNumber>,
+    validity: Validity,
     facts: go::GoFields,
     /// The error if Go's `crypto/x509` does not read it.
     go_error: Option<GoError>,
     public_key: PublicKey,
+    /// What the library reads; `None` if it does not, which can be true only after [`Reading::Dates`].
+    parsed: OnceLock<Option<Box<CertificateInner<AnySerialNumber>>>>,
+}
+
+/// How much of a certificate has to be readable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Everything that is reported about it.
+    Whole,
+    /// What Go's `crypto/x509` reads, and the dates. What only the library reads is decoded when it is asked for, and empty if
+    /// that fails.
+    Dates,
 }
 
 /// Why a certificate file could not be read.
@@ -83,6 +97,25 @@ impl Certificate {
         Certificate::at(1, der)
     }
 
+    /// Takes one DER certificate, the one at this position of its file, for its dates.
+    fn dated_at(position: usize, der: Vec<u8>) -> Result<Certificate, CertificateError> {
+        let Ok((facts, fields)) = go::parse_fields(&der) else {
+            // The library may read it.
+            return Certificate::at(position, der);
+        };
+        let validity = time::Validity::<AnySerialNumber>::from_der(fields.validity)
+            .map_err(|error| CertificateError::Malformed(position, error.to_string()))?;
+        let public_key = PublicKey::from_spki(fields.public_key.to_vec());
+        Ok(Certificate {
+            validity: to_validity(&validity),
+            public_key,
+            der,
+            facts,
+            go_error: None,
+            parsed: OnceLock::new(),
+        })
+    }
+
     /// Takes one DER certificate, the one at this position of its file.
     fn at(position: usize, der: Vec<u8>) -> Result<Certificate, CertificateError> {
         let (facts, go_error) = match go::parse(&der) {
@@ -107,12 +140,22 @@ impl Certificate {
         check_extensions(tbs.extensions().map_or(&[], Vec::as_slice)).map_err(malformed)?;
         let spki = tbs.subject_public_key_info().to_der().map_err(malformed)?;
         Ok(Certificate {
+            validity: to_validity(tbs.validity()),
             public_key: PublicKey::from_spki(spki),
             der,
-            parsed,
             facts,
             go_error,
+            parsed: OnceLock::from(Some(Box::new(parsed))),
         })
+    }
+
+    fn parsed(&self) -> Option<&CertificateInner<AnySerialNumber>> {
+        let parse = || CertificateInner::from_der(&self.der).ok().map(Box::new);
+        self.parsed.get_or_init(parse).as_deref()
+    }
+
+    fn tbs(&self) -> Option<&TbsCertificateInner<AnySerialNumber>> {
+        self.parsed().map(CertificateInner::tbs_certificate)
     }
 
     /// Returns why Go's `crypto/x509` does not read the certificate although the library does; no Kubernetes component
@@ -125,7 +168,20 @@ impl Certificate {
     ///
     /// Text around the blocks is ignored, as in Go's `encoding/pem`.
     pub fn list_from_pem(text: &[u8]) -> Result<Vec<Certificate>, CertificateError> {
-        let chain = Certificate::list_from_pem_with_key(text)?;
+        Certificate::list_without_key(text, Reading::Whole)
+    }
+
+    /// Reads the certificates of a private PEM file, in their order; at least one. It may hold a key too.
+    pub fn list_from_pem_with_key(text: &[u8]) -> Result<Vec<Certificate>, CertificateError> {
+        Certificate::list(text, Reading::Whole)
+    }
+
+    /// As [`Certificate::list_from_pem`].
+    pub(super) fn list_without_key(
+        text: &[u8],
+        reading: Reading,
+    ) -> Result<Vec<Certificate>, CertificateError> {
+        let chain = Certificate::list(text, reading)?;
         // A `.crt` has mode 0644, so everybody can read a key in it.
         if memmem::find(text, PRIVATE_KEY).is_some() {
             return Err(CertificateError::PrivateKey);
@@ -133,23 +189,31 @@ impl Certificate {
         Ok(chain)
     }
 
-    /// Reads the certificates of a private PEM file, in their order; at least one. It may hold a key too.
-    pub fn list_from_pem_with_key(text: &[u8]) -> Result<Vec<Certificate>, CertificateError> {
+    /// As [`Certificate::list_from_pem_with_key`].
+    pub(super) fn list(
+        text: &[u8],
+        reading: Reading,
+    ) -> Result<Vec<Certificate>, CertificateError> {
         if text.is_empty() {
             return Err(CertificateError::Empty);
         }
         if text.first() == Some(&0x30) {
             return Err(CertificateError::Der);
         }
-        let blocks = pem::blocks(text).map_err(CertificateError::Pem)?;
+        let mut blocks = pem::blocks(text).map_err(CertificateError::Pem)?;
         let mut certificates = Vec::new();
-        for block in blocks.iter().filter(|block| block.label == "CERTIFICATE") {
+        let is_certificate = |block: &&mut pem::Block| block.label == "CERTIFICATE";
+        for block in blocks.iter_mut().filter(is_certificate) {
             let position = certificates.len() + 1;
             // Go's certificate pools skip such a block.
             if block.has_headers {
                 return Err(CertificateError::Headers(position));
             }
-            certificates.push(Certificate::at(position, block.contents.to_vec())?);
+            let der = mem::take(&mut *block.contents);
+            certificates.push(match reading {
+                Reading::Whole => Certificate::at(position, der)?,
+                Reading::Dates => Certificate::dated_at(position, der)?,
+            });
         }
         match certificates.is_empty() {
             true => Err(CertificateError::NoCertificate(
@@ -176,7 +240,7 @@ impl Certificate {
 
     /// Returns the subject, all RDNs as they are encoded.
     pub fn subject(&self) -> &Name {
-        self.parsed.tbs_certificate().subject()
+        self.tbs().map_or(&EMPTY_NAME, TbsCertificateInner::subject)
     }
 
     /// Returns the encoded subject.
@@ -186,7 +250,7 @@ impl Certificate {
 
     /// Returns the issuer, all RDNs as they are encoded.
     pub fn issuer(&self) -> &Name {
-        self.parsed.tbs_certificate().issuer()
+        self.tbs().map_or(&EMPTY_NAME, TbsCertificateInner::issuer)
     }
 
     /// Returns whether issuer and subject are the same name.
@@ -233,25 +297,23 @@ impl Certificate {
     }
 
     fn serial_octets(&self) -> &[u8] {
-        self.parsed.tbs_certificate().serial_number().as_bytes()
+        let tbs = self.tbs();
+        tbs.map_or(&[], |tbs| tbs.serial_number().as_bytes())
     }
 
     /// Returns the first second at which the certificate is valid.
     pub fn not_before(&self) -> OffsetDateTime {
-        to_offset(self.parsed.tbs_certificate().validity().not_before)
+        self.validity.not_before
     }
 
     /// Returns the last second at which the certificate is valid.
     pub fn not_after(&self) -> OffsetDateTime {
-        to_offset(self.parsed.tbs_certificate().validity().not_after)
+        self.validity.not_after
     }
 
     /// Returns the time during which the certificate is valid.
     pub fn validity(&self) -> Validity {
-        Validity {
-            not_before: self.not_before(),
-            not_after: self.not_after(),
-        }
+        self.validity
     }
 
     /// Returns the subject's public key.
@@ -302,7 +364,10 @@ impl Certificate {
 
     /// Returns the name of the signature algorithm.
     pub fn signature_algorithm(&self) -> String {
-        oid_name(self.parsed.signature_algorithm().oid)
+        let parsed = self.parsed();
+        parsed.map_or_else(String::new, |parsed| {
+            oid_name(parsed.signature_algorithm().oid)
+        })
     }
 
     /// Returns all extensions as they are encoded: name, whether it is critical, and value.
@@ -318,7 +383,8 @@ impl Certificate {
 
     /// Returns the signature.
     pub fn signature(&self) -> &[u8] {
-        self.parsed.signature().raw_bytes()
+        let parsed = self.parsed();
+        parsed.map_or(&[], |parsed| parsed.signature().raw_bytes())
     }
 
     /// Returns whether there is a keyUsage extension.
@@ -398,10 +464,8 @@ impl Certificate {
 
     /// Returns the extensions as they are encoded.
     pub(super) fn extensions(&self) -> &[Extension] {
-        self.parsed
-            .tbs_certificate()
-            .extensions()
-            .map_or(&[], |extensions| extensions.as_slice())
+        let extensions = self.tbs().and_then(TbsCertificateInner::extensions);
+        extensions.map_or(&[], |extensions| extensions.as_slice())
     }
 
     fn extension<T: DecodableExtension>(&self) -> Option<(bool, T)> {
@@ -495,6 +559,17 @@ pub(super) fn is_well_formed(name: &GeneralName) -> bool {
 
 const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
 
+static EMPTY_NAME: LazyLock<Name> = LazyLock::new(Name::default);
+
+impl PartialEq for Certificate {
+    /// Certificates are equal when their encodings are.
+    fn eq(&self, other: &Certificate) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for Certificate {}
+
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -575,6 +650,13 @@ pub(super) fn usage_text(oid: &ObjectIdentifier) -> String {
         SERVER_AUTH => Usage::ServerAuth.name().to_owned(),
         CLIENT_AUTH => Usage::ClientAuth.name().to_owned(),
         other => other.to_string(),
+    }
+}
+
+fn to_validity(validity: &time::Validity<AnySerialNumber>) -> Validity {
+    Validity {
+        not_before: to_offset(validity.not_before),
+        not_after: to_offset(validity.not_after),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Both contain at least one certificate. `verify` judges a chain, `ca` a CA.
 
-use super::certificate::{Certificate, CertificateError};
+use super::certificate::{Certificate, CertificateError, Reading};
 
 /// A leaf certificate with the intermediates that follow it in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,24 @@ impl Chain {
         })
     }
 
+    /// As [`Chain::from_pem_with_key`], for the dates.
+    pub fn dates_from_pem_with_key(text: &[u8]) -> Result<Chain, CertificateError> {
+        let (leaf, intermediates) = split(Certificate::list(text, Reading::Dates)?)?;
+        Ok(Chain {
+            leaf,
+            intermediates,
+        })
+    }
+
+    /// As [`Chain::from_pem`], for the dates: what says nothing about them need not be readable.
+    pub fn dates_from_pem(text: &[u8]) -> Result<Chain, CertificateError> {
+        let (leaf, intermediates) = split(Certificate::list_without_key(text, Reading::Dates)?)?;
+        Ok(Chain {
+            leaf,
+            intermediates,
+        })
+    }
+
     /// Returns all certificates, the leaf first.
     pub fn certificates(&self) -> Vec<&Certificate> {
         std::iter::once(&self.leaf)
@@ -60,6 +78,12 @@ impl CaBundle {
     /// Reads the PEM file of a CA: the signer first, then other trusted CAs.
     pub fn from_pem(text: &[u8]) -> Result<CaBundle, CertificateError> {
         let (signer, others) = split(Certificate::list_from_pem(text)?)?;
+        Ok(CaBundle { signer, others })
+    }
+
+    /// As [`CaBundle::from_pem`], for the dates: what says nothing about them need not be readable.
+    pub fn dates_from_pem(text: &[u8]) -> Result<CaBundle, CertificateError> {
+        let (signer, others) = split(Certificate::list_without_key(text, Reading::Dates)?)?;
         Ok(CaBundle { signer, others })
     }
 

@@ -1,7 +1,7 @@
 //! Private keys: generated, read from PEM, written as kubeadm writes them, used to sign.
 //!
 //! Key material stays inside [`PrivateKey`] and in buffers that are wiped when dropped; `Debug` does not show it.
-//! Only this module, `public_key` and `go::public_key` use AWS-LC.
+//! Only this module, `public_key`, `certificate_key` and `go::public_key` use AWS-LC.
 
 use std::fmt;
 
@@ -292,6 +292,21 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], KeyError> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| KeyError::Library)?;
     Ok(bytes)
+}
+
+/// Returns random lower-case letters and digits.
+pub(crate) fn random_text(length: usize) -> Result<Zeroizing<String>, KeyError> {
+    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    /// The multiple of 36 below which every character is equally likely.
+    const LIMIT: u8 = 252;
+    let mut text = Zeroizing::new(String::with_capacity(length));
+    while text.len() < length {
+        let [byte] = random::<1>()?;
+        let character = ALPHABET.get(usize::from(byte) % ALPHABET.len());
+        let character = character.filter(|_| byte < LIMIT);
+        text.extend(character.map(|character| char::from(*character)));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

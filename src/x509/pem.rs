@@ -3,12 +3,13 @@
 //! Go also ignores a damaged block. This module refuses a file with one, because a bundle that lost a CA must not
 //! look complete. No message quotes the file, because a damaged block may be a private key.
 
-use std::fmt;
+use std::{fmt, mem};
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_STANDARD;
+use memchr::{memchr, memchr3, memmem};
 use zeroize::Zeroizing;
 
 /// A PEM block; its contents are wiped when dropped.
@@ -56,13 +57,20 @@ impl Block {
 pub(super) fn blocks(text: &[u8]) -> Result<Vec<Block>, PemError> {
     let mut blocks = Vec::new();
     let mut open: Option<OpenBlock> = None;
-    for line in text.split(|byte| *byte == b'\n').map(trim_end) {
+    let mut rest = Some(text);
+    while let Some(text) = rest {
+        let (line, after) = match memchr(b'\n', text) {
+            Some(end) => (text.get(..end).unwrap_or_default(), text.get(end + 1..)),
+            None => (text, None),
+        };
+        rest = after;
+        let line = trim_end(line);
         if let Some(rest) = line.strip_prefix(BEGIN) {
             let label = rest.strip_suffix(DASHES).ok_or(PemError::BeginLine)?;
             if open.is_some() {
                 return Err(PemError::Unended);
             }
-            open = Some(OpenBlock::new(label));
+            open = Some(OpenBlock::new(label, after.unwrap_or_default()));
         } else if let Some(rest) = line.strip_prefix(END) {
             let block = open.take().ok_or(PemError::Unbegun)?;
             blocks.push(block.end(rest)?);
@@ -112,12 +120,14 @@ struct OpenBlock {
 }
 
 impl OpenBlock {
-    fn new(label: &[u8]) -> OpenBlock {
+    fn new(label: &[u8], text: &[u8]) -> OpenBlock {
+        // Large enough from the start, so that no copy of a key is left behind.
+        let length = memmem::find(text, END).unwrap_or(text.len());
         OpenBlock {
             label: label.to_vec(),
             has_headers: false,
             is_encrypted: false,
-            base64: Zeroizing::new(Vec::new()),
+            base64: Zeroizing::new(Vec::with_capacity(length)),
         }
     }
 
@@ -128,12 +138,16 @@ impl OpenBlock {
             self.is_encrypted |= key.trim_ascii() == b"DEK-Info";
             return;
         }
-        let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
-        self.base64
-            .extend(line.iter().filter(|byte| !is_blank(byte)));
+        let mut rest = line;
+        while let Some(blank) = memchr3(b' ', b'\t', b'\r', rest) {
+            let (part, after) = rest.split_at(blank);
+            self.base64.extend_from_slice(part);
+            rest = after.get(1..).unwrap_or_default();
+        }
+        self.base64.extend_from_slice(rest);
     }
 
-    fn end(self, rest: &[u8]) -> Result<Block, PemError> {
+    fn end(mut self, rest: &[u8]) -> Result<Block, PemError> {
         let label = String::from_utf8_lossy(&self.label).into_owned();
         if rest.strip_suffix(DASHES) != Some(&self.label) {
             let other = rest.strip_suffix(DASHES).unwrap_or_default();
@@ -144,6 +158,10 @@ impl OpenBlock {
             ));
         }
         let contents = BASE64.decode(&*self.base64).map_err(|_| PemError::Base64)?;
+        // Wiping takes longer than decoding, and a certificate is public.
+        if label == "CERTIFICATE" {
+            drop(mem::take(&mut *self.base64));
+        }
         Ok(Block {
             label,
             has_headers: self.has_headers,

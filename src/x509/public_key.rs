@@ -15,7 +15,7 @@ use super::algorithm::Algorithm;
 use super::certificate::Certificate;
 use super::der::{Der, bit_length, tag};
 use super::go::check_public_key;
-use super::key::{KeyError, PrivateKey, sha256};
+use super::key::{KeyError, PrivateKey, hex, sha256};
 use super::oid::oid_name;
 use super::pem;
 use super::signature::{Hash, SignatureAlgorithm};
@@ -157,6 +157,11 @@ impl PublicKey {
         let info = self.info();
         let info = info.ok_or_else(|| KeyError::Malformed("not a public key".to_owned()))?;
         Ok(sha256(info.key).into_iter().take(20).collect())
+    }
+
+    /// Returns the pin of kubeadm: `sha256:` and the SHA-256 of the SubjectPublicKeyInfo (`util/pubkeypin/pubkeypin.go`).
+    pub fn pin(&self) -> String {
+        format!("sha256:{}", hex(&sha256(&self.spki)))
     }
 
     /// Returns the DER SubjectPublicKeyInfo.

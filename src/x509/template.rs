@@ -63,6 +63,14 @@ impl LeafTemplate {
         })
     }
 
+    /// Makes the template of a user's client certificate: each group is an `O`, before the `CN`.
+    pub fn client(user: &str, groups: &[String]) -> Result<LeafTemplate, IssueError> {
+        Ok(LeafTemplate {
+            subject: name(user, groups.iter().map(String::as_str))?,
+            ..LeafTemplate::new(user, None, &[Usage::ClientAuth], &[])?
+        })
+    }
+
     /// Copies the contents of an existing certificate: all RDNs, all alternative names that Go reads, all usages of a
     /// leaf, and every extension that does not depend on the key or the issuer.
     pub fn of(certificate: &Certificate) -> LeafTemplate {
@@ -275,11 +283,14 @@ fn is_unknown_critical(extension: &Extension) -> bool {
     extension.critical && !go::is_handled(&extension.extn_id)
 }
 
-/// Returns a subject with one common name and at most one organization.
-pub(super) fn name(common_name: &str, organization: Option<&str>) -> Result<Name, IssueError> {
-    let attributes = organization
-        .map(|value| (ORGANIZATION, value))
+/// Returns a subject with organizations, in their order, and one common name.
+pub(super) fn name<'a>(
+    common_name: &'a str,
+    organizations: impl IntoIterator<Item = &'a str>,
+) -> Result<Name, IssueError> {
+    let attributes = organizations
         .into_iter()
+        .map(|value| (ORGANIZATION, value))
         .chain([(COMMON_NAME, common_name)]);
     let mut rdns = RdnSequence::default();
     for (oid, value) in attributes {

@@ -27,6 +27,11 @@ fn helps() -> Vec<(String, Run)> {
             "config example",
             "certs renew",
             "certs check-expiration",
+            "certs certificate-key",
+            "bootstrap-token new",
+            "kubeconfig user",
+            "kubeconfig kube-proxy",
+            "kubeconfig bootstrap",
         ])
         .map(help)
         .collect()

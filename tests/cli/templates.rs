@@ -112,6 +112,11 @@ fn a_template_that_cannot_hold_a_path_refuses_it() {
     run(pki().args(["template", "pki.cron", "--rootfs", "a\nb"]))
         .exits(3)
         .says("control characters");
+    let bytes = std::os::unix::ffi::OsStrExt::from_bytes(b"/tmp/x\xff");
+    let path: &std::ffi::OsStr = bytes;
+    run(pki().args(["template", "pki.cron", "--rootfs"]).arg(path))
+        .exits(3)
+        .says(r"$'/tmp/x\377'");
 }
 
 #[test]

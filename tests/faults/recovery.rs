@@ -156,6 +156,48 @@ fn an_undone_renewal_is_undone_to_the_end_wherever_it_stopped() {
 }
 
 #[test]
+fn a_killed_discard_is_ended_by_the_next_run() {
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
+    let discard = ["recover", "--discard"].map(str::to_owned).to_vec();
+    let half = bench.renames / 2;
+    let tree = bench.pending(Promise::New, half);
+    let clean = bench.tracer.clean(&discard, tree.path());
+    for at in spread(clean.calls("change").len(), SELECTED) {
+        let tree = bench.pending(Promise::New, half);
+        bench.tracer.faulty(&discard, tree.path(), KILL, at);
+        let journal = tree.path().join("etc/kubernetes/pki/.pki-journal.commit");
+        let promise = match journal.exists() {
+            true => Promise::New,
+            false => Promise::Old,
+        };
+        bench.settle(promise, tree.path());
+    }
+}
+
+/// It is the end of a commit, and no state to stop in.
+#[test]
+fn a_signal_does_not_stop_it() {
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
+    for how in ["--finish", "--discard"] {
+        let recover = ["recover", how].map(str::to_owned).to_vec();
+        let half = bench.renames / 2;
+        let tree = bench.pending(Promise::New, half);
+        let signal = Fault {
+            action: FaultAction::Signal(15),
+            ..KILL
+        };
+        let ended = bench.tracer.faulty(&recover, tree.path(), signal, 3);
+        assert_eq!((ended.exit, ended.signal), (Some(0), None), "{ended:?}");
+        let verdict = bench.judge.judge(tree.path(), &Selection::All, false);
+        assert!(!verdict.state.is_pending(), "{verdict:?}");
+    }
+}
+
+#[test]
 fn a_fault_while_another_run_is_finished_or_undone_loses_nothing() {
     let Some(mut bench) = Bench::new() else {
         return;

@@ -113,6 +113,50 @@ fn a_rollback_does_not_step_over_a_generation_that_cannot_be_read() {
     tree.pki(&["rollback"]).exits(0);
 }
 
+/// As where the clock was set back before the second run.
+#[test]
+fn a_generation_that_cannot_be_read_may_be_the_last_one_whatever_its_name() {
+    let (tree, [_, second]) = renewed_twice();
+    let kept = |name: &str| tree.path(&format!(".pki/generations/{name}"));
+    let older = "20250101T000000Z-renew";
+    fs::rename(kept(&second), kept(older)).unwrap();
+    tree.write(&format!(".pki/generations/{older}/manifest.json"), "{");
+    let run = both(&tree, &["rollback"]).exits(3);
+    run.says(&format!("generation `{older}` cannot be read"))
+        .changed_nothing();
+}
+
+#[test]
+fn one_that_is_known_to_be_older_is_in_nobodys_way() {
+    let (tree, [first, _]) = renewed_twice();
+    tree.write(&format!(".pki/generations/{first}/manifest.json"), "{");
+    tree.pki(&["rollback"])
+        .exits(0)
+        .changed_rows(&["apiserver"]);
+}
+
+#[test]
+fn a_repaired_generation_has_its_place() {
+    let (tree, [_, second]) = renewed_twice();
+    let manifest = format!(".pki/generations/{second}/manifest.json");
+    let whole = tree.text(&manifest);
+    tree.write(&manifest, "{");
+    tree.pki(&["renew", "admin.conf"]).exits(0);
+    tree.write(&manifest, whole);
+    tree.pki(&["rollback"])
+        .exits(0)
+        .changed_rows(&["admin.conf"]);
+}
+
+#[test]
+fn a_purge_names_what_an_interrupted_one_left() {
+    let (tree, [first, second]) = renewed_twice();
+    let kept = |name: &str| tree.path(&format!(".pki/generations/{name}"));
+    fs::rename(kept(&first), kept(&format!(".old-{first}"))).unwrap();
+    let run = both(&tree, &["history", "--purge"]).exits(0);
+    run.prints(&first).prints(&second);
+}
+
 #[test]
 fn a_damaged_line_of_the_ledger_hides_no_other() {
     let tree = TestTree::new();
@@ -168,6 +212,22 @@ fn a_link_overwrites_neither_state_nor_manifests() {
         tree.pki(&["renew", "all"]).exits(5);
         assert!(!tree.text("manifests/kube-apiserver.yaml").contains("BEGIN"));
     }
+}
+
+/// The directories may lie in each other.
+#[test]
+fn nor_does_it_where_the_kubeconfigs_are_beside_the_certificates() {
+    let tree = TestTree::empty();
+    let directory = tree.path("all").to_str().unwrap().to_owned();
+    let places = ["--cert-dir", &directory, "--kubeconfig-dir", &directory];
+    let run = |arguments: &[&str]| tree.pki(&[arguments, &places].concat());
+    run(&["init", "--node-name", "cp-1"]).exits(0);
+    tree.remove("all/apiserver.crt");
+    symlink(".pki/ledger.jsonl", tree.path("all/apiserver.crt")).unwrap();
+    run(&["renew", "apiserver"])
+        .exits(3)
+        .says("where other files are kept")
+        .changed_nothing();
 }
 
 #[test]

@@ -150,6 +150,10 @@ fn without_random_bytes_nothing_is_made() {
             .restored_everything();
     }
     without_random(&tree, &["verify"]).exits(0);
+    without_random(&tree, &["upload-certs"])
+        .exits(1)
+        .says("getting random bytes from the kernel")
+        .prints_nothing();
     let init = ["init", "--node-name", "cp-1"];
     without_random(&TestTree::empty(), &init)
         .exits(1)
@@ -162,6 +166,7 @@ fn a_small_stack_is_enough() {
     let tree = TestTree::new();
     limited(&tree, "-s 512", &["renew", "all"]).ok();
     limited(&tree, "-s 512", &["check-expiration"]).ok();
+    limited(&tree, "-s 192", &["renew", "all"]).ok();
     // 8 MiB is what a process usually gets.
     for limit in ["-s 8192", "-s 2048"] {
         let tree = TestTree::new();

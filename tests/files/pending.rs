@@ -1,6 +1,7 @@
 //! A commit that was interrupted and then does not fit any more: each state is made by hand, as a kill leaves it.
 
 use std::fs::{self, File};
+use std::process::Stdio;
 
 use serde_json::json;
 
@@ -52,6 +53,7 @@ fn pending(renamed: usize) -> TestTree {
         }
     }
     tree.write("pki/.pki-journal.commit", journal.to_string());
+    tree.chmod("pki/.pki-journal.commit", 0o600);
     tree
 }
 
@@ -91,6 +93,16 @@ fn while_a_run_works_on_it_readers_see_the_new_tree() {
         tree.pki(command).exits(0).does_not_say("pending");
     }
     drop(journal);
+    tree.pki(&["check-expiration"]).exits(4);
+}
+
+/// As after a restore: anybody can open the journal, and lock it.
+#[test]
+fn a_lock_on_a_journal_that_others_can_open_proves_nothing() {
+    let tree = pending(1);
+    tree.chmod("pki/.pki-journal.commit", 0o644);
+    let journal = File::open(tree.path("pki/.pki-journal.commit")).unwrap();
+    journal.lock().unwrap();
     tree.pki(&["check-expiration"]).exits(4);
 }
 
@@ -147,6 +159,113 @@ fn without_its_journal_the_pairs_that_do_not_fit_are_reported() {
     tree.pki(&["recover", "--discard"])
         .exits(5)
         .says("`etcd-server`: its key does not belong to it");
+}
+
+/// The interrupted run kept no generation, so the backups are the only copies.
+#[test]
+fn without_its_journal_the_old_files_are_kept() {
+    let tree = pending(3);
+    tree.write("pki/.pki-journal.commit", "{");
+    fs::remove_dir_all(tree.path(".pki/generations")).unwrap();
+    let discard = ["recover", "--discard"];
+    let kept = "kept as generation 20261122T002128Z-recover";
+    tree.pki(&[&discard[..], &["--dry-run"]].concat())
+        .prints(kept)
+        .changed_nothing();
+    tree.pki(&discard).prints(kept);
+    tree.pki(&["rollback"]).exits(0);
+    tree.assert_healthy();
+}
+
+#[test]
+fn the_time_in_the_manifest_does_not_make_a_name_that_nobody_finds() {
+    for time in ["9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"] {
+        let tree = pending(1);
+        tree.edit("pki/apiserver.crt", |text| text + "# a note\n");
+        tree.edit(".pki/generations/.new/manifest.json", |text| {
+            text.replace("2026-11-22T00:21:28Z", time)
+        });
+        tree.pki(&["recover", "--discard"]);
+        tree.pki(&["history"]).prints("20261122T002128Z-renew");
+    }
+}
+
+#[test]
+fn a_directory_with_the_name_of_the_journal_is_left_to_the_operator() {
+    let tree = TestTree::new();
+    fs::create_dir(tree.path("pki/.pki-journal.commit")).unwrap();
+    for arguments in [
+        &["recover", "--discard", "--dry-run"][..],
+        &["recover", "--discard"],
+    ] {
+        let run = tree.pki(arguments).exits(3);
+        run.says("hint: move it away").changed_nothing();
+    }
+}
+
+#[test]
+fn what_is_missing_after_it_is_judged_as_a_check_judges_it() {
+    let tree = pending(2);
+    for file in ["ca.crt", "ca.key", "server.crt", "server.key"] {
+        tree.remove(&format!("pki/etcd/{file}"));
+    }
+    tree.pki(&["recover", "--discard"]).exits(5);
+    tree.pki(&["check-expiration"]).exits(5);
+}
+
+/// A kill left the empty directory, on an overlay where the generation had to be copied.
+#[test]
+fn a_generation_that_was_not_copied_yet_is_not_taken_for_finished() {
+    let tree = pending(2);
+    fs::create_dir(tree.path(".pki/generations/20261122T002128Z-renew")).unwrap();
+    tree.pki(&["recover", "--finish"]).exits(0);
+    tree.pki(&["rollback"]).exits(0);
+    tree.assert_healthy();
+}
+
+#[test]
+fn a_report_that_cannot_be_written_does_not_make_it_undone() {
+    let tree = pending(2);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut command = tree.command(&["recover", "--discard"]);
+    command.stdout(full).stderr(Stdio::piped());
+    let ended = command.spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(said.contains("everything is done"), "{said}");
+    tree.assert_healthy();
+}
+
+#[test]
+fn a_name_of_a_certificate_directory_that_leads_nowhere_is_reported() {
+    let key = TestTree::new().text("pki/ca.key");
+    for (name, reason) in [
+        ("certs", "that directory is not there"),
+        ("pki/ca.crt/x", ".pki/transaction`: it names no certificate"),
+        ("a\0b", ".pki/transaction`: it names no certificate"),
+        (&key, ".pki/transaction`: it names no certificate"),
+    ] {
+        let tree = TestTree::new();
+        tree.write(".pki/transaction", name);
+        for arguments in [
+            &["renew", "apiserver", "--dry-run"][..],
+            &["renew", "apiserver"],
+            &["recover", "--finish"],
+        ] {
+            let run = tree.pki(arguments).exits(3).says(reason);
+            run.does_not_say(&key[40..80]).changed_nothing();
+        }
+    }
+}
+
+#[test]
+fn another_file_with_the_name_of_the_usual_directory_is_in_nobodys_way() {
+    let tree = TestTree::empty();
+    tree.write("pki", "a program");
+    let certificates = tree.path("certs");
+    let init = ["init", "--node-name", "cp-1", "--cert-dir"];
+    tree.pki(&[&init[..], &[certificates.to_str().unwrap()]].concat())
+        .exits(0);
 }
 
 #[test]

@@ -13,18 +13,18 @@ use super::served::write_manifest;
 use crate::support::{Server, TestTree, free_port, peers};
 
 /// The longest time that a component takes to load a file that it watches, with a margin for a slow machine.
-const RELOAD: Wait = Wait::from_secs(90);
+pub(super) const RELOAD: Wait = Wait::from_secs(90);
 
 /// A component with the options of its manifest.
-struct Component {
+pub(super) struct Component {
     name: &'static str,
-    port: u16,
-    options: Vec<String>,
+    pub(super) port: u16,
+    pub(super) options: Vec<String>,
 }
 
 impl Component {
     /// Writes the manifest with the usual paths, and starts the component with those of the tree.
-    fn start(&self, tree: &TestTree) -> Server {
+    pub(super) fn start(&self, tree: &TestTree) -> Server {
         let folder = std::env::var("PKI_KUBERNETES_BIN").expect("PKI_KUBERNETES_BIN is set");
         let mut options = vec![
             "--bind-address=127.0.0.1".to_owned(),
@@ -41,7 +41,7 @@ impl Component {
     }
 }
 
-fn apiserver(etcd: &str) -> Component {
+pub(super) fn apiserver(etcd: &str) -> Component {
     let pki = "/etc/kubernetes/pki";
     Component {
         name: "kube-apiserver",

@@ -413,6 +413,147 @@ fn a_certificate_of_another_host_is_told_from_an_earlier_one() {
     assert_eq!(served(later, 0), "served.not-compared");
 }
 
+#[test]
+fn the_kubelets_configuration_tells_its_address_and_its_files() {
+    let Some(openssl) = peer("openssl") else {
+        return;
+    };
+    let tree = fresh_tree("ECDSA-P256");
+    let port = free_port();
+    let host = |file: &str| tree.root().join(file);
+    std::fs::create_dir_all(host("etc/kubelet")).unwrap();
+    std::fs::create_dir_all(host("var/lib/kubelet")).unwrap();
+    let pair = ["crt", "key"].map(|end| host(&format!("etc/kubelet/server.{end}")));
+    for (to, from) in pair.iter().zip(["apiserver.crt", "apiserver.key"]) {
+        std::fs::copy(tree.pki_file(from), to).unwrap();
+    }
+    let configuration = |address: &str| {
+        let text = format!(
+            "kind: KubeletConfiguration\naddress: {address}\nport: {port}\ntlsCertFile: /etc/kubelet/server.crt\nauthentication:\n  x509:\n    clientCAFile: /etc/kubernetes/pki/ca.crt\n"
+        );
+        std::fs::write(host("var/lib/kubelet/config.yaml"), text).unwrap();
+    };
+    // Nothing else is a component of this host.
+    write_manifest(&tree, "kube-scheduler", "--secure-port=0");
+    configuration("127.0.0.1");
+    let mut command = server(&openssl, port, &pair);
+    command
+        .args(["-verify", "1", "-CAfile"])
+        .arg(tree.pki_file("ca.crt"));
+    let running = start(&mut command);
+    let served = |code| {
+        tree.pki_at(OffsetDateTime::now_utc(), &["served", "-o", "json"])
+            .exits(code)
+    };
+    let good = served(0);
+    let report: Value = serde_json::from_str(&good.stdout).unwrap();
+    assert_eq!(report["endpoints"][0]["component"], "kubelet");
+    assert_eq!(
+        report["endpoints"][0]["endpoint"],
+        format!("127.0.0.1:{port}")
+    );
+    assert_eq!(ids(&good), ["served.match", "served.ca-loaded"]);
+    std::fs::copy(tree.pki_file("front-proxy-client.crt"), &pair[0]).unwrap();
+    assert_eq!(ids(&served(0))[0], "served.not-compared");
+    drop(running);
+
+    std::fs::write(host("var/lib/kubelet/config.yaml"), "port: x\n").unwrap();
+    let unreadable = ids(&served(0));
+    assert!(
+        unreadable.contains(&"manifest.unreadable".to_owned()),
+        "{unreadable:?}"
+    );
+}
+
+#[test]
+fn the_api_server_is_asked_for_each_name_with_a_certificate_of_its_own() {
+    let Some(openssl) = peer("openssl") else {
+        return;
+    };
+    let apiserver = Apiserver::new(openssl.clone());
+    let tree = &apiserver.tree;
+    let directory = tree.root().join("etc/sni");
+    std::fs::create_dir_all(&directory).unwrap();
+    let pair = ["crt", "key"].map(|end| directory.join(format!("pair.{end}")));
+    let replace = |days: &str| {
+        let made = self_signed(&openssl, tree, "/CN=api.example", days);
+        for (from, to) in made.iter().zip(&pair) {
+            std::fs::copy(from, to).unwrap();
+        }
+    };
+    replace("3000");
+    tree.replace(
+        "manifests/kube-apiserver.yaml",
+        "    - --client-ca-file",
+        "    - --tls-sni-cert-key=/etc/sni/pair.crt,/etc/sni/pair.key:*.example,192.0.2.1\n    - --client-ca-file",
+    );
+    let [certificate, key] = pair.each_ref().map(|file| file.to_str().unwrap());
+    let cas = ["ca", "front-proxy-ca"];
+    let names = [
+        "-servername",
+        "pki.example",
+        "-cert2",
+        certificate,
+        "-key2",
+        key,
+    ];
+    let _running = apiserver.start(&cas, &names);
+    let endpoints = |run: &Run| -> Vec<(String, String)> {
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let endpoints = report["endpoints"].as_array().unwrap().iter();
+        endpoints
+            .map(|entry| (text(&entry["endpoint"]), text(&entry["findings"][0]["id"])))
+            .collect()
+    };
+    let found = endpoints(&apiserver.served().exits(0));
+    let address = format!("127.0.0.1:{}", apiserver.port);
+    let own = format!("{address} (pki.example)");
+    let is = |id: &str| {
+        [
+            (address.clone(), "served.match".to_owned()),
+            (own.clone(), id.to_owned()),
+        ]
+    };
+    assert_eq!(found, is("served.match"));
+    replace("3000");
+    assert_eq!(endpoints(&apiserver.served().exits(5)), is("served.stale"));
+}
+
+#[test]
+fn the_file_that_a_manifest_names_tells_whether_a_component_is_older_than_it() {
+    let Some(openssl) = peer("openssl") else {
+        return;
+    };
+    let tree = fresh_tree("ECDSA-P256");
+    tree.remove("kubelet.conf");
+    let port = free_port();
+    let directory = tree.root().join("etc/other");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::copy(
+        tree.path("scheduler.conf"),
+        directory.join("scheduler.conf"),
+    )
+    .unwrap();
+    tree.remove("scheduler.conf");
+    let options = format!("--secure-port={port}\n    - --kubeconfig=/etc/other/scheduler.conf");
+    write_manifest(&tree, "kube-scheduler", &options);
+    let now = OffsetDateTime::now_utc();
+    let started = now - Duration::HOUR;
+    let subject = format!("/CN=localhost@{}", started.unix_timestamp());
+    let pair = self_signed(&openssl, &tree, &subject, "365");
+    let mut command = server(&openssl, port, &pair);
+    let cas = tree.text("pki/ca.crt") + &tree.text("pki/front-proxy-ca.crt");
+    command.args(["-verify", "1", "-CAfile", &tree.beside("cas.crt", cas)]);
+    let _running = start(&mut command);
+    let run = tree.pki_at(now, &["served", "-o", "json"]).exits(5);
+    assert!(run.stdout.contains("served.client-stale"), "{run}");
+    assert!(
+        run.stdout.contains("/etc/other/scheduler.conf changed on"),
+        "{run}"
+    );
+}
+
 /// The API server's port tells the component; the address has no other server.
 const NAMED_ENDPOINT: &str = "127.0.77.7:6443";
 

@@ -42,6 +42,7 @@ pub(crate) fn files_of(name: &str) -> Vec<String> {
         Storage::Pair { base } => vec![format!("pki/{base}.crt"), format!("pki/{base}.key")],
         Storage::PublicPair { base } => vec![format!("pki/{base}.pub"), format!("pki/{base}.key")],
         Storage::Kubeconfig { file } => vec![file.to_owned()],
+        Storage::Elsewhere => Vec::new(),
     }
 }
 

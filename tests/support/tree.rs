@@ -16,7 +16,7 @@ use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{
     output::{assert_no_secret, sane, secrets_below},
     rows::KUBECONFIGS,
-    run::{Run, pki, run},
+    run::{Run, pki, run, run_with_input},
     shared::made_tree,
     snapshot::{Snapshot, snapshot},
 };
@@ -329,6 +329,12 @@ impl TestTree {
         self.watch(&mut self.command(arguments))
     }
 
+    /// The same with `input` as standard input.
+    #[track_caller]
+    pub(crate) fn pki_with_input(&self, arguments: &[&str], input: &str) -> Run {
+        self.watch_with_input(&mut self.command(arguments), input)
+    }
+
     /// Runs our binary at another time.
     #[track_caller]
     pub(crate) fn pki_at(&self, now: OffsetDateTime, arguments: &[&str]) -> Run {
@@ -348,8 +354,14 @@ impl TestTree {
     /// No run may panic, print control characters or a secret of the tree, or print a message in an unusual form.
     #[track_caller]
     pub(crate) fn watch(&self, command: &mut Command) -> Run {
+        self.watch_with_input(command, "")
+    }
+
+    /// The same with `input` as standard input.
+    #[track_caller]
+    pub(crate) fn watch_with_input(&self, command: &mut Command, input: &str) -> Run {
         let mut secrets = secrets_below(&self.root);
-        let run = sane(self.observe(command));
+        let run = sane(self.observe_with_input(command, input));
         secrets.extend(secrets_below(&self.root));
         assert_no_secret(&run, &secrets);
         run
@@ -357,8 +369,12 @@ impl TestTree {
 
     /// Runs a program and records what changes below the root. Makes no demands on the run.
     pub(crate) fn observe(&self, command: &mut Command) -> Run {
+        self.observe_with_input(command, "")
+    }
+
+    fn observe_with_input(&self, command: &mut Command, input: &str) -> Run {
         let before = self.snapshot();
-        let mut run = run(command);
+        let mut run = run_with_input(command, input);
         run.changes = Some(before.changes(&self.snapshot()));
         run
     }

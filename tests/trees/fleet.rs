@@ -203,7 +203,7 @@ fn a_directory_that_cannot_be_searched_is_an_entry_with_an_error() {
     let run = checked(&[file], "").exits(1).says_nothing();
     assert_eq!(
         error(&run),
-        format!("`{file}` is neither a directory, an archive nor a kubeconfig")
+        format!("`{file}` is neither a directory, an archive, a kubeconfig nor a certificate")
     );
 
     let metrics = checked(&["-o", "prometheus", "--recursive", "/nowhere"], "").exits(1);
@@ -213,6 +213,21 @@ fn a_directory_that_cannot_be_searched_is_an_entry_with_an_error() {
             .contains("pki_tree_error{tree=\"/nowhere\"} 1\n"),
         "{metrics}"
     );
+}
+
+/// Only directories are looked into: a directory with very many files costs one look at each name.
+#[test]
+fn a_tree_is_found_beside_very_many_files() {
+    let source = TestTree::new();
+    let crowd = TestTree::empty();
+    let root = crowd.root().join("crowd");
+    std::fs::create_dir(&root).unwrap();
+    for number in 0..20_000 {
+        std::os::unix::fs::symlink(".", root.join(number.to_string())).unwrap();
+    }
+    copy(&source.path(""), &root.join("tree"));
+    let run = checked(&["--recursive", root.to_str().unwrap()], "").exits(0);
+    assert_eq!(trees_of(&run, &root), ["tree"]);
 }
 
 #[test]
@@ -226,6 +241,21 @@ fn names_of_trees_are_read_from_a_file_or_standard_input() {
     std::fs::write(&file, &list).unwrap();
     let run = checked(&["--trees-from", file.to_str().unwrap()], "").exits(0);
     assert_eq!(trees_of(&run, forest.root()), ["b", "a/node1"]);
+}
+
+#[test]
+fn a_key_that_is_given_as_a_list_of_trees_is_not_printed() {
+    let tree = TestTree::new();
+    let key = tree.path("pki/ca.key");
+    let line = tree.text("pki/ca.key").lines().nth(1).unwrap().to_owned();
+    for format in ["text", "jsonl", "prometheus"] {
+        let mut command = pki();
+        command.args(["check-expiration", "-o", format, "--trees-from"]);
+        run(command.arg(&key))
+            .exits(3)
+            .says("holds a key")
+            .does_not_say(&line);
+    }
 }
 
 #[test]

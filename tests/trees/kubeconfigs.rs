@@ -190,7 +190,7 @@ fn a_file_that_is_no_kubeconfig_or_too_large_is_an_entry_with_an_error() {
         (large, "it has 104857600 bytes, the limit is 1048576"),
         (
             write("certificate", "-----BEGIN CERTIFICATE-----\n"),
-            "is neither a directory, an archive nor a kubeconfig",
+            "a block has no END line",
         ),
         (write("empty", ""), "is neither a directory"),
         (

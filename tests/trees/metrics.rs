@@ -157,6 +157,49 @@ fn an_output_file_is_replaced_as_a_whole_and_everybody_can_read_it() {
 }
 
 #[test]
+fn an_output_file_is_no_file_that_is_read() {
+    let tree = TestTree::new();
+    let kubelets = tree.root().join("var/lib/kubelet/pki/kubelet.crt");
+    std::fs::create_dir_all(kubelets.parent().unwrap()).unwrap();
+    std::fs::write(&kubelets, "a certificate").unwrap();
+    let config = tree.beside(
+        "cluster.yaml",
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n",
+    );
+    let kubelets = kubelets.to_str().unwrap();
+    tree.pki(&["check-expiration", "--output-file", kubelets])
+        .exits(3)
+        .changed_nothing();
+    let options = ["--output-file", &config, "--config", &config];
+    tree.pki(&[&["check-expiration"][..], &options].concat())
+        .exits(3)
+        .says("is the file of `--config`");
+    assert!(
+        std::fs::read_to_string(&config)
+            .unwrap()
+            .contains("kubeadm")
+    );
+}
+
+/// Another user could lead a run of root to any file.
+#[test]
+fn an_output_file_is_not_written_through_the_link_of_another_user() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let tree = TestTree::new();
+    let folder = TestTree::empty();
+    let (file, link) = (folder.root().join("shadow"), folder.root().join("pki.prom"));
+    std::fs::write(&file, "secret").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    std::os::unix::fs::lchown(&link, Some(4242), None).unwrap();
+    tree.pki(&["check-expiration", "--output-file", link.to_str().unwrap()])
+        .exits(1)
+        .says("user 4242 owns this link");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "secret");
+}
+
+#[test]
 fn a_failed_check_of_this_host_is_a_sample() {
     let tree = TestTree::new();
     std::fs::remove_dir_all(tree.path("")).unwrap();

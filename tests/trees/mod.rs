@@ -4,10 +4,12 @@
 //! copy and its own time. openssl reads the certificates.
 
 mod archives;
+mod certificates;
 mod drift;
 mod expiration;
 mod external;
 mod fleet;
+mod host;
 mod inference;
 mod init;
 mod intermediate;

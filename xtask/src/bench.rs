@@ -11,11 +11,14 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use crate::command::{cargo, find, run as execute, top};
+use crate::fleet;
 
 /// A timed command, with its own folder.
 #[derive(Clone, Copy)]
 enum BenchAction {
     Init,
+    /// Nothing but the start.
+    Version,
     /// This command, on an existing tree.
     OnTree(&'static [&'static str]),
     Openssl,
@@ -30,7 +33,8 @@ struct BenchCase {
 
 const ALGORITHMS: [&str; 2] = ["RSA-2048", "ECDSA-P256"];
 
-const ACTIONS: [BenchAction; 5] = [
+const ACTIONS: [BenchAction; 6] = [
+    BenchAction::Version,
     BenchAction::Init,
     BenchAction::Openssl,
     BenchAction::OnTree(&["check-expiration"]),
@@ -55,7 +59,6 @@ pub(crate) fn run(rounds: usize) -> Result<ExitCode> {
             fs::remove_dir_all(&case.folder)?;
         }
     }
-    fs::remove_dir_all(&folder)?;
 
     println!(
         "{:<44} {:>9} {:>9} {:>9}",
@@ -79,6 +82,8 @@ pub(crate) fn run(rounds: usize) -> Result<ExitCode> {
             time(rounds - 1)
         );
     }
+    fleet::run(&pki, &folder.join("fleet"), rounds)?;
+    fs::remove_dir_all(&folder)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -104,6 +109,7 @@ fn cases(folder: &Path) -> Vec<BenchCase> {
 impl BenchCase {
     fn name(&self) -> String {
         let what = match self.action {
+            BenchAction::Version => "pki --version".to_owned(),
             BenchAction::Init => "pki init".to_owned(),
             BenchAction::OnTree(arguments) => format!("pki {}", arguments.join(" ")),
             BenchAction::Openssl => "openssl, as many pairs".to_owned(),
@@ -118,6 +124,7 @@ impl BenchCase {
         }
         let start = Instant::now();
         match self.action {
+            BenchAction::Version => quietly(Command::new(pki).arg("--version"))?,
             BenchAction::Init => self.init(pki)?,
             BenchAction::OnTree(arguments) => quietly(
                 Command::new(pki)

@@ -115,7 +115,7 @@ fn subjects() -> String {
             Profile::Leaf { common_name, .. } | Profile::Client { common_name, .. } => {
                 common_name_text(*common_name)
             }
-            Profile::User | Profile::ServiceAccount => return None,
+            Profile::User | Profile::ServiceAccount | Profile::Observed => return None,
         };
         let usages: Vec<_> = row.usages().iter().map(|usage| usage.name()).collect();
         Some([

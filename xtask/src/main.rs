@@ -8,6 +8,7 @@ mod cases;
 mod ci;
 mod command;
 mod dist;
+mod fleet;
 mod fuzz;
 mod generate;
 mod peers;
@@ -21,13 +22,13 @@ const USAGE: &str = "\
 cargo xtask TASK
 
   test [--no-install] [-- ARGS]  install missing peers and run every test; ARGS go to the test programs
-  live                           compare a running control plane with its files; PKI_KUBERNETES_BIN names the directory of
-                                 kube-apiserver and kube-controller-manager
+  live                           compare a running control plane with its files, and join it with kubeadm; PKI_KUBERNETES_BIN
+                                 names the directory of kube-apiserver, kube-controller-manager and kubeadm 1.20
   peers [--no-install]           install missing peers and print the version of each
   ci                             what has to pass before a change lands: format, lints, generated text, fuzzing, tests
   gen [--check]                  write the generated parts of the README files, or fail if they are stale
   fuzz [--seconds N] [TARGET...] fuzz what reads input, N seconds each (60): certificate, key, kubeconfig, config, request, state
-  bench [ROUNDS]                 time the release binary, beside openssl doing the same
+  bench [ROUNDS]                 time the release binary, beside openssl doing the same, and on a thousand trees
   dist                           build the release binary and its checksum in target/dist
 
 Peers are the programs of other projects that judge our output. They are installed with apt-get if this runs as root,

@@ -79,9 +79,9 @@ pub(crate) fn run(install: bool, arguments: &[&str]) -> Result<ExitCode> {
 /// Runs the tests that need a control plane.
 pub(crate) fn live() -> Result<ExitCode> {
     let folder = env::var_os(KUBERNETES).with_context(|| {
-        format!("{KUBERNETES} is not set, want the directory of kube-apiserver and kube-controller-manager")
+        format!("{KUBERNETES} is not set, want the directory of kube-apiserver, kube-controller-manager and kubeadm")
     })?;
-    for program in ["kube-apiserver", "kube-controller-manager"] {
+    for program in ["kube-apiserver", "kube-controller-manager", "kubeadm"] {
         let path = Path::new(&folder).join(program);
         ensure!(path.is_file(), "`{}` does not exist", path.display());
     }

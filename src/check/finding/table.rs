@@ -328,6 +328,9 @@ finding_kinds! {
     KubeletCertificateMissing "kubelet.certificate-missing" Error
         "The client certificate that the kubelet rotates is missing."
         "join the node again";
+    KubeletServingExpires "kubelet.serving-expires" Warning
+        "The certificate that the kubelet serves has expired or expires soon. Clients that verify it, such as metrics-server, refuse it then."
+        "have it signed again";
 
     ManifestUnreadable "manifest.unreadable" Warning
         "The static pod manifest of a component cannot be read."

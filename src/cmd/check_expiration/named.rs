@@ -1,109 +1,179 @@
 //! Checks trees that are named as paths.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Result;
 
-use super::super::{Console, Exit, named_trees};
-use super::tree::check;
-use super::{print_metrics, print_page, show};
+use super::super::{Console, named_trees};
+use super::tree::{Checked, check};
+use super::{Printed, print_page, render};
 use crate::check::finding::Outcome;
 use crate::cli::{CheckExpirationArgs, ExpirationFormat, SortOrder};
+use crate::fs::output;
 use crate::fs::search::PathKind;
 use crate::report::expiration::{CertificateExpirationInfo, ExpirationList, TreeExpiration};
 use crate::report::metrics::TreeMetrics;
+use crate::report::render::{Exposition, TextTarget};
 
-/// Checks the trees that are named, and adds the directories or the file of each.
+/// What a tree adds to the report.
+enum Entry {
+    /// Nothing, because it is healthy or has nothing that was asked for.
+    Silent,
+    /// Text that is printed at once.
+    Rendered(String),
+    /// A part of a document about all trees.
+    Part(Box<TreeExpiration>),
+}
+
+/// The result of a tree, apart from its report.
+struct TreeResult {
+    entry: Entry,
+    metrics: Option<TreeMetrics>,
+    /// Messages that follow its report.
+    messages: Vec<String>,
+    outcome: Outcome,
+    holds_output: bool,
+}
+
+/// Checks the trees that are named. The report will replace `output`.
 pub(super) fn print(
     args: &CheckExpirationArgs,
-    paths: &mut Vec<PathBuf>,
+    output: Option<&Path>,
     console: &Console,
-) -> Result<Exit> {
+) -> Result<Printed> {
+    let target = console.text_target();
     let mut outcome = Outcome::Healthy;
-    let mut trees = Vec::new();
-    let mut metrics = Vec::new();
+    let mut holds_output = false;
+    let mut parts = Vec::new();
+    let mut metrics = Exposition::new(console.now.into())?;
     let mut checked_trees = 0;
+    // Most of the work for a tree is done on its thread, and what is printed at once is not kept.
     named_trees::inspect(
         &args.named,
         args.quiet,
         console,
-        |tree, console| check(args, Some(tree), console),
-        |tree, result| {
+        |name, tree, console| {
+            let checked = tree.and_then(|tree| check(args, Some(tree), output, console));
+            result(args, name, checked, output, target)
+        },
+        |name, result| {
             checked_trees += 1;
-            let (entry, warnings) = match result {
-                Ok(checked) => {
-                    outcome = outcome.max(checked.outcome);
-                    metrics.extend(checked.metrics);
-                    paths.extend(checked.paths);
-                    let is_silent = args.quiet && checked.outcome == Outcome::Healthy;
-                    if is_silent || args.only.is_some() && checked.report.is_empty() {
-                        return Ok(());
-                    }
-                    (entry(tree, Ok(checked.report)), checked.warnings)
-                }
-                Err(error) => {
-                    outcome = outcome.max(Outcome::Unreadable);
-                    // A damaged archive is not replaced by a report either.
-                    let path = PathBuf::from(&tree);
-                    paths.extend(Some(path).filter(|path| PathKind::of(path) == PathKind::File));
-                    if args.output == ExpirationFormat::Prometheus {
-                        metrics.push(TreeMetrics::failed(tree.clone()));
-                        console.pass_on(&tree, &format!("error: {error:#}"));
-                    }
-                    (entry(tree, Err(error)), Vec::new())
-                }
-            };
-            for warning in warnings {
-                console.pass_on(&entry.tree, &format!("warning: {warning}"));
+            let result = result?;
+            outcome = outcome.max(result.outcome);
+            holds_output |= result.holds_output;
+            if let Some(tree) = &result.metrics {
+                metrics.add(tree)?;
             }
-            let is_sorted = args.sort == SortOrder::Urgency;
-            match args.output {
-                ExpirationFormat::Text | ExpirationFormat::Jsonl if !is_sorted => {
-                    show(&entry, args.output, console)
-                }
-                // The others have one document for all trees.
-                _ => {
-                    trees.push(entry);
-                    Ok(())
-                }
+            match result.entry {
+                Entry::Silent => {}
+                Entry::Rendered(text) => console.print(&text)?,
+                Entry::Part(entry) => parts.push(*entry),
             }
+            for message in &result.messages {
+                console.pass_on(name, message);
+            }
+            Ok(())
         },
     )?;
-    print_all(args, trees, metrics, checked_trees, console)?;
-    Ok(outcome.into())
+    match args.output {
+        ExpirationFormat::Prometheus => console.print_with(|output| metrics.write(output))?,
+        ExpirationFormat::Html => print_page(&sorted(args, parts), checked_trees, console)?,
+        _ => print_parts(args, sorted(args, parts), console)?,
+    }
+    Ok(Printed {
+        exit: outcome.into(),
+        holds_output,
+    })
 }
 
-fn entry(tree: String, result: Result<CertificateExpirationInfo>) -> TreeExpiration {
+/// Returns the result of a tree that was checked, or could not be.
+fn result(
+    args: &CheckExpirationArgs,
+    name: &str,
+    checked: Result<Checked>,
+    output: Option<&Path>,
+    target: TextTarget,
+) -> Result<TreeResult> {
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(error) => {
+            // A damaged archive is not replaced by a report either.
+            let path = Path::new(name);
+            let is_file = PathKind::of(path) == PathKind::File;
+            let is_exported = args.output == ExpirationFormat::Prometheus;
+            let message = format!("error: {error:#}");
+            return Ok(TreeResult {
+                entry: rendered(args, entry(name, Err(error)), target)?,
+                metrics: is_exported.then(|| TreeMetrics::failed(name.to_owned())),
+                messages: Vec::from_iter(is_exported.then_some(message)),
+                outcome: Outcome::Unreadable,
+                holds_output: is_file && output.is_some_and(|file| output::is_in(file, path)),
+            });
+        }
+    };
+    let is_silent = args.quiet && checked.outcome == Outcome::Healthy
+        || args.only.is_some() && checked.report.is_empty();
+    let warnings = checked.warnings.iter();
+    Ok(TreeResult {
+        messages: match is_silent {
+            true => Vec::new(),
+            false => warnings.map(|text| format!("warning: {text}")).collect(),
+        },
+        entry: match is_silent {
+            true => Entry::Silent,
+            false => rendered(args, entry(name, Ok(checked.report)), target)?,
+        },
+        metrics: checked.metrics,
+        outcome: checked.outcome,
+        holds_output: checked.holds_output,
+    })
+}
+
+fn entry(tree: &str, result: Result<CertificateExpirationInfo>) -> TreeExpiration {
     let (info, error) = match result {
         Ok(info) => (Some(info), None),
         Err(error) => (None, Some(format!("{error:#}"))),
     };
-    TreeExpiration { tree, error, info }
+    TreeExpiration {
+        tree: tree.to_owned(),
+        error,
+        info,
+    }
 }
 
-/// Prints what has not been printed tree by tree.
-fn print_all(
-    args: &CheckExpirationArgs,
-    mut trees: Vec<TreeExpiration>,
-    metrics: Vec<TreeMetrics>,
-    checked_trees: usize,
-    console: &Console,
-) -> Result<()> {
+/// Renders a tree for the formats that are not one document for all trees.
+fn rendered(args: &CheckExpirationArgs, tree: TreeExpiration, target: TextTarget) -> Result<Entry> {
+    let is_sorted = args.sort == SortOrder::Urgency;
+    Ok(match args.output {
+        ExpirationFormat::Text | ExpirationFormat::Jsonl if !is_sorted => {
+            Entry::Rendered(render(&tree, args.output, target)?)
+        }
+        ExpirationFormat::Prometheus => Entry::Silent,
+        _ => Entry::Part(Box::new(tree)),
+    })
+}
+
+fn sorted(args: &CheckExpirationArgs, mut trees: Vec<TreeExpiration>) -> Vec<TreeExpiration> {
     if args.sort == SortOrder::Urgency {
         trees.sort_by_cached_key(TreeExpiration::urgency);
     }
+    trees
+}
+
+/// Prints what was not printed tree by tree.
+fn print_parts(
+    args: &CheckExpirationArgs,
+    trees: Vec<TreeExpiration>,
+    console: &Console,
+) -> Result<()> {
     match args.output {
-        ExpirationFormat::Json | ExpirationFormat::Yaml if args.quiet && trees.is_empty() => {}
+        ExpirationFormat::Json | ExpirationFormat::Yaml if args.quiet && trees.is_empty() => Ok(()),
         ExpirationFormat::Json | ExpirationFormat::Yaml => {
-            show(&ExpirationList { trees }, args.output, console)?;
+            let list = ExpirationList { trees };
+            console.print(&render(&list, args.output, console.text_target())?)
         }
-        ExpirationFormat::Html => print_page(&trees, checked_trees, console)?,
-        ExpirationFormat::Prometheus => print_metrics(metrics, console)?,
-        ExpirationFormat::Text | ExpirationFormat::Jsonl => {
-            for tree in &trees {
-                show(tree, args.output, console)?;
-            }
-        }
+        _ => trees
+            .iter()
+            .try_for_each(|tree| console.print(&render(tree, args.output, console.text_target())?)),
     }
-    Ok(())
 }

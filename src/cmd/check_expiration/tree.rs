@@ -1,6 +1,6 @@
 //! Checks one tree.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -13,6 +13,7 @@ use crate::check::expiry::{self, Expiry, Thresholds};
 use crate::check::finding::{Finding, Outcome};
 use crate::cli::{CheckExpirationArgs, ExpirationFormat, OnlyState, SortOrder, TreeArgs};
 use crate::config::Settings;
+use crate::fs::output;
 use crate::report::expiration::{CertificateExpiration, CertificateExpirationInfo};
 use crate::report::findings::lines;
 use crate::report::metrics::TreeMetrics;
@@ -30,19 +31,24 @@ pub(super) struct Checked {
     /// The findings, one line each.
     pub(super) warnings: Vec<String>,
     pub(super) outcome: Outcome,
-    /// The directories of the tree, or its archive.
-    pub(super) paths: Vec<PathBuf>,
+    /// Whether the output file is in one of its directories, or is its archive.
+    pub(super) holds_output: bool,
 }
 
-/// Checks one tree, that of the flags if none is named.
+/// Checks one tree, that of the flags if none is named. The report will replace `output`.
 pub(super) fn check(
     args: &CheckExpirationArgs,
     named: Option<&NamedTree>,
+    output: Option<&Path>,
     console: &Console,
 ) -> Result<Checked> {
+    let depth = match args.dates_only {
+        true => Depth::Dates,
+        false => Depth::Certificates,
+    };
     let inspection = match named {
-        Some(named) => named.inspect(Depth::Certificates, console)?,
-        None => Inspection::open(&args.tree, &args.config, Depth::Certificates, console)?,
+        Some(named) => named.inspect(depth, console)?,
+        None => Inspection::open(&args.tree, &args.config, depth, console)?.with_host_files(),
     };
     let thresholds = Thresholds {
         warn: args.warn.span(),
@@ -100,10 +106,13 @@ pub(super) fn check(
         metrics,
         warnings,
         outcome,
-        paths: match named {
-            Some(named) => named.paths(layout),
-            None => vec![layout.certificates.clone(), layout.kubeconfigs.clone()],
-        },
+        holds_output: output.is_some_and(|file| {
+            let paths = match named {
+                Some(named) => named.paths(layout),
+                None => layout.directories(),
+            };
+            paths.iter().any(|path| output::is_in(file, path))
+        }),
     })
 }
 

@@ -138,7 +138,7 @@ fn write_copies(copies: &[(PathBuf, PathBuf)], dry_run: bool) -> Result<()> {
         let failed =
             |error: FileError| anyhow!("{error}; the request is in `{}`", shell_path(request));
         let contents = file::read_given(request, file::MAX_FILE_SIZE).map_err(failed)?;
-        output::replace(target, &contents.bytes, REQUEST_MODE).map_err(failed)?;
+        output::replace(target, contents.bytes.as_slice(), REQUEST_MODE).map_err(failed)?;
     }
     Ok(())
 }

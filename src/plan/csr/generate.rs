@@ -128,7 +128,7 @@ fn unusable(row: &'static Row, inventory: &Inventory) -> Option<Reason> {
     let own = match inventory.row(row) {
         RowFiles::Leaf { key, .. } => key.invalid(),
         RowFiles::Kubeconfig(file) => file.invalid(),
-        RowFiles::Ca { .. } | RowFiles::ServiceAccount { .. } => None,
+        RowFiles::Ca { .. } | RowFiles::ServiceAccount { .. } | RowFiles::Observed(_) => None,
     };
     if let Some(invalid) = own {
         let finding: Finding = file::check(row, invalid);

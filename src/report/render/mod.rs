@@ -1,11 +1,13 @@
 //! Turns a report into text, JSON, YAML, HTML or Prometheus' format.
 
 mod html;
+mod manifests;
 mod prometheus;
 mod text;
 
 pub use html::html;
-pub use prometheus::prometheus;
+pub use manifests::{manifests_json, manifests_yaml};
+pub use prometheus::Exposition;
 
 use anyhow::Result;
 use serde::{Serialize, Serializer};

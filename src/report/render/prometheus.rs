@@ -5,129 +5,174 @@
 //! dashboards work; `pki_*` are ours.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
 
-use crate::report::metrics::{CertificateMetric, MetricSource, Metrics, RowMetric, TreeMetrics};
+use crate::fs::spool::Spool;
+use crate::report::metrics::{CertificateMetric, MetricSource, RowMetric, TreeMetrics};
 use crate::report::time::Time;
 use crate::util::escape::escape_line;
 use crate::x509::attribute::Attribute;
 
-/// Returns the metrics, each family once.
-pub fn prometheus(metrics: &Metrics) -> String {
-    let mut text = Exposition::default();
-    let trees = &metrics.trees;
-    let mut certificates: Vec<_> = trees.iter().flat_map(|tree| &tree.certificates).collect();
-    // Of two certificates with the same labels, the one that expires first counts.
-    certificates.sort_by_key(|certificate| certificate.not_after);
-    text.family(
+/// A metric: its name and its help text.
+type Family = (&'static str, &'static str);
+
+const CERTIFICATE_FAMILIES: [Family; 3] = [
+    (
         "x509_cert_not_before",
         "First second at which the certificate is valid, Unix time.",
-    );
-    for certificate in &certificates {
-        text.sample(&labels_of(certificate), certificate.not_before.unix());
-    }
-    text.family(
+    ),
+    (
         "x509_cert_not_after",
         "Last second at which the certificate is valid, Unix time.",
-    );
-    for certificate in &certificates {
-        text.sample(&labels_of(certificate), certificate.not_after.unix());
-    }
-    text.family("x509_cert_expired", "Whether the certificate has expired.");
-    for certificate in &certificates {
-        text.sample(&labels_of(certificate), certificate.is_expired.into());
-    }
-    text.family(
-        "x509_cert_error",
-        "Whether the file holds no usable certificate.",
-    );
-    for source in trees.iter().flat_map(|tree| &tree.errors) {
-        text.sample(&labels_of_source(source), 1);
-    }
-    rows(&mut text, trees);
-    text.family("pki_findings", "Findings of the check, by id and severity.");
-    for tree in trees {
-        for (id, severity, count) in &tree.findings {
-            let labels = [
-                ("tree", tree.tree.as_str()),
-                ("id", id),
-                ("severity", severity),
-            ];
-            text.sample(&labels, i64::try_from(*count).unwrap_or(i64::MAX));
-        }
-    }
-    text.family("pki_tree_error", "Whether the tree could not be checked.");
-    for tree in trees {
-        text.sample(&[("tree", &tree.tree)], tree.is_error.into());
-    }
-    text.family(
-        "pki_last_issue_timestamp_seconds",
-        "When a certificate was last issued for the tree, Unix time.",
-    );
-    for tree in trees {
-        if let Some(time) = tree.last_issued {
-            text.sample(&[("tree", &tree.tree)], time.unix());
-        }
-    }
-    text.family(
-        "pki_last_run_timestamp_seconds",
-        "When this check ran, Unix time.",
-    );
-    text.sample::<&str>(&[], metrics.time.unix());
-    text.text
-}
+    ),
+    ("x509_cert_expired", "Whether the certificate has expired."),
+];
 
-fn rows(text: &mut Exposition, trees: &[TreeMetrics]) {
-    let mut family = |name, help, value: fn(&RowMetric) -> Option<i64>| {
-        text.family(name, help);
-        for tree in trees {
-            for row in &tree.rows {
-                if let Some(value) = value(row) {
-                    let labels = [
-                        ("tree", tree.tree.as_str()),
-                        ("name", row.name),
-                        ("ca", row.ca),
-                    ];
-                    text.sample(&labels, value);
-                }
-            }
-        }
-    };
-    family(
+const ERROR_FAMILY: [Family; 1] = [(
+    "x509_cert_error",
+    "Whether the file holds no usable certificate.",
+)];
+
+const ROW_FAMILIES: [Family; 3] = [
+    (
         "pki_certificate_not_after_timestamp_seconds",
         "Last second at which the certificate, and each intermediate that it needs, is valid, Unix time.",
-        |row| row.not_after.map(Time::unix),
-    );
-    family(
+    ),
+    (
         "pki_certificate_missing",
         "Whether the certificate is missing.",
-        |row| Some(row.is_missing.into()),
-    );
-    family(
+    ),
+    (
         "pki_certificate_externally_managed",
         "Whether only an external CA can renew the certificate.",
-        |row| Some(row.is_external.into()),
-    );
-}
+    ),
+];
 
-/// The text so far; a family's HELP and TYPE lines come with its first sample.
-#[derive(Default)]
-struct Exposition {
-    text: String,
-    name: &'static str,
-    help: Option<&'static str>,
-    /// The labels of the family's samples. A scraper refuses a file with two samples of one series.
-    labels: HashSet<String>,
+const FINDING_FAMILY: [Family; 1] =
+    [("pki_findings", "Findings of the check, by id and severity.")];
+
+const TREE_FAMILIES: [Family; 2] = [
+    ("pki_tree_error", "Whether the tree could not be checked."),
+    (
+        "pki_last_issue_timestamp_seconds",
+        "When a certificate was last issued for the tree, Unix time.",
+    ),
+];
+
+const RUN_FAMILY: [Family; 1] = [(
+    "pki_last_run_timestamp_seconds",
+    "When this check ran, Unix time.",
+)];
+
+/// Collects the metrics of trees, each family in a text of its own, because the format wants its samples together.
+pub struct Exposition {
+    certificates: FamilyGroup<3>,
+    errors: FamilyGroup<1>,
+    rows: FamilyGroup<3>,
+    findings: FamilyGroup<1>,
+    trees: FamilyGroup<2>,
+    run: FamilyGroup<1>,
 }
 
 impl Exposition {
-    fn family(&mut self, name: &'static str, help: &'static str) {
-        self.name = name;
-        self.help = Some(help);
-        self.labels.clear();
+    /// Returns the metrics of a run at this time, without trees.
+    ///
+    /// # Errors
+    /// As [`Exposition::add`].
+    pub fn new(time: Time) -> io::Result<Exposition> {
+        let mut run = FamilyGroup::new(RUN_FAMILY);
+        run.sample::<&str>(&[], [Some(time.unix())])?;
+        Ok(Exposition {
+            certificates: FamilyGroup::new(CERTIFICATE_FAMILIES),
+            errors: FamilyGroup::new(ERROR_FAMILY),
+            rows: FamilyGroup::new(ROW_FAMILIES),
+            findings: FamilyGroup::new(FINDING_FAMILY),
+            trees: FamilyGroup::new(TREE_FAMILIES),
+            run,
+        })
     }
 
-    fn sample<L: AsRef<str>>(&mut self, labels: &[(L, &str)], value: i64) {
+    /// Adds the metrics of a tree.
+    ///
+    /// # Errors
+    /// If a temporary file cannot be written.
+    pub fn add(&mut self, tree: &TreeMetrics) -> io::Result<()> {
+        let mut certificates: Vec<_> = tree.certificates.iter().collect();
+        // Of two certificates with the same labels, the one that expires first counts.
+        certificates.sort_by_key(|certificate| certificate.not_after);
+        for certificate in certificates {
+            let dates = [certificate.not_before, certificate.not_after].map(Time::unix);
+            let values = [dates[0], dates[1], certificate.is_expired.into()];
+            self.certificates
+                .sample(&labels_of(certificate), values.map(Some))?;
+        }
+        for source in &tree.errors {
+            self.errors.sample(&labels_of_source(source), [Some(1)])?;
+        }
+        let name = ("tree", tree.tree.as_str());
+        for row in &tree.rows {
+            let labels = [name, ("name", row.name), ("ca", row.ca)];
+            self.rows.sample(&labels, values_of(row))?;
+        }
+        for (id, severity, count) in &tree.findings {
+            let labels = [name, ("id", id), ("severity", severity)];
+            let count = i64::try_from(*count).unwrap_or(i64::MAX);
+            self.findings.sample(&labels, [Some(count)])?;
+        }
+        let last_issued = tree.last_issued.map(Time::unix);
+        self.trees
+            .sample(&[name], [Some(tree.is_error.into()), last_issued])
+    }
+
+    /// Writes the metrics, each family once.
+    ///
+    /// # Errors
+    /// If a temporary file cannot be read, or `output` cannot be written.
+    pub fn write(self, output: &mut dyn Write) -> io::Result<()> {
+        self.certificates.write(output)?;
+        self.errors.write(output)?;
+        self.rows.write(output)?;
+        self.findings.write(output)?;
+        self.trees.write(output)?;
+        self.run.write(output)
+    }
+}
+
+fn values_of(row: &RowMetric) -> [Option<i64>; 3] {
+    [
+        row.not_after.map(Time::unix),
+        Some(row.is_missing.into()),
+        Some(row.is_external.into()),
+    ]
+}
+
+/// Families whose samples have the same labels.
+struct FamilyGroup<const N: usize> {
+    families: [Family; N],
+    samples: [Spool; N],
+    /// The hashes of the labels. A scraper refuses a file with two samples of one series.
+    seen: HashSet<u64>,
+    /// Its random key lets nobody choose names with the same hash.
+    hasher: RandomState,
+}
+
+impl<const N: usize> FamilyGroup<N> {
+    fn new(families: [Family; N]) -> FamilyGroup<N> {
+        FamilyGroup {
+            families,
+            samples: families.map(|_| Spool::new()),
+            seen: HashSet::new(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Adds a sample to each family that has a value.
+    fn sample<L: AsRef<str>>(
+        &mut self,
+        labels: &[(L, &str)],
+        values: [Option<i64>; N],
+    ) -> io::Result<()> {
         let labels: Vec<_> = labels
             .iter()
             .map(|(label, value)| format!("{}=\"{}\"", label.as_ref(), escape(value)))
@@ -136,15 +181,28 @@ impl Exposition {
             true => String::new(),
             false => format!("{{{}}}", labels.join(",")),
         };
-        if self.labels.contains(&labels) {
-            return;
+        if !self.seen.insert(self.hasher.hash_one(&labels)) {
+            return Ok(());
         }
-        let name = self.name;
-        if let Some(help) = self.help.take() {
-            _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} gauge");
+        let families = self.families.iter().zip(&mut self.samples);
+        for (((name, _), samples), value) in families.zip(values) {
+            if let Some(value) = value {
+                writeln!(samples, "{name}{labels} {value}")?;
+            }
         }
-        _ = writeln!(self.text, "{name}{labels} {value}");
-        self.labels.insert(labels);
+        Ok(())
+    }
+
+    /// Writes the families that have samples.
+    fn write(self, output: &mut dyn Write) -> io::Result<()> {
+        for ((name, help), samples) in self.families.into_iter().zip(self.samples) {
+            if samples.is_empty() {
+                continue;
+            }
+            writeln!(output, "# HELP {name} {help}\n# TYPE {name} gauge")?;
+            io::copy(&mut samples.into_reader()?, output)?;
+        }
+        Ok(())
     }
 }
 

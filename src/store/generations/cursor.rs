@@ -15,11 +15,22 @@ pub struct RollbackStep<'a> {
     pub change: TransactionKind,
 }
 
+/// Where the tree is among the states that the generations lead to.
+enum Cursor<'a> {
+    /// It was not rolled back since the last change.
+    Last,
+    /// In the state before a generation.
+    Before(&'a Generation),
+    /// In the state before a generation that is no longer kept.
+    BeforeAll,
+}
+
 /// Returns the step back from the cursor; `None` if the tree is at the oldest generation.
 pub fn back(generations: &[Generation]) -> Option<RollbackStep<'_>> {
     let before = match cursor(generations) {
-        Some(cursor) => previous(generations, cursor)?,
-        None => last_change(generations)?,
+        Cursor::Last => last_change(generations)?,
+        Cursor::Before(cursor) => previous(generations, cursor)?,
+        Cursor::BeforeAll => return None,
     };
     Some(to(before))
 }
@@ -40,15 +51,18 @@ pub fn to(before: &Generation) -> RollbackStep<'_> {
 
 /// Returns the step forward; `None` if nothing was rolled back since the last change.
 pub fn forward(generations: &[Generation]) -> Option<RollbackStep<'_>> {
-    let cursor = cursor(generations)?;
+    let position = match cursor(generations) {
+        Cursor::Last => return None,
+        Cursor::Before(cursor) => cursor.sequence,
+        // Every change that is kept is ahead.
+        Cursor::BeforeAll => 0,
+    };
     let first_rollback = first_of_last_rollbacks(generations)?;
     // The changes on the way back from the last one: abandoned branches are not stepped into.
     let way = std::iter::successors(last_change(generations), |change| {
         previous(generations, change)
     });
-    let next = way
-        .take_while(|change| change.sequence > cursor.sequence)
-        .last();
+    let next = way.take_while(|change| change.sequence > position).last();
     Some(match next {
         Some(next) => to(next),
         None => RollbackStep {
@@ -58,16 +72,18 @@ pub fn forward(generations: &[Generation]) -> Option<RollbackStep<'_>> {
     })
 }
 
-/// Returns the name of the cursor.
+/// Returns the generation before which the tree is, after a rollback; it may no longer be kept.
 pub(super) fn position(generations: &[Generation]) -> Option<String> {
-    cursor(generations).map(|kept| kept.name.clone())
+    match &generations.last()?.change {
+        TransactionKind::Rollback { to } => to.clone(),
+        TransactionKind::New { .. } => None,
+    }
 }
 
-/// Returns the cursor; `None` if the tree was not rolled back since the last change.
-fn cursor(generations: &[Generation]) -> Option<&Generation> {
-    match &generations.last()?.change {
-        TransactionKind::Rollback { to: Some(name) } => find(generations, name),
-        TransactionKind::Rollback { to: None } | TransactionKind::New { .. } => None,
+fn cursor(generations: &[Generation]) -> Cursor<'_> {
+    match position(generations) {
+        Some(name) => find(generations, &name).map_or(Cursor::BeforeAll, Cursor::Before),
+        None => Cursor::Last,
     }
 }
 
@@ -152,6 +168,7 @@ mod tests {
             command: "renew all".to_owned(),
             time: String::new(),
             certificates: "pki".to_owned(),
+            earlier: Vec::new(),
             change,
             files: vec![GenerationFile {
                 file: TreePath::new(Root::Certificates, file),
@@ -229,10 +246,9 @@ mod tests {
         }
         // The tree is in the state before the second change, which is that after the first one.
         let last = generations.last().unwrap();
-        assert!(
-            has_earlier(&generations, cursor(&generations).unwrap()),
-            "{last:?}"
-        );
+        let now = position(&generations).unwrap();
+        let now = find(&generations, &now).unwrap();
+        assert!(has_earlier(&generations, now), "{last:?}");
         assert_eq!(apply(&mut generations, back).unwrap(), "g1");
         assert_eq!(apply(&mut generations, back), None);
         let change = last_change(&generations).unwrap().name.clone();
@@ -246,6 +262,16 @@ mod tests {
             .rfind(|kept| !kept.is_rollback())
             .unwrap();
         assert!(!has_earlier(&generations, branch));
+    }
+
+    #[test]
+    fn a_cursor_that_is_no_longer_kept_is_before_all_that_is() {
+        let mut generations: Vec<_> = (1..=3).map(new).collect();
+        apply(&mut generations, back).unwrap();
+        apply(&mut generations, back).unwrap();
+        generations.retain(|kept| !["g1", "g2"].contains(&kept.name.as_str()));
+        assert_eq!(apply(&mut generations, back), None);
+        assert_eq!(apply(&mut generations, forward).unwrap(), "g3");
     }
 
     #[test]

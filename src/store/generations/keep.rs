@@ -2,9 +2,9 @@
 
 use std::ffi::{OsStr, OsString};
 
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
 
 use super::{
     DIRECTORY, Generation, GenerationFile, Generations, MANIFEST, Manifest, TransactionKind,
@@ -14,7 +14,7 @@ use crate::fs::directory::{Directory, FileKind, NewAttributes, Opened, sync_all}
 use crate::fs::file::{FileError, MAX_FILE_SIZE};
 use crate::tree::layout::{self, Root, TreePath};
 use crate::tree::places::Places;
-use crate::util::escape::escape;
+use crate::util::secret::quote;
 
 /// The prefix of a generation that is being removed; such a directory is no longer a generation.
 const REMOVED: &str = ".old-";
@@ -45,9 +45,16 @@ pub(in crate::store) fn keep(
     let generations = state.open_directory(DIRECTORY)?;
     let own = places.certificates_name()?;
     let name = free_name(&generations, kept.command, kept.now)?;
-    let mut known = list(&generations)?.all;
+    let Generations {
+        all: mut known,
+        unreadable,
+    } = list(&generations)?;
+    let names = known.iter().map(|generation| &generation.name);
+    let earlier = names.chain(unreadable.iter().map(|kept| &kept.name));
+    let earlier = earlier.cloned().collect();
     known.sort_by_key(|generation| generation.sequence);
-    let last = known.last().map_or(0, |generation| generation.sequence);
+    // One that cannot be read has a number, too, and may be repaired.
+    let last = known.last().map_or(0, |generation| generation.sequence) + unreadable.len() as u64;
     known.retain(|generation| generation.certificates == own);
     generations.create_directory(UNFINISHED, 0o700)?;
     let directory = generations.open_directory(UNFINISHED)?;
@@ -67,6 +74,7 @@ pub(in crate::store) fn keep(
         command: kept.command.to_owned(),
         time: kept.now.format(&Rfc3339).unwrap_or_default(),
         certificates: own,
+        earlier,
         change,
         files: std::mem::take(&mut files.entries),
     };
@@ -135,7 +143,7 @@ fn name_of(command: &str, now: OffsetDateTime) -> String {
     let format = format_description!("[year][month][day]T[hour][minute][second]Z");
     // The fixed format has no component that a UTC time lacks.
     let time = now
-        .to_offset(time::UtcOffset::UTC)
+        .to_offset(UtcOffset::UTC)
         .format(format)
         .unwrap_or_default();
     // The command may come from a manifest.
@@ -157,8 +165,10 @@ pub(in crate::store) fn finish(places: &Places, name: &str) -> Result<(), FileEr
     if generations.kind(UNFINISHED)?.is_none() {
         return Ok(());
     }
-    if generations.kind(name)?.is_some() {
-        // It has its name: this is the rest of a later one, which was not finished.
+    if generations.kind(name)? == Some(FileKind::Directory)
+        && generations.open_directory(name)?.kind(MANIFEST)?.is_some()
+    {
+        // It has its name: this is the rest of a later one, which was not finished, or of its own copy.
         return discard(places);
     }
     match generations.rename(UNFINISHED, name) {
@@ -174,20 +184,18 @@ fn copy_unfinished(generations: &Directory, name: &str) -> Result<(), FileError>
     let unfinished = generations.open_directory(UNFINISHED)?;
     generations.create_directory(name, 0o700)?;
     let copy = generations.open_directory(name)?;
-    let mut files = GenerationFiles::default();
-    for file in unfinished.names()? {
-        let Some(file) = file
-            .to_str()
-            .filter(|name| *name == MANIFEST || layout::is_stored_name(name))
-        else {
-            continue;
-        };
+    let names = unfinished.names()?;
+    let stored = names.iter().filter_map(|name| name.to_str());
+    let stored = stored.filter(|name| layout::is_stored_name(name));
+    // The manifest comes last: without it, the copy is not complete.
+    for file in stored.chain([MANIFEST]) {
+        let mut files = GenerationFiles::default();
         if let Opened::File(old) = unfinished.open_file(file)? {
             copy.remove(file)?;
             files.create(&copy, file, &old.contents(MAX_FILE_SIZE)?.bytes)?;
         }
+        sync_all(&files.unsynced)?;
     }
-    sync_all(&files.unsynced)?;
     copy.sync()?;
     generations.sync()?;
     match remove(generations, OsStr::new(UNFINISHED))? {
@@ -278,14 +286,21 @@ pub(in crate::store) fn name_of_unfinished(
     // Its intended name is only in the journal.
     let (command, time) = match super::manifest(&generations, UNFINISHED, "") {
         Ok(None) => return Ok(None),
-        Ok(Some(unfinished)) => {
-            let time = OffsetDateTime::parse(&unfinished.time, &Rfc3339);
-            (unfinished.command, time.unwrap_or(now))
-        }
+        Ok(Some(unfinished)) => (
+            unfinished.command,
+            time_in_name(&unfinished.time).unwrap_or(now),
+        ),
         // Its files are kept, although no command can put them back.
         Err(_) => (String::new(), now),
     };
     free_name(&generations, &command, time).map(Some)
+}
+
+/// Returns the time of a manifest in UTC; `None` if it is not one that a generation's name can have.
+fn time_in_name(text: &str) -> Option<OffsetDateTime> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    let time = time.checked_to_offset(UtcOffset::UTC)?;
+    (1000..=9999).contains(&time.year()).then_some(time)
 }
 
 /// Returns the name that [`keep`] gives the next generation.
@@ -346,8 +361,14 @@ fn try_prune(places: &Places, keep: usize, pruned: &mut Pruned) -> Result<(), Fi
         }
     }
     for name in removed_names(&directory)? {
+        let known = name.to_str().and_then(|name| name.strip_prefix(REMOVED));
         let stays = match remove(&directory, &name) {
-            Ok(None) => continue,
+            Ok(None) => {
+                let interrupted =
+                    known.filter(|known| !pruned.dropped.iter().any(|it| it == known));
+                pruned.dropped.extend(interrupted.map(str::to_owned));
+                continue;
+            }
             Ok(Some(foreign)) => foreign,
             Err(error) => error.to_string(),
         };
@@ -372,6 +393,16 @@ pub(in crate::store) fn stuck(places: &Places) -> Result<Vec<String>, FileError>
     Ok(warnings)
 }
 
+/// Returns the generations whose removal was interrupted.
+pub(in crate::store) fn partly_removed(places: &Places) -> Result<Vec<String>, FileError> {
+    let Some(directory) = open(places)? else {
+        return Ok(Vec::new());
+    };
+    let names = removed_names(&directory)?;
+    let known = |name: &OsString| Some(name.to_str()?.strip_prefix(REMOVED)?.to_owned());
+    Ok(names.iter().filter_map(known).collect())
+}
+
 fn removed_names(directory: &Directory) -> Result<Vec<OsString>, FileError> {
     let mut names = directory.names()?;
     names.retain(|name| name.as_encoded_bytes().starts_with(REMOVED.as_bytes()));
@@ -381,8 +412,8 @@ fn removed_names(directory: &Directory) -> Result<Vec<OsString>, FileError> {
 fn not_removed(directory: &Directory, name: &OsStr, why: &str) -> String {
     let path = directory.path().join(name).display().to_string();
     format!(
-        "the old generation `{}` could not be removed: {why}",
-        escape(&path)
+        "the old generation {} could not be removed: {why}",
+        quote(&path)
     )
 }
 
@@ -449,11 +480,11 @@ fn foreign_entries(directory: &Directory) -> Result<Option<String>, FileError> {
     let Some(first) = foreign.first() else {
         return Ok(None);
     };
-    let first = escape(&first.to_string_lossy());
+    let first = quote(&first.to_string_lossy());
     Ok(Some(match foreign.len() {
-        1 => format!("it contains `{first}`, which is not a file of `pki`"),
+        1 => format!("it contains {first}, which is not a file of `pki`"),
         count => {
-            format!("it contains {count} entries that are not files of `pki`, such as `{first}`")
+            format!("it contains {count} entries that are not files of `pki`, such as {first}")
         }
     }))
 }

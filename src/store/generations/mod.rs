@@ -40,6 +40,8 @@ pub struct Generation {
     pub time: String,
     /// The certificate directory that the files belong to.
     certificates: String,
+    /// The names of the generations that were there when it was made, readable or not.
+    earlier: Vec<String>,
     /// What kind of transaction it was.
     pub change: TransactionKind,
     /// The files, in the order in which they were replaced.
@@ -80,6 +82,11 @@ impl GenerationFile {
 }
 
 impl Generation {
+    /// Returns whether a generation is known to be older; the clock may have been set back since.
+    pub fn is_after(&self, name: &str) -> bool {
+        self.earlier.iter().any(|earlier| earlier == name)
+    }
+
     /// Returns whether it comes from a rollback.
     pub fn is_rollback(&self) -> bool {
         matches!(self.change, TransactionKind::Rollback { .. })
@@ -94,6 +101,8 @@ struct Manifest {
     command: String,
     time: String,
     certificates: String,
+    #[serde(default)]
+    earlier: Vec<String>,
     change: TransactionKind,
     files: Vec<GenerationFile>,
 }
@@ -158,10 +167,9 @@ impl Generations {
         let mut warnings = keep::stuck(places)?;
         let unreadable = self.unreadable.iter();
         warnings.extend(unreadable.map(|kept| kept.error.to_string()));
-        Ok(Pruned {
-            dropped: self.all.iter().map(|kept| kept.name.clone()).collect(),
-            warnings,
-        })
+        let mut dropped: Vec<_> = self.all.iter().map(|kept| kept.name.clone()).collect();
+        dropped.extend(keep::partly_removed(places)?);
+        Ok(Pruned { dropped, warnings })
     }
 }
 
@@ -311,6 +319,7 @@ impl Manifest {
             command: self.command,
             time: self.time,
             certificates: self.certificates,
+            earlier: self.earlier,
             change: self.change,
             files: self.files,
         }

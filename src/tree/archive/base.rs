@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::tree::layout::{DEFAULT_KUBECONFIGS, TREE_FILES};
+use crate::util::secret::quote;
 
 /// The directory of an archive that is /etc/kubernetes, or kubeadm's certificate directory in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl BaseSearch {
                 [directory] => return Ok(Base::new(directory, on_host)),
                 several => {
                     let names = several.iter().take(MAX_NAMED);
-                    let names: Vec<_> = names.map(|name| format!("`{}`", name.display())).collect();
+                    let names: Vec<_> = names.map(|name| quote(&name.to_string_lossy())).collect();
                     let more = if several.len() > MAX_NAMED {
                         ", ..."
                     } else {
@@ -171,6 +172,9 @@ mod tests {
             two.unwrap_err(),
             "it holds several trees, want one: `node1`, `node2`"
         );
+        let key = "MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aY";
+        let two = base(&[&format!("{key}/admin.conf"), "node/admin.conf"]);
+        assert!(!two.unwrap_err().contains(key));
         assert_eq!(
             base(&["readme"]).unwrap_err(),
             "it holds no copy of /etc/kubernetes"

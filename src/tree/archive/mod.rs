@@ -56,12 +56,7 @@ impl Archive {
         let Some(compression) = recognize(&beginning) else {
             return Ok(None);
         };
-        let reader = ArchiveReader {
-            file,
-            path: path.to_path_buf(),
-            compression,
-            limits,
-        };
+        let reader = ArchiveReader::new(file, path, compression, limits);
         let mut search = BaseSearch::default();
         reader.for_each(|path, entry| {
             search.take(&path, entry.header().entry_type().is_dir());

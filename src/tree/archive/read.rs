@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
@@ -66,22 +66,84 @@ pub(super) struct ArchiveReader {
     pub(super) path: PathBuf,
     pub(super) compression: Compression,
     pub(super) limits: Limits,
+    /// Its bytes after decompression, if they fit into memory.
+    unpacked: Option<Zeroizing<Vec<u8>>>,
 }
 
+/// The largest archive that is kept in memory, bytes after decompression; a tree has less than a megabyte.
+const MAX_IN_MEMORY: u64 = 8 * 1024 * 1024;
+
 impl ArchiveReader {
+    pub(super) fn new(
+        file: File,
+        path: &Path,
+        compression: Compression,
+        limits: Limits,
+    ) -> ArchiveReader {
+        let mut reader = ArchiveReader {
+            file,
+            path: path.to_path_buf(),
+            compression,
+            limits,
+            unpacked: None,
+        };
+        // What cannot be read here is an error when it is read entry by entry.
+        reader.unpacked = reader.unpack().ok().flatten();
+        reader
+    }
+
+    /// Returns all bytes after decompression, so that they are decompressed once; `None` if they are too many.
+    fn unpack(&self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+        let length = self.unpacked_length()?;
+        let Some(capacity) = usize::try_from(length)
+            .ok()
+            .filter(|_| length <= MAX_IN_MEMORY.min(self.limits.unpacked))
+        else {
+            return Ok(None);
+        };
+        (&self.file).rewind()?;
+        // Large enough from the start, so that no copy of a key is left behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(capacity + 1));
+        let reader = self.decompressed(BufReader::new(&self.file));
+        reader.take(length + 1).read_to_end(&mut bytes)?;
+        Ok((bytes.len() == capacity).then_some(bytes))
+    }
+
+    /// Returns how many bytes there are after decompression, if the archive says the truth.
+    fn unpacked_length(&self) -> io::Result<u64> {
+        match self.compression {
+            Compression::None => Ok(self.file.metadata()?.len()),
+            // RFC 1952 section 2.3.1: `ISIZE`, the last four bytes.
+            Compression::Gzip => {
+                let mut size = [0; 4];
+                (&self.file).seek(SeekFrom::End(-4))?;
+                (&self.file).read_exact(&mut size)?;
+                Ok(u32::from_le_bytes(size).into())
+            }
+        }
+    }
+
+    fn decompressed<'a>(&self, input: impl BufRead + 'a) -> Box<dyn Read + 'a> {
+        match self.compression {
+            Compression::None => Box::new(input),
+            Compression::Gzip => Box::new(MultiGzDecoder::new(input)),
+        }
+    }
+
     /// Calls `take` with each entry and its relative path. Entries with `..` in their names are left out: they belong to
     /// another directory than the one that was archived.
     pub(super) fn for_each(
         &self,
         mut take: impl FnMut(PathBuf, &mut Entry<'_, Metered<'_>>) -> Result<(), FileError>,
     ) -> Result<(), FileError> {
-        let rewound = (&self.file).rewind();
-        rewound.map_err(FileError::io("reading", &self.path))?;
         let meter = Rc::new(Meter::new(self.limits.unpacked));
-        let input = BufReader::new(&self.file);
-        let reader: Box<dyn Read> = match self.compression {
-            Compression::None => Box::new(input),
-            Compression::Gzip => Box::new(MultiGzDecoder::new(input)),
+        let reader: Box<dyn Read> = match &self.unpacked {
+            Some(bytes) => Box::new(bytes.as_slice()),
+            None => {
+                let rewound = (&self.file).rewind();
+                rewound.map_err(FileError::io("reading", &self.path))?;
+                self.decompressed(BufReader::new(&self.file))
+            }
         };
         let mut archive = tar::Archive::new(Metered {
             reader,

@@ -9,7 +9,7 @@ use crate::fs::file::{Attributes, Contents, FileError, MAX_FILE_SIZE};
 use crate::tree::journal::{Direction, Journal, backup_name, staging_name};
 use crate::tree::layout::{Layout, Root, TreePath};
 use crate::tree::places::relative_name;
-use crate::tree::source::{FileVersion, TreeSource};
+use crate::tree::source::{FileVersion, Presence, TreeSource};
 
 /// A tree in an archive.
 pub(super) struct ArchiveTree {
@@ -158,9 +158,12 @@ impl TreeSource for ArchiveTree {
         matches!(self.attributes(&file, FileVersion::Current), Ok(Some(_)))
     }
 
-    fn is_empty(&self, file: &TreePath) -> bool {
-        let node = self.node(file, FileVersion::Current).ok().flatten();
-        matches!(node, Some(ArchiveNode::File(file)) if file.size == 0)
+    fn presence(&self, file: &TreePath, version: FileVersion) -> Result<Presence, FileError> {
+        Ok(match self.node(file, version)? {
+            None => Presence::Missing,
+            Some(ArchiveNode::File(file)) if file.size == 0 => Presence::Empty,
+            Some(_) => Presence::Present,
+        })
     }
 
     fn has_named(&self, named: &str) -> bool {
@@ -169,6 +172,13 @@ impl TreeSource for ArchiveTree {
             let attributes = self.attributes(&file, FileVersion::Current);
             !matches!(attributes, Ok(None))
         })
+    }
+
+    fn read_named(&self, named: &str, limit: u64) -> Result<Option<Contents>, FileError> {
+        match self.locate(named) {
+            Some(file) => self.read(&file, FileVersion::Current, limit),
+            None => Ok(None),
+        }
     }
 
     fn is_missing(&self) -> Result<bool, FileError> {

@@ -4,6 +4,7 @@
 //! A file is missing, valid or invalid; `check` judges the contents of valid files. `reader` reads the files of a
 //! row.
 
+mod observed;
 mod reader;
 
 use std::cell::RefCell;
@@ -45,8 +46,11 @@ pub struct RequestFiles {
 }
 
 /// How much of a row is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
+    /// The dates of certificates and kubeconfigs. The key of a leaf that has a certificate is not looked up, nor who may read the
+    /// files.
+    Dates,
     /// Certificates and kubeconfigs, for a check. Private key files are not read.
     Certificates,
     /// Private keys, too.
@@ -79,6 +83,28 @@ pub enum RowFiles {
     },
     /// A kubeconfig.
     Kubeconfig(FileState<Box<KubeconfigFile>>),
+    /// A certificate that others make and renew.
+    Observed(Box<ObservedFile>),
+}
+
+/// A certificate file that no row of the catalog names.
+#[derive(Debug)]
+pub struct ObservedFile {
+    /// The file. Its path is absolute if it is outside the tree.
+    pub file: TreePath,
+    /// The certificates in it.
+    pub chain: FileState<Chain>,
+    /// The private key, if there has to be one.
+    pub key: Option<ObservedKey>,
+}
+
+/// The private key of an observed certificate.
+#[derive(Debug)]
+pub struct ObservedKey {
+    /// Its path, as the configuration has it.
+    pub path: String,
+    /// The key.
+    pub key: FileState<KeyFile>,
 }
 
 /// The state of a file.
@@ -238,21 +264,27 @@ impl Inventory {
     /// Reads every row of a tree, each to the depth that `depth` returns.
     pub fn read(tree: &Tree, depth: impl Fn(&Row) -> Depth) -> Inventory {
         let hard_linked = RefCell::default();
-        let reader = |row: &'static Row| RowReader {
-            tree,
-            depth: depth(row),
-            hard_linked: &hard_linked,
+        let (mut judged, mut requests) = (Vec::new(), Vec::new());
+        let read = |row: &'static Row| {
+            let depth = depth(row);
+            judged.extend((depth > Depth::Dates).then_some(row));
+            let reader = RowReader {
+                tree,
+                depth,
+                hard_linked: &hard_linked,
+            };
+            let files = reader.row_files(row);
+            // Dates do not need the request of a row that has a certificate.
+            if depth > Depth::Dates || files.certificate().is_none() {
+                requests.extend(reader.request_files(row).map(|files| (row, files)));
+            }
+            (row, files)
         };
-        let rows = CATALOG.iter().copied();
-        let requests = rows.clone().filter_map(|row| {
-            let files = reader(row).request_files(row)?;
-            Some((row, files))
-        });
         Inventory {
-            requests: requests.collect(),
-            rows: rows.map(|row| (row, reader(row).row_files(row))).collect(),
+            rows: CATALOG.iter().copied().map(read).collect(),
+            requests,
             hard_linked: hard_linked.take(),
-            permission_issues: permissions::overly_permissive(tree),
+            permission_issues: permissions::overly_permissive(tree, &judged),
             runs_apiserver: tree.has_manifest("kube-apiserver"),
             runs_etcd: tree.has_manifest("etcd"),
         }
@@ -369,6 +401,8 @@ impl RowFiles {
             RowFiles::Leaf { chain, key } => chain.is_missing() && key.is_missing(),
             RowFiles::ServiceAccount { public, key } => public.is_missing() && key.is_missing(),
             RowFiles::Kubeconfig(file) => file.is_missing(),
+            // It is there because something names it.
+            RowFiles::Observed(_) => false,
         }
     }
 
@@ -379,6 +413,7 @@ impl RowFiles {
             RowFiles::Leaf { chain, key } => [chain.invalid(), key.invalid()],
             RowFiles::ServiceAccount { public, key } => [public.invalid(), key.invalid()],
             RowFiles::Kubeconfig(file) => [file.invalid(), None],
+            RowFiles::Observed(file) => [file.chain.invalid(), None],
         };
         invalid
             .into_iter()
@@ -390,6 +425,7 @@ impl RowFiles {
     pub fn chain(&self) -> Option<&Chain> {
         match self {
             RowFiles::Leaf { chain, .. } => chain.valid(),
+            RowFiles::Observed(file) => file.chain.valid(),
             RowFiles::Kubeconfig(file) => match &file.valid()?.client {
                 ClientCertificate::Embedded { chain, .. } => Some(chain),
                 ClientCertificate::KubeletRotated(chain)
@@ -422,6 +458,7 @@ impl RowFiles {
                 ) => Some(key),
                 _ => None,
             },
+            RowFiles::Observed(file) => file.key.as_ref().and_then(|named| named.key.valid()),
         };
         matches!(key, Some(KeyFile::Unread))
     }
@@ -438,6 +475,7 @@ impl RowFiles {
                 }
                 _ => None,
             },
+            RowFiles::Observed(file) => file.key.as_ref()?.key.valid()?.read(),
         }
     }
 }

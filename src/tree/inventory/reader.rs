@@ -12,6 +12,8 @@ use crate::fs::file::Contents;
 use crate::kubeconfig::{Credentials, Kubeconfig, KubeconfigError};
 use crate::tree::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
 use crate::tree::overlay::Tree;
+use crate::tree::source::Presence;
+use crate::x509::certificate::CertificateError;
 use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::key::{KeyError, PrivateKey, PublicKey};
 use crate::x509::request::CertificateRequest;
@@ -27,21 +29,23 @@ impl RowReader<'_> {
     pub(super) fn row_files(&self, row: &'static Row) -> RowFiles {
         match row.storage {
             Storage::Pair { .. } if row.is_ca() => RowFiles::Ca {
-                bundle: self.parse(
-                    layout::certificate_file(row),
-                    CaBundle::from_pem,
-                    InvalidReason::Certificate,
+                bundle: self.certificates(
+                    row,
+                    match self.depth {
+                        Depth::Dates => CaBundle::dates_from_pem,
+                        Depth::Certificates | Depth::Keys => CaBundle::from_pem,
+                    },
                 ),
                 key: self.key(layout::key_file(row)),
             },
-            Storage::Pair { .. } => RowFiles::Leaf {
-                chain: self.parse(
-                    layout::certificate_file(row),
-                    Chain::from_pem,
-                    InvalidReason::Certificate,
-                ),
-                key: self.key(layout::key_file(row)),
-            },
+            Storage::Pair { .. } => {
+                let chain = self.certificates(row, self.read_chain());
+                let key = match self.depth == Depth::Dates && !chain.is_missing() {
+                    true => FileState::Valid(KeyFile::Unread),
+                    false => self.key(layout::key_file(row)),
+                };
+                RowFiles::Leaf { chain, key }
+            }
             Storage::PublicPair { .. } => RowFiles::ServiceAccount {
                 public: self.parse(
                     layout::certificate_file(row),
@@ -50,7 +54,9 @@ impl RowReader<'_> {
                 ),
                 key: self.key(layout::key_file(row)),
             },
-            Storage::Kubeconfig { .. } => RowFiles::Kubeconfig(self.kubeconfig(row)),
+            Storage::Kubeconfig { .. } | Storage::Elsewhere => {
+                RowFiles::Kubeconfig(self.kubeconfig(row))
+            }
         }
     }
 
@@ -67,19 +73,45 @@ impl RowReader<'_> {
         (!files.request.is_missing() || !files.key.is_missing()).then_some(files)
     }
 
+    fn read_chain(&self) -> fn(&[u8]) -> Result<Chain, CertificateError> {
+        match self.depth {
+            Depth::Dates => Chain::dates_from_pem,
+            Depth::Certificates | Depth::Keys => Chain::from_pem,
+        }
+    }
+
+    /// Reads a certificate file, in which a private key is an error.
+    fn certificates<T>(
+        &self,
+        row: &Row,
+        read: fn(&[u8]) -> Result<T, CertificateError>,
+    ) -> FileState<T> {
+        let parse = |contents: &mut Contents| {
+            let certificates = read(&contents.bytes)?;
+            contents.free_public();
+            Ok(certificates)
+        };
+        let file = layout::certificate_file(row);
+        self.parse_contents(file, parse, InvalidReason::Certificate)
+    }
+
     fn key(&self, file: Option<TreePath>) -> FileState<KeyFile> {
-        let read = |bytes: &[u8]| PrivateKey::from_pem(bytes).map(KeyFile::Read);
-        match (self.depth, file) {
-            (Depth::Keys, file) => self.parse(file, read, InvalidReason::PrivateKey),
+        if self.depth == Depth::Keys {
+            let read = |bytes: &[u8]| PrivateKey::from_pem(bytes).map(KeyFile::Read);
+            return self.parse(file, read, InvalidReason::PrivateKey);
+        }
+        let Some(file) = file else {
+            return FileState::Missing;
+        };
+        match self.tree.presence(&file) {
+            Ok(Presence::Missing) => FileState::Missing,
             // A power failure can leave empty files (kubernetes/kubernetes#34956).
-            (Depth::Certificates, Some(file)) if self.tree.is_empty(&file) => {
+            Ok(Presence::Empty) => {
                 let reason = InvalidReason::PrivateKey(KeyError::Empty);
                 FileState::Invalid(self.invalid(&file, reason))
             }
-            (Depth::Certificates, Some(file)) if self.tree.exists(&file) => {
-                FileState::Valid(KeyFile::Unread)
-            }
-            (Depth::Certificates, _) => FileState::Missing,
+            // A file that cannot be accessed exists.
+            Ok(Presence::Present) | Err(_) => FileState::Valid(KeyFile::Unread),
         }
     }
 
@@ -148,7 +180,7 @@ impl RowReader<'_> {
             .map_err(InvalidReason::Kubeconfig)?;
         let client = match credentials {
             Credentials::Embedded { certificate, key } => ClientCertificate::Embedded {
-                chain: Chain::from_pem(&certificate).map_err(InvalidReason::ClientCertificate)?,
+                chain: self.read_chain()(&certificate).map_err(InvalidReason::ClientCertificate)?,
                 key: self.client_key(&key)?,
             },
             Credentials::KeyOnly { key } => ClientCertificate::KeyOnly {
@@ -166,7 +198,7 @@ impl RowReader<'_> {
 
     fn client_key(&self, pem: &[u8]) -> Result<KeyFile, InvalidReason> {
         match self.depth {
-            Depth::Certificates => Ok(KeyFile::Unread),
+            Depth::Dates | Depth::Certificates => Ok(KeyFile::Unread),
             Depth::Keys => PrivateKey::from_pem(pem)
                 .map(KeyFile::Read)
                 .map_err(InvalidReason::ClientKey),
@@ -213,26 +245,35 @@ impl RowReader<'_> {
         }
     }
 
-    fn parse<T, E>(
+    pub(super) fn parse<T, E>(
         &self,
         file: Option<TreePath>,
         parse: impl FnOnce(&[u8]) -> Result<T, E>,
         reason: impl FnOnce(E) -> InvalidReason,
     ) -> FileState<T> {
+        self.parse_contents(file, |contents| parse(&contents.bytes), reason)
+    }
+
+    fn parse_contents<T, E>(
+        &self,
+        file: Option<TreePath>,
+        parse: impl FnOnce(&mut Contents) -> Result<T, E>,
+        reason: impl FnOnce(E) -> InvalidReason,
+    ) -> FileState<T> {
         let Some(file) = file else {
             return FileState::Missing;
         };
-        let contents = match self.tree.read(&file) {
+        let mut contents = match self.tree.read(&file) {
             Ok(Some(contents)) => contents,
             Ok(None) => return FileState::Missing,
             Err(error) => return FileState::Invalid(self.invalid(&file, error.into())),
         };
-        if self.has_other_hard_links(&file, &contents) {
+        if self.depth > Depth::Dates && self.has_other_hard_links(&file, &contents) {
             let reason = InvalidReason::HardLinks(contents.links);
             let linked = self.invalid(&file, reason);
             self.hard_linked.borrow_mut().push(linked);
         }
-        match parse(&contents.bytes) {
+        match parse(&mut contents) {
             Ok(value) => FileState::Valid(value),
             Err(error) => FileState::Invalid(self.invalid(&file, reason(error))),
         }

@@ -13,7 +13,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::fs::directory::{Directory, DirectoryId, FileKind, Opened};
+use crate::fs::directory::{Directory, DirectoryEntry, DirectoryId, FileKind, Opened};
 use crate::fs::file::{FileError, OpenFile};
 use crate::fs::ownership::{DirectoryUse, SharedDirectory};
 use crate::fs::walk::{Destination, Links, Position};
@@ -162,6 +162,9 @@ impl Places {
                 FileError::unexpected(OPERATION, &path, what)
             })?,
         };
+        if let Some((nearest, rest)) = self.nearest(&path) {
+            return nearest.resolve(&rest, Links::Trusted).map(Some);
+        }
         match self.start()? {
             Destination::Directory(start) => start.resolve(below, Links::Trusted).map(Some),
             Destination::Missing(position, mut names) => {
@@ -170,6 +173,16 @@ impl Places {
             }
             file => Ok(Some(file)),
         }
+    }
+
+    /// Returns the lowest open directory of the tree above a path, and the rest of the path.
+    fn nearest(&self, path: &Path) -> Option<(Position, PathBuf)> {
+        let roots = self.roots.borrow();
+        let above = roots.iter().filter_map(|(root, position)| {
+            let rest = path.strip_prefix(self.layout.directory(*root)).ok()?;
+            Some((position.clone(), rest.to_path_buf()))
+        });
+        above.min_by_key(|(_, rest)| rest.components().count())
     }
 
     fn start(&self) -> Result<Destination, FileError> {
@@ -290,18 +303,23 @@ impl Places {
         below: PathBuf,
         path: &Path,
     ) -> Result<(), FileError> {
-        let mut where_it_is = "which is outside the tree";
+        let mut where_it_is = Some("which is outside the tree");
         for root in NAMED {
             let directory = self.directory(root)?;
             let inside = directory.and_then(|directory| position.below(&directory));
             match inside.map(|inside| inside.join(&below)) {
+                // The directories may lie in each other.
                 Some(inside) if root == Root::Kubeconfigs && is_others(&inside) => {
-                    where_it_is = "where other files are kept";
+                    where_it_is = Some("where other files are kept");
+                    break;
                 }
-                Some(_) => return Ok(()),
+                Some(_) => where_it_is = None,
                 None => {}
             }
         }
+        let Some(where_it_is) = where_it_is else {
+            return Ok(());
+        };
         let target: PathBuf = position.directory()?.path().iter().chain(&below).collect();
         let what = format!(
             "a symbolic link leads to `{}`, {where_it_is}",
@@ -402,6 +420,17 @@ impl Places {
         file: &TreePath,
         version: FileVersion,
     ) -> Result<Option<OpenFile>, FileError> {
+        // Links are rare: the file is opened as if it were none.
+        if version == FileVersion::Current {
+            let Some(parent) = self.parent(file)? else {
+                return Ok(None);
+            };
+            match parent.directory()?.open_file(file.file_name())? {
+                Opened::File(file) => return Ok(Some(*file)),
+                Opened::Missing => return Ok(None),
+                Opened::Link => {}
+            }
+        }
         let Some(location) = self.locate_version(file, version)? else {
             return Ok(None);
         };
@@ -413,6 +442,27 @@ impl Places {
                 location.path(),
                 "it became a symbolic link",
             )),
+        }
+    }
+
+    /// Looks a file of the tree up without opening it; `None` if it does not exist.
+    fn entry(
+        &self,
+        file: &TreePath,
+        version: FileVersion,
+    ) -> Result<Option<DirectoryEntry>, FileError> {
+        if version == FileVersion::Current {
+            let Some(parent) = self.parent(file)? else {
+                return Ok(None);
+            };
+            match parent.directory()?.entry(file.file_name())? {
+                Some(entry) if entry.kind == FileKind::Link => {}
+                entry => return Ok(entry),
+            }
+        }
+        match self.locate_version(file, version)? {
+            Some(location) => location.directory.entry(&location.name),
+            None => Ok(None),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The names of directories in journals and manifests.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use super::Places;
@@ -28,29 +29,29 @@ impl Places {
 
     /// Returns the path of the certificate directory that another tree with the same kubeconfigs has.
     pub(crate) fn certificates_at(&self, relative: &Path) -> Result<PathBuf, FileError> {
-        let (_, mut path) = self.real_paths()?;
+        let (_, kubeconfigs) = self.real_paths()?;
+        Ok(self.path_at(kubeconfigs, relative))
+    }
+
+    /// Returns the path of a directory that [`Places::kubeconfigs_name`] names.
+    pub(crate) fn named_kubeconfigs(&self, name: &str) -> Result<PathBuf, FileError> {
+        let (certificates, _) = self.real_paths()?;
+        Ok(self.path_at(certificates, &decode(name)))
+    }
+
+    /// Returns where a relative path leads from a real path below the root directory.
+    fn path_at(&self, start: PathBuf, relative: &Path) -> PathBuf {
+        let mut path = start;
         for part in relative {
             match part == ".." {
                 true => _ = path.pop(),
                 false => path.push(part),
             }
         }
-        Ok(match &self.layout.rootfs {
+        match &self.layout.rootfs {
             Some(rootfs) => rootfs.join(path.strip_prefix("/").unwrap_or(&path)),
             None => path,
-        })
-    }
-
-    /// Returns the path of a directory that [`Places::kubeconfigs_name`] names, for messages.
-    pub(crate) fn named_kubeconfigs(&self, name: &str) -> PathBuf {
-        let mut path = self.layout.certificates.clone();
-        for part in Path::new(name) {
-            match part == ".." {
-                true => _ = path.pop(),
-                false => path.push(part),
-            }
         }
-        path
     }
 
     /// Returns the real paths of certificates and kubeconfigs, below the root directory.
@@ -95,6 +96,26 @@ fn encode(path: &Path) -> String {
     text
 }
 
+/// Returns the path that [`encode`] wrote.
+fn decode(text: &str) -> PathBuf {
+    let mut parts = text.split(r"\x");
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let code = part
+            .get(..2)
+            .and_then(|code| u8::from_str_radix(code, 16).ok());
+        match (code, part.get(2..)) {
+            (Some(byte), Some(rest)) => {
+                bytes.push(byte);
+                bytes.extend(rest.as_bytes());
+            }
+            // It was not written by `encode`.
+            _ => bytes.extend(format!(r"\x{part}").as_bytes()),
+        }
+    }
+    PathBuf::from(OsString::from_vec(bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,5 +148,10 @@ mod tests {
         assert_eq!(encoded(b"a/b"), "a/b");
         assert_eq!(encoded(b"a\xff"), r"a\xff");
         assert_ne!(encoded(b"a\xff"), encoded(br"a\xff"));
+        for path in [&b"a/b"[..], b"a\xff", br"c\d", br"a\xff", b"\xff\xfe/"] {
+            let path = Path::new(OsStr::from_bytes(path));
+            assert_eq!(decode(&encode(path)), path);
+        }
+        assert_eq!(decode(r"a\xg"), Path::new(r"a\xg"));
     }
 }

@@ -3,11 +3,12 @@
 use time::OffsetDateTime;
 
 use super::Places;
+use crate::fs::directory::{FileKind, Opened};
 use crate::fs::file::{Attributes, Contents, FileError};
 use crate::fs::walk::Destination;
 use crate::tree::journal::{Direction, Journal};
 use crate::tree::layout::{Root, TreePath};
-use crate::tree::source::{FileVersion, TreeSource};
+use crate::tree::source::{FileVersion, Presence, TreeSource};
 
 impl TreeSource for Places {
     fn read(
@@ -26,16 +27,13 @@ impl TreeSource for Places {
         file: &TreePath,
         version: FileVersion,
     ) -> Result<Option<Attributes>, FileError> {
-        match self.locate_version(file, version)? {
-            Some(location) => location.directory.attributes_of(&location.name),
-            None => Ok(None),
-        }
+        let entry = self.entry(file, version)?;
+        Ok(entry.map(|entry| entry.attributes))
     }
 
     fn changed_at(&self, file: &TreePath) -> Option<OffsetDateTime> {
-        let location = self.locate_file(file).ok().flatten()?;
-        let seconds = location.directory.changed_at(&location.name).ok()??;
-        OffsetDateTime::from_unix_timestamp(seconds).ok()
+        let entry = self.entry(file, FileVersion::Current).ok()??;
+        OffsetDateTime::from_unix_timestamp(entry.changed_at).ok()
     }
 
     fn locate(&self, named: &str) -> Option<TreePath> {
@@ -49,11 +47,11 @@ impl TreeSource for Places {
         matches!(self.attributes(&file, FileVersion::Current), Ok(Some(_)))
     }
 
-    fn is_empty(&self, file: &TreePath) -> bool {
-        let location = self.locate_file(file).ok().flatten();
-        location.is_some_and(|location| {
-            let length = location.directory.file_length(&location.name);
-            matches!(length, Ok(Some(0)))
+    fn presence(&self, file: &TreePath, version: FileVersion) -> Result<Presence, FileError> {
+        Ok(match self.entry(file, version)? {
+            None => Presence::Missing,
+            Some(entry) if entry.kind == FileKind::File && entry.length == 0 => Presence::Empty,
+            Some(_) => Presence::Present,
         })
     }
 
@@ -65,9 +63,26 @@ impl TreeSource for Places {
         )
     }
 
+    fn read_named(&self, named: &str, limit: u64) -> Result<Option<Contents>, FileError> {
+        let path = self.layout.named_path(named);
+        let refuse = |what| Err(FileError::unexpected("reading", &path, what));
+        match self.resolve_named(named)? {
+            Some(Destination::File(position, name)) => {
+                match position.directory()?.open_file(&name)? {
+                    Opened::File(file) => file.contents(limit).map(Some),
+                    Opened::Missing => Ok(None),
+                    Opened::Link => refuse("it became a symbolic link"),
+                }
+            }
+            Some(Destination::Directory(_)) => refuse("it is a directory, want a file"),
+            Some(Destination::Missing(..)) | None => Ok(None),
+        }
+    }
+
     fn is_missing(&self) -> Result<bool, FileError> {
-        Ok(self.position(Root::Certificates)?.is_none()
-            && self.position(Root::Kubeconfigs)?.is_none())
+        // Usually the second directory is in the first one, so that the way to both is walked once.
+        let kubeconfigs = self.position(Root::Kubeconfigs)?;
+        Ok(self.position(Root::Certificates)?.is_none() && kubeconfigs.is_none())
     }
 
     fn journal(&self) -> Result<Option<(Direction, Journal)>, FileError> {

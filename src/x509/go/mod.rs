@@ -23,7 +23,7 @@ use super::der::{Der, tag};
 use super::signature::SignatureAlgorithm;
 pub(super) use extensions::{BasicConstraints, Extensions, is_handled};
 pub(super) use names::is_valid_name;
-pub(super) use parse::parse;
+pub(super) use parse::{parse, parse_fields};
 pub(super) use path::{may_sign, verify};
 pub(super) use public_key::check_public_key;
 

@@ -7,8 +7,19 @@ use super::{GoError, GoFields};
 use crate::x509::der::{Der, is_negative, tag};
 use crate::x509::signature::SignatureAlgorithm;
 
+/// The encoded parts of a certificate that others decode.
+pub(in crate::x509) struct RawFields<'a> {
+    pub(in crate::x509) validity: &'a [u8],
+    pub(in crate::x509) public_key: &'a [u8],
+}
+
 /// Reads one DER certificate (`ParseCertificate`).
 pub(in crate::x509) fn parse(der: &[u8]) -> Result<GoFields, GoError> {
+    parse_fields(der).map(|(fields, _)| fields)
+}
+
+/// Reads one DER certificate, and also returns some of its parts as they are encoded.
+pub(in crate::x509) fn parse_fields(der: &[u8]) -> Result<(GoFields, RawFields<'_>), GoError> {
     let malformed = GoError::Malformed;
     let mut outer = Der(der);
     let mut certificate = outer.read(tag::SEQUENCE).ok_or(malformed("certificate"))?;
@@ -25,7 +36,7 @@ pub(in crate::x509) fn parse(der: &[u8]) -> Result<GoFields, GoError> {
     }
     let signature_algorithm = signature_algorithm(&mut tbs, &mut certificate)?;
     let issuer = read_name(&mut tbs, "issuer")?;
-    check_validity(&mut tbs)?;
+    let validity = read_validity(&mut tbs)?;
     let subject = read_name(&mut tbs, "subject")?;
     let spki = tbs
         .read_whole(tag::SEQUENCE)
@@ -36,13 +47,18 @@ pub(in crate::x509) fn parse(der: &[u8]) -> Result<GoFields, GoError> {
     if !outer.is_empty() {
         return Err(GoError::TrailingData);
     }
-    Ok(GoFields {
+    let fields = GoFields {
         version,
         issuer: issuer.to_vec(),
         subject: subject.to_vec(),
         signature_algorithm,
         extensions,
-    })
+    };
+    let raw = RawFields {
+        validity,
+        public_key: spki,
+    };
+    Ok((fields, raw))
 }
 
 /// Version 1 is the default and may be left out; more than 3 is refused.
@@ -86,16 +102,17 @@ fn signature_algorithm(
 }
 
 /// Go's `parseTime` takes UTCTime and GeneralizedTime; x509-cert judges their text, more strictly.
-fn check_validity(tbs: &mut Der<'_>) -> Result<(), GoError> {
+fn read_validity<'a>(tbs: &mut Der<'a>) -> Result<&'a [u8], GoError> {
     let malformed = GoError::Malformed("validity");
-    let mut validity = tbs.read(tag::SEQUENCE).ok_or(malformed.clone())?;
+    let whole = tbs.read_whole(tag::SEQUENCE).ok_or(malformed.clone())?;
+    let mut validity = Der(whole).read(tag::SEQUENCE).ok_or(malformed.clone())?;
     for _ in 0..2 {
         if !validity.starts_with(tag::UTC_TIME) && !validity.starts_with(tag::GENERALIZED_TIME) {
             return Err(GoError::TimeType);
         }
         validity.any().ok_or(malformed.clone())?;
     }
-    Ok(())
+    Ok(whole)
 }
 
 /// Ignores the extensions of versions 1 and 2.

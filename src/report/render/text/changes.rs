@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cells;
-use crate::report::changes::{Changes, FieldChange, RowAction, RowChange};
+use crate::report::changes::{Changes, FieldChange, RowAction, RowChange, Summary};
 use crate::report::render::{Report, TextTarget};
 use crate::report::time::Time;
 use crate::util::escape::escape_line;
@@ -151,7 +151,13 @@ impl Changes {
 
     /// Lists what the operator has to do next.
     fn afterwards(&self, text: &mut String) {
-        if self.summary.renewed + self.summary.restored > 0 {
+        let Summary {
+            renewed,
+            replaced,
+            restored,
+            ..
+        } = self.summary;
+        if renewed + replaced + restored > 0 {
             self.restarts(text);
         }
         self.requests(text);
@@ -211,14 +217,15 @@ impl Changes {
 
     fn last_line(&self) -> String {
         let summary = &self.summary;
-        let (create, renew, request, restore) = match self.dry_run {
-            true => ("new", "to renew", "to request", "to restore"),
-            false => ("new", "renewed", "requested", "restored"),
+        let (renew, request, replace, restore) = match self.dry_run {
+            true => ("to renew", "to request", "to replace", "to restore"),
+            false => ("renewed", "requested", "replaced", "restored"),
         };
         let counts: Vec<_> = [
-            (summary.created, create),
+            (summary.created, "new"),
             (summary.renewed, renew),
             (summary.requested, request),
+            (summary.replaced, replace),
             (summary.restored, restore),
             (summary.kept, "kept"),
             (summary.skipped, "skipped"),
@@ -264,7 +271,7 @@ fn header(columns: &[ColumnOf]) -> Vec<Cell> {
 fn mark(action: RowAction) -> char {
     match action {
         RowAction::Create => '+',
-        RowAction::Renew | RowAction::Restore => '~',
+        RowAction::Renew | RowAction::Replace | RowAction::Restore => '~',
         RowAction::Request => '>',
         RowAction::Keep => '=',
         RowAction::Skip => '!',
@@ -326,7 +333,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::report::changes::{ComponentRestart, NewContents, PermissionChange, Summary};
+    use crate::report::changes::{ComponentRestart, NewContents, PermissionChange};
 
     fn row(name: &'static str, action: RowAction) -> RowChange {
         RowChange {

@@ -1,10 +1,12 @@
 //! Reports as text.
 
 mod changes;
+mod client;
 mod configuration;
 mod contents;
 mod expiration;
 mod history;
+mod join;
 mod recovery;
 mod served;
 mod signatures;

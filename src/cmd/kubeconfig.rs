@@ -1,0 +1,303 @@
+//! `pki kubeconfig`: kubeconfigs that do not belong to the tree.
+
+use anyhow::{Context, Result, bail};
+use zeroize::Zeroizing;
+
+use super::cluster_access::ClusterAccess;
+use super::failure::{Invalid, PlanFailure};
+use super::input::read_input;
+use super::join::bootstrap_token::TOKEN_USER;
+use super::join::given_token::given_token;
+use super::join::refuse_two_readers;
+use super::judgement::JudgementContext;
+use super::output_file::KubeconfigOutput;
+use super::session::{Session, WriteRun};
+use super::target::{Detection, tree_arguments};
+use super::{Console, Exit};
+use crate::catalog::{CA, Row, Server};
+use crate::cli::{
+    BootstrapArgs, KeepArgs, KubeProxyArgs, KubeconfigArgs, KubeconfigCommand, NewKubeconfigArgs,
+    UserArgs, UserTokenArgs, WriteArgs,
+};
+use crate::kubeconfig::{Kubeconfig, KubeconfigContents, NewCredentials};
+use crate::objects::bootstrap_token::{NODE_GROUP, USER_PREFIX};
+use crate::plan::client::{self, ClientRequest, MASTERS, name_problem};
+use crate::plan::{Make, Plan, PlanError};
+use crate::report::client::NewClient;
+use crate::report::time::Time;
+use crate::store::transaction::DEFAULT_GENERATIONS;
+use crate::tree::inventory::Depth;
+use crate::util::duration::Period;
+use crate::util::escape::quote;
+
+/// The user that Kubernetes binds to what kube-proxy needs (`system:node-proxier`).
+const KUBE_PROXY: &str = "system:kube-proxy";
+
+pub(super) fn run(args: &KubeconfigArgs, console: &Console) -> Result<Exit> {
+    match &args.command {
+        KubeconfigCommand::User(args) => user(args, console),
+        KubeconfigCommand::KubeProxy(args) => kube_proxy(args, console),
+        KubeconfigCommand::Bootstrap(args) => bootstrap(args, console),
+    }
+}
+
+fn user(args: &UserArgs, console: &Console) -> Result<Exit> {
+    refuse_two_readers(
+        "`--token-file` and `--config`",
+        [args.token.reads_stdin(), args.new.config.reads_stdin()],
+    );
+    if let Some(token) = user_token(&args.token)? {
+        let reasons: Vec<_> = name_problem("--client-name", &args.client_name)
+            .into_iter()
+            .collect();
+        if !reasons.is_empty() {
+            let error = PlanError { reasons };
+            let arguments = tree_arguments(&args.new.tree, &args.new.config);
+            return Err(PlanFailure { error, arguments }.into());
+        }
+        return with_token(&args.client_name, &token, &args.new, console);
+    }
+    if args.org.iter().any(|group| group == MASTERS) {
+        console.warn(&format!(
+            "group `{MASTERS}` may do everything, whatever RBAC says; only a new cluster CA takes that away"
+        ));
+    }
+    let client = Client {
+        command: "kubeconfig user",
+        flag: "--client-name",
+        user: &args.client_name,
+        groups: &args.org,
+        period: args.validity_period.as_ref(),
+    };
+    client.issue(&args.new, console)
+}
+
+fn kube_proxy(args: &KubeProxyArgs, console: &Console) -> Result<Exit> {
+    let client = Client {
+        command: "kubeconfig kube-proxy",
+        flag: "--client-name",
+        user: KUBE_PROXY,
+        groups: &[],
+        period: args.validity_period.as_ref(),
+    };
+    client.issue(&args.new, console)
+}
+
+fn bootstrap(args: &BootstrapArgs, console: &Console) -> Result<Exit> {
+    refuse_two_readers(
+        "`--token-file` and `--config`",
+        [args.token.reads_stdin(), args.new.config.reads_stdin()],
+    );
+    if let Some(token) = given_token(&args.token)? {
+        return with_token(TOKEN_USER, &token.to_text(), &args.new, console);
+    }
+    let node = args.node_name.as_deref().unwrap_or_default();
+    let client = Client {
+        command: "kubeconfig bootstrap",
+        flag: "--node-name",
+        user: &format!("{USER_PREFIX}{}", node.to_lowercase()),
+        groups: &[NODE_GROUP.to_owned()],
+        period: Some(&args.validity_period),
+    };
+    client.issue(&args.new, console)
+}
+
+/// A user who gets a client certificate.
+struct Client<'a> {
+    command: &'static str,
+    /// The flag that names the user.
+    flag: &'static str,
+    user: &'a str,
+    groups: &'a [String],
+    /// How long the certificate is valid; `None` for the configured period.
+    period: Option<&'a Period>,
+}
+
+impl Client<'_> {
+    /// Issues the certificate, writes it to the ledger, and then hands the kubeconfig out.
+    fn issue(&self, args: &NewKubeconfigArgs, console: &Console) -> Result<Exit> {
+        let session = Session::open(&args.tree, &args.config, &args.cluster(), console)?;
+        let write = WriteArgs {
+            dry_run: args.dry_run,
+            quiet: false,
+            output: args.output,
+        };
+        let keep = KeepArgs {
+            keep: DEFAULT_GENERATIONS,
+        };
+        let depth = |row: &Row| match *row == CA {
+            true => Depth::Keys,
+            false => Depth::Certificates,
+        };
+        let mut run = session.begin(self.command, &write, &keep, &depth)?;
+        run.target.require_record(console)?;
+        let output = find_output(args, &run)?;
+        let plan = self.plan(&run, args, console)?;
+        console.warn_of(&plan);
+        let mut report = self.report(&plan, args, output.as_ref())?;
+        if args.dry_run {
+            run.check_elsewhere()?;
+            console.show(&report, args.output)?;
+            return Ok(Exit::Done);
+        }
+        let issued = run.issue_elsewhere(&plan)?;
+        let (Some(row), Some(expires)) = (issued.rows.first(), report.expiration_date) else {
+            bail!("nothing was issued");
+        };
+        let file = row.files.first().context("nothing was issued")?;
+        report.serial = row
+            .certificate
+            .as_ref()
+            .map(|certificate| certificate.serial());
+        console.warn(&format!(
+            "a client certificate cannot be revoked: {} can log in until {} UTC",
+            quote(self.user),
+            expires.short()
+        ));
+        let text = Zeroizing::new(String::from_utf8_lossy(&file.bytes).into_owned());
+        hand_out(&text, &report, output.as_ref(), args, console)
+            .context("the certificate is in the ledger, but its kubeconfig was not written")
+    }
+
+    fn plan(
+        &self,
+        run: &WriteRun<'_>,
+        args: &NewKubeconfigArgs,
+        console: &Console,
+    ) -> Result<Plan> {
+        for warning in &run.target.warnings {
+            console.warn(&warning.to_string());
+        }
+        let inventory = &run.snapshot.inventory;
+        let resolved = run.target.layers(inventory).resolve(Detection::Allowed)?;
+        let cluster = &resolved.cluster;
+        let request = ClientRequest {
+            cluster,
+            flag: self.flag,
+            user: self.user,
+            groups: self.groups,
+            period: self
+                .period
+                .unwrap_or(&cluster.certificate_validity)
+                .length(),
+        };
+        let findings = JudgementContext::nothing(console.now).judge(inventory);
+        client::plan(&request, inventory, &findings, console.now).map_err(|error| {
+            let arguments = tree_arguments(&args.tree, &args.config);
+            PlanFailure { error, arguments }.into()
+        })
+    }
+
+    fn report(
+        &self,
+        plan: &Plan,
+        args: &NewKubeconfigArgs,
+        output: Option<&KubeconfigOutput>,
+    ) -> Result<NewClient> {
+        let mut made = plan.made();
+        let Some((_, Make::NewKubeconfig { leaf, server, .. }, _)) = made.next() else {
+            bail!("nothing is to be made");
+        };
+        Ok(NewClient {
+            dry_run: args.dry_run,
+            user: self.user.to_owned(),
+            groups: self.groups.to_vec(),
+            credential: "certificate",
+            expiration_date: Some(Time::from(leaf.validity.not_after)),
+            serial: None,
+            server: server.clone(),
+            file: output.map(|output| output.path().display().to_string()),
+        })
+    }
+}
+
+fn find_output(args: &NewKubeconfigArgs, run: &WriteRun<'_>) -> Result<Option<KubeconfigOutput>> {
+    let file = args.output_file.as_deref();
+    file.map(|file| KubeconfigOutput::find(file, &run.target.layout))
+        .transpose()
+}
+
+/// Makes a kubeconfig with a token. Nothing is signed.
+fn with_token(
+    user: &str,
+    token: &str,
+    args: &NewKubeconfigArgs,
+    console: &Console,
+) -> Result<Exit> {
+    let access = ClusterAccess::read(&args.tree, &args.config, &args.cluster(), console)?;
+    let output = args.output_file.as_deref();
+    let output = output
+        .map(|file| KubeconfigOutput::find(file, &access.layout))
+        .transpose()?;
+    let server = access.cluster.server_url(Server::ControlPlane);
+    let report = NewClient {
+        dry_run: args.dry_run,
+        user: user.to_owned(),
+        groups: Vec::new(),
+        credential: "token",
+        expiration_date: None,
+        serial: None,
+        server: server.clone(),
+        file: output
+            .as_ref()
+            .map(|output| output.path().display().to_string()),
+    };
+    if args.dry_run {
+        console.show(&report, args.output)?;
+        return Ok(Exit::Done);
+    }
+    let kubeconfig = Kubeconfig::new(&KubeconfigContents {
+        cluster: &access.cluster.cluster_name,
+        server: &server,
+        ca: Some(&access.ca.to_pem()),
+        user,
+        credentials: NewCredentials::Token(token),
+    });
+    hand_out(
+        &kubeconfig.to_yaml()?,
+        &report,
+        output.as_ref(),
+        args,
+        console,
+    )
+}
+
+/// Writes the kubeconfig to its file and prints the report, or prints the kubeconfig.
+fn hand_out(
+    text: &str,
+    report: &NewClient,
+    output: Option<&KubeconfigOutput>,
+    args: &NewKubeconfigArgs,
+    console: &Console,
+) -> Result<Exit> {
+    match output {
+        Some(output) => {
+            output.write(text)?;
+            console.show(report, args.output)?;
+        }
+        None => console.print(text)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns the token of a user, if one is given. It may be of any kind that the API server accepts.
+fn user_token(args: &UserTokenArgs) -> Result<Option<Zeroizing<String>>> {
+    let (name, text) = match (&args.token_file, &args.token) {
+        (Some(file), _) => {
+            let input = read_input(file, "the token", "--token-file -")?;
+            let text = String::from_utf8_lossy(&input.bytes).into_owned();
+            (input.name, Zeroizing::new(text))
+        }
+        (None, Some(token)) => ("--token".to_owned(), token.0.clone()),
+        (None, None) => return Ok(None),
+    };
+    let token = text.trim();
+    // The characters of a bearer token (RFC 6750 section 2.1).
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
+    if token.is_empty() || !token.chars().all(is_token) {
+        let message =
+            format!("{name}: it is not a token, want one word of letters, digits and `-._~+/=`");
+        return Err(Invalid::new(message).into());
+    }
+    Ok(Some(Zeroizing::new(token.to_owned())))
+}

@@ -1,0 +1,129 @@
+//! Plans a kubeconfig that does not belong to the tree, for a user with a client certificate.
+
+use time::OffsetDateTime;
+
+use super::{Action, KeySource, Leaf, Make, Plan, PlanError, Reason, SigningCa, Step, readiness};
+use crate::catalog::{CA, KUBECONFIG, Server};
+use crate::check::finding::{Findings, Remedy};
+use crate::check::validity;
+use crate::config::cluster::Cluster;
+use crate::tree::inventory::{CaState, Inventory};
+use crate::util::secret::{is_key, quote};
+use crate::x509::algorithm::Algorithm;
+use crate::x509::sign::LeafTemplate;
+
+/// The group whose members may do everything, whatever RBAC says.
+pub const MASTERS: &str = "system:masters";
+
+/// The longest common name and organization (RFC 5280 appendix A.1, ub-common-name and ub-organization-name).
+const MAX_NAME: usize = 64;
+
+/// A user of a cluster.
+#[derive(Clone, Debug)]
+pub struct ClientRequest<'a> {
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// The flag that names the user.
+    pub flag: &'static str,
+    /// The user: the common name.
+    pub user: &'a str,
+    /// The groups: the organizations.
+    pub groups: &'a [String],
+    /// How long the certificate is valid.
+    pub period: std::time::Duration,
+}
+
+/// Plans the kubeconfig at `now`, in a tree with these findings.
+///
+/// # Errors
+/// All names that cannot be in a certificate, and why the CA cannot sign.
+pub fn plan(
+    request: &ClientRequest<'_>,
+    inventory: &Inventory,
+    findings: &Findings,
+    now: OffsetDateTime,
+) -> Result<Plan, PlanError> {
+    let mut error = PlanError::default();
+    for (flag, name) in request.names() {
+        error.reasons.extend(name_problem(flag, name));
+    }
+    if let Err(unusable) = readiness::check(&[&CA], inventory, findings) {
+        error.reasons.extend(unusable.reasons);
+    } else if matches!(inventory.ca(&CA), CaState::External(_)) {
+        error.add(Reason {
+            row: Some(&CA),
+            id: None,
+            message: "CA `ca` is external: its key is not on this host".to_owned(),
+            remedy: Remedy::words("run this where the key is"),
+        });
+    }
+    let (Some(bundle), true) = (inventory.ca_bundle(&CA), error.reasons.is_empty()) else {
+        return Err(error);
+    };
+    let contents =
+        LeafTemplate::client(request.user, request.groups).map_err(|problem| PlanError {
+            reasons: vec![invalid(problem.to_string())],
+        })?;
+    let (validity, is_shortened) = validity::leaf(now, request.period, bundle.signer.validity());
+    let mut plan = Plan::default();
+    if is_shortened {
+        plan.warnings
+            .push(super::cut_short(&KUBECONFIG, &CA, validity));
+    }
+    let algorithm = request.cluster.algorithm.unwrap_or(Algorithm::Rsa2048);
+    let make = Make::NewKubeconfig {
+        leaf: Leaf {
+            signer: SigningCa::Existing(&CA),
+            contents,
+            intermediates: Vec::new(),
+            key: KeySource::New(algorithm),
+            validity,
+        },
+        cluster: request.cluster.cluster_name.clone(),
+        server: request.cluster.server_url(Server::ControlPlane),
+        user: request.user.to_owned(),
+    };
+    plan.steps.push(Step {
+        row: &KUBECONFIG,
+        action: Action::Make {
+            make: Box::new(make),
+            changes: Vec::new(),
+        },
+    });
+    Ok(plan)
+}
+
+impl ClientRequest<'_> {
+    /// Returns the names with their flags.
+    fn names(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let groups = self.groups.iter().map(|group| ("--org", group.as_str()));
+        std::iter::once((self.flag, self.user)).chain(groups)
+    }
+}
+
+/// Returns why a name cannot be that of a user or a group.
+pub fn name_problem(flag: &str, name: &str) -> Option<Reason> {
+    let shown = quote(name);
+    let length = name.chars().count();
+    let problem = if is_key(name) {
+        "looks like a key, so it is refused and not shown".to_owned()
+    } else if name.is_empty() {
+        "is empty".to_owned()
+    } else if name.trim() != name || name.chars().any(char::is_control) {
+        format!("{shown} has white space at an end, or control characters")
+    } else if length > MAX_NAME {
+        format!("{shown} has {length} characters, a certificate allows {MAX_NAME}")
+    } else {
+        return None;
+    };
+    Some(invalid(format!("{flag}: {problem}")))
+}
+
+fn invalid(message: String) -> Reason {
+    Reason {
+        row: None,
+        id: None,
+        message,
+        remedy: Remedy::default(),
+    }
+}
