@@ -205,7 +205,7 @@ pub enum Command {
     /// Print the version
     #[command(after_help = "Examples:\n  pki version")]
     Version,
-    /// Run `check-expiration`, `renew`, `csr generate` or `certificate-key` with kubeadm's spelling
+    /// Run commands by kubeadm's spelling, such as `certs renew`
     #[command(hide = true, after_help = certs::AFTER_HELP)]
     Certs(CertsArgs),
 }

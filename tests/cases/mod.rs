@@ -10,11 +10,7 @@ mod kubeconfig;
 pub(crate) mod pkiutil;
 mod renewal;
 
-use clap::CommandFactory;
-use pki::{
-    cli::Cli,
-    config::{self, Cluster, Host},
-};
+use pki::config::{self, Cluster, Host};
 
 /// The configuration of a cluster whose etcd runs elsewhere.
 const EXTERNAL_ETCD_CONFIG: &str = "\
@@ -32,32 +28,4 @@ fn cluster(yaml: &str) -> Cluster {
     };
     let settings = config::read("test", yaml.as_bytes()).unwrap().settings;
     Cluster::resolve(settings, &host).unwrap().cluster
-}
-
-/// kubeadm: TestBuildKubeConfigFromSpecWithClientAuth / two O values -> both arrive; later, with `pki kubeconfig user`
-/// kubeadm: TestBuildKubeConfigFromSpecWithTokenAuth -> token arrives; later, with `pki kubeconfig user`
-/// kubeadm: TestWriteKubeConfigFailsIfCADoesntExists / both -> error; later, with `pki kubeconfig user`
-/// kubeadm: TestWriteKubeConfig / both -> certificate, token right; later, with `pki kubeconfig user`
-/// kubeadm: TestKubeConfigSubCommandsThatWritesToOut (`cmd`) / certificate, token, cluster name, 12h -> as asked for; later, with `pki kubeconfig user`
-/// kubeadm: TestGetDataFromInitConfig, TestCertsToTransfer, TestCertOrKeyNameToSecretName, TestUploadCerts -> secret made; later, with `pki upload-certs`
-/// kubeadm: TestDownloadCerts -> files, modes 0600 and 0644; later, with `pki download-certs`
-/// kubeadm: TestEncryptAndDecryptData -> right key ok, others error; later, with `pki certificate-key`, `pki upload-certs`
-#[test]
-fn cases_of_commands_that_are_still_to_be_written() {
-    let cli = Cli::command();
-    for command in [
-        &["kubeconfig", "user"][..],
-        &["upload-certs"],
-        &["download-certs"],
-        &["certificate-key"],
-    ] {
-        let found = command
-            .iter()
-            .try_fold(&cli, |command, word| command.find_subcommand(word));
-        assert!(
-            found.is_none(),
-            "`pki {}` is there now: write the tests of the cases that wait for it",
-            command.join(" ")
-        );
-    }
 }

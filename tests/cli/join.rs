@@ -84,6 +84,9 @@ fn a_certificate_key_is_32_random_bytes() {
     assert!(CertificateKey::from_hex(key).is_ok());
 }
 
+/// kubeadm: TestGetDataFromInitConfig, TestCertsToTransfer, TestCertOrKeyNameToSecretName, TestUploadCerts -> secret made; same
+/// kubeadm: TestDownloadCerts -> files, modes 0600 and 0644; same
+/// kubeadm: TestEncryptAndDecryptData -> right key ok, others error; same
 #[test]
 fn a_node_downloads_what_another_one_uploads() {
     let source = TestTree::new();
@@ -247,6 +250,7 @@ fn what_is_no_certificate_key_is_refused_and_not_shown() {
         .does_not_say(digits);
 }
 
+/// kubeadm: TestEncryptAndDecryptData
 #[test]
 fn a_secret_of_another_key_is_refused_as_a_whole() {
     let secret = uploaded(&TestTree::new());

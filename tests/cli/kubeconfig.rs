@@ -47,6 +47,9 @@ fn last_in_ledger(tree: &TestTree) -> Value {
     entries.as_array().unwrap().last().unwrap().clone()
 }
 
+/// kubeadm: TestBuildKubeConfigFromSpecWithClientAuth / two O values -> both arrive; same
+/// kubeadm: TestWriteKubeConfig / both -> certificate, token right; same
+/// kubeadm: TestKubeConfigSubCommandsThatWritesToOut (`cmd`) / certificate, token, cluster name, 12h -> as asked for; same: the cluster name is that of the configuration
 #[test]
 fn a_user_gets_a_certificate_that_is_in_the_ledger() {
     let Some(openssl) = Openssl::find() else {
@@ -250,6 +253,7 @@ fn names_that_cannot_be_in_a_certificate_are_refused_together() {
     .says("shorter than a second");
 }
 
+/// kubeadm: TestWriteKubeConfigFailsIfCADoesntExist / both -> error; same
 #[test]
 fn a_ca_that_cannot_sign_is_named() {
     let tree = TestTree::new();
@@ -275,6 +279,9 @@ fn a_ca_that_cannot_sign_is_named() {
         .changed_nothing();
 }
 
+/// kubeadm: TestBuildKubeConfigFromSpecWithTokenAuth -> token arrives; same
+/// kubeadm: TestWriteKubeConfig / both
+/// kubeadm: TestKubeConfigSubCommandsThatWritesToOut (`cmd`) / certificate, token, cluster name, 12h
 #[test]
 fn a_token_takes_the_place_of_a_certificate() {
     let tree = TestTree::new();
