@@ -609,6 +609,17 @@ fn a_token_lets_nodes_log_in_until_it_expires() {
 }
 
 #[test]
+fn what_expires_after_all_time_is_refused() {
+    let tree = TestTree::new();
+    for command in [&["upload-certs"][..], &["bootstrap-token", "new"]] {
+        let arguments = [command, &["--ttl", "876000h"]].concat();
+        tree.pki_at(datetime!(9950-01-01 00:00 UTC), &arguments)
+            .exits(3)
+            .prints_nothing();
+    }
+}
+
+#[test]
 fn a_bootstrap_kubeconfig_has_the_token_and_the_ca() {
     let tree = TestTree::nested();
     tree.init(&[]).ok();

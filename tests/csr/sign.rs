@@ -188,6 +188,27 @@ fn a_certificate_is_not_written_into_a_tree() {
     let [one, two] = ["apiserver", "apiserver-kubelet-client"]
         .map(|row| tree.path(&request_of(row)).to_str().unwrap().to_owned());
     refuses(&tree, &[&one, &two], "is in the tree");
+    let [certificate, key] =
+        ["ca.crt", "ca.key"].map(|file| tree.pki_file(file).to_str().unwrap().to_owned());
+    let given = ["--ca-cert", &certificate, "--ca-key", &key];
+    refuses(
+        &tree,
+        &[&[&*one, &*two][..], &given].concat(),
+        "is in the tree",
+    );
+}
+
+#[test]
+fn a_file_that_is_no_certificate_is_not_overwritten() {
+    let tree = TestTree::new();
+    tree.pki(&["csr", "generate", "apiserver"]).ok();
+    let request = tree.path(&request_of("apiserver"));
+    let directory = tree.root().join("signed");
+    fs::create_dir(&directory).unwrap();
+    fs::copy(tree.pki_file("ca.key"), directory.join("apiserver.crt")).unwrap();
+    let out = ["--out-dir", directory.to_str().unwrap()];
+    let arguments = [&[request.to_str().unwrap()][..], &out].concat();
+    refuses(&tree, &arguments, "exists and is no certificate");
 }
 
 #[test]

@@ -7,11 +7,12 @@ use anyhow::{Result, anyhow};
 use crate::cli::SignArgs;
 use crate::cmd::failure::{Invalid, Invalids};
 use crate::cmd::input::{Input, read_input};
-use crate::fs::file::FileError;
+use crate::fs::file::{self, Contents, FileError};
 use crate::fs::output;
 use crate::objects::csr::SigningRequestDocuments;
 use crate::plan::csr::sign::RequestToSign;
 use crate::tree::layout::Layout;
+use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::request::CertificateRequest;
 
 /// A file of requests.
@@ -110,7 +111,7 @@ fn objects_text(input: &Input) -> Option<&str> {
 pub(super) fn targets(
     files: &[RequestFile],
     args: &SignArgs,
-    layout: Option<&Layout>,
+    layout: &Layout,
 ) -> Result<Vec<Option<PathBuf>>> {
     let is_only = files.len() == 1 && args.out_dir.is_none();
     let mut targets: Vec<Option<PathBuf>> = Vec::new();
@@ -120,12 +121,8 @@ pub(super) fn targets(
             continue;
         }
         let target = target(&file.path, args.out_dir.as_deref())?;
-        let trees = layout.map(|layout| [&layout.certificates, &layout.kubeconfigs]);
-        if trees
-            .into_iter()
-            .flatten()
-            .any(|tree| output::is_in(&target, tree))
-        {
+        let mut directories = layout.directories().into_iter();
+        if directories.any(|directory| output::is_in(&target, &directory)) {
             let what = format!("`{}` is in the tree", target.display());
             let hint =
                 "name another directory with `--out-dir`; `pki csr import` installs certificates";
@@ -172,5 +169,18 @@ fn target(request: &Path, directory: Option<&Path>) -> Result<PathBuf> {
         Some(directory) => directory.join(name),
         None => request.with_file_name(name),
     };
-    output::target(&path).map_err(failed)
+    let target = output::target(&path).map_err(failed)?;
+    let is_certificate = |contents: &Contents| {
+        CaBundle::from_pem(&contents.bytes).is_ok() || Chain::from_pem(&contents.bytes).is_ok()
+    };
+    match file::read_given(&target, file::MAX_FILE_SIZE) {
+        Ok(contents) if is_certificate(&contents) => Ok(target),
+        Err(missing) if missing.is_not_found() => Ok(target),
+        _ => {
+            let what = format!("`{}` exists and is no certificate", target.display());
+            let hint =
+                "it is not overwritten: move it away, or name another directory with `--out-dir`";
+            Err(Invalid::new(what).with_hint(hint).into())
+        }
+    }
 }

@@ -12,10 +12,11 @@ use crate::cli::{ClusterArgs, KeepArgs, SignArgs};
 use crate::cmd::failure::{Invalid, PlanFailure};
 use crate::cmd::input::read_config_input;
 use crate::cmd::judgement::JudgementContext;
+use crate::cmd::paths::TreePaths;
 use crate::cmd::session::{Session, WriteRun};
 use crate::cmd::target::tree_arguments;
 use crate::cmd::{Console, Exit};
-use crate::config::{self, Cluster, Host};
+use crate::config::{self, Cluster, Host, Settings};
 use crate::execute::ledger_entry;
 use crate::execute::sign::{SigningOrder, sign};
 use crate::fs::file;
@@ -74,7 +75,9 @@ pub(super) fn run(args: &SignArgs, console: &Console) -> Result<Exit> {
     let work: Vec<_> = requests.iter().zip(&accepted).collect();
     match (&args.ca_cert, &args.ca_key) {
         (Some(certificate), Some(key)) => {
-            let targets = targets(&files, args, None)?;
+            // With these files, too, nothing is written into the tree of this host.
+            let layout = TreePaths::typed(&args.tree)?.layout(&Settings::default())?;
+            let targets = targets(&files, args, &layout)?;
             let (bundle, key) = read_ca(certificate, key)?;
             let name = certificate.display().to_string();
             let issuer = issuer(&bundle, &key, &name, console.now)?;
@@ -97,7 +100,7 @@ pub(super) fn run(args: &SignArgs, console: &Console) -> Result<Exit> {
                 false => Depth::Certificates,
             };
             let run = session.begin("csr sign", &args.write, &keep, &depth)?;
-            let targets = targets(&files, args, Some(&run.target.layout))?;
+            let targets = targets(&files, args, &run.target.layout)?;
             let signed = sign_with_tree(&run, &work, args, console)?;
             let entries: Vec<_> = signed.iter().map(|signed| signed.ledger.clone()).collect();
             run.commit_to_ledger(&entries)?;

@@ -30,12 +30,12 @@ fn new(args: &NewTokenArgs, console: &Console) -> Result<Exit> {
             BootstrapToken::generate().context("making a token")?
         }
     };
+    let expires = super::expires(&args.ttl, console)?;
     if let Some(file) = &args.bootstrap_kubeconfig {
         let access = ClusterAccess::read(&args.tree, &args.config, &args.cluster(), console)?;
         let output = KubeconfigOutput::find(file, &access.layout)?;
         output.write(&kubeconfig(&access, &token)?)?;
     }
-    let expires = console.now + args.ttl.span();
     let secret = token.to_secret(&TokenUse::Join, &args.description, &time_text(expires));
     console.show_manifests(&[secret], args.output)?;
     Ok(Exit::Done)

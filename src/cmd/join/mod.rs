@@ -11,10 +11,14 @@ pub(super) mod upload_certs;
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
+use time::OffsetDateTime;
 
+use super::Console;
+use super::failure::Invalid;
 use crate::cli::Cli;
 use crate::config::Settings;
 use crate::tree::shared::SharedEtcd;
+use crate::util::duration::Period;
 
 /// Returns whose certificates for etcd the nodes of a cluster share.
 fn shared_etcd(settings: &Settings) -> SharedEtcd {
@@ -22,6 +26,12 @@ fn shared_etcd(settings: &Settings) -> SharedEtcd {
         Some(_) => SharedEtcd::External,
         None => SharedEtcd::Local,
     }
+}
+
+/// Returns when what is made now expires.
+fn expires(ttl: &Period, console: &Console) -> Result<OffsetDateTime, Invalid> {
+    let expires = console.now.checked_add(ttl.span());
+    expires.ok_or_else(|| Invalid::new("`--ttl` ends after the year 9999"))
 }
 
 /// Ends the run with wrong usage if more than one of the readers reads standard input; `names` says which they are.

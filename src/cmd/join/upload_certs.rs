@@ -29,7 +29,7 @@ pub(in crate::cmd) fn run(args: &UploadCertsArgs, console: &Console) -> Result<E
         "`--certificate-key-file` and `--config`",
         [args.key.reads_stdin(), args.config.reads_stdin()],
     );
-    let expires = console.now + args.ttl.span();
+    let expires = super::expires(&args.ttl, console)?;
     let given = given_key(&args.key)?;
     let session = Session::open(&args.tree, &args.config, &ClusterArgs::default(), console)?;
     session.warn_of_record();
