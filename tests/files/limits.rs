@@ -16,7 +16,7 @@ pub(super) fn limited(tree: &TestTree, limit: &str, arguments: &[&str]) -> Run {
     let shell = format!("ulimit {limit} && exec \"$0\" \"$@\"");
     tree.observe(
         Command::new("timeout")
-            .args(["-s", "KILL", "60", "sh", "-c", &shell])
+            .args(["-s", "KILL", "300", "sh", "-c", &shell])
             .arg(command.get_program())
             .args(command.get_args()),
     )
