@@ -176,6 +176,7 @@ fn id_of(error: &IssuerError) -> FindingId {
         | IssuerError::OtherCertificate(..) => FindingId::CaDamaged,
         IssuerError::UnprovenSignature(_) => FindingId::CaUnproven,
         IssuerError::UnknownCritical(_) => FindingId::CaUnknownCriticalExtension,
+        IssuerError::RefusedByGo(_) => FindingId::CaRefusedByGo,
     }
 }
 

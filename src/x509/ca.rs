@@ -31,6 +31,8 @@ pub enum IssuerError {
     OtherCertificate(usize, Box<IssuerError>),
     /// A critical extension that Go does not handle; its identifier.
     UnknownCritical(String),
+    /// Go does not read the certificate, so that no component would accept what it signs; why.
+    RefusedByGo(String),
 }
 
 /// Checks that the first certificate of a CA file is a CA certificate that is valid at `now`. Needs no key.
@@ -157,6 +159,7 @@ impl fmt::Display for IssuerError {
             IssuerError::UnknownCritical(oid) => {
                 write!(f, "it has a critical extension that Go does not handle, {oid}; no Kubernetes component accepts it")
             }
+            IssuerError::RefusedByGo(reason) => f.write_str(reason),
             IssuerError::BadSelfSignature => f.write_str("its self-signature does not verify: the file is damaged"),
             IssuerError::OtherCertificate(position, error) => {
                 write!(f, "certificate {position} in its file is damaged: {error}")

@@ -54,6 +54,9 @@ impl<'a> Issuer<'a> {
     ) -> Result<Issuer<'a>, IssuerError> {
         check_ca(bundle, now)?;
         let certificate = &bundle.signer;
+        if let Some(error) = certificate.go_error() {
+            return Err(IssuerError::RefusedByGo(error.to_string()));
+        }
         match signer.public_key() == certificate.public_key() {
             true => Ok(Issuer {
                 certificate,

@@ -278,6 +278,20 @@ fn a_ca_that_must_not_issue_is_refused_with_the_reason() {
     );
     let leaf = ca.issue(&server(), Algorithm::EcdsaP256);
     assert_eq!(refused(&leaf, &ca.key, NOW), IssuerError::NotCa);
+    // Two flipped bits: a negative serial number, and after the part that is signed an algorithm that nobody knows.
+    let mut der = ca.certificate.der().to_vec();
+    let version = [0x02, 0x01, 0x02, 0x02];
+    let serial = der.windows(4).position(|at| at == version).unwrap() + 5;
+    der[serial] |= 0x80;
+    let ecdsa_with_sha256 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let mut windows = der.windows(8);
+    let algorithm = windows.rposition(|at| at == ecdsa_with_sha256).unwrap();
+    der[algorithm + 3] = 0x4e;
+    let damaged = Certificate::from_der(der).unwrap();
+    assert!(matches!(
+        refused(&damaged, &ca.key, NOW),
+        IssuerError::RefusedByGo(_)
+    ));
     assert!(
         Issuer::new(&ca.certificate.clone().into(), &ca.key, YEAR.not_after).is_ok(),
         "the last second counts"

@@ -155,8 +155,9 @@ fn check_certificate(certificate: &Certificate) {
         Ok(_) => {
             assert!(certificate.is_ca());
             assert!(certificate.not_before() <= NOW && NOW <= certificate.not_after());
-            assert!(has_supported_signature(certificate));
-            assert!(!certificate.is_self_issued() || is_signed_by(certificate, certificate));
+            // A component does not verify the signature of a CA that it trusts, so one of an unknown algorithm is no fault.
+            let is_verified = has_supported_signature(certificate) && certificate.is_self_issued();
+            assert!(!is_verified || is_signed_by(certificate, certificate));
         }
         Err(error) => assert_printable(error),
     }
