@@ -45,12 +45,11 @@ impl CertificateKey {
         })
     }
 
-    /// Reads a key: 64 hexadecimal digits in any case, with white space around them.
+    /// Reads a key: 64 hexadecimal digits in any case, and nothing else, as kubeadm.
     ///
     /// # Errors
     /// If it is something else.
     pub fn from_hex(text: &str) -> Result<CertificateKey, CertificateKeyError> {
-        let text = text.trim();
         if !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(CertificateKeyError::Digits);
         }
@@ -193,7 +192,7 @@ mod tests {
     #[test]
     fn a_key_is_64_hexadecimal_digits_in_any_case() {
         let digits = "00112233445566778899aabbccddeeff00112233445566778899aAbBcCdDeEfF";
-        let key = CertificateKey::from_hex(&format!(" {digits}\n")).unwrap();
+        let key = CertificateKey::from_hex(digits).unwrap();
         assert_eq!(*key.to_hex(), digits.to_lowercase());
         let length = |text: &str| CertificateKey::from_hex(text).unwrap_err();
         assert_eq!(length(""), CertificateKeyError::Length(0));
@@ -204,11 +203,9 @@ mod tests {
         );
         for wrong in ["+", " ", "g", "é", ":"] {
             let text = format!("{wrong}{}", &digits[1..]);
-            if wrong != " " {
-                let error = CertificateKey::from_hex(&text).unwrap_err();
-                assert_eq!(error, CertificateKeyError::Digits, "{wrong}");
-                assert!(!error.to_string().contains("1122"), "{error}");
-            }
+            let error = CertificateKey::from_hex(&text).unwrap_err();
+            assert_eq!(error, CertificateKeyError::Digits, "{wrong}");
+            assert!(!error.to_string().contains("1122"), "{error}");
         }
     }
 

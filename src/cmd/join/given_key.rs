@@ -23,7 +23,7 @@ pub(super) fn given_key(args: &GivenKeyArgs) -> Result<Option<CertificateKey>> {
         (None, Some(key)) => ("--certificate-key".to_owned(), key.0.clone()),
         (None, None) => return Ok(None),
     };
-    let key = CertificateKey::from_hex(&text).map_err(|error| {
+    let key = CertificateKey::from_hex(text.trim()).map_err(|error| {
         Invalid::new(format!("{name}: the certificate key {error}"))
             .with_hint("run `pki certificate-key` to make one")
     })?;
