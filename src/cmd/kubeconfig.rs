@@ -136,7 +136,7 @@ impl Client<'_> {
         console.warn_of(&plan);
         let mut report = self.report(&plan, args, output.as_ref())?;
         if args.dry_run {
-            run.check_elsewhere()?;
+            run.check_ledger()?;
             console.show(&report, args.output)?;
             return Ok(Exit::Done);
         }

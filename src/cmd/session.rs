@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use zeroize::Zeroizing;
 
 use super::Console;
@@ -310,22 +310,6 @@ impl WriteRun<'_> {
         Ok(CommitOutcome::Done(Box::new(Done { plan, committed })))
     }
 
-    /// Adds entries to the ledger, and writes nothing else. A dry run writes nothing at all.
-    pub(super) fn commit_to_ledger(mut self, entries: &[LedgerEntry]) -> Result<()> {
-        self.warn_of_directories();
-        let Some(mut transaction) = self.transaction.take() else {
-            return Ok(());
-        };
-        preconditions::check(&self.snapshot.places, &[]).map_err(refused)?;
-        transaction.announce();
-        transaction.append_to_ledger(entries)?;
-        let committed = transaction.commit(&|| self.interrupts.signal())?;
-        for warning in &committed.warnings {
-            self.console.warn(warning);
-        }
-        Ok(())
-    }
-
     /// Carries out a plan in memory, with keys that are made quickly, to see the resulting tree.
     fn dry_run(self, plan: Plan, written: &[(TreePath, Access)]) -> Result<CommitOutcome> {
         let places = &self.snapshot.places;
@@ -353,28 +337,38 @@ impl WriteRun<'_> {
     }
 
     /// Issues what does not belong to the tree. Its entries are in the ledger before it is returned.
-    pub(super) fn issue_elsewhere(mut self, plan: &Plan) -> Result<Issued> {
-        self.check_elsewhere()?;
-        let Some(mut transaction) = self.transaction.take() else {
-            bail!("a dry run issues nothing");
-        };
-        transaction.announce();
+    pub(super) fn issue_elsewhere(self, plan: &Plan) -> Result<Issued> {
+        self.check_ledger()?;
+        if let Some(transaction) = &self.transaction {
+            transaction.announce();
+        }
         let issued = self.issue(plan)?;
         let entries =
             issued.ledger_entries(&self.snapshot.inventory, &self.command, self.console.now);
-        transaction.append_to_ledger(&entries)?;
+        self.commit_to_ledger(&entries)?;
+        Ok(issued)
+    }
+
+    /// Checks that the ledger can be written.
+    pub(super) fn check_ledger(&self) -> Result<()> {
+        preconditions::check(&self.snapshot.places, &[layout::ledger()]).map_err(refused)?;
+        self.warn_of_directories();
+        Ok(())
+    }
+
+    /// Adds entries to the ledger, and writes nothing else. A dry run writes nothing at all. [`WriteRun::check_ledger`] comes
+    /// before what the entries are about is issued.
+    pub(super) fn commit_to_ledger(mut self, entries: &[LedgerEntry]) -> Result<()> {
+        let Some(mut transaction) = self.transaction.take() else {
+            return Ok(());
+        };
+        transaction.announce();
+        transaction.append_to_ledger(entries)?;
         transaction.keep_generations(self.keep);
         let committed = transaction.commit(&|| self.interrupts.signal())?;
         for warning in &committed.warnings {
             self.console.warn(warning);
         }
-        Ok(issued)
-    }
-
-    /// Checks that the ledger can be written.
-    pub(super) fn check_elsewhere(&self) -> Result<()> {
-        preconditions::check(&self.snapshot.places, &[layout::ledger()]).map_err(refused)?;
-        self.warn_of_directories();
         Ok(())
     }
 

@@ -63,6 +63,14 @@ fn refuses(tree: &TestTree, arguments: &[&str], reason: &str) {
         .changed_nothing();
 }
 
+/// Signs a request, or refuses it for this problem.
+fn is_judged(tree: &TestTree, arguments: &[&str], problem: &str) {
+    match problem {
+        "" => drop(signed(tree, arguments)),
+        problem => refuses(tree, arguments, problem),
+    }
+}
+
 const SERVING: &str = "kubernetes.io/kubelet-serving";
 const KUBELET: &str = "kubernetes.io/kube-apiserver-client-kubelet";
 const CLIENT: &str = "kubernetes.io/kube-apiserver-client";
@@ -196,6 +204,18 @@ fn a_certificate_is_not_written_into_a_tree() {
         &[&[&*one, &*two][..], &given].concat(),
         "is in the tree",
     );
+}
+
+#[test]
+fn a_dry_run_looks_at_the_ledger() {
+    let tree = TestTree::new();
+    let path = request(&tree, "jane", "/CN=jane", &[]);
+    tree.remove(".pki/ledger.jsonl");
+    fs::create_dir(tree.path(".pki/ledger.jsonl")).unwrap();
+    for further in [&["--dry-run"][..], &[]] {
+        let arguments = [&[&*path, "--signer-name", CLIENT][..], further].concat();
+        refuses(&tree, &arguments, "it is a directory, want a file");
+    }
 }
 
 #[test]
@@ -350,10 +370,7 @@ fn kube_controller_managers_rules_hold_for_its_signers() {
     ] {
         let path = request(&tree, "one", subject, extensions);
         let arguments = [path.as_str(), "--signer-name", signer];
-        match problem {
-            "" => drop(signed(&tree, &arguments)),
-            problem => refuses(&tree, &arguments, problem),
-        }
+        is_judged(&tree, &arguments, problem);
     }
     let path = request(&tree, "masters", "/O=system:masters/CN=jane", &[]);
     signed(
@@ -640,10 +657,7 @@ fn a_row_gets_no_more_than_it_has() {
     ] {
         let path = request(&tree, "one", subject, extensions);
         let arguments = [path.as_str(), "--profile", row];
-        match problem {
-            "" => drop(signed(&tree, &arguments)),
-            problem => refuses(&tree, &arguments, problem),
-        }
+        is_judged(&tree, &arguments, problem);
     }
     let path = request(&tree, "one", "/CN=kube-apiserver", &[names]);
     refuses(

@@ -40,7 +40,7 @@ use crate::x509::sign::Issuer;
 const CERTIFICATE_MODE: u32 = 0o644;
 
 /// A certificate that was signed, with its place among the files and requests.
-struct Signed {
+struct SignedRequest {
     certificate: Certificate,
     entry: SignedCertificate,
     ledger: LedgerEntry,
@@ -101,6 +101,7 @@ pub(super) fn run(args: &SignArgs, console: &Console) -> Result<Exit> {
             };
             let run = session.begin("csr sign", &args.write, &keep, &depth)?;
             let targets = targets(&files, args, &run.target.layout)?;
+            run.check_ledger()?;
             let signed = sign_with_tree(&run, &work, args, console)?;
             let entries: Vec<_> = signed.iter().map(|signed| signed.ledger.clone()).collect();
             run.commit_to_ledger(&entries)?;
@@ -155,7 +156,7 @@ fn sign_with_tree(
     work: &[(&RequestToSign, &AcceptedRequest)],
     args: &SignArgs,
     console: &Console,
-) -> Result<Vec<Signed>> {
+) -> Result<Vec<SignedRequest>> {
     let inventory = &run.snapshot.inventory;
     refuse_bad_cas(inventory, work, args, console)?;
     let mut issuers: Vec<(&'static Row, Issuer<'_>)> = Vec::new();
@@ -234,7 +235,7 @@ fn sign_all<'a>(
     work: &[(&RequestToSign, &AcceptedRequest)],
     issuer: &dyn Fn(&AcceptedRequest) -> Result<(Issuer<'a>, String)>,
     now: OffsetDateTime,
-) -> Result<Vec<Signed>> {
+) -> Result<Vec<SignedRequest>> {
     let mut all = Vec::new();
     for (request, accepted) in work {
         let (issuer, ca) = issuer(accepted)?;
@@ -247,7 +248,7 @@ fn sign_all<'a>(
         let certificate = sign(&order, issuer, now)
             .map_err(|error| error.context(format!("signing `{}`", request.name)))?;
         let profile = accepted.profile.name();
-        all.push(Signed {
+        all.push(SignedRequest {
             entry: SignedCertificate {
                 request: request.name.clone(),
                 profile: profile.clone(),
@@ -269,7 +270,7 @@ fn sign_all<'a>(
 /// Prints and writes the certificates, which are in the ledger already.
 fn give_out(
     files: Vec<RequestFile>,
-    signed: Vec<Signed>,
+    signed: Vec<SignedRequest>,
     targets: &[Option<PathBuf>],
     args: &SignArgs,
     console: &Console,
