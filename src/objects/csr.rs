@@ -8,11 +8,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 
+use super::documents::{self, DocumentsError};
 use crate::util::escape::{escape_line, quote};
-use crate::util::yaml;
-
-/// The largest number of nodes that are read.
-const MAX_NODES: usize = 100_000;
 
 const API_VERSION: &str = "certificates.k8s.io/v1";
 const KIND: &str = "CertificateSigningRequest";
@@ -45,8 +42,8 @@ pub struct SigningRequestSpec {
 /// Why a file of objects cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ObjectError {
-    /// The text is neither YAML nor JSON; the position.
-    Syntax(String),
+    /// The text cannot be read.
+    Text(DocumentsError),
     /// There is an object of another kind; its kind.
     OtherKind(String),
     /// There is no object.
@@ -61,10 +58,8 @@ impl SigningRequestDocuments {
     /// # Errors
     /// If it is not YAML or JSON, or has other objects.
     pub fn parse(text: &str) -> Result<SigningRequestDocuments, ObjectError> {
-        let documents =
-            serde_saphyr::from_multiple_with_options::<Value>(text, yaml::options(MAX_NODES))
-                .map_err(|error| ObjectError::Syntax(position(&error)))?;
-        let documents: Vec<_> = documents.into_iter().filter(|one| !one.is_null()).collect();
+        let mut documents = documents::read(text).map_err(ObjectError::Text)?;
+        documents.retain(|document| !document.is_null());
         let documents = SigningRequestDocuments { documents };
         for object in documents.objects() {
             check_kind(object)?;
@@ -213,20 +208,14 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
         .unwrap_or_default()
 }
 
-/// Returns where a text is wrong. The library's own words may quote the text.
-fn position(error: &serde_saphyr::Error) -> String {
-    error.location().map_or_else(String::new, |location| {
-        format!(" (line {}, column {})", location.line(), location.column())
-    })
-}
-
 impl fmt::Display for ObjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ObjectError::Syntax(position) => write!(
+            ObjectError::Text(DocumentsError::NotYaml(position)) => write!(
                 f,
                 "it is neither a request in PEM or DER, nor YAML or JSON{position}"
             ),
+            ObjectError::Text(error) => error.fmt(f),
             ObjectError::OtherKind(kind) => {
                 write!(
                     f,
@@ -284,8 +273,7 @@ status:
         );
         let text = format!("{OBJECT}---\n{list}\n");
         let mut documents = SigningRequestDocuments::parse(&text).unwrap();
-        let mut wanted: Vec<Value> =
-            serde_saphyr::from_multiple_with_options(&text, yaml::options(MAX_NODES)).unwrap();
+        let mut wanted = documents::read(&text).unwrap();
         wanted[0]["status"]["certificate"] = "b25l".into();
         wanted[1]["items"][0]["status"]["certificate"] = "dHdv".into();
         documents.set_certificates(["one", "two"]);
