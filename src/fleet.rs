@@ -28,7 +28,7 @@ pub fn for_each<T: Sync, R: Send, E>(
             let (sender, receiver) = sync_channel(WINDOW);
             let share = items.iter().skip(first).step_by(threads);
             let run = move || {
-                // Sending fails once nobody takes results any more.
+                // Sending fails once the receiver is gone.
                 share
                     .map(work)
                     .try_for_each(|result| sender.send(result))

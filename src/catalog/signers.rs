@@ -16,7 +16,7 @@ pub struct SignerRule {
     pub names: RequestedNames,
     /// The usages that a request must have.
     pub required: &'static [Purpose],
-    /// The usages that it may have besides; `None` for any.
+    /// The usages that it may have as well; `None` for any.
     pub optional: Option<&'static [Purpose]>,
 }
 

@@ -52,7 +52,7 @@ pub fn replace(path: &Path, mut contents: impl Read, mode: u32) -> Result<(), Fi
             "it has no file name",
         ));
     };
-    // The directory is held, so that nobody can put a link in its place.
+    // The directory is held open, so a link that takes its place is not followed.
     let Destination::Directory(position) = Position::machine()?.resolve(parent, Links::Trusted)?
     else {
         return Err(FileError::io("writing", path)(Errno::NOENT));

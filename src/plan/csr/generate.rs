@@ -118,7 +118,7 @@ pub(in crate::plan) fn action(
 }
 
 /// The remedy for a file that is not overwritten.
-const MOVE_AWAY: &str = "move it away if nobody needs it";
+const MOVE_AWAY: &str = "move it away if it is not needed";
 
 /// Returns why no request can be made: a file is there that cannot be read and is not overwritten.
 fn unusable(row: &'static Row, inventory: &Inventory) -> Option<Reason> {

@@ -153,7 +153,7 @@ struct FamilyGroup<const N: usize> {
     samples: [Spool; N],
     /// The hashes of the labels. A scraper refuses a file with two samples of one series.
     seen: HashSet<u64>,
-    /// Its random key lets nobody choose names with the same hash.
+    /// Its key is random, so names with the same hash cannot be chosen.
     hasher: RandomState,
 }
 

@@ -223,13 +223,7 @@ fn finish(
     }
     if !foreign.is_empty() {
         let replaced: Vec<_> = foreign.iter().map(|file| file.replaced()).collect();
-        let kept = GenerationInfo {
-            command: FINISH,
-            now,
-            rollback: None,
-        };
-        let name = keep::keep(places, &kept, &replaced).map_err(pending)?;
-        keep::finish(places, &name).map_err(pending)?;
+        let name = keep_as(FINISH, &replaced, places, now).map_err(pending)?;
         settled.generation = Some(name);
     }
     for file in files.iter().filter(|file| file.current != FileContent::New) {
@@ -251,7 +245,7 @@ fn discard(
     if let Some(certificates) = places.directory(Root::Certificates).map_err(pending)?
         && certificates.kind(COMMIT).map_err(pending)?.is_some()
     {
-        // Whoever goes on after a kill restores the old files, too.
+        // After a kill, the next run restores the old files, too.
         record::revert(&certificates).map_err(pending)?;
     }
     for file in files {
@@ -315,14 +309,24 @@ fn keep_backups(places: &Places, now: OffsetDateTime) -> Result<Option<String>, 
             old: Some(old.as_slice()),
         })
         .collect();
+    keep_as(DISCARD, &replaced, places, now).map(Some)
+}
+
+/// Keeps files as the generation of a command, and returns its name.
+fn keep_as(
+    command: &str,
+    replaced: &[FileToReplace<'_>],
+    places: &Places,
+    now: OffsetDateTime,
+) -> Result<String, FileError> {
     let kept = GenerationInfo {
-        command: DISCARD,
+        command,
         now,
         rollback: None,
     };
-    let name = keep::keep(places, &kept, &replaced)?;
+    let name = keep::keep(places, &kept, replaced)?;
     keep::finish(places, &name)?;
-    Ok(Some(name))
+    Ok(name)
 }
 
 /// Returns the old files of an interrupted commit that are no longer in their place.

@@ -278,7 +278,7 @@ fn a_ca_that_must_not_issue_is_refused_with_the_reason() {
     );
     let leaf = ca.issue(&server(), Algorithm::EcdsaP256);
     assert_eq!(refused(&leaf, &ca.key, NOW), IssuerError::NotCa);
-    // Two flipped bits: a negative serial number, and after the part that is signed an algorithm that nobody knows.
+    // Two flipped bits: a negative serial number, and after the part that is signed an unknown algorithm.
     let mut der = ca.certificate.der().to_vec();
     let version = [0x02, 0x01, 0x02, 0x02];
     let serial = der.windows(4).position(|at| at == version).unwrap() + 5;

@@ -379,10 +379,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_renewal_has_one_line_per_row_and_each_fact_once() {
+    /// A renewal with every kind of fact.
+    fn renewal() -> Changes {
         let san = ("SANs added", "", "DNS:api.example");
-        let changes = Changes {
+        Changes {
             permissions: vec![PermissionChange {
                 file: "etcd/peer.key".to_owned(),
                 from: "0644".to_owned(),
@@ -403,8 +403,12 @@ mod tests {
                     skipped("admin.conf"),
                 ],
             )
-        };
-        assert_snapshot!(changes.text(TextTarget::PIPE), @r"
+        }
+    }
+
+    #[test]
+    fn a_renewal_has_one_line_per_row_and_each_fact_once() {
+        assert_snapshot!(renewal().text(TextTarget::PIPE), @r"
         certificates in /etc/kubernetes/pki, kubeconfigs in /etc/kubernetes
           NAME         OLD EXPIRY (UTC)  EXPIRES (UTC)
         ~ etcd-server  2027-01-01 00:00  2027-12-15 00:00
@@ -433,10 +437,14 @@ mod tests {
 
         2 renewed, 2 skipped; the old files are kept as generation 20261215T000000Z-renew
         ");
+    }
+
+    #[test]
+    fn a_dry_run_of_a_renewal_asks_for_no_restart() {
         let dry = Changes {
             dry_run: true,
             kept_generation: None,
-            ..changes
+            ..renewal()
         };
         assert_snapshot!(dry.text(TextTarget::PIPE), @r"
         certificates in /etc/kubernetes/pki, kubeconfigs in /etc/kubernetes
