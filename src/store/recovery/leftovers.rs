@@ -40,7 +40,7 @@ pub(super) type Leftovers = (Arc<Directory>, Vec<OsString>);
 pub(super) fn leftovers(places: &Places) -> Result<Vec<Leftovers>, FileError> {
     let files = CATALOG
         .iter()
-        .flat_map(|row| layout::files(row))
+        .flat_map(|row| layout::all_files(row))
         .map(|(file, _)| file);
     let mut found = Vec::new();
     for directory in places.written_directories(files)? {
