@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 
-use self::tree::{check, name_of};
+use self::tree::{check, name_of, usual_layout};
 use super::console::SpooledOutput;
 use super::failure::Invalid;
 use super::{Console, Exit};
@@ -34,28 +34,58 @@ pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit>
     // A file that cannot be replaced is refused before anything is read.
     let failed = |error: FileError| anyhow!("{error}");
     let file = output::target(file).map_err(failed)?;
+    refuse_input(args, &file)?;
     let spooled = SpooledOutput::default();
     let printed = print(args, Some(&file), &console.printing_into(&spooled));
     // Metrics say that a check failed, so that the old ones do not look like new ones.
-    if printed.is_ok() || args.output == ExpirationFormat::Prometheus {
-        // A typing error would replace a key.
+    let says_that_it_failed = args.output == ExpirationFormat::Prometheus && !spooled.is_empty();
+    if printed.is_ok() || says_that_it_failed {
         if printed.as_ref().is_ok_and(|printed| printed.holds_output) {
-            let message = format!("`{}` belongs to a tree that is checked", file.display());
-            return Err(Invalid::new(message)
-                .with_hint("write the report to another directory")
-                .into());
-        }
-        let config = args.config.config.as_deref();
-        if config.is_some_and(|config| output::is_in(&file, config)) {
-            let message = format!("`{}` is the file of `--config`", file.display());
-            return Err(Invalid::new(message)
-                .with_hint("write the report to another file")
-                .into());
+            return Err(of_a_tree(&file).into());
         }
         let report = spooled.into_reader().context("reading the report")?;
         output::replace(&file, report, OUTPUT_MODE).map_err(failed)?;
     }
     printed.map(|printed| printed.exit)
+}
+
+/// Refuses an output file that is an input, or is in a tree that is named: a typing error would replace a key.
+fn refuse_input(args: &CheckExpirationArgs, file: &Path) -> Result<(), Invalid> {
+    for (input, flag) in [
+        (&args.config.config, "--config"),
+        (&args.named.trees_from, "--trees-from"),
+    ] {
+        if input
+            .as_deref()
+            .is_some_and(|input| output::is_in(file, input))
+        {
+            let message = format!("`{}` is the file of `{flag}`", file.display());
+            return Err(Invalid::new(message).with_hint("write the report to another file"));
+        }
+    }
+    let directories = match args.named.is_empty() {
+        true => usual_layout(&args.tree).map_or_else(|_| Vec::new(), |layout| layout.directories()),
+        false => args.named.trees.clone(),
+    };
+    let is_in_a_tree = directories
+        .iter()
+        .any(|directory| output::is_in(file, directory));
+    if is_in_a_tree {
+        return Err(of_a_tree(file));
+    }
+    if output::holds_pem(file) {
+        let message = format!("`{}` holds a key or a certificate", file.display());
+        return Err(Invalid::new(message).with_hint("write the report to another file"));
+    }
+    Ok(())
+}
+
+fn of_a_tree(file: &Path) -> Invalid {
+    Invalid::new(format!(
+        "`{}` belongs to a tree that is checked",
+        file.display()
+    ))
+    .with_hint("write the report to another directory")
 }
 
 /// The result of a report.

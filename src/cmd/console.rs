@@ -284,6 +284,11 @@ impl fmt::Debug for Console {
 pub(super) struct SpooledOutput(Rc<RefCell<Spool>>);
 
 impl SpooledOutput {
+    /// Returns whether nothing was printed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
     /// Returns a reader of everything so far.
     ///
     /// # Errors

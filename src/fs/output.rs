@@ -4,11 +4,12 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf, absolute};
 
+use memchr::memmem;
 use rustix::io::Errno;
 use tempfile::Builder;
 
 use super::directory::{FileKind, NewAttributes};
-use super::file::{FileError, FileErrorReason};
+use super::file::{self, FileError, FileErrorReason};
 use super::walk::{Destination, Links, Position};
 
 /// Returns the file that is replaced. Links are followed if root or this user owns them: another user could lead a run of root
@@ -38,6 +39,13 @@ pub fn target(path: &Path) -> Result<PathBuf, FileError> {
 /// Returns whether a file, as [`target`] returns it, is in a directory or below it. A directory that does not exist holds nothing.
 pub fn is_in(file: &Path, directory: &Path) -> bool {
     fs::canonicalize(directory).is_ok_and(|directory| file.starts_with(directory))
+}
+
+/// Returns whether a file holds a key, a certificate or a request, which no report or kubeconfig replaces.
+pub fn holds_pem(file: &Path) -> bool {
+    // One that cannot be read, or is larger, is none.
+    let contents = file::read_given(file, file::MAX_FILE_SIZE);
+    contents.is_ok_and(|contents| memmem::find(&contents.bytes, b"-----BEGIN ").is_some())
 }
 
 /// Replaces a file, as [`target`] returns it, as a whole: a reader sees the old contents or the new ones.

@@ -181,6 +181,32 @@ fn an_output_file_is_no_file_that_is_read() {
     );
 }
 
+/// Whatever fails, exit code 3 means that nothing was touched.
+#[test]
+fn a_failed_check_replaces_no_key() {
+    let tree = TestTree::new();
+    let key = tree.path("pki/ca.key").to_str().unwrap().to_owned();
+    let config = tree.beside("bad.yaml", "kind: ClusterConfiguration\n");
+    let empty = TestTree::empty().root().to_str().unwrap().to_owned();
+    let root = tree.path("").to_str().unwrap().to_owned();
+    std::fs::rename(tree.path("pki/etcd"), tree.path("pki/moved")).unwrap();
+    let metrics = ["check-expiration", "-o", "prometheus", "--output-file"];
+    for further in [&["--only", "due"][..], &["--config", &config]] {
+        tree.pki(&[&metrics[..], &[&key], further].concat())
+            .exits(3)
+            .changed_nothing();
+    }
+    for further in [
+        &["--recursive", &empty][..],
+        &[&root],
+        &["--trees-from", &key],
+    ] {
+        let mut command = crate::support::pki();
+        command.args(&metrics).arg(&key).args(further);
+        tree.watch(&mut command).changed_nothing();
+    }
+}
+
 /// Another user could lead a run of root to any file.
 #[test]
 fn an_output_file_is_not_written_through_the_link_of_another_user() {

@@ -10,13 +10,12 @@ use super::{Printed, print_page, render};
 use crate::check::finding::Outcome;
 use crate::cli::{CheckExpirationArgs, ExpirationFormat, SortOrder};
 use crate::fs::output;
-use crate::fs::search::PathKind;
 use crate::report::expiration::{CertificateExpirationInfo, ExpirationList, TreeExpiration};
 use crate::report::metrics::TreeMetrics;
 use crate::report::render::{Exposition, TextTarget};
 
 /// What a tree adds to the report.
-enum Entry {
+enum TreeOutput {
     /// Nothing, because it is healthy or has nothing that was asked for.
     Silent,
     /// Text that is printed at once.
@@ -27,7 +26,7 @@ enum Entry {
 
 /// The result of a tree, apart from its report.
 struct TreeResult {
-    entry: Entry,
+    entry: TreeOutput,
     metrics: Option<TreeMetrics>,
     /// Messages that follow its report.
     messages: Vec<String>,
@@ -65,9 +64,9 @@ pub(super) fn print(
                 metrics.add(tree)?;
             }
             match result.entry {
-                Entry::Silent => {}
-                Entry::Rendered(text) => console.print(&text)?,
-                Entry::Part(entry) => parts.push(*entry),
+                TreeOutput::Silent => {}
+                TreeOutput::Rendered(text) => console.print(&text)?,
+                TreeOutput::Part(entry) => parts.push(*entry),
             }
             for message in &result.messages {
                 console.pass_on(name, message);
@@ -97,9 +96,6 @@ fn result(
     let checked = match checked {
         Ok(checked) => checked,
         Err(error) => {
-            // A damaged archive is not replaced by a report either.
-            let path = Path::new(name);
-            let is_file = PathKind::of(path) == PathKind::File;
             let is_exported = args.output == ExpirationFormat::Prometheus;
             let message = format!("error: {error:#}");
             return Ok(TreeResult {
@@ -107,7 +103,8 @@ fn result(
                 metrics: is_exported.then(|| TreeMetrics::failed(name.to_owned())),
                 messages: Vec::from_iter(is_exported.then_some(message)),
                 outcome: Outcome::Unreadable,
-                holds_output: is_file && output.is_some_and(|file| output::is_in(file, path)),
+                // What cannot be read is not replaced by a report either.
+                holds_output: output.is_some_and(|file| output::is_in(file, Path::new(name))),
             });
         }
     };
@@ -120,7 +117,7 @@ fn result(
             false => warnings.map(|text| format!("warning: {text}")).collect(),
         },
         entry: match is_silent {
-            true => Entry::Silent,
+            true => TreeOutput::Silent,
             false => rendered(args, entry(name, Ok(checked.report)), target)?,
         },
         metrics: checked.metrics,
@@ -142,14 +139,18 @@ fn entry(tree: &str, result: Result<CertificateExpirationInfo>) -> TreeExpiratio
 }
 
 /// Renders a tree for the formats that are not one document for all trees.
-fn rendered(args: &CheckExpirationArgs, tree: TreeExpiration, target: TextTarget) -> Result<Entry> {
+fn rendered(
+    args: &CheckExpirationArgs,
+    tree: TreeExpiration,
+    target: TextTarget,
+) -> Result<TreeOutput> {
     let is_sorted = args.sort == SortOrder::Urgency;
     Ok(match args.output {
         ExpirationFormat::Text | ExpirationFormat::Jsonl if !is_sorted => {
-            Entry::Rendered(render(&tree, args.output, target)?)
+            TreeOutput::Rendered(render(&tree, args.output, target)?)
         }
-        ExpirationFormat::Prometheus => Entry::Silent,
-        _ => Entry::Part(Box::new(tree)),
+        ExpirationFormat::Prometheus => TreeOutput::Silent,
+        _ => TreeOutput::Part(Box::new(tree)),
     })
 }
 

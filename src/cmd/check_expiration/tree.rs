@@ -20,6 +20,7 @@ use crate::report::metrics::TreeMetrics;
 use crate::report::time::Time;
 use crate::store::ledger;
 use crate::tree::inventory::Depth;
+use crate::tree::layout::Layout;
 
 /// The result of a check of one tree.
 pub(super) struct Checked {
@@ -171,9 +172,13 @@ fn last_issued(inspection: &Inspection) -> Option<Time> {
 
 /// Returns the name that the tree of the flags has in metrics: the directory of its kubeconfigs, as far as the flags tell.
 pub(super) fn name_of(tree: &TreeArgs) -> String {
-    let layout = TreePaths::typed(tree).and_then(|paths| paths.layout(&Settings::default()));
-    layout.map_or_else(
+    usual_layout(tree).map_or_else(
         |_| String::new(),
         |layout| layout.kubeconfigs.display().to_string(),
     )
+}
+
+/// Returns the directories of the tree of the flags, as far as the flags tell.
+pub(super) fn usual_layout(tree: &TreeArgs) -> Result<Layout> {
+    TreePaths::typed(tree)?.layout(&Settings::default())
 }
