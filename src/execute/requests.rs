@@ -72,7 +72,9 @@ impl RowBuilder<'_> {
     }
 
     pub(super) fn import(&self, row: &'static Row, import: &ImportPlan) -> Result<IssuedRow> {
-        let ImportPlan { chain, place, ca } = import;
+        let ImportPlan {
+            chain, place, ca, ..
+        } = import;
         let waiting = match place {
             KeyPlace::Row => None,
             KeyPlace::Waiting => Some(waiting_key(self.inventory, row).context("the key is gone")?),

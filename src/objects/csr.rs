@@ -85,6 +85,9 @@ impl SigningRequestDocuments {
             let status = fields
                 .entry("status")
                 .or_insert_with(|| Value::Object(Map::new()));
+            if status.is_null() {
+                *status = Value::Object(Map::new());
+            }
             if let Some(status) = status.as_object_mut() {
                 let encoded = BASE64_STANDARD.encode(pem);
                 status.insert("certificate".to_owned(), encoded.into());
@@ -159,6 +162,10 @@ fn spec(object: &Value) -> Result<SigningRequestSpec, ObjectError> {
     let request = BASE64_STANDARD
         .decode(encoded)
         .map_err(|_| wrong("spec.request", "it is not base64"))?;
+    let status = object.get("status");
+    if status.is_some_and(|status| !status.is_object() && !status.is_null()) {
+        return Err(wrong("status", "it is not an object"));
+    }
     let signer_name = text(object, "/spec/signerName").to_owned();
     if signer_name.is_empty() {
         return Err(wrong("spec.signerName", "it is missing"));
@@ -303,6 +310,7 @@ status:
             ("signerName", "signer", format!("{object}spec.signerName: it is missing")),
             ("[digital signature, server auth]", "[]", format!("{object}spec.usages: want at least one usage")),
             ("[digital signature, server auth]", "[1]", format!("{object}spec.usages: want at least one usage")),
+            ("status:\n  conditions: [{type: Approved, status: 'True'}, {type: Denied, status: 'False'}]", "status: x", format!("{object}status: it is not an object")),
             ("3600", "-1", format!("{object}spec.expirationSeconds: it is not a number of seconds")),
             ("certificates.k8s.io/v1", "certificates.k8s.io/v1beta1", "it has an object of kind `certificates.k8s.io/v1beta1 CertificateSigningRequest`, want certificates.k8s.io/v1 CertificateSigningRequest".to_owned()),
             ("kind: Cert", "kind: [Cert", "it is neither a request in PEM or DER, nor YAML or JSON (line 3, column 9)".to_owned()),

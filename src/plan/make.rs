@@ -139,6 +139,8 @@ pub struct ImportPlan {
     pub place: KeyPlace,
     /// The CAs that a kubeconfig must trust; `None` keeps its CAs.
     pub ca: Option<Vec<Certificate>>,
+    /// Whether nothing waits for another certificate of the row afterwards.
+    pub settles: bool,
 }
 
 /// Where the key of a request is.
@@ -245,7 +247,7 @@ impl Make {
     /// Returns the files that are of no use any more once this is done.
     pub fn obsolete(&self, row: &Row) -> Vec<TreePath> {
         match self {
-            Make::Import(_) => {
+            Make::Import(import) if import.settles => {
                 let waiting = layout::request_file(row).into_iter();
                 waiting.chain(layout::waiting_key_file(row)).collect()
             }

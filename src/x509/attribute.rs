@@ -1,7 +1,7 @@
 //! The attributes of subjects and issuers.
 
 use x509_cert::attr::AttributeTypeAndValue;
-use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::asn1::{Ia5StringRef, ObjectIdentifier};
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::name::DirectoryString;
 use x509_cert::name::Name;
@@ -79,11 +79,33 @@ impl Attribute {
 
 fn text(attribute: &AttributeTypeAndValue) -> Option<String> {
     let der = attribute.value.to_der().ok()?;
-    let text = DirectoryString::from_der(&der).ok()?;
-    Some(text.value().into_owned())
+    let directory = DirectoryString::from_der(&der).map(|text| text.value().into_owned());
+    // RFC 5280 does not allow it here, but Go reads it.
+    let ia5 = || Ia5StringRef::from_der(&der).map(|text| text.as_str().to_owned());
+    directory.or_else(|_| ia5()).ok()
 }
 
 /// Returns an encoded name as text, most specific attribute first.
 pub fn name_text(der: &[u8]) -> String {
     Name::from_der(der).map_or_else(|_| "(unreadable)".to_owned(), |name| name.to_string())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Go takes it for a group, so the rules about `system:masters` must see it.
+    #[test]
+    fn an_organization_of_any_string_type_that_go_reads_is_text() {
+        let group = b"system:masters";
+        // UTF8String and IA5String; a PrintableString has no colon.
+        for tag in [0x0c, 0x16] {
+            let mut der = vec![0x30, 25, 0x31, 23, 0x30, 21, 6, 3, 0x55, 4, 10, tag, 14];
+            der.extend(group);
+            let name = Name::from_der(&der).unwrap();
+            let found = Attribute::Organization.of(&name);
+            assert_eq!(found, ["system:masters"], "{tag}");
+        }
+    }
 }

@@ -186,6 +186,26 @@ fn a_key_in_use_keeps_its_place() {
     tree.assert_healthy();
 }
 
+/// The old key is renewed once more while the new one waits for its certificate.
+#[test]
+fn a_new_key_that_still_waits_is_kept() {
+    if Openssl::find().is_none() {
+        return;
+    }
+    let tree = with_external_cas(TestTree::new());
+    tree.pki(&["csr", "generate", "front-proxy-client"]).ok();
+    let certificate = signed(&tree, "front-proxy-client", "front-proxy-ca");
+    let new_key = ["csr", "generate", "front-proxy-client", "--new-key"];
+    tree.pki(&new_key).ok();
+    tree.pki(&["csr", "import", &certificate])
+        .ok()
+        .changed_files(&["pki/front-proxy-client.crt"]);
+    let certificate = signed(&tree, "front-proxy-client", "front-proxy-ca");
+    tree.pki(&["csr", "import", &certificate]).ok();
+    assert!(!tree.exists("pki/front-proxy-client.csr.key"));
+    tree.assert_healthy();
+}
+
 /// Refuses a certificate, and installs nothing.
 #[track_caller]
 fn refuses(tree: &TestTree, certificate: &str, reason: &str) {
@@ -295,6 +315,19 @@ fn a_certificate_outside_its_validity_is_refused() {
             .says(reason)
             .changed_nothing();
     }
+}
+
+#[test]
+fn a_certificate_that_is_in_its_file_twice_is_one() {
+    if Openssl::find().is_none() {
+        return;
+    }
+    let tree = with_external_cas(TestTree::new());
+    tree.pki(&["csr", "generate", "front-proxy-client"]).ok();
+    let certificate = signed(&tree, "front-proxy-client", "front-proxy-ca");
+    let twice = std::fs::read_to_string(&certificate).unwrap().repeat(2);
+    let twice = tree.beside("twice.crt", twice);
+    tree.pki(&["csr", "import", &twice]).ok();
 }
 
 #[test]

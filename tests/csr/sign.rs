@@ -91,6 +91,10 @@ fn the_certificate_of_each_row_is_the_one_that_init_makes() {
         let path = node.path(&request_of(row));
         let mut arguments = vec![path.to_str().unwrap()];
         arguments.extend((row == "super-admin.conf").then_some("--allow-system-masters"));
+        // Any web server may have a `server.csr`, so the name says nothing.
+        if ["etcd-server", "etcd-peer"].contains(&row) {
+            arguments.extend(["--profile", row]);
+        }
         let facts = openssl.facts_of(signed(&authority, &arguments));
         let own = &made[row];
         assert_eq!(
@@ -204,6 +208,15 @@ fn a_certificate_is_not_written_into_a_tree() {
         &[&[&*one, &*two][..], &given].concat(),
         "is in the tree",
     );
+}
+
+/// etcd's request has the same name, and its certificate is a login to etcd.
+#[test]
+fn the_request_of_a_web_server_is_not_taken_for_that_of_etcd() {
+    let tree = TestTree::new();
+    let names = "subjectAltName=DNS:www.example";
+    let path = request(&tree, "server", "/CN=www", &[names]);
+    refuses(&tree, &[&path], "nothing says what the certificate of");
 }
 
 #[test]

@@ -259,7 +259,7 @@ finding_kinds! {
         "move the request away, and make a new one with `pki csr generate`";
     RequestSettled "request.settled" Info
         "A certification request is left over: its certificate is in place."
-        "remove it, and the key beside it";
+        "remove the `.csr` file and the `.csr.key` file; keep the `.key` file, which is in use";
 
     ServiceAccountMissing "service-account.missing" Error
         "The key pair that signs service-account tokens is missing."

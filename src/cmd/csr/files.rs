@@ -98,9 +98,7 @@ fn read(path: &Path) -> Result<RequestFile, Vec<Invalid>> {
 /// Returns the text of a file that is neither PEM nor DER.
 fn objects_text(input: &Input) -> Option<&str> {
     let text = std::str::from_utf8(&input.bytes).ok()?;
-    let is_pem = text
-        .lines()
-        .any(|line| line.trim_start().starts_with("-----BEGIN "));
+    let is_pem = text.lines().any(|line| line.starts_with("-----BEGIN "));
     (!is_pem && !text.trim().is_empty()).then_some(text)
 }
 

@@ -117,6 +117,8 @@ fn step(
         },
         place,
         ca: trusted(row, bundle, inventory),
+        // A new key may wait while the certificate of the old one is renewed.
+        settles: place == KeyPlace::Waiting || next_key(inventory, row).is_none(),
     };
     Ok(Step {
         row,
@@ -143,6 +145,7 @@ fn owner<'a>(
             }
         }
     }
+    owners.dedup();
     match owners.as_slice() {
         [owner] => Ok(*owner),
         [] => {
@@ -156,6 +159,10 @@ fn owner<'a>(
             );
             let words = "import it on the node that made the request";
             Err(refusal(file, &what, words))
+        }
+        [(row, ..), others @ ..] if others.iter().all(|(other, ..)| other == row) => {
+            let what = format!("it has several certificates for the key of `{}`", row.name);
+            Err(refusal(file, &what, "leave only the new one in the file"))
         }
         several => {
             let names: Vec<_> = several

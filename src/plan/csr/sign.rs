@@ -12,7 +12,6 @@ use crate::check::{expected, validity};
 use crate::config::cluster::Cluster;
 use crate::objects::csr::SigningRequestSpec;
 use crate::plan::{PlanError, Reason};
-use crate::tree::layout;
 use crate::util::escape::{escape, quote};
 use crate::x509::request::CertificateRequest;
 use crate::x509::sign::LeafTemplate;
@@ -250,14 +249,22 @@ fn of_signer(
             && signer
                 .optional
                 .is_some_and(|usages| usages.contains(&Purpose::KeyEncipherment));
+        let signs = signer
+            .optional
+            .is_some_and(|usages| usages.contains(&Purpose::DigitalSignature));
         let mut usages = signer.required.to_vec();
+        usages.extend(signs.then_some(Purpose::DigitalSignature));
         usages.extend(enciphers.then_some(Purpose::KeyEncipherment));
         if usages.is_empty() {
             let what = format!(
                 "signer `{}` says no usages, and a certificate without any is good for all",
                 signer.name
             );
-            return Err(refusal(request, &what, "name them with `--usages`"));
+            return Err(refusal(
+                request,
+                &what,
+                "use `--usages` instead of `--signer-name`",
+            ));
         }
         return Ok(RequestProfile::Signer(signer, usages));
     };
@@ -277,13 +284,10 @@ fn of_signer(
 /// Returns the row that a request is for, by its file name or by a subject that only one row has.
 fn row_of(request: &RequestToSign) -> Option<&'static Row> {
     let asked = LeafTemplate::of_request(&request.request);
+    // The name that `--csr-dir` gives. `server.csr`, as in etcd/, is also that of any web server.
     let has_file_name = |row: &&'static Row| {
-        let own = layout::request_file(row).map(|file| file.file_name().to_owned());
-        let by_name = format!("{}.csr", row.name);
-        request
-            .file_name
-            .as_ref()
-            .is_some_and(|name| Some(name) == own.as_ref() || *name == by_name)
+        let name = format!("{}.csr", row.name);
+        request.file_name.as_ref() == Some(&name)
     };
     let has_subject = |row: &&'static Row| {
         let organization = match row.profile {
