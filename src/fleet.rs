@@ -9,7 +9,7 @@ const WINDOW: usize = 16;
 
 /// Does `work` for each item on all cores, and hands the results to `take` in the order of the items.
 ///
-/// The threads take the items in turn, like cards that are dealt. Stops early if `take` fails.
+/// Thread `n` of `N` takes the items `n`, `n + N`, `n + 2N` and so on. Stops early if `take` fails.
 ///
 /// # Errors
 /// The error of `take`.

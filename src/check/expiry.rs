@@ -151,8 +151,7 @@ pub fn soon(context: &Context<'_>, thresholds: Thresholds) -> Vec<Finding> {
 /// Returns when the certificate of a row, or an intermediate that it needs, expires.
 pub fn ends(row: &Row, files: &RowFiles, inventory: &Inventory) -> Option<OffsetDateTime> {
     if let RowFiles::Observed(file) = files {
-        let certificates = file.chain.valid()?.certificates().into_iter();
-        return certificates.map(Certificate::not_after).min();
+        return Some(file.chain.valid()?.leaf.not_after());
     }
     let anchors = row.signer().and_then(|ca| inventory.ca_bundle(ca));
     match (files.chain(), anchors) {

@@ -78,12 +78,12 @@ pub fn recognize(inventory: &Inventory, is_configured: bool) -> HostKind {
     }
 }
 
-/// Returns whether certificates or kubeconfigs show that a cluster was set up on this host. CAs and service-account
-/// keys alone do not, because they may be copied in advance for a new cluster.
+/// Returns whether certificates or kubeconfigs show that a cluster was set up on this host. CAs, service-account keys and the
+/// client certificate for an external etcd alone do not, because they may be copied in advance for a new cluster.
 pub fn belongs_to_cluster(inventory: &Inventory) -> bool {
-    inventory
-        .rows()
-        .any(|(row, files)| row.signer().is_some() && !files.is_missing())
+    inventory.rows().any(|(row, files)| {
+        row.signer().is_some() && *row != APISERVER_ETCD_CLIENT && !files.is_missing()
+    })
 }
 
 /// Returns the rows that belong on a host of this kind, in catalog order. Optional rows are included if they have a file.

@@ -58,11 +58,8 @@ pub(super) fn dates(
         }
         FileState::Invalid(invalid) => return vec![file::check(row, invalid)],
     };
-    let certificates = chain.certificates().into_iter();
-    // A file with several CAs is as good as the first that ends.
-    let first = certificates.min_by_key(|certificate| certificate.not_after());
-    let finding = first.and_then(|first| expiry::judge(row, first, now));
-    finding
+    // As for a CA of the tree: an old one beside it may have expired.
+    expiry::judge(row, &chain.leaf, now)
         .into_iter()
         .map(|finding| of_kubelet(finding, observed))
         .collect()

@@ -94,15 +94,13 @@ pub fn check(context: &ServedContext<'_>, served: &Served<'_>) -> Vec<Finding> {
     };
     let leaf = &handshake.chain.leaf;
     let mut findings = vec![certificate(context, served, &handshake.chain)];
-    let is_old = findings.iter().any(|finding| {
-        matches!(
-            finding.id,
-            FindingId::ServedStale | FindingId::ServedPending
-        )
-    });
-    // No client verifies a certificate made in memory, so its dates and names do not matter. Those of an old one end with it.
+    let is_stale = findings
+        .iter()
+        .any(|finding| finding.id == FindingId::ServedStale);
+    // No client verifies a certificate made in memory, so its dates and names do not matter. A stale one is an error already, so
+    // its dates are not reported again.
     if !is_in_memory(served.file, leaf) {
-        if !is_old {
+        if !is_stale {
             findings.extend(dates(context, served, leaf));
         }
         findings.extend(name(served, leaf));
@@ -123,7 +121,7 @@ pub fn check(context: &ServedContext<'_>, served: &Served<'_>) -> Vec<Finding> {
 fn unreachable(served: &Served<'_>, error: &HandshakeError) -> Finding {
     let finding = Finding::new(FindingId::ServedUnreachable, error.to_string());
     match served.is_of(Component::Kubelet) && !served.is_named {
-        // Its address is in a file that is not read.
+        // Flags and drop-in files can give it another address.
         true => Finding {
             severity: Severity::Warning,
             ..finding.advice("if the kubelet listens on another address, name it with `--endpoint`")
@@ -151,7 +149,7 @@ fn restart_advice(
         ));
     }
     Some(match finding.id {
-        // It watches the file, so that most often the pair cannot be loaded.
+        // The component watches the file, so it probably could not load the new pair.
         FindingId::ServedStale if component != Component::Etcd => {
             format!("run `pki verify` and repair what it finds, then run `{command}`")
         }

@@ -258,8 +258,8 @@ impl Directory {
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
         match rustix::fs::statx(&self.descriptor, name, flags, StatxFlags::empty()) {
             Ok(status) => Ok(status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)),
-            // Before Linux 5.8, or where a filter does not know the call, the replacement fails instead.
-            Err(Errno::NOENT | Errno::NOSYS) => Ok(false),
+            // Linux before 5.8 does not tell, and some seccomp filters refuse the call. The replacement then fails instead.
+            Err(Errno::NOENT | Errno::NOSYS | Errno::PERM) => Ok(false),
             Err(error) => Err(self.error("reading", name)(error)),
         }
     }

@@ -308,7 +308,7 @@ impl Places {
             let directory = self.directory(root)?;
             let inside = directory.and_then(|directory| position.below(&directory));
             match inside.map(|inside| inside.join(&below)) {
-                // The directories may lie in each other.
+                // One directory may be inside another.
                 Some(inside) if root == Root::Kubeconfigs && is_others(&inside) => {
                     where_it_is = Some("where other files are kept");
                     break;
