@@ -175,7 +175,12 @@ pub struct NewTokenArgs {
     pub output: ManifestFormat,
 
     /// Address of the API server: host or host:port [default: the configuration's]
-    #[arg(long, help_heading = "Cluster", value_name = "ENDPOINT")]
+    #[arg(
+        long,
+        help_heading = "Cluster",
+        value_name = "ENDPOINT",
+        requires = "bootstrap_kubeconfig"
+    )]
     pub control_plane_endpoint: Option<String>,
 
     #[command(flatten)]

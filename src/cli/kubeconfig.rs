@@ -159,7 +159,7 @@ pub struct BootstrapArgs {
     pub node_name: Option<String>,
 
     /// How long the certificate is valid
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = lifetime)]
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = lifetime, conflicts_with_all = ["token_file", "token"])]
     pub validity_period: Period,
 
     #[command(flatten)]

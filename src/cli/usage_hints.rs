@@ -42,13 +42,21 @@ const FLAGS: [(&str, &str); 8] = [
         "`pki upload-certs` and `pki download-certs` take it, see `pki help join`",
     ),
     ("--kubeconfig", "it is not used; see `--kubeconfig-dir`"),
-    (
-        "--csr-only",
-        "pki cannot make certificate signing requests yet",
-    ),
+    ("--csr-only", "use `pki csr generate`"),
 ];
 
 fn hint_for(error: &Error) -> Option<String> {
+    let quoted = [
+        ContextKind::InvalidArg,
+        ContextKind::InvalidValue,
+        ContextKind::InvalidSubcommand,
+    ];
+    let is_secret =
+        |kind| matches!(error.get(kind), Some(ContextValue::String(text)) if is_key(text));
+    if quoted.into_iter().any(is_secret) {
+        let message = "unexpected argument: it looks like a key, so it is not shown";
+        return Some(message.to_owned());
+    }
     let ErrorKind::UnknownArgument = error.kind() else {
         return None;
     };
@@ -56,10 +64,6 @@ fn hint_for(error: &Error) -> Option<String> {
         return None;
     };
     let flag = argument.split('=').next().unwrap_or_default();
-    if is_key(argument) {
-        let message = "unexpected argument: it looks like a key, so it is not shown";
-        return Some(message.to_owned());
-    }
     if let Some((_, meant)) = FLAGS.iter().find(|(known, _)| *known == flag) {
         return Some(format!("unexpected argument '{flag}': {meant}"));
     }

@@ -19,6 +19,7 @@ use crate::cli::{
     BootstrapArgs, KeepArgs, KubeProxyArgs, KubeconfigArgs, KubeconfigCommand, NewKubeconfigArgs,
     UserArgs, UserTokenArgs, WriteArgs,
 };
+use crate::config::values::node_name;
 use crate::kubeconfig::{Kubeconfig, KubeconfigContents, NewCredentials};
 use crate::objects::bootstrap_token::{NODE_GROUP, USER_PREFIX};
 use crate::plan::client::{self, ClientRequest, MASTERS, name_problem};
@@ -92,10 +93,11 @@ fn bootstrap(args: &BootstrapArgs, console: &Console) -> Result<Exit> {
         return with_token(TOKEN_USER, &token.to_text(), &args.new, console);
     }
     let node = args.node_name.as_deref().unwrap_or_default();
+    let node = node_name(node).map_err(|what| Invalid::new(format!("--node-name: {what}")))?;
     let client = Client {
         command: "kubeconfig bootstrap",
         flag: "--node-name",
-        user: &format!("{USER_PREFIX}{}", node.to_lowercase()),
+        user: &format!("{USER_PREFIX}{node}"),
         groups: &[NODE_GROUP.to_owned()],
         period: Some(&args.validity_period),
     };

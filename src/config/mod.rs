@@ -12,7 +12,7 @@ pub mod problem;
 pub mod provenance;
 mod resolve;
 pub mod settings;
-mod values;
+pub(crate) mod values;
 mod yaml;
 
 pub use cluster::{Cluster, Endpoint, Etcd, ExternalEtcd, Host, Resolved};

@@ -35,7 +35,7 @@ pub(super) fn not_a_key(text: &str) -> Result<(), String> {
     }
 }
 
-pub(super) fn node_name(text: &str) -> Result<String, String> {
+pub(crate) fn node_name(text: &str) -> Result<String, String> {
     let name = text.trim();
     // Kubernetes accepts an address as a name.
     match (name.parse::<Ipv4Addr>(), subdomain(name)) {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use rustix::io::Errno;
 
 use crate::util::escape::{escape, escape_line};
+use crate::util::secret::is_key;
 
 /// A failed file operation: the operation, the file and the reason.
 #[derive(Debug)]
@@ -72,7 +73,14 @@ impl FileError {
             FileErrorReason::Io(error) => describe(error),
             FileErrorReason::Unexpected(what) => what.clone(),
         };
-        format!("{} `{}`: {reason}", self.operation, escape(&path))
+        // A key may have been given in the place of a file.
+        match is_key(&path) {
+            true => format!(
+                "{} a file whose name looks like a key: {reason}",
+                self.operation
+            ),
+            false => format!("{} `{}`: {reason}", self.operation, escape(&path)),
+        }
     }
 
     /// Returns whether this user lacks permission.

@@ -16,7 +16,8 @@ use super::walk::{Destination, Links, Position};
 /// to any file.
 ///
 /// # Errors
-/// If there is something that is not a regular file, such as a device: replacing it would break the machine.
+/// If there is something that is not a regular file, such as a device: replacing it would break the machine; or if its
+/// directory cannot be written in.
 pub fn target(path: &Path) -> Result<PathBuf, FileError> {
     let path = absolute(path).map_err(FileError::io("writing", path))?;
     let unexpected = |what| Err(FileError::unexpected("writing", &path, what));
@@ -24,13 +25,20 @@ pub fn target(path: &Path) -> Result<PathBuf, FileError> {
         Destination::File(position, name) => {
             let directory = position.directory()?;
             match directory.kind(&name)? {
-                Some(FileKind::File) => Ok(directory.path().join(name)),
+                Some(FileKind::File) => {
+                    directory.check_writable()?;
+                    Ok(directory.path().join(name))
+                }
                 _ => unexpected("it is not a regular file"),
             }
         }
         Destination::Directory(_) => unexpected("it is not a regular file"),
         Destination::Missing(position, names) => match names.as_slice() {
-            [name] => Ok(position.directory()?.path().join(name)),
+            [name] => {
+                let directory = position.directory()?;
+                directory.check_writable()?;
+                Ok(directory.path().join(name))
+            }
             _ => Err(FileError::io("writing", &path)(Errno::NOENT)),
         },
     }

@@ -10,6 +10,7 @@ use crate::check::{Change, ChangedField, host, time_text, title};
 use crate::tree::inventory::{Inventory, RowFiles};
 use crate::tree::layout::{self, TreePath};
 use crate::x509::certificate::Certificate;
+use crate::x509::key::PublicKey;
 
 /// The input of `download-certs`.
 pub struct DownloadRequest<'a> {
@@ -111,7 +112,7 @@ impl DownloadRequest<'_> {
         if present.row(row).is_missing() {
             return None;
         }
-        let is_other = identity(present.row(row)) != identity(self.after.row(row));
+        let is_other = is_other(present.row(row), self.after.row(row));
         let leaves = CATALOG.iter().copied();
         let needing: Vec<_> = leaves
             .filter(|leaf| leaf.signer() == Some(row))
@@ -136,11 +137,23 @@ impl DownloadRequest<'_> {
     }
 }
 
-/// Returns what makes two states of a row the same to those who depend on them: the public key.
-fn identity(files: &RowFiles) -> Option<&[u8]> {
+/// Returns whether a public key that others depend on is no longer there afterwards. A file that is missing or damaged has none.
+fn is_other(present: &RowFiles, after: &RowFiles) -> bool {
+    let after = public_keys(after);
+    public_keys(present).iter().any(|key| !after.contains(key))
+}
+
+/// Returns the public keys that are trusted by a row's files: those of `sa.pub`, or that of the CA's signer.
+fn public_keys(files: &RowFiles) -> Vec<&[u8]> {
     match files {
-        RowFiles::ServiceAccount { public, .. } => Some(public.valid()?.first()?.spki()),
-        files => Some(files.certificate()?.public_key().spki()),
+        RowFiles::ServiceAccount { public, .. } => {
+            let keys = public.valid().into_iter().flatten();
+            keys.map(PublicKey::spki).collect()
+        }
+        files => {
+            let certificate = files.certificate().into_iter();
+            certificate.map(|ca| ca.public_key().spki()).collect()
+        }
     }
 }
 

@@ -391,6 +391,36 @@ fn a_host_of_another_cluster_keeps_its_cas_unless_told_otherwise() {
 
 /// A rotation adds a CA to the file.
 #[test]
+fn a_shared_file_that_is_lost_or_damaged_is_repaired() {
+    let tree = TestTree::new();
+    let secret = uploaded(&tree);
+    for file in ["pki/sa.pub", "pki/ca.crt", "pki/front-proxy-ca.crt"] {
+        let whole = tree.read(file);
+        for damage in ["", "not PEM"] {
+            tree.write(file, damage);
+            download(&tree, &[], &secret).ok();
+            assert_eq!(tree.read(file), whole, "{file}");
+        }
+        tree.remove(file);
+        download(&tree, &[], &secret).ok();
+        assert_eq!(tree.read(file), whole, "{file}");
+    }
+}
+
+/// Tokens that another key has signed would be refused.
+#[test]
+fn no_key_of_the_service_accounts_is_lost_unasked() {
+    let (tree, other) = (TestTree::new(), TestTree::of_another_cluster());
+    let secret = uploaded(&tree);
+    let second = other.text("pki/sa.pub");
+    tree.edit("pki/sa.pub", |text| text + &second);
+    download(&tree, &[], &secret)
+        .exits(3)
+        .says("`sa`: this host has another one")
+        .changed_nothing();
+}
+
+#[test]
 fn a_bundle_that_still_has_the_signer_is_replaced() {
     let tree = TestTree::new();
     let single = uploaded(&tree);

@@ -195,6 +195,33 @@ fn the_group_above_rbac_is_given_only_when_asked_for_and_with_a_warning() {
 }
 
 #[test]
+fn the_name_of_a_joining_node_is_judged_as_elsewhere() {
+    let tree = TestTree::new();
+    for name in ["", "a b", "worker_1"] {
+        tree.pki(&["kubeconfig", "bootstrap", "--node-name", name])
+            .exits(3)
+            .says("--node-name: ")
+            .changed_nothing();
+    }
+}
+
+/// In the place of a file, a number or a command.
+#[test]
+fn a_key_in_the_wrong_place_is_not_shown() {
+    let key = "7c0e5a937bd248f6a13c0de79f64b8215ed0773acc1982f46be5309da84712fb";
+    for arguments in [
+        &["download-certs", key][..],
+        &["upload-certs", "--certificate-key-file", key],
+        &["upload-certs", "--ttl", key],
+        &["renew", "all", "--keep", key],
+        &["bootstrap-token", key],
+        &["check-expiration", "-o", key],
+    ] {
+        TestTree::new().pki(arguments).does_not_say(&key[..40]);
+    }
+}
+
+#[test]
 fn a_certificate_ends_with_its_ca() {
     let tree = TestTree::new();
     let user = [

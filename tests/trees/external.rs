@@ -87,6 +87,27 @@ fn renew_skips_what_an_external_ca_signs_and_the_check_marks_it() {
     }
 }
 
+/// As the README says: what an external etcd needs is put there before anything else.
+#[test]
+fn the_certificates_of_an_external_etcd_are_there_first() {
+    let made = TestTree::new();
+    let tree = TestTree::empty();
+    for file in [
+        "pki/etcd/ca.crt",
+        "pki/apiserver-etcd-client.crt",
+        "pki/apiserver-etcd-client.key",
+    ] {
+        tree.write(file, made.read(file));
+    }
+    let config = tree.beside(
+        "cluster.yaml",
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\netcd:\n  external:\n    endpoints: [https://192.0.2.9:2379]\n    \
+         caFile: /etc/kubernetes/pki/etcd/ca.crt\n    certFile: /etc/kubernetes/pki/apiserver-etcd-client.crt\n    \
+         keyFile: /etc/kubernetes/pki/apiserver-etcd-client.key\n",
+    );
+    tree.init(&["--config", &config]).exits(0);
+}
+
 #[test]
 fn due_row_of_an_external_ca_changes_the_exit_code() {
     let tree = TestTree::new();
