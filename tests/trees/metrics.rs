@@ -202,7 +202,7 @@ fn a_failed_check_replaces_no_key() {
         &["--trees-from", &key],
     ] {
         let mut command = crate::support::pki();
-        command.args(&metrics).arg(&key).args(further);
+        command.args(metrics).arg(&key).args(further);
         tree.watch(&mut command).changed_nothing();
     }
 }
