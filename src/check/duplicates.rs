@@ -15,7 +15,7 @@ pub(super) fn check(inventory: &Inventory, rows: &[&'static Row]) -> Vec<Finding
     for (index, (row, certificate)) in certificates.iter().enumerate() {
         let earlier = certificates.iter().take(index);
         for (other_row, other) in earlier.filter(|(_, other)| other != certificate) {
-            if certificate.issuer() == other.issuer() && certificate.serial() == other.serial() {
+            if certificate.has_issuer_and_serial_of(other) {
                 let text = format!(
                     "it has the serial number of `{}`: {}",
                     other_row.name,

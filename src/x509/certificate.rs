@@ -27,6 +27,7 @@ use super::oid::oid_name;
 use super::pem::{self, PemError};
 use super::request::key_usage_name;
 use super::san::San;
+use super::signature::Signed;
 use super::validity::Validity;
 use crate::util::escape::escape_line;
 use crate::x509::usage::Usage;
@@ -46,6 +47,8 @@ pub struct Certificate {
     public_key: PublicKey,
     /// What the library reads; `None` if it does not, which can be true only after [`Reading::Dates`].
     parsed: OnceLock<Option<Box<CertificateInner<AnySerialNumber>>>>,
+    /// The key that made the signature, once it was found: nothing that is done with a certificate takes longer than finding it.
+    signer: OnceLock<PublicKey>,
 }
 
 /// How much of a certificate has to be readable.
@@ -113,6 +116,7 @@ impl Certificate {
             facts,
             go_error: None,
             parsed: OnceLock::new(),
+            signer: OnceLock::new(),
         })
     }
 
@@ -146,6 +150,7 @@ impl Certificate {
             facts,
             go_error,
             parsed: OnceLock::from(Some(Box::new(parsed))),
+            signer: OnceLock::new(),
         })
     }
 
@@ -296,6 +301,11 @@ impl Certificate {
         self.serial_octets().iter().all(|octet| *octet == 0)
     }
 
+    /// Returns whether both have the same issuer and serial number. RFC 5280 section 4.1.2.2 forbids that of two certificates.
+    pub fn has_issuer_and_serial_of(&self, other: &Certificate) -> bool {
+        self.facts.issuer == other.facts.issuer && self.serial_octets() == other.serial_octets()
+    }
+
     fn serial_octets(&self) -> &[u8] {
         let tbs = self.tbs();
         tbs.map_or(&[], |tbs| tbs.serial_number().as_bytes())
@@ -309,6 +319,20 @@ impl Certificate {
     /// Returns the last second at which the certificate is valid.
     pub fn not_after(&self) -> OffsetDateTime {
         self.validity.not_after
+    }
+
+    /// Returns whether this key made the signature.
+    pub(super) fn is_signed_with(&self, key: &PublicKey) -> bool {
+        // Another key may fit, too: for an ECDSA signature, such a key can be computed.
+        if self.signer.get() == Some(key) {
+            return true;
+        }
+        let signed = Signed::split(&self.der);
+        let is_signed = signed.is_some_and(|signed| signed.is_signed_with(key));
+        if is_signed {
+            self.signer.get_or_init(|| key.clone());
+        }
+        is_signed
     }
 
     /// Returns the time during which the certificate is valid.
@@ -618,7 +642,6 @@ impl fmt::Display for CertificateError {
 
 impl std::error::Error for CertificateError {}
 
-/// Returns octets in colon-separated hexadecimal.
 /// How many octets of a serial number text shows: twice as many as RFC 5280 allows.
 const MAX_SERIAL_OCTETS: usize = 40;
 
@@ -632,6 +655,7 @@ pub(crate) fn short_serial(serial: &str) -> String {
     }
 }
 
+/// Returns octets in colon-separated hexadecimal.
 pub(super) fn colon_separated(octets: &[u8]) -> String {
     let octets: Vec<_> = octets.iter().map(|octet| format!("{octet:02X}")).collect();
     octets.join(":")

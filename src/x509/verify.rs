@@ -13,7 +13,6 @@ use webpki::{
 use super::certificate::{Certificate, usage_oid};
 use super::chain::Chain;
 use super::go::{self, GoError};
-use super::signature::Signed;
 use super::usage::Usage;
 
 /// Why a certificate does not verify.
@@ -124,8 +123,7 @@ impl ExtendedKeyUsageValidator for AllUsages<'_> {
 
 /// Returns whether the key of `issuer` signed `certificate`.
 pub fn is_signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
-    Signed::split(certificate.der())
-        .is_some_and(|signed| signed.is_signed_with(issuer.public_key()))
+    certificate.is_signed_with(issuer.public_key())
 }
 
 /// Returns whether a certificate claims to be signed by one of these CAs, but none of them signed it: it was changed

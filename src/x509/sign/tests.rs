@@ -9,7 +9,7 @@ use time::macros::datetime;
 use super::*;
 use crate::x509::key::PrivateKey;
 use crate::x509::usage::Usage;
-use crate::x509::verify::{VerifyError, verify, verify_issued};
+use crate::x509::verify::{VerifyError, is_signed_by, verify, verify_issued};
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 00:00:00 UTC);
 const YEAR: Validity = Validity {
@@ -384,4 +384,13 @@ fn a_new_leaf_is_refused_if_the_usages_of_its_ca_exclude_its_own() {
         verify_issued(&leaf, &ca.certificate, &usages, NOW),
         Err(VerifyError::IssuerUsage(Usage::ServerAuth))
     );
+}
+
+#[test]
+fn a_signature_that_was_verified_says_nothing_about_other_keys() {
+    let (own, other) = (Ca::new(Algorithm::EcdsaP256), Ca::new(Algorithm::EcdsaP256));
+    let leaf = own.issue(&server(), Algorithm::EcdsaP256);
+    for (ca, signed) in [(&other, false), (&own, true), (&other, false), (&own, true)] {
+        assert_eq!(is_signed_by(&leaf, &ca.certificate), signed);
+    }
 }
