@@ -54,13 +54,14 @@ impl Console {
     pub fn new(now: OffsetDateTime) -> Console {
         let stdout = io::stdout();
         let width = tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
-        let text_target = match stdout.is_terminal() {
-            true => TextTarget::terminal(width),
-            false => TextTarget::PIPE,
+        // Only what goes to a terminal has colours, and may have to be rid of them.
+        let (text_target, output): (_, Box<dyn Write>) = match stdout.is_terminal() {
+            true => (TextTarget::terminal(width), Box::new(anstream::stdout())),
+            false => (TextTarget::PIPE, Box::new(stdout)),
         };
         Console {
             now,
-            output: RefCell::new(Box::new(anstream::stdout())),
+            output: RefCell::new(output),
             messages: RefCell::new(Box::new(anstream::stderr())),
             text_target,
             is_closed: Cell::new(false),

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_STANDARD;
-use memchr::{memchr, memchr3, memmem};
+use memchr::{memchr, memmem};
 use zeroize::Zeroizing;
 
 /// A PEM block; its contents are wiped when dropped.
@@ -138,13 +138,7 @@ impl OpenBlock {
             self.is_encrypted |= key.trim_ascii() == b"DEK-Info";
             return;
         }
-        let mut rest = line;
-        while let Some(blank) = memchr3(b' ', b'\t', b'\r', rest) {
-            let (part, after) = rest.split_at(blank);
-            self.base64.extend_from_slice(part);
-            rest = after.get(1..).unwrap_or_default();
-        }
-        self.base64.extend_from_slice(rest);
+        self.base64.extend_from_slice(line);
     }
 
     fn end(mut self, rest: &[u8]) -> Result<Block, PemError> {
@@ -157,7 +151,7 @@ impl OpenBlock {
                 displayable_label(&other),
             ));
         }
-        let contents = BASE64.decode(&*self.base64).map_err(|_| PemError::Base64)?;
+        let contents = decode(&mut self.base64).ok_or(PemError::Base64)?;
         // Wiping takes longer than decoding, and a certificate is public.
         if label == "CERTIFICATE" {
             drop(mem::take(&mut *self.base64));
@@ -169,6 +163,14 @@ impl OpenBlock {
             contents: Zeroizing::new(contents),
         })
     }
+}
+
+/// Decodes base64 in which there may be blanks. Hardly any file has them, so they are looked for only if decoding fails.
+fn decode(base64: &mut Vec<u8>) -> Option<Vec<u8>> {
+    BASE64.decode(&base64).ok().or_else(|| {
+        base64.retain(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+        BASE64.decode(&base64).ok()
+    })
 }
 
 fn trim_end(line: &[u8]) -> &[u8] {

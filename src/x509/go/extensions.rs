@@ -1,6 +1,6 @@
 //! The extensions of a certificate (`processExtensions` in `parser.go`).
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use x509_cert::der::asn1::ObjectIdentifier;
 
@@ -41,7 +41,7 @@ impl Extensions {
     pub(super) fn parse(mut list: Der<'_>) -> Result<Extensions, GoError> {
         let malformed = GoError::Malformed("extension");
         let mut parsed = Vec::new();
-        let mut seen = HashSet::new();
+        let mut seen = BTreeSet::new();
         while !list.is_empty() {
             let mut extension = list.read(tag::SEQUENCE).ok_or(malformed.clone())?;
             let oid = extension.object_identifier().ok_or(malformed.clone())?;
@@ -231,7 +231,7 @@ fn check_distribution_points(mut value: Der<'_>) -> Option<()> {
 fn check_policies(mut value: Der<'_>) -> Result<(), GoError> {
     let malformed = GoError::Malformed("certificate policies");
     let mut policies = value.read(tag::SEQUENCE).ok_or(malformed.clone())?;
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     while !policies.is_empty() {
         let mut policy = policies.read(tag::SEQUENCE).ok_or(malformed.clone())?;
         let oid = policy.object_identifier().ok_or(malformed.clone())?;
