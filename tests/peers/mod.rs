@@ -8,6 +8,7 @@ mod etcd;
 mod expired;
 mod gnutls;
 mod go;
+mod instructions;
 mod joining;
 mod kubectl;
 mod live;

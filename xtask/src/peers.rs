@@ -20,7 +20,7 @@ struct Peer {
     version: &'static [&'static str],
 }
 
-const PEERS: [Peer; 12] = [
+const PEERS: [Peer; 13] = [
     Peer {
         program: "openssl",
         package: "openssl",
@@ -79,6 +79,11 @@ const PEERS: [Peer; 12] = [
     Peer {
         program: "curl",
         package: "curl",
+        version: &["--version"],
+    },
+    Peer {
+        program: "valgrind",
+        package: "valgrind",
         version: &["--version"],
     },
 ];

@@ -4,7 +4,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    thread::available_parallelism,
+    time::Instant,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -16,16 +17,26 @@ const TREES: usize = 1000;
 /// How many certificates each tree has in files of their own.
 const CERTIFICATES: usize = 10;
 
+const JSONL: [&str; 2] = ["-o", "jsonl"];
+
 const CASES: [(&str, &[&str]); 4] = [
     ("dates, directories", &["-o", "jsonl", "--dates-only"]),
-    ("signatures, directories", &["-o", "jsonl"]),
+    ("signatures, directories", &JSONL),
     ("metrics, directories", &["-o", "prometheus"]),
     ("dates, tar.gz", &["-o", "jsonl", "--dates-only"]),
 ];
 
 /// Times `check-expiration` on many trees without kubeconfigs, `rounds` times each.
-pub(crate) fn run(pki: &Path, folder: &Path, rounds: usize) -> Result<()> {
+pub(super) fn run(pki: &Path, folder: &Path, rounds: usize) -> Result<()> {
     let (directories, archives) = make(pki, folder)?;
+    let measure = |name: &str, arguments: &[&str], trees: &[PathBuf], cores: Option<usize>| {
+        let run = FleetRun {
+            arguments,
+            trees,
+            cores,
+        };
+        run.print(name, pki, rounds, &folder.join("usage"))
+    };
     println!(
         "\n{:<44} {:>9} {:>9} {:>9}",
         format!("{TREES} trees, {} certificates", TREES * CERTIFICATES),
@@ -38,22 +49,107 @@ pub(crate) fn run(pki: &Path, folder: &Path, rounds: usize) -> Result<()> {
             true => &archives,
             false => &directories,
         };
+        measure(name, arguments, trees, None)?;
+    }
+    println!("\nsignatures, directories: how the work grows");
+    for count in [1, 10, 100, TREES] {
+        let trees = directories.get(..count).unwrap_or_default();
+        measure(&format!("{count} trees"), &JSONL, trees, None)?;
+    }
+    for cores in [1, 2, 4] {
+        let has_cores = available_parallelism().is_ok_and(|found| found.get() >= cores);
+        if has_cores && find("taskset").is_some() {
+            measure(
+                &format!("{TREES} trees, cores: {cores}"),
+                &JSONL,
+                &directories,
+                Some(cores),
+            )?;
+        }
+    }
+    println!("* per certificate, of all threads");
+    verification_cost()
+}
+
+/// A check of some trees.
+struct FleetRun<'a> {
+    arguments: &'a [&'a str],
+    trees: &'a [PathBuf],
+    /// How many processors it may use, if not all.
+    cores: Option<usize>,
+}
+
+impl FleetRun<'_> {
+    /// Prints a row with the median of `rounds` runs.
+    fn print(&self, name: &str, pki: &Path, rounds: usize, usage_file: &Path) -> Result<()> {
         let mut times = Vec::new();
         for _ in 0..rounds {
-            times.push(time(pki, arguments, trees)?);
+            let start = Instant::now();
+            self.check(self.command(pki))?;
+            times.push(start.elapsed());
         }
         times.sort();
         let median = times.get(rounds / 2).copied().unwrap_or_default();
-        let (cpu, memory) = usage(pki, arguments, trees, &folder.join("usage"))?;
+        let (cpu, memory) = self.usage(pki, usage_file)?;
         println!(
             "{name:<44} {:>9.1} {:>9} {:>9}",
             median.as_secs_f64() * 1000.0,
             cpu.map_or("-".to_owned(), |cpu| format!("{cpu:.1}")),
             memory.map_or("-".to_owned(), |memory| format!("{memory:.1}"))
         );
+        Ok(())
     }
-    println!("* per certificate, of all threads");
-    verification_cost()
+
+    fn command(&self, program: &Path) -> Command {
+        let Some(cores) = self.cores else {
+            return Command::new(program);
+        };
+        let mut command = Command::new("taskset");
+        command
+            .arg("-c")
+            .arg(format!("0-{}", cores - 1))
+            .arg(program);
+        command
+    }
+
+    fn check(&self, mut program: Command) -> Result<()> {
+        let status = program
+            .arg("check-expiration")
+            .args(self.arguments)
+            .args(self.trees)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .with_context(|| format!("cannot run {program:?}"))?;
+        // The kubeconfigs are missing.
+        ensure!(status.code() == Some(5), "it ended with {status}");
+        Ok(())
+    }
+
+    /// Returns the processor time for each certificate in microseconds, and the largest memory in MiB, if GNU time is installed.
+    fn usage(&self, pki: &Path, file: &Path) -> Result<(Option<f64>, Option<f64>)> {
+        let Some(program) = find("time") else {
+            return Ok((None, None));
+        };
+        let mut timed = self.command(&program);
+        timed.args(["-f", "%U %S %M", "-o"]).arg(file).arg(pki);
+        self.check(timed)?;
+        let text = fs::read_to_string(file)?;
+        let numbers: Vec<f64> = text
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .split(' ')
+            .filter_map(|number| number.parse().ok())
+            .collect();
+        let [user, system, kilobytes] = numbers.as_slice() else {
+            return Ok((None, None));
+        };
+        let certificates = f64::from(u32::try_from(self.trees.len() * CERTIFICATES)?);
+        let cpu = (user + system) * 1_000_000.0 / certificates;
+        Ok((Some(cpu), Some(kilobytes / 1024.0)))
+    }
 }
 
 /// Makes the trees as directories and as archives, and returns their paths.
@@ -95,56 +191,6 @@ fn copy_files(from: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn check(program: &mut Command, arguments: &[&str], trees: &[PathBuf]) -> Result<()> {
-    let status = program
-        .arg("check-expiration")
-        .args(arguments)
-        .args(trees)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .with_context(|| format!("cannot run {program:?}"))?;
-    // The kubeconfigs are missing.
-    ensure!(status.code() == Some(5), "it ended with {status}");
-    Ok(())
-}
-
-fn time(pki: &Path, arguments: &[&str], trees: &[PathBuf]) -> Result<Duration> {
-    let start = Instant::now();
-    check(&mut Command::new(pki), arguments, trees)?;
-    Ok(start.elapsed())
-}
-
-/// Returns the processor time for each certificate in microseconds, and the largest memory in MiB, if GNU time is installed.
-fn usage(
-    pki: &Path,
-    arguments: &[&str],
-    trees: &[PathBuf],
-    file: &Path,
-) -> Result<(Option<f64>, Option<f64>)> {
-    let Some(program) = find("time") else {
-        return Ok((None, None));
-    };
-    let mut timed = Command::new(program);
-    timed.args(["-f", "%U %S %M", "-o"]).arg(file);
-    check(timed.arg(pki), arguments, trees)?;
-    let text = fs::read_to_string(file)?;
-    let numbers: Vec<f64> = text
-        .lines()
-        .last()
-        .unwrap_or_default()
-        .split(' ')
-        .filter_map(|number| number.parse().ok())
-        .collect();
-    let [user, system, kilobytes] = numbers.as_slice() else {
-        return Ok((None, None));
-    };
-    let certificates = f64::from(u32::try_from(TREES * CERTIFICATES)?);
-    let cpu = (user + system) * 1_000_000.0 / certificates;
-    Ok((Some(cpu), Some(kilobytes / 1024.0)))
 }
 
 /// Prints what one RSA-2048 verification costs in openssl.
