@@ -1,5 +1,7 @@
 //! Finds the commands that remove a finding. Asks the planners, so that a command is advised only if it works.
 
+use std::cell::OnceCell;
+
 use time::{Duration, OffsetDateTime};
 
 use super::init;
@@ -33,6 +35,7 @@ pub fn derive(findings: &mut Findings, situation: &RemedyContext<'_>) {
         situation,
         findings: &known,
         renewals: Vec::new(),
+        creation: OnceCell::new(),
     };
     for finding in findings.iter_mut() {
         // Without a configuration, a renewal keeps a name that works.
@@ -60,6 +63,8 @@ struct Advisor<'a> {
     findings: &'a Findings,
     /// The renewal of each row that was asked about.
     renewals: Vec<(&'static Row, Result<Plan, PlanError>)>,
+    /// What `init` would do, once it was asked for.
+    creation: OnceCell<Result<Plan, PlanError>>,
 }
 
 /// The warning time of commands that have none.
@@ -157,14 +162,17 @@ impl Advisor<'_> {
     }
 
     /// Returns `init`, if it creates the missing row: at once, or after the renewals that other findings advise.
-    fn creation(&mut self, finding: &Finding) -> Option<Remedy> {
+    fn creation(&self, finding: &Finding) -> Option<Remedy> {
         let request = self.situation.init?;
         let RemedyContext { inventory, now, .. } = *self.situation;
-        match init::plan(&request, inventory, self.findings, now) {
+        let plan = || init::plan(&request, inventory, self.findings, now);
+        match self.creation.get_or_init(plan) {
             Ok(plan) if plan.removes(finding, inventory) => Some(Remedy::command(PkiCommand::Init)),
             // What an external CA has to make.
-            Ok(plan) => plan.steps.into_iter().find_map(|step| match step.action {
-                super::Action::Skip { remedy, .. } if Some(step.row) == finding.row => Some(remedy),
+            Ok(plan) => plan.steps.iter().find_map(|step| match &step.action {
+                super::Action::Skip { remedy, .. } if Some(step.row) == finding.row => {
+                    Some(remedy.clone())
+                }
                 _ => None,
             }),
             Err(error) => {
