@@ -7,6 +7,9 @@ use crate::x509::validity::Validity;
 /// How far a certificate is backdated, for clocks that are slow (kubernetes/kubernetes#118922).
 const BACKDATE: Duration = Duration::minutes(5);
 
+/// Below this, kube-controller-manager calls a lifetime short.
+const SHORT: std::time::Duration = std::time::Duration::from_secs(8 * 3600);
+
 /// 9999-12-31T23:59:59Z, the last time that a certificate can express (RFC 5280 section 4.1.2.5).
 const LAST: OffsetDateTime = time::macros::datetime!(9999-12-31 23:59:59 UTC);
 
@@ -31,6 +34,20 @@ pub fn leaf(
         not_after: wanted.not_after.min(issuer.not_after),
     };
     (dates, dates.not_after < wanted.not_after)
+}
+
+/// As [`leaf`], for what a signer of kube-controller-manager signs: a validity of 8 hours or more includes the minutes before
+/// `now` (`PermissiveSigningPolicy.apply` in `pkg/controller/certificates/authority/policies.go`, since Kubernetes 1.22).
+pub fn signer_leaf(
+    now: OffsetDateTime,
+    validity: std::time::Duration,
+    issuer: Validity,
+) -> (Validity, bool) {
+    let included = match validity < SHORT {
+        true => std::time::Duration::ZERO,
+        false => BACKDATE.unsigned_abs(),
+    };
+    leaf(now, validity.saturating_sub(included), issuer)
 }
 
 /// Returns the validity period that was requested for a certificate, if its dates show it.
@@ -102,6 +119,17 @@ mod tests {
             !leaf(NOW, HOUR, issuer).1,
             "ending together is not cutting short"
         );
+    }
+
+    #[test]
+    fn a_signer_includes_the_backdating_in_what_is_not_short() {
+        let issuer = ca(NOW, HOUR * 24 * 365);
+        let length = |hours: u32| {
+            let (dates, _) = signer_leaf(NOW, HOUR * hours, issuer);
+            dates.not_after - dates.not_before
+        };
+        assert_eq!(length(8), Duration::hours(8));
+        assert_eq!(length(7), Duration::hours(7) + BACKDATE);
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub(super) fn apiserver(etcd: &str) -> Component {
     }
 }
 
-fn controller_manager() -> Component {
+pub(super) fn controller_manager() -> Component {
     let (pki, conf) = (
         "/etc/kubernetes/pki",
         "/etc/kubernetes/controller-manager.conf",

@@ -22,16 +22,16 @@ const SHARED: [&str; 4] = ["ca", "front-proxy-ca", "etcd-ca", "sa"];
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 /// A cluster of one API server, and the programs that use it.
-struct Cluster {
-    tree: TestTree,
+pub(super) struct Cluster {
+    pub(super) tree: TestTree,
     kubectl: PathBuf,
     kubeadm: PathBuf,
-    endpoint: String,
+    pub(super) endpoint: String,
     _servers: Vec<Server>,
 }
 
 impl Cluster {
-    fn start() -> Option<Cluster> {
+    pub(super) fn start() -> Option<Cluster> {
         let [etcd, etcdctl] = peers(["etcd", "etcdctl"])?;
         let kubectl = peer("kubectl")?;
         let folder = std::env::var("PKI_KUBERNETES_BIN").expect("PKI_KUBERNETES_BIN is set");
@@ -87,7 +87,7 @@ impl Cluster {
     }
 
     /// Runs kubectl as the administrator, or with another kubeconfig.
-    fn kubectl(&self, kubeconfig: Option<&str>, arguments: &[&str], input: &str) -> Run {
+    pub(super) fn kubectl(&self, kubeconfig: Option<&str>, arguments: &[&str], input: &str) -> Run {
         let admin = self.tree.beside("admin.conf", self.admin());
         let mut command = Command::new(&self.kubectl);
         command
@@ -102,7 +102,7 @@ impl Cluster {
         text.replace("127.0.0.1:6443", &self.endpoint)
     }
 
-    fn apply(&self, objects: &str) {
+    pub(super) fn apply(&self, objects: &str) {
         self.kubectl(None, &["apply", "-f", "-"], objects).ok();
     }
 
@@ -175,7 +175,7 @@ impl Cluster {
     }
 }
 
-fn now() -> String {
+pub(super) fn now() -> String {
     OffsetDateTime::now_utc().format(&Rfc3339).unwrap()
 }
 

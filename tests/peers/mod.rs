@@ -12,6 +12,7 @@ mod instructions;
 mod joining;
 mod kubectl;
 mod live;
+mod live_csr;
 mod live_join;
 mod openssl;
 mod pkilint;

@@ -21,8 +21,8 @@ const USAGE: &str = "\
 cargo xtask TASK
 
   test [--no-install] [-- ARGS]  install missing peers and run every test; ARGS go to the test programs
-  live                           compare a running control plane with its files, and join it with kubeadm; PKI_KUBERNETES_BIN
-                                 names the directory of kube-apiserver, kube-controller-manager and kubeadm 1.20
+  live                           compare a running control plane with its files, join it with kubeadm, and have it take what
+                                 `pki csr sign` makes; PKI_KUBERNETES_BIN names the directory of kube-apiserver, kube-controller-manager and kubeadm 1.20
   peers [--no-install]           install missing peers and print the version of each
   ci                             what has to pass before a change lands: format, lints, generated text, fuzzing, tests
   gen [--check]                  write the generated parts of the README files, or fail if they are stale

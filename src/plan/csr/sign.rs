@@ -75,7 +75,12 @@ pub struct AcceptedRequest {
 impl AcceptedRequest {
     /// Returns the validity of the certificate, and whether the end of the CA shortens it.
     pub fn validity(&self, now: OffsetDateTime, issuer: Validity) -> (Validity, bool) {
-        validity::leaf(now, self.period, issuer)
+        match self.profile {
+            RequestProfile::Signer(..) => validity::signer_leaf(now, self.period, issuer),
+            RequestProfile::Row(..) | RequestProfile::Usages(_) => {
+                validity::leaf(now, self.period, issuer)
+            }
+        }
     }
 }
 
