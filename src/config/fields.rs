@@ -6,9 +6,23 @@ use std::time::Duration;
 
 use super::cluster::{Cluster, Etcd, host_port};
 use super::problem::{Origin, Setting};
-use super::settings::ExternalEtcdSettings;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::san::San;
+
+/// The settings of an external etcd.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExternalEtcdSettings {
+    /// `endpoints`.
+    pub endpoints: Option<Vec<Setting<String>>>,
+    /// `httpEndpoints`.
+    pub http_endpoints: Option<Vec<Setting<String>>>,
+    /// `caFile`.
+    pub ca_file: Option<Setting<String>>,
+    /// `certFile`.
+    pub cert_file: Option<Setting<String>>,
+    /// `keyFile`.
+    pub key_file: Option<Setting<String>>,
+}
 
 /// A field of the configuration.
 pub struct Field {
@@ -248,5 +262,15 @@ fn local_sans(cluster: &Cluster, sans: &[San]) -> Option<Vec<String>> {
     match cluster.etcd {
         Etcd::Local => Some(san_texts(sans)),
         Etcd::External(_) => None,
+    }
+}
+
+impl Settings {
+    /// Returns whether an advertise address is declared that is not a wildcard.
+    pub(super) fn declares_address(&self) -> bool {
+        let address = self.advertise_address.as_ref();
+        address.is_some_and(|address| {
+            !matches!(address.value.parse::<std::net::IpAddr>(), Ok(ip) if ip.is_unspecified())
+        })
     }
 }

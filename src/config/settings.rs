@@ -3,22 +3,7 @@
 use super::fields::FIELDS;
 use super::problem::Setting;
 
-pub use super::fields::Settings;
-
-/// The settings of an external etcd.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ExternalEtcdSettings {
-    /// `endpoints`.
-    pub endpoints: Option<Vec<Setting<String>>>,
-    /// `httpEndpoints`.
-    pub http_endpoints: Option<Vec<Setting<String>>>,
-    /// `caFile`.
-    pub ca_file: Option<Setting<String>>,
-    /// `certFile`.
-    pub cert_file: Option<Setting<String>>,
-    /// `keyFile`.
-    pub key_file: Option<Setting<String>>,
-}
+pub use super::fields::{ExternalEtcdSettings, Settings};
 
 impl Settings {
     /// Returns these settings, and those of `fallback` for fields that these do not declare.
@@ -56,13 +41,5 @@ impl Settings {
     /// Returns whether the node's name or address must be detected.
     pub fn needs_host(&self) -> bool {
         self.node_name.is_none() || !self.declares_address()
-    }
-
-    /// Returns whether an advertise address is declared that is not a wildcard.
-    pub(super) fn declares_address(&self) -> bool {
-        let address = self.advertise_address.as_ref();
-        address.is_some_and(|address| {
-            !matches!(address.value.parse::<std::net::IpAddr>(), Ok(ip) if ip.is_unspecified())
-        })
     }
 }

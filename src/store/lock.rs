@@ -4,13 +4,12 @@
 //! A run writes a file with its command next to the certificates after its plan is accepted.
 
 use std::cell::Cell;
-use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::outcome::TransactionError;
+use super::outcome::{Busy, TransactionError};
 use crate::fs::directory::{Directory, NewAttributes, Opened};
 use crate::fs::file::FileError;
 use crate::tree::layout::Root;
@@ -33,15 +32,6 @@ pub(super) struct Lock {
     certificates: Arc<Directory>,
     _kubeconfigs: Arc<Directory>,
     is_announced: Cell<bool>,
-}
-
-/// Another run holds the lock.
-#[derive(Debug)]
-pub struct Busy {
-    /// The holder's file; empty if it is not written yet.
-    pub holder: String,
-    /// How to find a holder without a name.
-    pub hint: Option<String>,
 }
 
 impl Lock {
@@ -132,6 +122,7 @@ impl From<FileError> for LockError {
 }
 
 impl Busy {
+    /// Returns who holds the lock of a certificate directory, as far as its file tells.
     pub(super) fn announced_in(certificates: &Directory) -> Busy {
         let mut holder = String::new();
         // If the file cannot be read, the holder is unknown.
@@ -149,16 +140,3 @@ impl Busy {
         }
     }
 }
-
-impl fmt::Display for Busy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("another `pki` run holds the lock of this tree")?;
-        if self.holder.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ": {}", self.holder)
-        }
-    }
-}
-
-impl std::error::Error for Busy {}

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::lock::Busy;
 use crate::fs::file::FileError;
 use crate::tree::layout::TreePath;
 
@@ -30,6 +29,15 @@ pub struct Restricted {
     pub from: u32,
     /// Its new mode.
     pub to: u32,
+}
+
+/// Another run holds the lock.
+#[derive(Debug)]
+pub struct Busy {
+    /// The holder's file; empty if it is not written yet.
+    pub holder: String,
+    /// How to find a holder without a name.
+    pub hint: Option<String>,
 }
 
 /// Why a transaction failed.
@@ -153,3 +161,16 @@ impl fmt::Display for TreeState {
         })
     }
 }
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another `pki` run holds the lock of this tree")?;
+        if self.holder.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.holder)
+        }
+    }
+}
+
+impl std::error::Error for Busy {}

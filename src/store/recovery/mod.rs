@@ -24,7 +24,8 @@ use crate::tree::places::Places;
 use crate::tree::source::TreeSource;
 use crate::util::secret;
 
-pub use self::settle::{Settle, SettledCommit, SettlingPreview, preview_settling, settle};
+pub use self::pending::Settle;
+pub use self::settle::{SettledCommit, SettlingPreview, preview_settling, settle};
 
 /// A pending transaction that this run finished or undid.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::leftovers::is_file_or_link;
-use super::settle::Settle;
 use crate::fs::file::{Contents, FileError, MAX_FILE_SIZE};
 use crate::store::generations::FileToReplace;
 use crate::tree::journal::{
@@ -13,6 +12,15 @@ use crate::tree::journal::{
 };
 use crate::tree::places::{Location, Places};
 use crate::tree::source::{FileVersion, TreeSource};
+
+/// What to do with a pending transaction that no longer fits the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settle {
+    /// Put all new files in place; keep files with other content in a generation.
+    Finish,
+    /// Restore the old files where new ones are in place; leave files with other content alone.
+    Discard,
+}
 
 /// A file of a pending transaction and its current state.
 pub(super) struct PendingFile<'a> {

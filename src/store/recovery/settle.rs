@@ -4,14 +4,14 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::leftovers::{is_file_or_link, leftovers, remove_leftovers};
-use super::pending::{PendingFile, inspect};
+use super::pending::{PendingFile, Settle, inspect};
 use super::{check_owner, check_writable, end, failure_at_end, hold};
 use crate::catalog::CATALOG;
 use crate::fs::file::{FileError, MAX_FILE_SIZE};
 use crate::store::generations::FileToReplace;
 use crate::store::generations::keep::{self, GenerationInfo};
-use crate::store::lock::{Busy, Lock};
-use crate::store::outcome::TransactionError;
+use crate::store::lock::Lock;
+use crate::store::outcome::{Busy, TransactionError};
 use crate::store::{record, sharing};
 use crate::tree::journal::{COMMIT, Direction, FileContent, Journal, UNDO};
 use crate::tree::layout::{self, Layout, Root, TreePath};
@@ -22,15 +22,6 @@ use crate::tree::source::{FileVersion, TreeSource};
 const FINISH: &str = "recover --finish";
 /// The command that is recorded for old files that [`Settle::Discard`] finds without their journal.
 const DISCARD: &str = "recover --discard";
-
-/// What to do with a pending transaction that no longer fits the tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settle {
-    /// Put all new files in place; keep files with other content in a generation.
-    Finish,
-    /// Restore the old files where new ones are in place; leave files with other content alone.
-    Discard,
-}
 
 /// The result of settling a pending transaction.
 #[derive(Debug, Default, PartialEq, Eq)]
