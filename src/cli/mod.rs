@@ -7,6 +7,7 @@
     reason = "clap would print what documents a flattened group as the help of the command"
 )]
 
+mod ca;
 mod certs;
 mod check_expiration;
 mod config;
@@ -29,6 +30,7 @@ use clap::{Parser, Subcommand};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+pub use ca::{CaArgs, CaCommand, NewCaArgs};
 pub use certs::{CertsArgs, CertsCommand};
 pub use check_expiration::{CheckExpirationArgs, ExpirationFormat, OnlyState, SortOrder};
 pub use config::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
@@ -142,6 +144,9 @@ pub enum Command {
     /// Make and sign certification requests, and install certificates
     #[command(after_help = csr::AFTER_HELP)]
     Csr(CsrArgs),
+    /// Make a CA outside any tree
+    #[command(after_help = ca::AFTER_HELP)]
+    Ca(CaArgs),
     /// List the kept generations: the files that earlier runs replaced
     #[command(after_help = history::HISTORY_AFTER_HELP)]
     History(HistoryArgs),
