@@ -34,7 +34,7 @@ pub use ca::{CaArgs, CaCommand, NewCaArgs};
 pub use certs::{CertsArgs, CertsCommand};
 pub use check_expiration::{CheckExpirationArgs, ExpirationFormat, OnlyState, SortOrder};
 pub use config::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
-pub use csr::{CsrArgs, CsrCommand, GenerateArgs, ImportArgs, SignArgs};
+pub use csr::{CsrArgs, CsrCommand, CsrFormat, GenerateArgs, ImportArgs, NewCsrArgs, SignArgs};
 pub use help::{CompletionsArgs, HelpArgs};
 pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;

@@ -3,7 +3,7 @@
 //!
 //! `init`, `renew`, `rollback` and `download` are ways to make a [`Plan`]; `crate::execute` carries it out. `crate::check`
 //! judges what there is, and the planners decide by its findings only; `make` has what a step makes; [`remedy`] uses the planners to find the
-//! commands that remove a finding. `ca` and `subject` are about what belongs to no tree.
+//! commands that remove a finding. `ca`, `csr::new` and `subject` are about what belongs to no tree.
 
 pub mod ca;
 pub mod client;

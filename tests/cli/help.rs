@@ -33,6 +33,7 @@ fn helps() -> Vec<(String, Run)> {
             "kubeconfig kube-proxy",
             "kubeconfig bootstrap",
             "ca new",
+            "csr new",
         ])
         .map(help)
         .collect()

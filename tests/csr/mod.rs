@@ -1,8 +1,10 @@
-//! The way of a certificate through an external CA: `csr generate`, `csr sign`, `csr import`; and `ca new`.
+//! The way of a certificate through an external CA: `csr generate`, `csr sign`, `csr import`; and what belongs to no tree: `ca new`
+//! and `csr new`.
 
 mod authority;
 mod generate;
 mod import;
+mod new;
 mod sign;
 mod topic;
 
