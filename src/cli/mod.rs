@@ -80,6 +80,7 @@ Topics for `pki help TOPIC`:
   join           nodes that join, and what control-plane nodes share
   scheduling     cron, systemd timers and alerts
   csr            certification requests, and CAs whose key is elsewhere
+  walkthroughs   CAs and certificates outside a tree, beside the commands of openssl and cfssl
   dependencies   the libraries that pki is built with
 
 Examples:

@@ -7,6 +7,7 @@ mod import;
 mod new;
 mod sign;
 mod topic;
+mod walkthroughs;
 
 use crate::support::{NOW_ARGUMENT, Run, TestTree, pki, rows::files_of};
 
