@@ -114,6 +114,12 @@ pub fn create_all(files: &[NewFile<'_>]) -> Result<(), FileError> {
             return Err(error);
         }
     }
+    // The temporary names go, also from the disk: one of them is another name of a key.
+    let directories: Vec<_> = staged.into_iter().map(|one| one.directory).collect();
+    for directory in directories {
+        // All files are on the disk already.
+        drop(directory.sync());
+    }
     Ok(())
 }
 
@@ -144,8 +150,15 @@ impl Staged {
         let temporary = Builder::new()
             .prefix(".pki-output-")
             .make_in(parent, |path| {
-                let created = directory.create(path.file_name().unwrap_or_default(), b"", &own);
-                created.map(|created| created.file).map_err(system_error)
+                let name = path.file_name().unwrap_or_default();
+                let created = directory.create(name, b"", &own).map_err(system_error);
+                let created = created.inspect_err(|error| {
+                    // Its attributes could not be set; another file of that name stays.
+                    if error.kind() != io::ErrorKind::AlreadyExists {
+                        drop(directory.remove(name));
+                    }
+                });
+                created.map(|created| created.file)
             });
         let failed = |error| FileError::io("writing", path)(without_name(error));
         let temporary = temporary.map_err(failed)?;
