@@ -24,7 +24,7 @@ const NEW_AFTER_HELP: &str = "\
 
 Examples:
   pki ca new --common-name 'Example Root CA' --org Example --name root
-  pki ca new --common-name 'Example Root CA' --name root --path-len 1 --validity-period 175200h --dry-run
+  pki ca new --common-name 'Example Root CA' --name root --path-len 1 --validity-period 175200h
   pki ca new --common-name kubernetes --name ca --ca-cert root.crt --ca-key root.key
   pki ca new ca-csr.json --name ca";
 

@@ -189,8 +189,7 @@ const NEW_AFTER_HELP: &str = "\
 
 Examples:
   pki csr new --common-name web --san web.example.com,192.0.2.10 --usages 'server auth' --name web
-  pki csr new --common-name jane --org developers --signer-name kubernetes.io/kube-apiserver-client \\
-      --format kubernetes --name jane | kubectl apply -f -
+  pki csr new n1.json --format kubernetes --signer-name kubernetes.io/kubelet-serving --name n1
   pki csr new request.json --name web --key old.key
   pki csr new request.json --format cfssl | cfssljson -bare web";
 
@@ -201,7 +200,7 @@ pub enum CsrFormat {
     Pem,
     /// cfssl's JSON with request and new key, on standard output
     Cfssl,
-    /// A key in PEM, and a CertificateSigningRequest on standard output
+    /// A key in PEM, and a CertificateSigningRequest on standard output, in YAML or, with `-o json`, in JSON
     Kubernetes,
 }
 
@@ -224,7 +223,7 @@ pub struct NewCsrArgs {
     #[arg(long, value_name = "SAN", value_delimiter = ',')]
     pub san: Vec<String>,
 
-    /// Usages in Kubernetes' words, separated by commas [default: those that the signer requires]
+    /// Usages in Kubernetes' words, separated by commas [default: those that --signer-name requires, else none]
     #[arg(long, value_name = "USAGES", value_delimiter = ',', value_parser = usage)]
     pub usages: Option<Vec<Purpose>>,
 

@@ -19,6 +19,7 @@ use crate::fs::output::{self, NewFile};
 use crate::objects::cfssl::CfsslRequest;
 use crate::plan::subject::AskedNames;
 use crate::store::outcome::{TransactionError, TreeState};
+use crate::util::secret::quote;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::attribute::Attribute;
 use crate::x509::key::PrivateKey;
@@ -57,7 +58,7 @@ pub(super) fn read_cfssl(path: &Path, from_stdin: &str, console: &Console) -> Re
         Invalids(problems.map(invalid).collect())
     })?;
     for field in &request.ignored {
-        console.warn(&format!("{}: `{field}` is ignored", input.name));
+        console.warn(&format!("{}: {} is ignored", input.name, quote(field)));
     }
     Ok(request)
 }

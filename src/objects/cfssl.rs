@@ -292,15 +292,20 @@ struct GeneratedKey<'a> {
 ///
 /// # Errors
 /// None that is known: serializing plain data cannot fail.
-pub fn generated_key(csr: &str, key: Option<&str>) -> serde_json::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(serde_json::to_string(&GeneratedKey { csr, key })?);
-    text.push('\n');
+pub fn generated_key(csr: &str, key: Option<&str>) -> serde_json::Result<Zeroizing<Vec<u8>>> {
+    // Large enough for two characters in the place of each line end: a buffer that grows leaves a copy of the key.
+    let length = csr.len() + key.map_or(0, str::len);
+    let mut text = Zeroizing::new(Vec::with_capacity(2 * length + 64));
+    serde_json::to_writer(&mut *text, &GeneratedKey { csr, key })?;
+    text.push(b'\n');
     Ok(text)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parse(text: &str) -> Result<CfsslRequest, Vec<String>> {
@@ -414,11 +419,23 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn no_text_panics_and_messages_are_printable(
+            text in r#"\{("(CN|names|hosts|key|ca|x)": ([0-9]|""|null|\["\PC{0,3}"\]|\{"(size|algo|O|pathlen|expiry)": ("\PC{0,3}"|[0-9]{1,3})\})(, )?){0,4}\}?"#
+        ) {
+            if let Err(problems) = parse(&text) {
+                prop_assert!(!problems.is_empty());
+                prop_assert!(!problems.concat().chars().any(char::is_control));
+            }
+        }
+    }
+
     #[test]
     fn a_key_that_is_not_new_is_left_out() {
         let text = generated_key("C", None).unwrap();
-        assert_eq!(*text, "{\"csr\":\"C\"}\n");
+        assert_eq!(*text, b"{\"csr\":\"C\"}\n");
         let text = generated_key("C\n", Some("K")).unwrap();
-        assert_eq!(*text, "{\"csr\":\"C\\n\",\"key\":\"K\"}\n");
+        assert_eq!(*text, b"{\"csr\":\"C\\n\",\"key\":\"K\"}\n");
     }
 }

@@ -302,10 +302,10 @@ fn a_request_of_cfssl_comes_from_standard_input() {
     command
         .current_dir(tree.root())
         .args(["csr", "new", "-", "--name", "a"]);
-    let input = r#"{"CN": "a", "comment": "x"}"#;
+    let input = r#"{"CN": "a", "comm\u001bent": "x"}"#;
     tree.watch_with_input(&mut command, input)
         .ok()
-        .says_only(&["warning: standard input: `comment` is ignored"])
+        .says_only(&["warning: standard input: `comm\\u{1b}ent` is ignored"])
         .prints("key algorithm  ECDSA-P256\n");
 }
 

@@ -64,10 +64,10 @@ pub(super) fn run(args: &NewCsrArgs, console: &Console) -> Result<Exit> {
     let new_pem = new.as_ref().map(PrivateKey::to_pem).transpose()?;
     write_files(&files, new_pem.as_ref(), &made)?;
     let given_out = give_out(args, &plan, report, &made, new_pem.as_ref(), console);
-    given_out.with_context(|| match &files.key {
-        Some(key) => format!("the key is in `{}`", key.display()),
-        None => "no key was kept".to_owned(),
-    })?;
+    match &files.key {
+        Some(key) => given_out.with_context(|| format!("the key is in `{}`", key.display()))?,
+        None => given_out?,
+    }
     Ok(Exit::Done)
 }
 
@@ -169,7 +169,8 @@ fn give_out(
     match args.format {
         CsrFormat::Cfssl => {
             let key = key.map(|key| key.as_str());
-            console.print(&generated_key(request, key)?)
+            let text = generated_key(request, key)?;
+            console.print_with(|output| output.write_all(&text))
         }
         CsrFormat::Kubernetes => {
             let usages: Vec<_> = plan.usages.iter().copied().map(word_of_usage).collect();
