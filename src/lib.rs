@@ -18,14 +18,14 @@
 //! - [`catalog`]: the table of everything a tree holds. Start here.
 //! - [`config`]: kubeadm's YAML and flags, into a [`config::Cluster`], which is always valid.
 //! - [`kubeconfig`]: reads the few fields of a kubeconfig that `pki` needs, and keeps the rest.
-//! - [`objects`]: the Kubernetes objects that `pki` reads and prints.
+//! - [`objects`]: the objects of Kubernetes and cfssl that `pki` reads and prints.
 //! - [`contents`]: what any file holds, for `pki show`.
 //! - [`fs`]: the only file access.
 //! - [`net`]: the only network access.
 //! - [`tree`]: reading a tree: layout, inventory, journal.
 //! - [`store`]: writing a tree: transaction, generations, ledger.
 //! - [`check`]: the judgement of a tree.
-//! - [`plan`]: decides what to do: [`plan::init`], [`plan::renew`], [`plan::rollback`], [`plan::csr`].
+//! - [`plan`]: decides what to do: [`plan::init`], [`plan::renew`], [`plan::rollback`], [`plan::csr`], [`plan::ca`].
 //! - [`execute`]: carries a plan out in memory.
 //! - [`report`]: formats results, as strings.
 //! - [`fleet`]: many trees on a few threads.

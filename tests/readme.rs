@@ -85,11 +85,9 @@ fn the_readme_can_be_read_from_top_to_bottom() {
 fn every_command_of_a_help_topic_can_be_typed() {
     let mut commands = 0;
     for topic in pki::cmd::TOPICS {
-        for line in topic
-            .text
-            .lines()
-            .filter_map(|line| line.strip_prefix("    "))
-        {
+        let lines = topic.text.lines();
+        let lines: Vec<_> = lines.filter_map(|line| line.strip_prefix("    ")).collect();
+        for line in lines.join("\n").replace("\\\n", "").lines() {
             // After the time of a cron job, the user, or systemd's key.
             let command = line.find("pki ").map(|start| &line[start..]);
             let Some(command) = command.filter(|_| !line.starts_with('#')) else {

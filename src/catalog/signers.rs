@@ -99,6 +99,21 @@ pub const USAGE_WORDS: [(&str, Purpose); 23] = [
     ("netscape sgc", Purpose::NetscapeSgc),
 ];
 
+impl SignerRule {
+    /// Returns the usages that kubelets and kubectl users ask for, if the signer has any: only RSA keys encipher keys.
+    pub fn usual_usages(&self, is_rsa: bool) -> Vec<Purpose> {
+        let is_optional = |usage| self.optional.is_some_and(|usages| usages.contains(&usage));
+        let mut usages = self.required.to_vec();
+        if is_optional(Purpose::DigitalSignature) {
+            usages.push(Purpose::DigitalSignature);
+        }
+        if is_rsa && is_optional(Purpose::KeyEncipherment) {
+            usages.push(Purpose::KeyEncipherment);
+        }
+        usages
+    }
+}
+
 /// Returns the signer of that name, if kube-controller-manager has it.
 pub fn find_signer(name: &str) -> Option<&'static SignerRule> {
     SIGNERS.iter().find(|signer| signer.name == name)

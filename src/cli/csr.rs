@@ -5,19 +5,24 @@
     reason = "clap would print what documents a flattened group as the help of the command"
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::renew::RowName;
-use super::shared::{ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs, path};
-use crate::catalog::signers::{SIGNERS, SignerRule, USAGE_WORDS, find_signer, usage_of_word};
+use super::shared::{ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs, key_algorithm, path};
+use crate::catalog::signers::{
+    MIN_EXPIRATION_SECONDS, SIGNERS, SignerRule, USAGE_WORDS, find_signer, usage_of_word,
+};
+use crate::objects::csr::{parse_object_name, parse_signer_name};
 use crate::util::duration::Period;
+use crate::x509::algorithm::Algorithm;
 use crate::x509::usage::Purpose;
 
 pub(super) const AFTER_HELP: &str = "\
 Examples:
   pki csr generate
+  pki csr new --common-name web --san web.example.com --name web
   pki csr sign apiserver.csr > apiserver.crt
   pki csr import apiserver.crt admin.crt";
 
@@ -57,6 +62,12 @@ pub enum CsrCommand {
     /// certificate. Requests are kept beside the certificates, as FILE.csr, until `pki csr import`.
     #[command(after_help = GENERATE_AFTER_HELP)]
     Generate(GenerateArgs),
+    /// Make a key and a request for anything else, such as a web server or a webhook
+    ///
+    /// Takes the names from flags, or from cfssl's JSON request. Writes NAME.key with mode 0600, and then NAME.csr, and never overwrites
+    /// a file. For Kubernetes, prints a CertificateSigningRequest instead of NAME.csr. Refuses what the signer would refuse.
+    #[command(after_help = NEW_AFTER_HELP)]
+    New(NewCsrArgs),
     /// Sign certification requests with a CA of this tree or another one
     ///
     /// Takes requests in PEM or DER, and CertificateSigningRequest objects of Kubernetes in YAML or JSON. Checks each against a profile:
@@ -171,6 +182,105 @@ fn signer(name: &str) -> Result<&'static SignerRule, String> {
 fn usage(word: &str) -> Result<Purpose, String> {
     let words = || USAGE_WORDS.map(|(word, _)| word).join(", ");
     usage_of_word(word.trim()).ok_or_else(|| format!("want some of {}", words()))
+}
+
+const NEW_AFTER_HELP: &str = "\
+`pki help walkthroughs` shows the commands of openssl and cfssl that this replaces.
+
+Examples:
+  pki csr new --common-name web --san web.example.com,192.0.2.10 --usages 'server auth' --name web
+  pki csr new n1.json --format kubernetes --signer-name kubernetes.io/kubelet-serving --name n1
+  pki csr new request.json --name web --key old.key
+  pki csr new request.json --format cfssl | cfssljson -bare web";
+
+/// What `csr new` makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CsrFormat {
+    /// A key and a request in PEM
+    Pem,
+    /// cfssl's JSON with request and new key, on standard output
+    Cfssl,
+    /// A key in PEM, and a CertificateSigningRequest on standard output, in YAML or, with `-o json`, in JSON
+    Kubernetes,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("asked").required(true).multiple(true).args(["request", "common_name", "org", "san"]))]
+pub struct NewCsrArgs {
+    /// cfssl's JSON request, instead of the flags for names and key; `-` reads standard input
+    #[arg(value_name = "REQUEST", value_parser = path(), conflicts_with_all = ["common_name", "org", "san", "key_algorithm"])]
+    pub request: Option<PathBuf>,
+
+    /// Common name; in Kubernetes, the user
+    #[arg(long, value_name = "NAME")]
+    pub common_name: Option<String>,
+
+    /// Organizations, separated by commas; may be repeated; in Kubernetes, the groups
+    #[arg(long, value_name = "ORG", value_delimiter = ',')]
+    pub org: Vec<String>,
+
+    /// DNS names, IP addresses, e-mail addresses and URIs, separated by commas; may be repeated
+    #[arg(long, value_name = "SAN", value_delimiter = ',')]
+    pub san: Vec<String>,
+
+    /// Usages in Kubernetes' words, separated by commas [default: those that --signer-name requires, else none]
+    #[arg(long, value_name = "USAGES", value_delimiter = ',', value_parser = usage)]
+    pub usages: Option<Vec<Purpose>>,
+
+    /// RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384 [default: RSA-2048]
+    #[arg(long, value_name = "ALGORITHM", value_parser = key_algorithm, conflicts_with = "key")]
+    pub key_algorithm: Option<Algorithm>,
+
+    /// Use the private key in this file instead of a new one
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub key: Option<PathBuf>,
+
+    /// Signer that the request is for, one of kube-controller-manager's or another one
+    #[arg(long, help_heading = "Kubernetes", value_name = "SIGNER", value_parser = parse_signer_name)]
+    pub signer_name: Option<String>,
+
+    /// How long the certificate should be valid, 600 seconds or more [default: the signer decides]
+    #[arg(long, help_heading = "Kubernetes", value_name = "SECONDS", value_parser = expiration_seconds)]
+    pub expiration_seconds: Option<u32>,
+
+    /// Allow the group system:masters, whose members no RBAC rule limits
+    #[arg(long, help_heading = "Kubernetes")]
+    pub allow_system_masters: bool,
+
+    /// What to make
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = CsrFormat::Pem)]
+    pub format: CsrFormat,
+
+    /// Write NAME.key and NAME.csr; also the name of the CertificateSigningRequest
+    #[arg(long, value_name = "NAME", value_parser = parse_object_name)]
+    pub name: Option<String>,
+
+    /// Directory for these files [default: the current one]
+    #[arg(long, value_name = "DIR", value_parser = path())]
+    pub out_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub write: WriteArgs,
+}
+
+impl NewCsrArgs {
+    /// Returns the directory for the files.
+    pub fn directory(&self) -> &Path {
+        self.out_dir.as_deref().unwrap_or(Path::new("."))
+    }
+}
+
+/// Parses `spec.expirationSeconds`, as the API server does.
+fn expiration_seconds(text: &str) -> Result<u32, String> {
+    let most = i32::MAX.unsigned_abs();
+    match text.parse() {
+        Ok(seconds) if u64::from(seconds) >= MIN_EXPIRATION_SECONDS && seconds <= most => {
+            Ok(seconds)
+        }
+        _ => Err(format!(
+            "want {MIN_EXPIRATION_SECONDS} seconds or more; the API server refuses less"
+        )),
+    }
 }
 
 #[derive(Debug, Args)]

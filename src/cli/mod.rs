@@ -7,6 +7,7 @@
     reason = "clap would print what documents a flattened group as the help of the command"
 )]
 
+mod ca;
 mod certs;
 mod check_expiration;
 mod config;
@@ -29,10 +30,11 @@ use clap::{Parser, Subcommand};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+pub use ca::{CaArgs, CaCommand, NewCaArgs};
 pub use certs::{CertsArgs, CertsCommand};
 pub use check_expiration::{CheckExpirationArgs, ExpirationFormat, OnlyState, SortOrder};
 pub use config::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
-pub use csr::{CsrArgs, CsrCommand, GenerateArgs, ImportArgs, SignArgs};
+pub use csr::{CsrArgs, CsrCommand, CsrFormat, GenerateArgs, ImportArgs, NewCsrArgs, SignArgs};
 pub use help::{CompletionsArgs, HelpArgs};
 pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
@@ -78,6 +80,7 @@ Topics for `pki help TOPIC`:
   join           nodes that join, and what control-plane nodes share
   scheduling     cron, systemd timers and alerts
   csr            certification requests, and CAs whose key is elsewhere
+  walkthroughs   CAs and certificates outside a tree, beside the commands of openssl and cfssl
   dependencies   the libraries that pki is built with
 
 Examples:
@@ -142,6 +145,9 @@ pub enum Command {
     /// Make and sign certification requests, and install certificates
     #[command(after_help = csr::AFTER_HELP)]
     Csr(CsrArgs),
+    /// Make a CA outside any tree
+    #[command(after_help = ca::AFTER_HELP)]
+    Ca(CaArgs),
     /// List the kept generations: the files that earlier runs replaced
     #[command(after_help = history::HISTORY_AFTER_HELP)]
     History(HistoryArgs),

@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 
 use crate::store::transaction::DEFAULT_GENERATIONS;
 use crate::util::duration::Period;
+use crate::x509::algorithm::Algorithm;
 
 #[derive(Clone, Debug, Default, Args)]
 pub struct TreeArgs {
@@ -192,6 +193,12 @@ pub(super) fn lifetime(text: &str) -> Result<Period, String> {
         0 => Err("it is shorter than a second".to_owned()),
         _ => Ok(period),
     }
+}
+
+/// Parses the algorithm of a new key, by kubeadm's names.
+pub(super) fn key_algorithm(text: &str) -> Result<Algorithm, String> {
+    let names = || Algorithm::CONFIGURABLE.map(Algorithm::name).join(", ");
+    Algorithm::from_config(text).ok_or_else(|| format!("want one of {}", names()))
 }
 
 /// Parses a path, byte for byte.

@@ -21,7 +21,7 @@ pub struct Topic {
 }
 
 /// Every help topic.
-pub static TOPICS: [Topic; 9] = [
+pub static TOPICS: [Topic; 10] = [
     topic("files", include_str!("../../templates/help/files.md")),
     topic("writing", include_str!("../../templates/help/writing.md")),
     topic("kubeadm", include_str!("../../templates/help/kubeadm.md")),
@@ -36,6 +36,10 @@ pub static TOPICS: [Topic; 9] = [
         include_str!("../../templates/help/scheduling.md"),
     ),
     topic("csr", include_str!("../../templates/help/csr.md")),
+    topic(
+        "walkthroughs",
+        include_str!("../../templates/help/walkthroughs.md"),
+    ),
     topic(
         "dependencies",
         include_str!("../../templates/help/dependencies.md"),

@@ -22,7 +22,8 @@ use crate::cli::{
 use crate::config::values::node_name;
 use crate::kubeconfig::{Kubeconfig, KubeconfigContents, NewCredentials};
 use crate::objects::bootstrap_token::{NODE_GROUP, USER_PREFIX};
-use crate::plan::client::{self, ClientRequest, MASTERS, name_problem};
+use crate::plan::client::{self, ClientRequest, MASTERS};
+use crate::plan::subject::name_problem;
 use crate::plan::{Make, Plan, PlanError};
 use crate::report::client::NewClient;
 use crate::report::time::Time;

@@ -2,6 +2,7 @@
 //!
 //! Only this module chooses a stream; `main` alone turns an error into an exit code, through [`Console::report`].
 
+mod ca;
 mod check_expiration;
 mod cluster_access;
 mod config;
@@ -28,6 +29,7 @@ mod rollback;
 mod served;
 mod session;
 mod show;
+mod standalone;
 mod target;
 mod template;
 mod verify;
@@ -72,6 +74,7 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
         Command::Show(args) => show::run(&args, console),
         Command::Renew(args) => renew::run(&args, console),
         Command::Csr(args) => csr::run(&args, console),
+        Command::Ca(args) => ca::run(&args, console),
         Command::CertificateKey(args) => join::certificate_key::run(&args, console),
         Command::UploadCerts(args) => join::upload_certs::run(&args, console),
         Command::DownloadCerts(args) => join::download_certs::run(&args, console),

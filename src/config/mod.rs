@@ -4,6 +4,7 @@
 //! kubeadm's defaults and facts about the host, and checks all values. Both report all problems instead of the first one.
 //! [`fields`] is the table of all fields. This module does not open files, inspect the host or print. Read `fields` next.
 
+pub mod alternative_names;
 pub mod cluster;
 pub mod fields;
 pub mod kubeadm;
@@ -15,6 +16,7 @@ pub mod settings;
 pub(crate) mod values;
 mod yaml;
 
+pub use alternative_names::parse_alternative_name;
 pub use cluster::{Cluster, Endpoint, Etcd, ExternalEtcd, Host, Resolved};
 pub use kubeadm::{ConfigFile, read};
 pub use names::parse_san;

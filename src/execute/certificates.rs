@@ -9,7 +9,7 @@ use crate::plan::{Leaf, SigningCa};
 use crate::tree::inventory::{CaState, Inventory};
 use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::key::PrivateKey;
-use crate::x509::sign::{Issuer, self_signed_ca};
+use crate::x509::sign::{CaTemplate, Issuer, self_signed_ca};
 use crate::x509::validity::Validity;
 
 /// A CA that the plan makes.
@@ -26,7 +26,8 @@ impl NewCa {
         key: PrivateKey,
         validity: Validity,
     ) -> Result<NewCa> {
-        let certificate = self_signed_ca(common_name, &key, validity)?;
+        let contents = CaTemplate::of_row(common_name, key.algorithm())?;
+        let certificate = self_signed_ca(&contents, &key, validity)?;
         let bundle = CaBundle::from(certificate);
         Ok(NewCa { row, bundle, key })
     }

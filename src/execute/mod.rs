@@ -1,11 +1,12 @@
 //! Carries out a plan in memory: `keys` generates keys on all cores, `certificates` signs, `kubeconfigs` writes kubeconfigs,
-//! `requests` makes requests and installs what others signed, and `verify` checks every file as if it had just been read from disk. Nothing is written here.
+//! `requests` makes requests and installs what others signed, `standalone` makes what belongs to no tree, and `verify` checks every file as if it had just been read from disk. Nothing is written here.
 
 mod certificates;
 mod keys;
 mod kubeconfigs;
 mod requests;
 pub mod sign;
+pub mod standalone;
 mod verify;
 
 use anyhow::{Context, Result, bail, ensure};

@@ -1,14 +1,16 @@
 //! Output files outside a tree.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf, absolute};
+use std::sync::Arc;
 
 use memchr::memmem;
 use rustix::io::Errno;
-use tempfile::Builder;
+use tempfile::{Builder, NamedTempFile};
 
-use super::directory::{FileKind, NewAttributes};
+use super::directory::{Directory, FileKind, NewAttributes};
 use super::file::{self, FileError, FileErrorReason};
 use super::walk::{Destination, Links, Position};
 
@@ -56,41 +58,132 @@ pub fn holds_pem(file: &Path) -> bool {
     contents.is_ok_and(|contents| memmem::find(&contents.bytes, b"-----BEGIN ").is_some())
 }
 
+/// Returns the file that is created. As [`target`], but nothing may be there.
+///
+/// # Errors
+/// If something is there, or the directory cannot be written in.
+pub fn new_target(path: &Path) -> Result<PathBuf, FileError> {
+    let file = target(path)?;
+    match fs::symlink_metadata(&file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(file),
+        _ => Err(
+            FileError::unexpected("creating", &file, "it exists, and is not overwritten")
+                .with_hint("move it away, or choose another name or directory"),
+        ),
+    }
+}
+
 /// Replaces a file, as [`target`] returns it, as a whole: a reader sees the old contents or the new ones.
 ///
 /// # Errors
 /// If the directory cannot be written in. The file then has its old contents.
-pub fn replace(path: &Path, mut contents: impl Read, mode: u32) -> Result<(), FileError> {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(FileError::unexpected(
-            "writing",
-            path,
-            "it has no file name",
-        ));
-    };
-    // The directory is held open, so a link that takes its place is not followed.
-    let Destination::Directory(position) = Position::machine()?.resolve(parent, Links::Trusted)?
-    else {
-        return Err(FileError::io("writing", path)(Errno::NOENT));
-    };
-    let directory = position.directory()?;
-    let own = NewAttributes::own(mode);
-    let temporary = Builder::new()
-        .prefix(".pki-output-")
-        .make_in(parent, |path| {
-            let created = directory.create(path.file_name().unwrap_or_default(), b"", &own);
-            created.map(|created| created.file).map_err(system_error)
-        });
-    let failed = |error| FileError::io("writing", path)(without_name(error));
-    let temporary = temporary.map_err(failed)?;
-    let mut file = temporary.as_file();
-    io::copy(&mut contents, &mut file)
-        .and_then(|_| file.sync_all())
-        .map_err(failed)?;
-    directory.rename(temporary.path().file_name().unwrap_or_default(), name)?;
+pub fn replace(path: &Path, contents: impl Read, mode: u32) -> Result<(), FileError> {
+    let staged = Staged::write(path, contents, mode)?;
+    let temporary = staged.temporary.path().file_name().unwrap_or_default();
+    staged.directory.rename(temporary, &staged.name)?;
     // It has its name, so nothing is left to remove.
-    let _path = temporary.into_temp_path().keep();
+    let _path = staged.temporary.into_temp_path().keep();
     Ok(())
+}
+
+/// A file that is created.
+#[derive(Clone, Copy, Debug)]
+pub struct NewFile<'a> {
+    /// The path, as [`new_target`] returns it.
+    pub path: &'a Path,
+    /// The contents.
+    pub contents: &'a [u8],
+    /// The mode.
+    pub mode: u32,
+}
+
+/// Creates files and replaces none. Each appears as a whole, after the ones before it are on the disk.
+///
+/// # Errors
+/// If one exists by now, or cannot be written. The others are removed again.
+pub fn create_all(files: &[NewFile<'_>]) -> Result<(), FileError> {
+    let staged = files
+        .iter()
+        .map(|file| Staged::write(file.path, file.contents, file.mode))
+        .collect::<Result<Vec<_>, _>>()?;
+    for (index, (file, one)) in files.iter().zip(&staged).enumerate() {
+        if let Err(error) = one.appear(file.path) {
+            for made in staged.iter().take(index) {
+                drop(made.directory.remove(&made.name));
+            }
+            return Err(error);
+        }
+    }
+    // The temporary names go, also from the disk: one of them is another name of a key.
+    let directories: Vec<_> = staged.into_iter().map(|one| one.directory).collect();
+    for directory in directories {
+        // All files are on the disk already.
+        drop(directory.sync());
+    }
+    Ok(())
+}
+
+/// A file with a temporary name beside its own; it is removed when dropped.
+struct Staged {
+    directory: Arc<Directory>,
+    temporary: NamedTempFile,
+    name: OsString,
+}
+
+impl Staged {
+    fn write(path: &Path, mut contents: impl Read, mode: u32) -> Result<Staged, FileError> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(FileError::unexpected(
+                "writing",
+                path,
+                "it has no file name",
+            ));
+        };
+        // The directory is held open, so a link that takes its place is not followed.
+        let Destination::Directory(position) =
+            Position::machine()?.resolve(parent, Links::Trusted)?
+        else {
+            return Err(FileError::io("writing", path)(Errno::NOENT));
+        };
+        let directory = Arc::clone(position.directory()?);
+        let own = NewAttributes::own(mode);
+        let temporary = Builder::new()
+            .prefix(".pki-output-")
+            .make_in(parent, |path| {
+                let name = path.file_name().unwrap_or_default();
+                let created = directory.create(name, b"", &own).map_err(system_error);
+                let created = created.inspect_err(|error| {
+                    // Its attributes could not be set; another file of that name stays.
+                    if error.kind() != io::ErrorKind::AlreadyExists {
+                        drop(directory.remove(name));
+                    }
+                });
+                created.map(|created| created.file)
+            });
+        let failed = |error| FileError::io("writing", path)(without_name(error));
+        let temporary = temporary.map_err(failed)?;
+        let mut file = temporary.as_file();
+        io::copy(&mut contents, &mut file)
+            .and_then(|_| file.sync_all())
+            .map_err(failed)?;
+        Ok(Staged {
+            directory,
+            temporary,
+            name: name.to_owned(),
+        })
+    }
+
+    /// Gives the file its name, which must be free.
+    fn appear(&self, path: &Path) -> Result<(), FileError> {
+        let temporary = self.temporary.path().file_name().unwrap_or_default();
+        // A link, unlike a rename, fails if the name is taken.
+        self.directory
+            .link(temporary, &self.name)
+            .map_err(|error| FileError::io("creating", path)(system_error(error)))?;
+        self.directory.sync().inspect_err(|_| {
+            drop(self.directory.remove(&self.name));
+        })
+    }
 }
 
 fn system_error(error: FileError) -> io::Error {
@@ -107,4 +200,56 @@ fn without_name(error: io::Error) -> io::Error {
         .and_then(|cause| cause.downcast_ref::<io::Error>())
         .and_then(Errno::from_io_error);
     errno.map_or(error, io::Error::from)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn new_file<'a>(path: &'a Path, contents: &'a [u8]) -> NewFile<'a> {
+        NewFile {
+            path,
+            contents,
+            mode: 0o600,
+        }
+    }
+
+    /// Returns the names in a directory.
+    fn names(directory: &TempDir) -> Vec<OsString> {
+        let entries = fs::read_dir(directory.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn all_files_are_created_with_their_modes() {
+        let directory = TempDir::new().unwrap();
+        let [key, certificate] = ["a.key", "a.crt"].map(|name| directory.path().join(name));
+        create_all(&[new_file(&key, b"key"), new_file(&certificate, b"crt")]).unwrap();
+        assert_eq!(fs::read(&key).unwrap(), b"key");
+        assert_eq!(
+            fs::metadata(&key).unwrap().permissions().mode() & 0o7777,
+            0o600
+        );
+        assert_eq!(names(&directory), ["a.crt", "a.key"]);
+    }
+
+    #[test]
+    fn no_file_is_overwritten_and_the_others_are_removed_again() {
+        let directory = TempDir::new().unwrap();
+        let [key, certificate] = ["a.key", "a.crt"].map(|name| directory.path().join(name));
+        fs::write(&certificate, "old").unwrap();
+        assert!(new_target(&certificate).is_err());
+        let error = create_all(&[new_file(&key, b"key"), new_file(&certificate, b"crt")]);
+        let wanted = format!("creating `{}`: file exists", certificate.display());
+        assert_eq!(error.unwrap_err().to_string(), wanted);
+        assert_eq!(fs::read(&certificate).unwrap(), b"old");
+        assert_eq!(names(&directory), ["a.crt"]);
+    }
 }

@@ -1,12 +1,12 @@
 //! CertificateSigningRequest objects (`certificates.k8s.io/v1`): several in one file, in lists, as YAML or JSON.
 //!
-//! Only `status.certificate` is ever changed. Everything else in an object is kept as it is.
+//! Only `status.certificate` is ever changed. Everything else in an object is kept as it is. `NewSigningRequest` makes objects.
 
 use std::fmt;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::documents::{self, DocumentsError};
 use crate::util::escape::{escape_line, quote};
@@ -50,6 +50,68 @@ pub enum ObjectError {
     Empty,
     /// A field is missing or has the wrong form: its object, its path, what is wrong.
     Field(String, &'static str, String),
+}
+
+/// What a new object says.
+#[derive(Clone, Debug)]
+pub struct NewSigningRequest<'a> {
+    /// `metadata.name`.
+    pub name: &'a str,
+    /// `spec.request`, PEM.
+    pub request: &'a str,
+    /// `spec.signerName`.
+    pub signer_name: &'a str,
+    /// `spec.usages`, Kubernetes' words.
+    pub usages: &'a [&'static str],
+    /// `spec.expirationSeconds`.
+    pub expiration_seconds: Option<u32>,
+}
+
+impl NewSigningRequest<'_> {
+    /// Returns the object, for `kubectl apply`.
+    pub fn to_object(&self) -> Value {
+        let mut spec = json!({
+            "request": BASE64_STANDARD.encode(self.request),
+            "signerName": self.signer_name,
+            "usages": self.usages,
+        });
+        if let (Some(seconds), Some(spec)) = (self.expiration_seconds, spec.as_object_mut()) {
+            spec.insert("expirationSeconds".to_owned(), seconds.into());
+        }
+        json!({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": self.name}, "spec": spec})
+    }
+}
+
+/// Parses the name of an object, which is also that of files (Kubernetes `IsValidPathSegmentName`).
+///
+/// The error is a message.
+pub fn parse_object_name(text: &str) -> Result<String, String> {
+    let is_other = |c: char| c.is_control() || c.is_whitespace() || "/%".contains(c);
+    match text.is_empty() || text.starts_with(['.', '-']) || text.contains(is_other) {
+        true => Err("want a name without slashes, spaces and `%`, such as `web-server`".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// Parses the name of a signer: a domain of two labels or more, and a name (Kubernetes `ValidateSignerName`).
+///
+/// The error is a message.
+pub fn parse_signer_name(text: &str) -> Result<String, String> {
+    let is_alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_label = |label: &str| {
+        label.chars().all(|c| is_alphanumeric(c) || c == '-')
+            && label.starts_with(is_alphanumeric)
+            && label.ends_with(is_alphanumeric)
+    };
+    let is_subdomain = |name: &str| name.len() <= 253 && name.split('.').all(is_label);
+    match text.split_once('/') {
+        Some((domain, name))
+            if domain.contains('.') && is_subdomain(domain) && is_subdomain(name) =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err("want a domain and a name, such as `example.com/signer`".to_owned()),
+    }
 }
 
 impl SigningRequestDocuments {
@@ -270,6 +332,43 @@ status:
         assert_eq!(spec.expiration_seconds, Some(3600));
         assert_eq!(spec.conditions, ["Approved"]);
         assert!(!spec.has_certificate);
+    }
+
+    #[test]
+    fn names_of_objects_and_signers_are_those_of_kubernetes() {
+        for good in ["web", "my-svc.my-namespace", "node-csr-A:b"] {
+            assert_eq!(parse_object_name(good), Ok(good.to_owned()));
+        }
+        for bad in ["", ".", "..", "-a", "a/b", "a%b", "a b", "a\n"] {
+            assert!(parse_object_name(bad).is_err(), "{bad:?}");
+        }
+        for good in ["kubernetes.io/kubelet-serving", "a.b/c.d-1"] {
+            assert_eq!(parse_signer_name(good), Ok(good.to_owned()));
+        }
+        for bad in [
+            "", "a", "a/b", "a.b/", "/a", "a.b/c/d", "A.b/c", "a.b/-c", "a..b/c", "a.b/c_d",
+        ] {
+            assert!(parse_signer_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_object_is_read_as_it_was_made() {
+        let new = NewSigningRequest {
+            name: "web",
+            request: "abc",
+            signer_name: "example.com/signer",
+            usages: &["digital signature", "server auth"],
+            expiration_seconds: Some(600),
+        };
+        let text = new.to_object().to_string();
+        let documents = SigningRequestDocuments::parse(&text).unwrap();
+        let spec = documents.specs().remove(0).unwrap();
+        assert_eq!(spec.name, "web");
+        assert_eq!(spec.request, b"abc");
+        assert_eq!(spec.signer_name, "example.com/signer");
+        assert_eq!(spec.usages, ["digital signature", "server auth"]);
+        assert_eq!(spec.expiration_seconds, Some(600));
     }
 
     #[test]

@@ -2,21 +2,18 @@
 
 use time::OffsetDateTime;
 
+use super::subject::{invalid, name_problem};
 use super::{Action, KeySource, Leaf, Make, Plan, PlanError, Reason, SigningCa, Step, readiness};
 use crate::catalog::{CA, KUBECONFIG, Server};
 use crate::check::finding::{Findings, Remedy};
 use crate::check::validity;
 use crate::config::cluster::Cluster;
 use crate::tree::inventory::{CaState, Inventory};
-use crate::util::secret::{is_key, quote};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::sign::LeafTemplate;
 
 /// The group whose members may do everything, whatever RBAC says.
 pub const MASTERS: &str = "system:masters";
-
-/// The longest common name and organization (RFC 5280 appendix A.1, ub-common-name and ub-organization-name).
-const MAX_NAME: usize = 64;
 
 /// A user of a cluster.
 #[derive(Clone, Debug)]
@@ -98,32 +95,5 @@ impl ClientRequest<'_> {
     fn names(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let groups = self.groups.iter().map(|group| ("--org", group.as_str()));
         std::iter::once((self.flag, self.user)).chain(groups)
-    }
-}
-
-/// Returns why a name cannot be that of a user or a group.
-pub fn name_problem(flag: &str, name: &str) -> Option<Reason> {
-    let shown = quote(name);
-    let length = name.chars().count();
-    let problem = if is_key(name) {
-        "looks like a key, so it is refused and not shown".to_owned()
-    } else if name.is_empty() {
-        "is empty".to_owned()
-    } else if name.trim() != name || name.chars().any(char::is_control) {
-        format!("{shown} has white space at an end, or control characters")
-    } else if length > MAX_NAME {
-        format!("{shown} has {length} characters, a certificate allows {MAX_NAME}")
-    } else {
-        return None;
-    };
-    Some(invalid(format!("{flag}: {problem}")))
-}
-
-fn invalid(message: String) -> Reason {
-    Reason {
-        row: None,
-        id: None,
-        message,
-        remedy: Remedy::default(),
     }
 }

@@ -3,8 +3,9 @@
 //!
 //! `init`, `renew`, `rollback` and `download` are ways to make a [`Plan`]; `crate::execute` carries it out. `crate::check`
 //! judges what there is, and the planners decide by its findings only; `make` has what a step makes; [`remedy`] uses the planners to find the
-//! commands that remove a finding.
+//! commands that remove a finding. `ca`, `csr::new` and `subject` are about what belongs to no tree.
 
+pub mod ca;
 pub mod client;
 pub mod csr;
 pub mod download;
@@ -16,6 +17,7 @@ pub mod readiness;
 pub mod remedy;
 pub mod renew;
 pub mod rollback;
+pub mod subject;
 
 use crate::catalog::{APISERVER, Row};
 use crate::check::finding::{Finding, FindingId, Remedy};

@@ -16,6 +16,7 @@ pub mod recovery;
 pub mod render;
 pub mod served;
 pub mod signatures;
+pub mod standalone;
 pub mod templates;
 pub mod time;
 pub mod verification;

@@ -63,6 +63,46 @@ pub fn check_ca(bundle: &CaBundle, now: OffsetDateTime) -> Result<(), IssuerErro
     Ok(())
 }
 
+/// What the path lengths of a CA and of its issuers allow below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntermediateLimit {
+    /// Any CA.
+    Any,
+    /// A CA with this path length at most.
+    PathLength(u8),
+    /// No CA, only leaves.
+    Leaves,
+}
+
+/// Returns what the first certificate of a CA file may sign, by its own path length and those of its issuers in the file.
+pub fn intermediate_limit(bundle: &CaBundle) -> IntermediateLimit {
+    let certificates = bundle.certificates();
+    let mut limit: Option<u64> = None;
+    let mut current = &bundle.signer;
+    // RFC 5280 section 4.2.1.9: the path length counts the intermediates below a CA.
+    for depth in 1..=MAX_OTHERS as u64 {
+        if let Some(length) = current.path_length() {
+            let Some(left) = length.checked_sub(depth) else {
+                return IntermediateLimit::Leaves;
+            };
+            limit = Some(limit.map_or(left, |limit| limit.min(left)));
+        }
+        let mut issuers = certificates.iter().filter(|other| {
+            other.der() != current.der()
+                && other.subject() == current.issuer()
+                && is_signed_by(current, other)
+        });
+        match issuers.next() {
+            Some(issuer) => current = issuer,
+            None => break,
+        }
+    }
+    match limit {
+        None => IntermediateLimit::Any,
+        Some(length) => IntermediateLimit::PathLength(u8::try_from(length).unwrap_or(u8::MAX)),
+    }
+}
+
 /// The number of further certificates in a file, and of possible issuers of each, that are checked: a file of one
 /// mebibyte can hold thousands.
 const MAX_OTHERS: usize = 16;

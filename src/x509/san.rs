@@ -1,7 +1,9 @@
-//! Subject alternative names that a configuration can declare.
+//! Subject alternative names: those that a configuration can declare, and those that a request can ask for.
 
 use std::fmt;
 use std::net::IpAddr;
+
+use super::go;
 
 /// A subject alternative name that a configuration can declare (RFC 5280 section 4.2.1.6).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,4 +21,26 @@ impl fmt::Display for San {
             San::Ip(address) => write!(f, "IP:{address}"),
         }
     }
+}
+
+/// A subject alternative name that a request can ask for (RFC 5280 section 4.2.1.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlternativeName {
+    /// A name that a configuration can declare, too.
+    San(San),
+    /// rfc822Name: an e-mail address.
+    Email(String),
+    /// uniformResourceIdentifier.
+    Uri(String),
+}
+
+impl From<San> for AlternativeName {
+    fn from(san: San) -> AlternativeName {
+        AlternativeName::San(san)
+    }
+}
+
+/// Returns whether Go reads a certificate with this URI: it has a host, and that is a domain or an address.
+pub fn is_uri(text: &str) -> bool {
+    text.is_ascii() && go::has_host(text.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! Makes certificates: a self-signed CA, and leaves. This module sets every field; no field has a library's default.
+//! Makes certificates: CAs, self-signed or not, and leaves. This module sets every field; no field has a library's default.
 //!
 //! rcgen is not used: its `DistinguishedName` has one value per attribute type, so a subject or issuer with two
 //! organizations would lose one when it is reissued.
@@ -23,10 +23,8 @@ use super::chain::CaBundle;
 use super::der::{encode, tag};
 use super::key::{KeyError, random};
 use super::public_key::PublicKey;
-use super::san::San;
 use super::signer::Signer;
-pub use super::template::LeafTemplate;
-use super::template::{general_name, name};
+pub use super::template::{CaTemplate, LeafTemplate};
 use super::validity::Validity;
 
 /// A CA certificate with its signer. It is checked once, in [`Issuer::new`].
@@ -84,6 +82,23 @@ impl<'a> Issuer<'a> {
         sign(fields, self.signer)
     }
 
+    /// Signs the certificate of another CA, an intermediate.
+    pub fn issue_ca(
+        &self,
+        template: &CaTemplate,
+        key: &PublicKey,
+        validity: Validity,
+    ) -> Result<Certificate, IssueError> {
+        let fields = Fields {
+            issuer: self.certificate.raw_subject().to_vec(),
+            subject: template.subject.to_der()?,
+            key,
+            validity,
+            extensions: ca_extensions(template, key, Some(self.authority_key_id()?))?,
+        };
+        sign(fields, self.signer)
+    }
+
     /// Returns the CA's certificate.
     pub fn certificate(&self) -> &'a Certificate {
         self.certificate
@@ -106,11 +121,18 @@ impl<'a> Issuer<'a> {
                 &ExtendedKeyUsage(template.usages.clone()),
             )?);
         }
-        extensions.push(basic_constraints(false)?);
+        let constraints = BasicConstraints {
+            ca: false,
+            path_len_constraint: None,
+        };
+        extensions.push(extension(true, &constraints)?);
         extensions.push(extension(false, &subject_key_id(key)?)?);
         extensions.push(extension(false, &self.authority_key_id()?)?);
         if !template.names.is_empty() {
-            extensions.push(extension(false, &SubjectAltName(template.names.clone()))?);
+            // RFC 5280 section 4.2.1.6: without a subject, the names are all there is.
+            let is_critical = template.subject.is_empty();
+            let names = SubjectAltName(template.names.clone());
+            extensions.push(extension(is_critical, &names)?);
         }
         extensions.extend(template.further_extensions.iter().cloned());
         Ok(extensions)
@@ -129,29 +151,47 @@ impl<'a> Issuer<'a> {
     }
 }
 
-/// Makes a self-signed CA certificate. Its only SAN is its common name, as in kubeadm's CAs.
+/// Makes a self-signed CA certificate.
 pub fn self_signed_ca(
-    common_name: &str,
+    template: &CaTemplate,
     signer: &dyn Signer,
     validity: Validity,
 ) -> Result<Certificate, IssueError> {
     let key = signer.public_key();
-    let usages = leaf_key_usages(signer.algorithm()) | KeyUsages::KeyCertSign | KeyUsages::CRLSign;
-    let names = vec![general_name(&San::Dns(common_name.to_owned()))?];
-    let subject = name(common_name, None)?.to_der()?;
+    let subject = template.subject.to_der()?;
     let fields = Fields {
         issuer: subject.clone(),
         subject,
         key,
         validity,
-        extensions: vec![
-            extension(true, &KeyUsage(usages))?,
-            basic_constraints(true)?,
-            extension(false, &subject_key_id(key)?)?,
-            extension(false, &SubjectAltName(names))?,
-        ],
+        extensions: ca_extensions(template, key, None)?,
     };
     sign(fields, signer)
+}
+
+/// Returns the extensions of a CA; one that signs itself names no other key.
+fn ca_extensions(
+    template: &CaTemplate,
+    key: &PublicKey,
+    authority: Option<AuthorityKeyIdentifier>,
+) -> Result<Vec<Extension>, IssueError> {
+    let usages = template.further_key_usages | KeyUsages::KeyCertSign | KeyUsages::CRLSign;
+    let constraints = BasicConstraints {
+        ca: true,
+        path_len_constraint: template.path_length,
+    };
+    let mut extensions = vec![
+        extension(true, &KeyUsage(usages))?,
+        extension(true, &constraints)?,
+        extension(false, &subject_key_id(key)?)?,
+    ];
+    if let Some(authority) = authority {
+        extensions.push(extension(false, &authority)?);
+    }
+    if !template.names.is_empty() {
+        extensions.push(extension(false, &SubjectAltName(template.names.clone()))?);
+    }
+    Ok(extensions)
 }
 
 /// The fields of a TBSCertificate (RFC 5280 section 4.1) except the serial number; the names are DER.
@@ -249,14 +289,6 @@ pub(super) fn leaf_key_usages(algorithm: Algorithm) -> FlagSet<KeyUsages> {
     } else {
         KeyUsages::DigitalSignature.into()
     }
-}
-
-fn basic_constraints(ca: bool) -> Result<Extension, IssueError> {
-    let constraints = BasicConstraints {
-        ca,
-        path_len_constraint: None,
-    };
-    extension(true, &constraints)
 }
 
 pub(super) fn extension<T: Encode + AssociatedOid>(

@@ -1,4 +1,4 @@
-//! The contents of a leaf certificate, except its key, validity, serial number and issuer.
+//! The contents of a certificate, except its key, validity, serial number and issuer.
 
 use std::net::IpAddr;
 
@@ -24,12 +24,63 @@ use super::certificate::{
 };
 use super::go;
 use super::request::CertificateRequest;
-use super::san::San;
+use super::san::{AlternativeName, San};
 use super::sign::{IssueError, leaf_key_usages};
 use super::usage::{Purpose, PurposeField, Usage};
 
 const COMMON_NAME: ObjectIdentifier = Attribute::CommonName.oid();
 const ORGANIZATION: ObjectIdentifier = Attribute::Organization.oid();
+
+/// The contents of a CA certificate, except its key, validity, serial number and issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaTemplate {
+    pub(super) subject: Name,
+    /// How many CAs may be between this one and a leaf; `None` for any number.
+    pub(super) path_length: Option<u8>,
+    /// Key usages beyond those of every CA.
+    pub(super) further_key_usages: FlagSet<KeyUsages>,
+    pub(super) names: Vec<GeneralName>,
+}
+
+impl CaTemplate {
+    /// Makes the template of a CA with these attributes of its subject, each in an RDN of its own.
+    pub fn new(
+        subject: &[(Attribute, String)],
+        path_length: Option<u8>,
+    ) -> Result<CaTemplate, IssueError> {
+        Ok(CaTemplate {
+            subject: subject_of(subject)?,
+            path_length,
+            further_key_usages: FlagSet::default(),
+            names: Vec::new(),
+        })
+    }
+
+    /// Makes the template of a catalog row's CA. Its only SAN is its common name, as in kubeadm's CAs.
+    pub fn of_row(common_name: &str, algorithm: Algorithm) -> Result<CaTemplate, IssueError> {
+        Ok(CaTemplate {
+            subject: name(common_name, None)?,
+            path_length: None,
+            further_key_usages: leaf_key_usages(algorithm),
+            names: vec![general_name(&San::Dns(common_name.to_owned()))?],
+        })
+    }
+
+    /// Returns the subject as text, most specific attribute first.
+    pub fn subject_text(&self) -> String {
+        self.subject.to_string()
+    }
+
+    /// Returns whether a certificate has this subject.
+    pub fn is_subject_of(&self, certificate: &Certificate) -> bool {
+        self.subject == *certificate.subject()
+    }
+
+    /// Returns the path length.
+    pub fn path_length(&self) -> Option<u8> {
+        self.path_length
+    }
+}
 
 /// The contents of a leaf certificate, except its key, validity, serial number and issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +120,27 @@ impl LeafTemplate {
             subject: name(user, groups.iter().map(String::as_str))?,
             ..LeafTemplate::new(user, None, &[Usage::ClientAuth], &[])?
         })
+    }
+
+    /// Makes the template of a request with these attributes of its subject, each in an RDN of its own, these alternative names and
+    /// exactly these usages.
+    pub fn requested(
+        subject: &[(Attribute, String)],
+        names: &[AlternativeName],
+        purposes: &[Purpose],
+    ) -> Result<LeafTemplate, IssueError> {
+        let template = LeafTemplate {
+            subject: subject_of(subject)?,
+            usages: Vec::new(),
+            names: names
+                .iter()
+                .map(alternative_name)
+                .collect::<Result<_, _>>()?,
+            key_usages: None,
+            further_key_usages: FlagSet::default(),
+            further_extensions: Vec::new(),
+        };
+        Ok(template.with_purposes(purposes))
     }
 
     /// Copies the contents of an existing certificate: all RDNs, all alternative names that Go reads, all usages of a
@@ -292,6 +364,18 @@ pub(super) fn name<'a>(
         .into_iter()
         .map(|value| (ORGANIZATION, value))
         .chain([(COMMON_NAME, common_name)]);
+    rdns(attributes)
+}
+
+/// Returns a subject with these attributes, each in an RDN of its own.
+fn subject_of(attributes: &[(Attribute, String)]) -> Result<Name, IssueError> {
+    let attributes = attributes.iter();
+    rdns(attributes.map(|(attribute, value)| (attribute.oid(), value.as_str())))
+}
+
+fn rdns<'a>(
+    attributes: impl IntoIterator<Item = (ObjectIdentifier, &'a str)>,
+) -> Result<Name, IssueError> {
     let mut rdns = RdnSequence::default();
     for (oid, value) in attributes {
         let mut rdn = RelativeDistinguishedName::default();
@@ -317,5 +401,13 @@ pub(super) fn general_name(san: &San) -> Result<GeneralName, IssueError> {
         San::Dns(name) => GeneralName::DnsName(Ia5String::new(name)?),
         San::Ip(IpAddr::V4(address)) => GeneralName::IpAddress(OctetString::new(address.octets())?),
         San::Ip(IpAddr::V6(address)) => GeneralName::IpAddress(OctetString::new(address.octets())?),
+    })
+}
+
+fn alternative_name(name: &AlternativeName) -> Result<GeneralName, IssueError> {
+    Ok(match name {
+        AlternativeName::San(san) => general_name(san)?,
+        AlternativeName::Email(address) => GeneralName::Rfc822Name(Ia5String::new(address)?),
+        AlternativeName::Uri(uri) => GeneralName::UniformResourceIdentifier(Ia5String::new(uri)?),
     })
 }

@@ -32,6 +32,8 @@ fn helps() -> Vec<(String, Run)> {
             "kubeconfig user",
             "kubeconfig kube-proxy",
             "kubeconfig bootstrap",
+            "ca new",
+            "csr new",
         ])
         .map(help)
         .collect()
@@ -46,11 +48,28 @@ pub(crate) fn assert_parses(line: &str) {
             continue;
         };
         let words = words.split(" > ").next().unwrap();
-        let words = std::iter::once("pki").chain(words.split_whitespace());
+        let words = std::iter::once("pki".to_owned()).chain(shell_words(words));
         if let Err(error) = pki::cli::parse(words.map(std::ffi::OsString::from)) {
             panic!("{line}: {error}");
         }
     }
+}
+
+/// Splits a line as a shell does; a word may be in single quotes.
+fn shell_words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    // Every second part is in quotes.
+    for (index, part) in line.split('\'').enumerate() {
+        let mut pieces = match index % 2 {
+            0 => part.split(char::is_whitespace).collect(),
+            _ => vec![part],
+        }
+        .into_iter();
+        words.last_mut().unwrap().extend(pieces.next());
+        words.extend(pieces.map(str::to_owned));
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 #[test]

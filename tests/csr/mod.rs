@@ -1,11 +1,26 @@
-//! The way of a certificate through an external CA: `csr generate`, `csr sign`, `csr import`.
+//! The way of a certificate through an external CA: `csr generate`, `csr sign`, `csr import`; and what belongs to no tree: `ca new`
+//! and `csr new`.
 
+mod authority;
 mod generate;
 mod import;
+mod new;
 mod sign;
 mod topic;
+mod walkthroughs;
 
-use crate::support::{TestTree, rows::files_of};
+use crate::support::{NOW_ARGUMENT, Run, TestTree, pki, rows::files_of};
+
+/// Runs a command that has no tree in the directory of a test.
+#[track_caller]
+fn standalone(tree: &TestTree, arguments: &[&str]) -> Run {
+    let mut command = pki();
+    command.current_dir(tree.root()).args(arguments);
+    if !arguments.contains(&"--now") {
+        command.args(["--now", NOW_ARGUMENT]);
+    }
+    tree.watch(&mut command)
+}
 
 /// Returns the request of a row, below `etc/kubernetes`.
 fn request_of(row: &str) -> String {

@@ -7,23 +7,26 @@ use crate::support::{FLAGS, TestTree, peers, run, safe};
 
 const TOPIC: &str = include_str!("../../templates/help/csr.md");
 
-/// Returns the commands of a section.
-fn commands(heading: &str) -> String {
+/// Returns the commands of a section of a topic.
+pub(super) fn commands(topic: &str, heading: &str) -> String {
     let heading = format!("## {heading}\n");
-    let (_, section) = TOPIC.split_once(&heading).unwrap();
+    let (_, section) = topic.split_once(&heading).unwrap();
     let section = section.split("\n## ").next().unwrap();
     let lines = section.lines().filter_map(|line| line.strip_prefix("    "));
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// Runs commands in a directory, with `pki` for the tree and the clock of the machine.
-fn shell(directory: &Path, root: &Path, script: &str) {
+/// Runs commands in a directory, with `pki` for the tree and the clock of the machine. A program of the directory `programs` is found
+/// before any other.
+pub(super) fn shell(directory: &Path, root: &Path, script: &str) {
     let programs = directory.join("programs");
     fs::create_dir_all(&programs).unwrap();
     let wrapper = programs.join("pki");
     let binary = assert_cmd::cargo::cargo_bin!("pki");
     let text = format!(
-        "#!/bin/sh\nexec {} \"$@\" --rootfs {}\n",
+        "#!/bin/sh\n\
+         case \"$1 $2\" in csr\\ new | ca\\ new | show\\ *) exec {0} \"$@\" ;; esac\n\
+         exec {0} \"$@\" --rootfs {1}\n",
         binary.display(),
         root.display()
     );
@@ -55,7 +58,7 @@ fn round_trip(heading: &str, algorithm: &str) {
         }
         let first = format!("pki csr generate apiserver admin.conf --csr-dir requests{generate}");
         shell(&directory, tree.root(), &first);
-        shell(&directory, tree.root(), &commands(heading));
+        shell(&directory, tree.root(), &commands(TOPIC, heading));
         shell(&directory, tree.root(), "pki csr import signed/*.crt");
         let verify = [
             "verify",

@@ -3,7 +3,7 @@
 //! Every file-system call of `init`, `renew all`, `renew apiserver` and `rollback` that concerns the tree is a point at
 //! which the process is killed before the call takes effect, or at which the call fails once, or from then on, or writes
 //! only half. After each, `judge.py` says what the tree is, `check-expiration` has to cope with it, and the same command
-//! run again has to bring it to its end. The judge reads with the Python packages cryptography and PyYAML and shares no
+//! run again has to bring it to its end; [`pairs`] does the same for the files of `ca new`. The judge reads with the Python packages cryptography and PyYAML and shares no
 //! code with what writes; it is seen to refuse in [`judge`].
 //!
 //! # Why a tracer
@@ -27,6 +27,7 @@ mod contention;
 mod judge;
 mod mounts;
 mod outputs;
+mod pairs;
 mod recovery;
 mod signals;
 mod sweep;

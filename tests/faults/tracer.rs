@@ -113,9 +113,12 @@ impl Tracer {
 }
 
 fn complete(mut order: Value, arguments: &[String], tree: &Path) -> Value {
+    // A CA outside any tree has no root.
+    let has_tree = arguments.first().is_none_or(|command| command != "ca");
+    let rootfs = has_tree.then(|| ["--rootfs".to_owned(), tree.display().to_string()]);
     let argv: Vec<_> = std::iter::once(env!("CARGO_BIN_EXE_pki").to_owned())
         .chain(arguments.iter().cloned())
-        .chain(["--rootfs".to_owned(), tree.display().to_string()])
+        .chain(rootfs.into_iter().flatten())
         .collect();
     order["argv"] = json!(argv);
     order["root"] = json!(tree);

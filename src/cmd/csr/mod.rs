@@ -3,6 +3,7 @@
 mod files;
 mod generate;
 mod import;
+mod new;
 mod sign;
 
 use anyhow::Result;
@@ -11,10 +12,12 @@ use super::{Console, Exit};
 use crate::cli::{CsrArgs, CsrCommand};
 
 pub(super) use generate::run as generate;
+pub(super) use sign::{issuer, read_ca};
 
 pub(super) fn run(args: &CsrArgs, console: &Console) -> Result<Exit> {
     match &args.command {
         CsrCommand::Generate(args) => generate::run(args, console),
+        CsrCommand::New(args) => new::run(args, console),
         CsrCommand::Sign(args) => sign::run(args, console),
         CsrCommand::Import(args) => import::run(args, console),
     }

@@ -131,7 +131,8 @@ fn cluster(args: &SignArgs) -> Result<Option<Cluster>> {
     Ok(Some(Cluster::resolve(settings, &Host::default())?.cluster))
 }
 
-fn read_ca(certificate: &Path, key: &Path) -> Result<(CaBundle, PrivateKey)> {
+/// Reads the files of a CA that belongs to no tree.
+pub(in crate::cmd) fn read_ca(certificate: &Path, key: &Path) -> Result<(CaBundle, PrivateKey)> {
     let read = |path: &Path| file::read_given(path, file::MAX_FILE_SIZE);
     let invalid = |path: &Path, what: String| Invalid::new(format!("`{}`: {what}", path.display()));
     let bundle = CaBundle::from_pem(&read(certificate)?.bytes)
@@ -141,7 +142,8 @@ fn read_ca(certificate: &Path, key: &Path) -> Result<(CaBundle, PrivateKey)> {
     Ok((bundle, private))
 }
 
-fn issuer<'a>(
+/// Returns the CA as an issuer; `name` is its name in messages.
+pub(in crate::cmd) fn issuer<'a>(
     bundle: &'a CaBundle,
     key: &'a PrivateKey,
     name: &str,

@@ -244,22 +244,12 @@ fn of_signer(
     signer: &'static SignerRule,
 ) -> Result<RequestProfile, Reason> {
     let Some(object) = &request.object else {
-        // As kubelets choose them: only RSA keys encipher keys.
         let is_rsa = request
             .request
             .public_key()
             .algorithm()
             .is_some_and(|key| key.is_rsa());
-        let enciphers = is_rsa
-            && signer
-                .optional
-                .is_some_and(|usages| usages.contains(&Purpose::KeyEncipherment));
-        let signs = signer
-            .optional
-            .is_some_and(|usages| usages.contains(&Purpose::DigitalSignature));
-        let mut usages = signer.required.to_vec();
-        usages.extend(signs.then_some(Purpose::DigitalSignature));
-        usages.extend(enciphers.then_some(Purpose::KeyEncipherment));
+        let usages = signer.usual_usages(is_rsa);
         if usages.is_empty() {
             let what = format!(
                 "signer `{}` says no usages, and a certificate without any is good for all",

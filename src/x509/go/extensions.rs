@@ -182,6 +182,11 @@ fn check_alternative_names(mut value: Der<'_>) -> Result<bool, GoError> {
     Ok(is_handled)
 }
 
+/// Returns whether a URI has a host, and Go reads a certificate with it.
+pub(in crate::x509) fn has_host(uri: &[u8]) -> bool {
+    uri::host(uri).is_some_and(|host| !host.is_empty()) && check_uri(uri).is_ok()
+}
+
 fn check_uri(uri: &[u8]) -> Result<(), GoError> {
     if !uri.is_ascii() {
         return Err(GoError::String("IA5String"));

@@ -21,7 +21,7 @@ use x509_cert::der::asn1::ObjectIdentifier;
 
 use super::der::{Der, tag};
 use super::signature::SignatureAlgorithm;
-pub(super) use extensions::{BasicConstraints, Extensions, is_handled};
+pub(super) use extensions::{BasicConstraints, Extensions, has_host, is_handled};
 pub(super) use names::is_valid_name;
 pub(super) use parse::{parse, parse_fields};
 pub(super) use path::{may_sign, verify};

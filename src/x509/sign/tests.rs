@@ -8,6 +8,7 @@ use time::macros::datetime;
 
 use super::*;
 use crate::x509::key::PrivateKey;
+use crate::x509::san::San;
 use crate::x509::usage::Usage;
 use crate::x509::verify::{VerifyError, is_signed_by, verify, verify_issued};
 
@@ -16,6 +17,11 @@ const YEAR: Validity = Validity {
     not_before: datetime!(2026-11-21 23:55:00 UTC),
     not_after: datetime!(2027-11-22 00:00:00 UTC),
 };
+
+fn row_ca(common_name: &str, key: &PrivateKey) -> Certificate {
+    let contents = CaTemplate::of_row(common_name, key.algorithm()).unwrap();
+    self_signed_ca(&contents, key, YEAR).unwrap()
+}
 
 struct Ca {
     certificate: Certificate,
@@ -26,7 +32,7 @@ impl Ca {
     fn new(algorithm: Algorithm) -> Ca {
         let key = PrivateKey::generate(algorithm).unwrap();
         Ca {
-            certificate: self_signed_ca("kubernetes", &key, YEAR).unwrap(),
+            certificate: row_ca("kubernetes", &key),
             key,
         }
     }
@@ -351,7 +357,7 @@ fn a_chain_is_judged_by_issuer_signature_usage_and_dates() {
     );
     let front_proxy = PrivateKey::generate(Algorithm::EcdsaP256).unwrap();
     let other_name = Ca {
-        certificate: self_signed_ca("front-proxy-ca", &front_proxy, YEAR).unwrap(),
+        certificate: row_ca("front-proxy-ca", &front_proxy),
         key: front_proxy,
     };
     assert_eq!(

@@ -9,7 +9,7 @@ use pki::x509::ca::check_ca;
 use pki::x509::certificate::Certificate;
 use pki::x509::chain::{CaBundle, Chain};
 use pki::x509::key::{PrivateKey, PublicKey};
-use pki::x509::sign::{Issuer, LeafTemplate, self_signed_ca};
+use pki::x509::sign::{CaTemplate, Issuer, LeafTemplate, self_signed_ca};
 use pki::x509::usage::Usage;
 use pki::x509::validity::Validity;
 use pki::x509::verify::{has_supported_signature, is_signed_by, verify};
@@ -36,8 +36,9 @@ pub(crate) static OWN: LazyLock<Own> = LazyLock::new(|| {
     let key: &_ = Box::leak(Box::new(
         PrivateKey::generate(Algorithm::EcdsaP256).unwrap(),
     ));
+    let contents = CaTemplate::of_row("fuzz", key.algorithm()).unwrap();
     let bundle: &_ = Box::leak(Box::new(CaBundle::from(
-        self_signed_ca("fuzz", key, DATES).unwrap(),
+        self_signed_ca(&contents, key, DATES).unwrap(),
     )));
     let leaf = PrivateKey::generate(Algorithm::EcdsaP256).unwrap();
     Own {

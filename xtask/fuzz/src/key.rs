@@ -5,7 +5,7 @@ use std::path::Path;
 
 use pki::x509::ca::check_ca;
 use pki::x509::key::{PrivateKey, PublicKey};
-use pki::x509::sign::self_signed_ca;
+use pki::x509::sign::{CaTemplate, self_signed_ca};
 
 use crate::certificate::{DATES, NOW};
 use crate::{Seed, assert_printable, files, fixtures, has_extension, odd};
@@ -58,7 +58,8 @@ fn check_private(key: &PrivateKey) {
     assert_eq!(again.public_key(), public);
 
     // It signs what its public half verifies, in another library's judgement.
-    let ca = self_signed_ca("fuzz", key, DATES).unwrap();
+    let contents = CaTemplate::of_row("fuzz", key.algorithm()).unwrap();
+    let ca = self_signed_ca(&contents, key, DATES).unwrap();
     check_ca(&ca.into(), NOW).unwrap();
 }
 

@@ -10,6 +10,7 @@ mod join;
 mod recovery;
 mod served;
 mod signatures;
+mod standalone;
 mod templates;
 mod verification;
 

@@ -1,0 +1,101 @@
+//! `pki ca`.
+
+#![allow(
+    missing_docs,
+    reason = "clap would print what documents a flattened group as the help of the command"
+)]
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::shared::{WriteArgs, key_algorithm, lifetime, path};
+use crate::objects::csr::parse_object_name;
+use crate::util::duration::Period;
+use crate::x509::algorithm::Algorithm;
+
+pub(super) const AFTER_HELP: &str = "\
+Examples:
+  pki ca new --common-name 'Example Root CA' --org Example --name root
+  pki ca new --common-name kubernetes --name ca --ca-cert root.crt --ca-key root.key";
+
+const NEW_AFTER_HELP: &str = "\
+`pki help walkthroughs` shows the commands of openssl and cfssl that this replaces.
+
+Examples:
+  pki ca new --common-name 'Example Root CA' --org Example --name root
+  pki ca new --common-name 'Example Root CA' --name root --path-len 1 --validity-period 175200h
+  pki ca new --common-name kubernetes --name ca --ca-cert root.crt --ca-key root.key
+  pki ca new ca-csr.json --name ca";
+
+#[derive(Debug, Args)]
+pub struct CaArgs {
+    #[command(subcommand)]
+    pub command: CaCommand,
+}
+
+/// The commands about CAs that belong to no tree.
+#[derive(Debug, Subcommand)]
+pub enum CaCommand {
+    /// Make a CA outside any tree: a root, or an intermediate that another CA signs
+    ///
+    /// Writes NAME.key with mode 0600, and then NAME.crt, and never overwrites a file. As `ca.key` and `ca.crt` of a tree, they are
+    /// kept by `pki init`. The file of an intermediate has its certificate alone: a cluster that trusts the company's root accepts every
+    /// client that the company signs for.
+    #[command(after_help = NEW_AFTER_HELP)]
+    New(NewCaArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("asked").required(true).args(["request", "common_name"]))]
+pub struct NewCaArgs {
+    /// cfssl's JSON request, instead of the flags for subject and key; `-` reads standard input
+    #[arg(value_name = "REQUEST", value_parser = path())]
+    pub request: Option<PathBuf>,
+
+    /// Common name of the CA
+    #[arg(long, value_name = "NAME")]
+    pub common_name: Option<String>,
+
+    /// Organization; may be repeated
+    #[arg(long, value_name = "ORG", conflicts_with = "request")]
+    pub org: Vec<String>,
+
+    /// RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384 [default: RSA-2048]
+    #[arg(long, value_name = "ALGORITHM", value_parser = key_algorithm, conflicts_with = "request")]
+    pub key_algorithm: Option<Algorithm>,
+
+    /// How many CAs may be between this one and a leaf [default: the request's, else as many as its CA allows]
+    #[arg(long, value_name = "N")]
+    pub path_len: Option<u8>,
+
+    /// How long the CA is valid, at most as long as the CA that signs it [default: the request's, else 87600h]
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
+    pub validity_period: Option<Period>,
+
+    /// Certificate of the CA that signs this one [default: it signs itself]
+    #[arg(long, help_heading = "CA", value_name = "FILE", value_parser = path(), requires = "ca_key")]
+    pub ca_cert: Option<PathBuf>,
+
+    /// Private key of that CA
+    #[arg(long, help_heading = "CA", value_name = "FILE", value_parser = path(), requires = "ca_cert")]
+    pub ca_key: Option<PathBuf>,
+
+    /// Write NAME.key and NAME.crt
+    #[arg(long, value_name = "NAME", value_parser = parse_object_name)]
+    pub name: String,
+
+    /// Directory for these files [default: the current one]
+    #[arg(long, value_name = "DIR", value_parser = path())]
+    pub out_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub write: WriteArgs,
+}
+
+impl NewCaArgs {
+    /// Returns the directory for the files.
+    pub fn directory(&self) -> &Path {
+        self.out_dir.as_deref().unwrap_or(Path::new("."))
+    }
+}

@@ -1,0 +1,110 @@
+//! What `csr new` and `ca new` have in common: names from flags or from cfssl's requests, new keys, and files that are never
+//! overwritten.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow};
+
+use super::Console;
+use super::console::KeyProgress;
+use super::failure::{Invalid, Invalids};
+use super::input::read_input;
+use super::interrupts::Interrupts;
+use super::paths::TreePaths;
+use crate::cli::TreeArgs;
+use crate::config::Settings;
+use crate::execute::{self, standalone};
+use crate::fs::file;
+use crate::fs::output::{self, NewFile};
+use crate::objects::cfssl::CfsslRequest;
+use crate::plan::subject::AskedNames;
+use crate::store::outcome::{TransactionError, TreeState};
+use crate::util::secret::quote;
+use crate::x509::algorithm::Algorithm;
+use crate::x509::attribute::Attribute;
+use crate::x509::key::PrivateKey;
+
+/// The mode of a private key.
+pub(super) const KEY_MODE: u32 = 0o600;
+/// The mode of a certificate or a request.
+pub(super) const PUBLIC_MODE: u32 = 0o644;
+
+/// Returns the names that flags ask for: `O` before `CN`, as kubeadm orders them.
+pub(super) fn names_of_flags(
+    common_name: Option<&str>,
+    org: &[String],
+    san: &[String],
+) -> AskedNames {
+    let entry = |flag: &str, attribute, value: &str| (flag.to_owned(), attribute, value.to_owned());
+    let groups = org
+        .iter()
+        .map(|group| entry("--org", Attribute::Organization, group));
+    let common_name = common_name
+        .iter()
+        .map(|name| entry("--common-name", Attribute::CommonName, name));
+    let alternative = san.iter().map(|san| ("--san".to_owned(), san.clone()));
+    AskedNames {
+        subject: groups.chain(common_name).collect(),
+        alternative: alternative.collect(),
+    }
+}
+
+/// Reads cfssl's request; `from_stdin` is how standard input is asked for.
+pub(super) fn read_cfssl(path: &Path, from_stdin: &str, console: &Console) -> Result<CfsslRequest> {
+    let input = read_input(path, "the request", from_stdin)?;
+    let request = CfsslRequest::parse(&input.bytes).map_err(|problems| {
+        let problems = problems.iter();
+        let invalid = |problem| Invalid::new(format!("{}: {problem}", input.name));
+        Invalids(problems.map(invalid).collect())
+    })?;
+    for field in &request.ignored {
+        console.warn(&format!("{}: {} is ignored", input.name, quote(field)));
+    }
+    Ok(request)
+}
+
+/// Reads the file of a private key.
+pub(super) fn read_key(path: &Path) -> Result<PrivateKey> {
+    let contents = file::read_given(path, file::MAX_FILE_SIZE)?;
+    let key = PrivateKey::from_pem(&contents.bytes);
+    Ok(key.map_err(|error| Invalid::new(format!("`{}`: {error}", path.display())))?)
+}
+
+/// Finds the file that is created for `name` in a directory.
+///
+/// # Errors
+/// If it exists, cannot be written, or would be in the tree of this host, which is written in transactions only.
+pub(super) fn new_file(directory: &Path, name: &str, extension: &str) -> Result<PathBuf> {
+    let path = output::new_target(&directory.join(format!("{name}.{extension}")))?;
+    let layout = TreePaths::typed(&TreeArgs::default())?.layout(&Settings::default())?;
+    let mut directories = layout.directories().into_iter();
+    if directories.any(|directory| output::is_in(&path, &directory)) {
+        return Err(Invalid::new(format!("`{}` is in the tree", path.display()))
+            .with_hint("write it to another directory, and copy it to where it is used")
+            .into());
+    }
+    Ok(path)
+}
+
+/// Makes a key, with a progress bar on a terminal.
+pub(super) fn new_key(algorithm: Algorithm) -> Result<PrivateKey> {
+    let interrupts = Interrupts::register()?;
+    let bar = KeyProgress::new(interrupts.clone());
+    let key = standalone::key(algorithm, &bar);
+    bar.finish();
+    let key = key.map_err(|error| match interrupts.signal() {
+        Some(signal) if error.is::<execute::Interrupted>() => {
+            TransactionError::Interrupted { signal }.into()
+        }
+        _ => error.context(TreeState::Unchanged),
+    })?;
+    match interrupts.signal() {
+        Some(signal) => Err(TransactionError::Interrupted { signal }.into()),
+        None => Ok(key),
+    }
+}
+
+/// Creates all files, or none. The key comes first, because a certificate without its key is worse than the reverse.
+pub(super) fn write(files: &[NewFile<'_>]) -> Result<()> {
+    output::create_all(files).map_err(|error| anyhow!("{error}").context(TreeState::Unchanged))
+}
