@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::renew::RowName;
-use super::shared::{ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs, path};
+use super::shared::{
+    CaPassphraseArgs, ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs, path,
+};
 use crate::catalog::signers::{SIGNERS, SignerRule, USAGE_WORDS, find_signer, usage_of_word};
 use crate::util::duration::Period;
 use crate::x509::usage::Purpose;
@@ -124,6 +126,9 @@ pub struct SignArgs {
     /// Private key of that CA
     #[arg(long, help_heading = "CA", value_name = "FILE", value_parser = path(), requires = "ca_cert")]
     pub ca_key: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub passphrase: CaPassphraseArgs,
 
     /// Sign for this certificate or kubeconfig [default: what signer name, subject or file name say]
     #[arg(long, help_heading = "Profile", value_name = "NAME", value_parser = RowName::One, group = "profile_choice")]

@@ -2,6 +2,7 @@
 //!
 //! Only this module chooses a stream; `main` alone turns an error into an exit code, through [`Console::report`].
 
+mod ca_passphrase;
 mod check_expiration;
 mod cluster_access;
 mod config;
@@ -30,6 +31,7 @@ mod session;
 mod show;
 mod target;
 mod template;
+mod terminal;
 mod verify;
 
 use anyhow::{Context, Result};
