@@ -209,7 +209,7 @@ fn encrypted(row: &'static Row, encryption: &Encryption) -> Finding {
 }
 
 /// What an encrypted key of the cluster CA means.
-pub(crate) const CLUSTER_CA_ENCRYPTED: &str = "kube-controller-manager cannot read it and ends at its start if `--cluster-signing-key-file` names it; kubeadm cannot sign with it";
+pub(crate) const CLUSTER_CA_ENCRYPTED: &str = "kube-controller-manager cannot read it, and exits at startup if `--cluster-signing-key-file` names it; kubeadm cannot sign with it";
 
 /// Returns the error for a key file of another CA. A key that is encrypted cannot be compared.
 fn key_error(row: &'static Row, bundle: &CaBundle, key: &FileState<KeyFile>) -> Option<Finding> {

@@ -34,7 +34,8 @@ const ENCRYPTED_PRIVATE_KEY: &str = "ENCRYPTED PRIVATE KEY";
 /// How often PBKDF2 hashes the passphrase of a new file: what OWASP's Password Storage Cheat Sheet asks for with HMAC-SHA256.
 const ITERATIONS: u32 = 600_000;
 
-/// The most iterations with which a key is read. They take a few seconds; more would keep a root's cron job busy for minutes.
+/// The most iterations with which a key is read. They take about seven seconds; a hostile file must not keep
+/// a cron job busy for minutes.
 pub const MAX_ITERATIONS: u32 = 10_000_000;
 
 /// The number of bytes of a new salt.
@@ -203,7 +204,7 @@ impl EncryptedKey {
         &self.encryption
     }
 
-    /// Decrypts the key. This takes as long as the file says, a few seconds at most.
+    /// Decrypts the key. This takes as long as the file says, up to [`MAX_ITERATIONS`].
     ///
     /// # Errors
     /// If `pki` does not read this encryption, if the passphrase is wrong, or if the key cannot be used.

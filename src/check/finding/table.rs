@@ -167,7 +167,7 @@ finding_kinds! {
         "";
     CaKeyEncrypted "ca.key-encrypted" Warning
         "The key of a CA is encrypted with a passphrase; kube-controller-manager and kubeadm cannot read it."
-        "set `--cluster-signing-cert-file` and `--cluster-signing-key-file` of kube-controller-manager to nothing, and sign requests with `pki csr sign`, see `pki help csr`";
+        "leave `--cluster-signing-cert-file` and `--cluster-signing-key-file` of kube-controller-manager empty, and sign requests with `pki csr sign`, see `pki help csr`";
 
     CertificateMissing "certificate.missing" Error
         "A certificate is missing that this host needs."
@@ -342,8 +342,8 @@ finding_kinds! {
         "The manifest of a component names another file than kubeadm does, so what `pki` renews may not be what the component uses."
         "check that the component is meant to use that file";
     ManifestEncryptedKey "manifest.encrypted-key" Error
-        "The manifest of kube-controller-manager names a CA key that is encrypted with a passphrase, so it does not start again."
-        "set `--cluster-signing-cert-file` and `--cluster-signing-key-file` to nothing in the manifest, and sign requests with `pki csr sign`, see `pki help csr`";
+        "The manifest of kube-controller-manager names a CA key that is encrypted with a passphrase, so it exits at its next start."
+        "leave `--cluster-signing-cert-file` and `--cluster-signing-key-file` empty in the manifest, and sign requests with `pki csr sign`, see `pki help csr`";
     ManifestFileMissing "manifest.file-missing" Error
         "The manifest of a component names a file that does not exist on this host, so the component may not start."
         "put the file back, or correct the manifest";
