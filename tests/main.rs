@@ -11,6 +11,7 @@
 mod cases;
 mod cli;
 mod csr;
+mod encrypted;
 mod faults;
 mod files;
 mod inputs;

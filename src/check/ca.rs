@@ -2,15 +2,17 @@
 
 use time::OffsetDateTime;
 
-use super::finding::{Finding, FindingId};
+use super::finding::{Finding, FindingId, Remedy, Severity};
 use super::leaf::{belongs, chain_error, is_of_another_issuer};
 use super::pending::is_pending;
 use super::{Context, file, other_ca};
-use crate::catalog::{CATALOG, Row};
+use crate::catalog::{CA, CATALOG, Row};
 use crate::tree::inventory::{FileState, Inventory, KeyFile, RowFiles};
 use crate::x509::ca::{IssuerError, check_ca};
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::CaBundle;
+use crate::x509::encrypted_key::{CONVERT, Encryption};
+use crate::x509::key::PrivateKey;
 use crate::x509::verify::has_supported_signature;
 
 /// A CA with its findings.
@@ -72,6 +74,9 @@ pub(super) fn check<'a>(context: &Context<'a>, row: &'static Row) -> JudgedCa<'a
             if key.is_missing() {
                 let text = "the key is not on this host";
                 findings.push(Finding::new(FindingId::CaExternal, text).about(row));
+            }
+            if let FileState::Valid(KeyFile::Encrypted(key)) = key {
+                findings.push(encrypted(row, key.encryption()));
             }
         }
         FileState::Missing if !key.is_missing() => {
@@ -180,8 +185,39 @@ fn id_of(error: &IssuerError) -> FindingId {
     }
 }
 
+/// Returns the finding for a CA whose key needs a passphrase. `pki` can sign with it, and nobody reads the keys of the other CAs.
+fn encrypted(row: &'static Row, encryption: &Encryption) -> Finding {
+    let (severity, effect) = match *row == CA {
+        true => (Severity::Warning, CLUSTER_CA_ENCRYPTED),
+        false => (Severity::Info, "kubeadm cannot sign with it"),
+    };
+    let text = format!("its key is encrypted with a passphrase ({encryption}); {effect}");
+    let finding = Finding {
+        severity,
+        ..Finding::new(FindingId::CaKeyEncrypted, text).about(row)
+    };
+    match encryption {
+        Encryption::Pbes2(_) if *row == CA => finding,
+        Encryption::Pbes2(_) => Finding {
+            remedy: Remedy::default(),
+            ..finding
+        },
+        Encryption::Unsupported(_) => finding.advice(format!(
+            "`pki` does not read this encryption; convert the key: `{CONVERT}`"
+        )),
+    }
+}
+
+/// What an encrypted key of the cluster CA means.
+pub(crate) const CLUSTER_CA_ENCRYPTED: &str = "kube-controller-manager cannot read it, and exits at startup if `--cluster-signing-key-file` names it; kubeadm cannot sign with it";
+
+/// Returns the error for a key file of another CA. A key that is encrypted cannot be compared.
 fn key_error(row: &'static Row, bundle: &CaBundle, key: &FileState<KeyFile>) -> Option<Finding> {
-    let key = key.valid()?.read()?;
+    mismatch(row, bundle, key.valid()?.read()?)
+}
+
+/// Returns the error for the key of another CA.
+pub(crate) fn mismatch(row: &'static Row, bundle: &CaBundle, key: &PrivateKey) -> Option<Finding> {
     if belongs(key, &bundle.signer) {
         return None;
     }

@@ -3,8 +3,9 @@
 use super::finding::{Finding, FindingId, Severity};
 use super::{Context, host};
 use crate::catalog::components::Component;
-use crate::catalog::{APISERVER_ETCD_CLIENT, ETCD_CA};
+use crate::catalog::{APISERVER_ETCD_CLIENT, CATALOG, ETCD_CA, Row};
 use crate::config::cluster::Etcd;
+use crate::tree::layout;
 use crate::tree::manifests::{ManifestError, NamedFile, PodManifest};
 use crate::util::secret::quote;
 
@@ -13,8 +14,25 @@ pub fn check(context: &Context<'_>, manifest: &PodManifest) -> Vec<Finding> {
     let files = manifest.files.iter();
     files
         .filter(|file| !is_of_external_etcd(context, file))
-        .filter_map(|file| judge(manifest.component, file))
+        .filter_map(|file| {
+            encrypted_key(context, manifest.component, file)
+                .or_else(|| judge(manifest.component, file))
+        })
         .collect()
+}
+
+/// Returns the finding for a component that is started with the encrypted key of a CA.
+fn encrypted_key(context: &Context<'_>, component: Component, file: &NamedFile) -> Option<Finding> {
+    let named = file.file.as_ref()?;
+    let key = |row: &&&Row| row.is_ca() && layout::key_file(row).as_ref() == Some(named);
+    let row = CATALOG.iter().find(key).copied()?;
+    context.inventory.encrypted_key(row)?;
+    let (name, option, path) = (component.name(), file.option, quote(&file.path));
+    let text = format!(
+        "{name} is started with `{option}` {path}, which is encrypted: it exits at its next start"
+    );
+    let finding = Finding::new(FindingId::ManifestEncryptedKey, text).about(row);
+    Some(finding.in_file(PodManifest::file(component)))
 }
 
 /// Returns the finding for a manifest that cannot be used.

@@ -5,7 +5,7 @@
 //! table of all kinds. `expected` has the desired contents of a row, `validity` the desired dates. `plan::remedy` adds
 //! the commands to the remedies.
 
-mod ca;
+pub(crate) mod ca;
 pub mod commit;
 pub mod drift;
 mod duplicates;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::shared::{WriteArgs, key_algorithm, lifetime, path};
+use super::shared::{CaPassphraseArgs, WriteArgs, key_algorithm, lifetime, path};
 use crate::objects::csr::parse_object_name;
 use crate::util::duration::Period;
 use crate::x509::algorithm::Algorithm;
@@ -80,6 +80,9 @@ pub struct NewCaArgs {
     /// Private key of that CA
     #[arg(long, help_heading = "CA", value_name = "FILE", value_parser = path(), requires = "ca_cert")]
     pub ca_key: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub passphrase: CaPassphraseArgs,
 
     /// Write NAME.key and NAME.crt
     #[arg(long, value_name = "NAME", value_parser = parse_object_name)]

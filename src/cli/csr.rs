@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::renew::RowName;
-use super::shared::{ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs, key_algorithm, path};
+use super::shared::{
+    CaPassphraseArgs, ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs, key_algorithm, path,
+};
 use crate::catalog::signers::{
     MIN_EXPIRATION_SECONDS, SIGNERS, SignerRule, USAGE_WORDS, find_signer, usage_of_word,
 };
@@ -135,6 +137,9 @@ pub struct SignArgs {
     /// Private key of that CA
     #[arg(long, help_heading = "CA", value_name = "FILE", value_parser = path(), requires = "ca_cert")]
     pub ca_key: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub passphrase: CaPassphraseArgs,
 
     /// Sign for this certificate or kubeconfig [default: what signer name, subject or file name say]
     #[arg(long, help_heading = "Profile", value_name = "NAME", value_parser = RowName::One, group = "profile_choice")]

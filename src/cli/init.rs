@@ -7,7 +7,7 @@
 
 use clap::Args;
 
-use super::shared::{ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs};
+use super::shared::{CaPassphraseArgs, ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs};
 
 pub(super) const AFTER_HELP: &str = "\
 Exit codes (the others are in `pki --help`):
@@ -38,6 +38,12 @@ pub struct InitArgs {
     #[arg(long, conflicts_with = "new_ca")]
     pub external_ca: bool,
 
+    /// Encrypt the keys of new CAs with a passphrase; see `pki help csr` for what cannot read them then
+    #[arg(long, help_heading = "CA", conflicts_with_all = ["join", "external_ca"])]
+    pub encrypt_ca_keys: bool,
+
+    #[command(flatten)]
+    pub passphrase: CaPassphraseArgs,
     #[command(flatten)]
     pub config: ConfigArgs,
     #[command(flatten)]

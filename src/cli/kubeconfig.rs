@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::join::GivenTokenArgs;
-use super::shared::{ClusterArgs, ConfigArgs, OutputFormat, TreeArgs, lifetime, path};
+use super::shared::{
+    CaPassphraseArgs, ClusterArgs, ConfigArgs, OutputFormat, TreeArgs, lifetime, path,
+};
 use crate::util::duration::Period;
 
 pub(super) const AFTER_HELP: &str = "\
@@ -85,6 +87,8 @@ pub struct NewKubeconfigArgs {
     #[arg(long, help_heading = "Cluster", value_name = "NAME")]
     pub cluster_name: Option<String>,
 
+    #[command(flatten)]
+    pub passphrase: CaPassphraseArgs,
     #[command(flatten)]
     pub config: ConfigArgs,
     #[command(flatten)]

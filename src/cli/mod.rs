@@ -51,8 +51,8 @@ pub use renew::{ALL, RenewArgs};
 pub use secret_text::SecretText;
 pub use served::ServedArgs;
 pub use shared::{
-    ClusterArgs, ConfigArgs, KeepArgs, ListFormat, ManifestFormat, NamedTreeArgs, OutputFormat,
-    TreeArgs, WriteArgs,
+    CaPassphraseArgs, ClusterArgs, ConfigArgs, KeepArgs, ListFormat, ManifestFormat, NamedTreeArgs,
+    OutputFormat, TreeArgs, WriteArgs,
 };
 pub use show::ShowArgs;
 pub use template::{Template, TemplateArgs};

@@ -11,7 +11,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Args, Command, Error};
 
-use super::shared::{ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs};
+use super::shared::{CaPassphraseArgs, ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs};
 use super::usage_hints;
 use crate::catalog;
 use crate::util::duration::Period;
@@ -47,6 +47,8 @@ pub struct RenewArgs {
     pub keep: KeepArgs,
     #[command(flatten)]
     pub write: WriteArgs,
+    #[command(flatten)]
+    pub passphrase: CaPassphraseArgs,
     #[command(flatten)]
     pub config: ConfigArgs,
 

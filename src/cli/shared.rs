@@ -101,6 +101,20 @@ impl ConfigArgs {
     }
 }
 
+#[derive(Clone, Debug, Default, Args)]
+pub struct CaPassphraseArgs {
+    /// File with the passphrase of encrypted CA keys; `-` reads standard input [default: the systemd credential pki-ca-passphrase, else the terminal]
+    #[arg(long, help_heading = "CA", value_name = "FILE", value_parser = path())]
+    pub ca_passphrase_file: Option<PathBuf>,
+}
+
+impl CaPassphraseArgs {
+    /// Returns whether the passphrase is read from standard input.
+    pub fn reads_stdin(&self) -> bool {
+        self.ca_passphrase_file.as_deref() == Some(Path::new("-"))
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct ClusterArgs {
     /// Address that the API server advertises [default: the address of the default route]

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::ca_passphrase::CaPassphrase;
 use super::csr::{issuer, read_ca};
 use super::failure::PlanFailure;
 use super::standalone::{
@@ -42,8 +43,11 @@ pub(super) fn run(args: &CaArgs, console: &Console) -> Result<Exit> {
 
 fn new(args: &NewCaArgs, console: &Console) -> Result<Exit> {
     let asked = asked(args, console)?;
+    let mut passphrase = CaPassphrase::read(&args.passphrase, console)?;
     let parent = match (&args.ca_cert, &args.ca_key) {
-        (Some(certificate), Some(key)) => Some((certificate, read_ca(certificate, key)?)),
+        (Some(certificate), Some(key)) => {
+            Some((certificate, read_ca(certificate, key, &mut passphrase)?))
+        }
         _ => None,
     };
     let issuer: Option<Issuer<'_>> = parent

@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 
+use super::ca_passphrase::CaPassphrase;
 use super::failure::PlanFailure;
+use super::join::refuse_two_readers;
 use super::judgement::JudgementContext;
 use super::session::{CommitOutcome, Session, WriteRun};
 use super::target::{ConfigSource, Detection, Layers, tree_arguments};
@@ -16,6 +18,11 @@ use crate::report::findings::{TreeArguments, lines};
 use crate::tree::inventory::Depth;
 
 pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
+    refuse_two_readers(
+        "`--ca-passphrase-file` and `--config`",
+        [args.passphrase.reads_stdin(), args.config.reads_stdin()],
+    );
+    let mut passphrase = CaPassphrase::read(&args.passphrase, console)?;
     let session = Session::open(&args.tree, &args.config, &args.cluster, console)?;
     // `init` checks that every key belongs to its certificate.
     let mut run = session.begin("init", &args.write, &args.keep, &|_| Depth::Keys)?;
@@ -43,6 +50,7 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
         new_ca: args.new_ca,
         join: args.join,
         external_ca: args.external_ca,
+        encrypt_ca_keys: args.encrypt_ca_keys,
     };
     let arguments = tree_arguments(&args.tree, &args.config);
     let knowledge = JudgementContext {
@@ -63,6 +71,7 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
         plan.record(configuration);
     }
     console.warn_of(&plan);
+    passphrase.unlock(&plan, &mut run)?;
     finish(run, plan, &arguments, args, console)
 }
 

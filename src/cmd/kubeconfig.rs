@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use zeroize::Zeroizing;
 
+use super::ca_passphrase::CaPassphrase;
 use super::cluster_access::ClusterAccess;
 use super::failure::{Invalid, PlanFailure};
 use super::input::read_input;
@@ -45,8 +46,12 @@ pub(super) fn run(args: &KubeconfigArgs, console: &Console) -> Result<Exit> {
 
 fn user(args: &UserArgs, console: &Console) -> Result<Exit> {
     refuse_two_readers(
-        "`--token-file` and `--config`",
-        [args.token.reads_stdin(), args.new.config.reads_stdin()],
+        "`--token-file`, `--ca-passphrase-file` and `--config`",
+        [
+            args.token.reads_stdin(),
+            args.new.passphrase.reads_stdin(),
+            args.new.config.reads_stdin(),
+        ],
     );
     if let Some(token) = user_token(&args.token)? {
         let reasons: Vec<_> = name_problem("--client-name", &args.client_name)
@@ -75,6 +80,13 @@ fn user(args: &UserArgs, console: &Console) -> Result<Exit> {
 }
 
 fn kube_proxy(args: &KubeProxyArgs, console: &Console) -> Result<Exit> {
+    refuse_two_readers(
+        "`--ca-passphrase-file` and `--config`",
+        [
+            args.new.passphrase.reads_stdin(),
+            args.new.config.reads_stdin(),
+        ],
+    );
     let client = Client {
         command: "kubeconfig kube-proxy",
         flag: "--client-name",
@@ -87,8 +99,12 @@ fn kube_proxy(args: &KubeProxyArgs, console: &Console) -> Result<Exit> {
 
 fn bootstrap(args: &BootstrapArgs, console: &Console) -> Result<Exit> {
     refuse_two_readers(
-        "`--token-file` and `--config`",
-        [args.token.reads_stdin(), args.new.config.reads_stdin()],
+        "`--token-file`, `--ca-passphrase-file` and `--config`",
+        [
+            args.token.reads_stdin(),
+            args.new.passphrase.reads_stdin(),
+            args.new.config.reads_stdin(),
+        ],
     );
     if let Some(token) = given_token(&args.token)? {
         return with_token(TOKEN_USER, &token.to_text(), &args.new, console);
@@ -119,6 +135,7 @@ struct Client<'a> {
 impl Client<'_> {
     /// Issues the certificate, writes it to the ledger, and then hands the kubeconfig out.
     fn issue(&self, args: &NewKubeconfigArgs, console: &Console) -> Result<Exit> {
+        let mut passphrase = CaPassphrase::read(&args.passphrase, console)?;
         let session = Session::open(&args.tree, &args.config, &args.cluster(), console)?;
         let write = WriteArgs {
             dry_run: args.dry_run,
@@ -137,6 +154,7 @@ impl Client<'_> {
         let output = find_output(args, &run)?;
         let plan = self.plan(&run, args, console)?;
         console.warn_of(&plan);
+        passphrase.unlock(&plan, &mut run)?;
         let mut report = self.report(&plan, args, output.as_ref())?;
         if args.dry_run {
             run.check_ledger()?;

@@ -3,6 +3,7 @@
 //! Only this module chooses a stream; `main` alone turns an error into an exit code, through [`Console::report`].
 
 mod ca;
+mod ca_passphrase;
 mod check_expiration;
 mod cluster_access;
 mod config;
@@ -32,6 +33,7 @@ mod show;
 mod standalone;
 mod target;
 mod template;
+mod terminal;
 mod verify;
 
 use anyhow::{Context, Result};

@@ -4,7 +4,9 @@ use anyhow::Result;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 
+use super::ca_passphrase::CaPassphrase;
 use super::failure::{Invalid, PlanFailure};
+use super::join::refuse_two_readers;
 use super::judgement::JudgementContext;
 use super::session::{CommitOutcome, Session, WriteRun};
 use super::target::{ConfigSource, Detection, tree_arguments};
@@ -22,6 +24,11 @@ use crate::tree::inventory::{Depth, Inventory};
 
 pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
     let selection = selection(args);
+    refuse_two_readers(
+        "`--ca-passphrase-file` and `--config`",
+        [args.passphrase.reads_stdin(), args.config.reads_stdin()],
+    );
+    let mut passphrase = CaPassphrase::read(&args.passphrase, console)?;
     let session = Session::open(&args.tree, &args.config, &args.cluster(), console)?;
     // Keys of other rows are not read.
     let depth = |row: &Row| {
@@ -77,6 +84,7 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
     for line in lines(&elsewhere, &closing.arguments) {
         console.warn(&line);
     }
+    passphrase.unlock(&plan, &mut run)?;
     finish(run, plan, args, &closing, console)
 }
 

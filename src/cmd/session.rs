@@ -31,6 +31,7 @@ use crate::tree::layout::{self, Access, Root, TreePath};
 use crate::tree::overlay::{CommitState, Tree};
 use crate::tree::places::Places;
 use crate::x509::algorithm::Algorithm;
+use crate::x509::encrypted_key::Passphrase;
 
 /// How often a tree is read while another run changes it.
 const MAX_READ_ATTEMPTS: usize = 10;
@@ -59,6 +60,8 @@ pub(super) struct WriteRun<'a> {
     keep: usize,
     /// `None` in a dry run.
     transaction: Option<Transaction>,
+    /// The passphrase for keys that are to be encrypted.
+    passphrase: Option<Passphrase>,
     interrupts: Interrupts,
     pub(super) snapshot: TreeSnapshot,
     pub(super) target: Target,
@@ -220,6 +223,7 @@ impl<'a> Session<'a> {
             command: command.to_owned(),
             keep: *keep,
             transaction,
+            passphrase: None,
             interrupts,
             snapshot: TreeSnapshot {
                 commit_state: tree.commit_state(),
@@ -279,6 +283,11 @@ impl WriteRun<'_> {
             transaction.record_rollback(change);
         }
         self.command = command;
+    }
+
+    /// Sets the passphrase for the keys that are to be encrypted.
+    pub(super) fn encrypt_with(&mut self, passphrase: Passphrase) {
+        self.passphrase = Some(passphrase);
     }
 
     /// Carries out a plan completely or not at all. A dry run only checks that it can be carried out.
@@ -374,7 +383,9 @@ impl WriteRun<'_> {
 
     fn issue(&self, plan: &Plan) -> Result<Issued> {
         let bar = KeyProgress::new(self.interrupts.clone());
-        let issued = issue(plan, &self.snapshot.inventory, self.console.now, &bar);
+        let passphrase = self.passphrase.as_ref();
+        let inventory = &self.snapshot.inventory;
+        let issued = issue(plan, inventory, passphrase, self.console.now, &bar);
         bar.finish();
         issued.map_err(|error| match self.interrupts.signal() {
             Some(signal) if error.is::<execute::Interrupted>() => {

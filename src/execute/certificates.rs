@@ -8,6 +8,7 @@ use crate::catalog::Row;
 use crate::plan::{Leaf, SigningCa};
 use crate::tree::inventory::{CaState, Inventory};
 use crate::x509::chain::{CaBundle, Chain};
+use crate::x509::encrypted_key::Passphrase;
 use crate::x509::key::PrivateKey;
 use crate::x509::sign::{CaTemplate, Issuer, self_signed_ca};
 use crate::x509::validity::Validity;
@@ -95,14 +96,22 @@ impl<'a> Issuers<'a> {
 }
 
 impl RowBuilder<'_> {
-    /// Returns the files of a new CA.
-    pub(super) fn ca(&self, row: &'static Row) -> Result<IssuedRow> {
+    /// Returns the files of a new CA, whose key is encrypted if there is a passphrase.
+    pub(super) fn ca(
+        &self,
+        row: &'static Row,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<IssuedRow> {
         let made = self.issuers.new.iter().find(|ca| ca.row == row);
         let Some(NewCa { bundle, key, .. }) = made else {
             bail!("the CA has not been made");
         };
-        let files = pair(row, bundle.to_pem(), Some(key.to_pem()?));
-        verify::ca(&files, bundle, key)?;
+        let pem = match passphrase {
+            Some(passphrase) => key.to_encrypted_pem(passphrase)?,
+            None => key.to_pem()?,
+        };
+        let files = pair(row, bundle.to_pem(), Some(pem));
+        verify::ca(&files, bundle, key, passphrase)?;
         Ok(IssuedRow {
             row,
             certificate: Some(bundle.signer.clone()),

@@ -25,6 +25,7 @@ use crate::tree::inventory::Inventory;
 use crate::tree::layout::{self, Access, TreePath};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
+use crate::x509::encrypted_key::Passphrase;
 use crate::x509::key::{PrivateKey, hex};
 
 pub use self::keys::{Interrupted, Progress};
@@ -99,20 +100,21 @@ pub fn ledger_entry(
     }
 }
 
-/// Makes everything that `plan` asks for, and checks it.
+/// Makes everything that `plan` asks for, and checks it. Keys that are to be encrypted need a passphrase.
 ///
 /// # Errors
 /// [`Interrupted`]; a failure of the cryptography library; or a result that does not pass its own check.
 pub fn issue(
     plan: &Plan,
     inventory: &Inventory,
+    passphrase: Option<&Passphrase>,
     now: OffsetDateTime,
     progress: &dyn Progress,
 ) -> Result<Issued> {
     check_random()?;
     let algorithms: Vec<_> = plan.made().map(|(_, make, _)| make.new_key()).collect();
     let keys = keys::generate(&algorithms, progress)?;
-    issue_with(keys, plan, inventory, now)
+    issue_with(keys, plan, inventory, passphrase, now)
 }
 
 /// Like [`issue`], but with keys that are made quickly, for judging the result of a plan.
@@ -130,7 +132,7 @@ pub fn rehearse(plan: &Plan, inventory: &Inventory, now: OffsetDateTime) -> Resu
         .made()
         .map(|(_, make, _)| key(make).context("generating a key"))
         .collect::<Result<_>>()?;
-    issue_with(keys, plan, inventory, now)
+    issue_with(keys, plan, inventory, None, now)
 }
 
 /// Checks that the kernel gives random bytes: AWS-LC aborts the process if it is refused them, as in a container whose seccomp
@@ -149,6 +151,7 @@ fn issue_with(
     mut keys: Vec<Option<PrivateKey>>,
     plan: &Plan,
     inventory: &Inventory,
+    passphrase: Option<&Passphrase>,
     now: OffsetDateTime,
 ) -> Result<Issued> {
     let made: Vec<_> = plan.made().map(|(row, make, _)| (row, make)).collect();
@@ -173,6 +176,7 @@ fn issue_with(
         .map(|leaf| leaf.signer);
     let maker = RowBuilder {
         inventory,
+        passphrase,
         issuers: Issuers::new(signers, &new_cas, inventory, now)?,
         now,
     };
@@ -187,6 +191,7 @@ fn issue_with(
 /// Makes the rows of a plan.
 struct RowBuilder<'a> {
     inventory: &'a Inventory,
+    passphrase: Option<&'a Passphrase>,
     issuers: Issuers<'a>,
     now: OffsetDateTime,
 }
@@ -194,7 +199,13 @@ struct RowBuilder<'a> {
 impl RowBuilder<'_> {
     fn make(&self, row: &'static Row, make: &Make, key: Option<PrivateKey>) -> Result<IssuedRow> {
         match make {
-            Make::Ca { .. } => self.ca(row),
+            Make::Ca { is_encrypted, .. } => {
+                let passphrase = match is_encrypted {
+                    true => Some(self.passphrase.context("there is no passphrase")?),
+                    false => None,
+                };
+                self.ca(row, passphrase)
+            }
             Make::Leaf(leaf) => self.leaf(row, leaf, key),
             Make::NewKubeconfig {
                 leaf,

@@ -10,6 +10,7 @@ use crate::plan::Leaf;
 use crate::tree::layout::Access;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::{CaBundle, Chain};
+use crate::x509::encrypted_key::{Passphrase, StoredKey};
 use crate::x509::key::{PrivateKey, PublicKey};
 use crate::x509::request::CertificateRequest;
 use crate::x509::sign::LeafTemplate;
@@ -35,16 +36,28 @@ pub(super) fn signed(
     Ok(())
 }
 
-/// Checks the files of a CA.
-pub(super) fn ca(files: &[IssuedFile], bundle: &CaBundle, key: &PrivateKey) -> Result<()> {
+/// Checks the files of a CA, whose key is encrypted if there is a passphrase.
+pub(super) fn ca(
+    files: &[IssuedFile],
+    bundle: &CaBundle,
+    key: &PrivateKey,
+    passphrase: Option<&Passphrase>,
+) -> Result<()> {
     let is_read_back = |bytes: &[u8]| Ok(CaBundle::from_pem(bytes)? == *bundle);
-    check_pair(files, is_read_back, bundle.signer.public_key(), Some(key))
+    let read_key = |bytes: &[u8]| match (StoredKey::from_pem(bytes)?, passphrase) {
+        (StoredKey::Encrypted(key), Some(passphrase)) => Ok(key.decrypt(passphrase)?),
+        (StoredKey::Plain(key), None) => Ok(key),
+        _ => bail!("the key has another form than planned"),
+    };
+    let public = bundle.signer.public_key();
+    check_pair(files, is_read_back, read_key, public, Some(key))
 }
 
 /// Checks the files of a leaf; `key` is the new key, if there is one.
 pub(super) fn leaf(files: &[IssuedFile], chain: &Chain, key: Option<&PrivateKey>) -> Result<()> {
     let is_read_back = |bytes: &[u8]| Ok(Chain::from_pem(bytes)? == *chain);
-    check_pair(files, is_read_back, chain.leaf.public_key(), key)
+    let read_key = |bytes: &[u8]| Ok(PrivateKey::from_pem(bytes)?);
+    check_pair(files, is_read_back, read_key, chain.leaf.public_key(), key)
 }
 
 /// Checks a request, the last of the files, by its key.
@@ -118,13 +131,14 @@ pub(super) fn kubeconfig(
 fn check_pair(
     files: &[IssuedFile],
     is_read_back: impl Fn(&[u8]) -> Result<bool>,
+    read_key: impl Fn(&[u8]) -> Result<PrivateKey>,
     public: &PublicKey,
     key: Option<&PrivateKey>,
 ) -> Result<()> {
     for file in files {
         let is_read_back = match file.access {
             Access::Public => is_read_back(&file.bytes)?,
-            Access::Private => PrivateKey::from_pem(&file.bytes)?.public_key() == public,
+            Access::Private => read_key(&file.bytes)?.public_key() == public,
         };
         ensure!(is_read_back, "`{}` reads back differently", file.file);
     }

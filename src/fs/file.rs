@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::Read;
 use std::mem;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, IFlags, Mode, OFlags};
@@ -160,14 +160,50 @@ pub fn read_given(path: &Path, limit: u64) -> Result<Contents, FileError> {
     open_given(path)?.contents(limit)
 }
 
+/// Reads a short secret of at most `limit` bytes from a file that is named on the command line, or from a pipe: what a shell
+/// makes of `<(...)`, or `/dev/fd/3`. A pipe is read to its end; one that nobody writes to is empty.
+pub(crate) fn read_secret(path: &Path, limit: u64) -> Result<Contents, FileError> {
+    let descriptor = open_without_blocking(path)?;
+    let mut file = File::from(descriptor);
+    let reading = |error| FileError::io("reading", path)(error);
+    let metadata = file.metadata().map_err(FileError::io("reading", path))?;
+    if !metadata.file_type().is_fifo() {
+        return OpenFile::new(file.into(), path.to_path_buf())?.contents(limit);
+    }
+    let flags = rustix::fs::fcntl_getfl(&file).map_err(reading)?;
+    rustix::fs::fcntl_setfl(&file, flags - OFlags::NONBLOCK).map_err(reading)?;
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    // Large enough from the start, so that no copy of the secret is left behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most.saturating_add(1)));
+    Read::take(&mut file, limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(FileError::io("reading", path))?;
+    match bytes.len() > most {
+        true => {
+            let what = format!("it has more than {limit} bytes");
+            Err(FileError::unexpected("reading", path, what))
+        }
+        false => Ok(Contents::in_memory(bytes)),
+    }
+}
+
+/// Opens the terminal of this process for a question and its answer.
+pub(crate) fn open_terminal() -> Result<File, Errno> {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, "/dev/tty", flags, Mode::empty()))
+        .map(File::from)
+}
+
 /// Opens a regular file that is named on the command line; follows links.
 pub(crate) fn open_given(path: &Path) -> Result<OpenFile, FileError> {
+    OpenFile::new(open_without_blocking(path)?, path.to_path_buf())
+}
+
+fn open_without_blocking(path: &Path) -> Result<OwnedFd, FileError> {
     // With NONBLOCK, opening a FIFO does not hang. The type is checked on the descriptor, not on the path.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let descriptor =
-        rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, path, flags, Mode::empty()))
-            .map_err(|error| open_error(error, path))?;
-    OpenFile::new(descriptor, path.to_path_buf())
+    rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, path, flags, Mode::empty()))
+        .map_err(|error| open_error(error, path))
 }
 
 /// Returns why a file could not be opened.

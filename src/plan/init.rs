@@ -7,7 +7,8 @@
 use time::OffsetDateTime;
 
 use super::{Action, GIVE_CONFIG, KeySource, Leaf, Make, Plan, PlanError, Reason, SigningCa, Step};
-use crate::catalog::{APISERVER, CATALOG, Profile, Row, Sharing};
+use crate::catalog::{APISERVER, CA, CATALOG, Profile, Row, Sharing};
+use crate::check::ca::CLUSTER_CA_ENCRYPTED;
 use crate::check::finding::{FindingId, Findings, Remedy};
 use crate::check::host::{self, HostKind};
 use crate::check::pending::is_pending;
@@ -31,6 +32,8 @@ pub struct InitRequest<'a> {
     pub join: bool,
     /// Whether to make requests for what a missing CA or CA key would sign, instead of a CA.
     pub external_ca: bool,
+    /// Whether to encrypt the keys of new CAs with a passphrase.
+    pub encrypt_ca_keys: bool,
 }
 
 impl<'a> From<&'a Cluster> for InitRequest<'a> {
@@ -42,6 +45,7 @@ impl<'a> From<&'a Cluster> for InitRequest<'a> {
             new_ca: false,
             join: false,
             external_ca: false,
+            encrypt_ca_keys: false,
         }
     }
 }
@@ -78,6 +82,7 @@ pub fn plan(
         }
     }
     planner.warn_of_shared_rows();
+    planner.warn_of_encryption();
     planner.stop_at(&rows, findings);
     planner.error.into_result(planner.plan)
 }
@@ -226,6 +231,7 @@ impl InitPlanner<'_> {
                     self.now,
                     self.request.cluster.ca_certificate_validity.length(),
                 ),
+                is_encrypted: self.request.encrypt_ca_keys,
             },
             _ => Make::ServiceAccount {
                 algorithm: self.algorithm(),
@@ -252,6 +258,36 @@ impl InitPlanner<'_> {
             "new on this host; copy to the other control plane nodes: {}",
             names.join(", ")
         ));
+    }
+
+    /// Warns about what an encrypted key means, and about keys that stay as they are.
+    fn warn_of_encryption(&mut self) {
+        if !self.request.encrypt_ca_keys {
+            return;
+        }
+        let (made, kept): (Vec<_>, Vec<_>) = CATALOG
+            .iter()
+            .filter(|row| row.is_ca())
+            .partition(|row| self.plan.made_of(row).is_some());
+        if made.contains(&&CA) {
+            let warning = format!(
+                "the key of CA `{}` is encrypted: {CLUSTER_CA_ENCRYPTED}",
+                CA.name
+            );
+            self.plan.warnings.push(warning);
+        }
+        let is_plain = |row: &&&Row| self.inventory.row(row).key().is_some();
+        let plain: Vec<_> = kept
+            .iter()
+            .filter(is_plain)
+            .map(|row| format!("`{}`", row.name))
+            .collect();
+        if !plain.is_empty() {
+            self.plan.warnings.push(format!(
+                "only new keys are encrypted; the keys of these CAs stay as they are, see `pki help csr`: {}",
+                plain.join(", ")
+            ));
+        }
     }
 
     /// Records every error that the plan does not remove, except for skipped rows.

@@ -22,6 +22,8 @@ pub enum Make {
         algorithm: Algorithm,
         /// Validity.
         validity: Validity,
+        /// Whether its key is encrypted with a passphrase.
+        is_encrypted: bool,
     },
     /// A leaf certificate in a separate file.
     Leaf(Leaf),

@@ -119,6 +119,33 @@ impl Plan {
         plan
     }
 
+    /// Returns the CAs of the tree that sign what is made.
+    pub fn signers(&self) -> Vec<&'static Row> {
+        let mut signers = Vec::new();
+        for leaf in self.made().filter_map(|(_, make, _)| make.leaf()) {
+            if let SigningCa::Existing(ca) = leaf.signer
+                && !signers.contains(&ca)
+            {
+                signers.push(ca);
+            }
+        }
+        signers
+    }
+
+    /// Returns whether a key is made that is encrypted with a passphrase.
+    pub fn encrypts_keys(&self) -> bool {
+        let encrypts = |make: &Make| {
+            matches!(
+                make,
+                Make::Ca {
+                    is_encrypted: true,
+                    ..
+                }
+            )
+        };
+        self.made().any(|(_, make, _)| encrypts(make))
+    }
+
     /// Returns whether nothing is made, except perhaps state files.
     pub fn makes_nothing(&self) -> bool {
         self.made().next().is_none()

@@ -53,7 +53,7 @@ pub enum Description {
     /// A private key; nothing of its secret part.
     PrivateKey(KeyDescription),
     /// A private key that needs a passphrase.
-    EncryptedPrivateKey,
+    EncryptedPrivateKey(EncryptedKeyDescription),
     /// A public key.
     PublicKey(KeyDescription),
     /// A certificate revocation list.
@@ -199,6 +199,14 @@ pub struct KeyDescription {
     pub key_sha256: Option<String>,
 }
 
+/// A private key that needs a passphrase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EncryptedKeyDescription {
+    /// How it is encrypted.
+    pub encryption: String,
+}
+
 /// A certificate revocation list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -312,7 +320,11 @@ fn describe(object: &ContentObject, now: OffsetDateTime) -> Description {
                 key_sha256: None,
             })
         }
-        ContentObject::X509(X509Object::EncryptedPrivateKey) => Description::EncryptedPrivateKey,
+        ContentObject::X509(X509Object::EncryptedPrivateKey(key)) => {
+            Description::EncryptedPrivateKey(EncryptedKeyDescription {
+                encryption: key.encryption().to_string(),
+            })
+        }
         ContentObject::X509(X509Object::PublicKey(key)) => {
             Description::PublicKey(KeyDescription::new(key))
         }

@@ -1,7 +1,7 @@
 //! Private keys: generated, read from PEM, written as kubeadm writes them, used to sign.
 //!
 //! Key material stays inside [`PrivateKey`] and in buffers that are wiped when dropped; `Debug` does not show it.
-//! Only this module, `public_key`, `certificate_key` and `go::public_key` use AWS-LC.
+//! Only this module, `public_key`, `certificate_key`, `encrypted_key` and `go::public_key` use AWS-LC.
 
 use std::fmt;
 
@@ -77,12 +77,20 @@ impl PrivateKey {
     /// Reads the first private key of a PEM file: PKCS#1, SEC1 or PKCS#8. Other blocks (`EC PARAMETERS`,
     /// certificates) and further keys are ignored, as in Kubernetes and in Go's `crypto/tls`.
     pub fn from_pem(text: &[u8]) -> Result<PrivateKey, KeyError> {
+        PrivateKey::first_of(text, PrivateKey::from_block)
+    }
+
+    /// Returns the first key of a PEM file that `read` finds in one of its blocks.
+    pub(super) fn first_of<T>(
+        text: &[u8],
+        read: impl Fn(&Block) -> Result<Option<T>, KeyError>,
+    ) -> Result<T, KeyError> {
         if text.is_empty() {
             return Err(KeyError::Empty);
         }
         let blocks = pem::blocks(text).map_err(KeyError::Pem)?;
         for block in &blocks {
-            if let Some(key) = PrivateKey::from_block(block)? {
+            if let Some(key) = read(block)? {
                 return Ok(key);
             }
         }
@@ -161,7 +169,8 @@ impl PrivateKey {
         ))
     }
 
-    fn from_pkcs8(der: &[u8]) -> Result<PrivateKey, KeyError> {
+    /// Reads a PKCS#8 structure.
+    pub(super) fn from_pkcs8(der: &[u8]) -> Result<PrivateKey, KeyError> {
         let info = PrivateKeyInfoRef::try_from(der)
             .map_err(|error| KeyError::Malformed(error.to_string()))?;
         match info.algorithm.oid.as_bytes() {
@@ -190,16 +199,31 @@ impl PrivateKey {
     /// curve).
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
         match &self.material {
-            Material::Rsa(key) => {
-                let pkcs8: Pkcs8V1Der<'_> = key.as_der().map_err(|_| KeyError::Library)?;
+            Material::Rsa(_) => {
+                let pkcs8 = self.to_pkcs8()?;
                 let info =
-                    PrivateKeyInfoRef::try_from(pkcs8.as_ref()).map_err(|_| KeyError::Library)?;
+                    PrivateKeyInfoRef::try_from(pkcs8.as_slice()).map_err(|_| KeyError::Library)?;
                 Ok(pem::encode("RSA PRIVATE KEY", info.private_key.as_bytes()))
             }
             Material::Ecdsa(key) => {
                 let sec1: EcPrivateKeyRfc5915Der<'_> =
                     key.private_key().as_der().map_err(|_| KeyError::Library)?;
                 Ok(pem::encode("EC PRIVATE KEY", sec1.as_ref()))
+            }
+        }
+    }
+
+    /// Returns the key as a PKCS#8 structure.
+    pub(super) fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let failed = |_| KeyError::Library;
+        match &self.material {
+            Material::Rsa(key) => {
+                let der: Pkcs8V1Der<'_> = key.as_der().map_err(failed)?;
+                Ok(Zeroizing::new(der.as_ref().to_vec()))
+            }
+            Material::Ecdsa(key) => {
+                let der = key.to_pkcs8v1().map_err(failed)?;
+                Ok(Zeroizing::new(der.as_ref().to_vec()))
             }
         }
     }

@@ -5,6 +5,7 @@ use x509_cert::der::asn1::ObjectIdentifier;
 use super::certificate::Certificate;
 use super::crl::RevocationList;
 use super::der::{Der, tag};
+use super::encrypted_key::{EncryptedKey, StoredKey};
 use super::go::check_public_key;
 use super::key::{KeyError, PrivateKey, PublicKey};
 use super::oid::oid_name;
@@ -24,7 +25,7 @@ pub enum X509Object {
     /// A private key that `pki` cannot use; the name or object identifier of its algorithm.
     UnsupportedPrivateKey(String),
     /// A private key that needs a passphrase.
-    EncryptedPrivateKey,
+    EncryptedPrivateKey(EncryptedKey),
     /// A public key.
     PublicKey(PublicKey),
     /// A certificate revocation list.
@@ -75,10 +76,10 @@ fn from_block(block: &Block) -> X509Object {
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => request(contents),
         "X509 CRL" => revocation_list(contents),
         "PUBLIC KEY" => public_key(contents),
-        _ => match PrivateKey::from_block(block) {
-            Ok(Some(key)) => X509Object::PrivateKey(Box::new(key)),
+        _ => match StoredKey::from_block(block) {
+            Ok(Some(StoredKey::Plain(key))) => X509Object::PrivateKey(Box::new(key)),
+            Ok(Some(StoredKey::Encrypted(key))) => X509Object::EncryptedPrivateKey(key),
             Ok(None) => X509Object::Other(block.display_label()),
-            Err(KeyError::Encrypted) => X509Object::EncryptedPrivateKey,
             Err(error) => match key_algorithm(contents) {
                 Some(algorithm) if matches!(error, KeyError::Unsupported(_)) => {
                     X509Object::UnsupportedPrivateKey(algorithm)
@@ -153,7 +154,7 @@ fn from_der(der: &[u8]) -> Option<X509Object> {
             }
         }
         (tag::SEQUENCE, tag::BIT_STRING) => public_key(der),
-        (tag::SEQUENCE, tag::OCTET_STRING) => X509Object::EncryptedPrivateKey,
+        (tag::SEQUENCE, tag::OCTET_STRING) => key("ENCRYPTED PRIVATE KEY"),
         // The version of PFX (RFC 7292 section 4); that of PKCS#8 is 0 or 1.
         (tag::INTEGER, tag::SEQUENCE) if first.contents == [3] => X509Object::Malformed {
             what: "PKCS#12",

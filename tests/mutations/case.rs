@@ -194,7 +194,7 @@ impl MutationCase {
             let inventory = case.inventory(&case.files[0].1, Depth::Keys);
             let mut plan = case.init(&inventory).unwrap();
             plan.steps.retain(|step| step.row == leaf);
-            let issued = issue(&plan, &inventory, case.now, &Unattended).unwrap();
+            let issued = issue(&plan, &inventory, None, case.now, &Unattended).unwrap();
             let made = issued.rows.into_iter().flat_map(|row| row.files);
             case.files
                 .extend(made.map(|file| (file.file, file.bytes.to_vec())));
@@ -237,7 +237,7 @@ impl MutationCase {
             ("renew all --reuse-key", true, true),
         ] {
             let plan = self.plan(&inventory, declared, reuse_key).unwrap();
-            let issued = issue(&plan, &inventory, self.now, &Unattended).unwrap();
+            let issued = issue(&plan, &inventory, None, self.now, &Unattended).unwrap();
             let made = issued
                 .rows
                 .iter()
@@ -429,7 +429,7 @@ impl MutationCase {
         if (is_slow || self.is_as_planned(&plan, renewal)) && !self.is_carried_out(mutant) {
             return Ok(());
         }
-        let issued = issue(&plan, inventory, self.now, &Unattended)
+        let issued = issue(&plan, inventory, None, self.now, &Unattended)
             .map_err(|error| format!("what is planned cannot be made: {error:#}"))?;
         for row in &issued.rows {
             let certificate = row.certificate.as_ref().ok_or("there is no certificate")?;

@@ -91,7 +91,7 @@ impl Grown {
 
     /// Carries a plan out, on disk.
     fn apply(&self, plan: &Plan, cluster: &Cluster) {
-        let issued = issue(plan, &self.inventory(), self.now, &Unattended).unwrap();
+        let issued = issue(plan, &self.inventory(), None, self.now, &Unattended).unwrap();
         let mut transaction = Transaction::begin(&self.layout, "a test", self.now).unwrap();
         for file in issued.rows.into_iter().flat_map(|row| row.files) {
             transaction.write(file.file, file.bytes, file.access);

@@ -165,6 +165,9 @@ finding_kinds! {
     CaExternal "ca.external" Info
         "The key of a CA is not on this host, so an external CA must sign."
         "";
+    CaKeyEncrypted "ca.key-encrypted" Warning
+        "The key of a CA is encrypted with a passphrase; kube-controller-manager and kubeadm cannot read it."
+        "leave `--cluster-signing-cert-file` and `--cluster-signing-key-file` of kube-controller-manager empty, and sign requests with `pki csr sign`, see `pki help csr`";
 
     CertificateMissing "certificate.missing" Error
         "A certificate is missing that this host needs."
@@ -338,6 +341,9 @@ finding_kinds! {
     ManifestOtherFile "manifest.other-file" Warning
         "The manifest of a component names another file than kubeadm does, so what `pki` renews may not be what the component uses."
         "check that the component is meant to use that file";
+    ManifestEncryptedKey "manifest.encrypted-key" Error
+        "The manifest of kube-controller-manager names a CA key that is encrypted with a passphrase, so it exits at its next start."
+        "leave `--cluster-signing-cert-file` and `--cluster-signing-key-file` empty in the manifest, and sign requests with `pki csr sign`, see `pki help csr`";
     ManifestFileMissing "manifest.file-missing" Error
         "The manifest of a component names a file that does not exist on this host, so the component may not start."
         "put the file back, or correct the manifest";

@@ -6,11 +6,13 @@ use anyhow::{Result, anyhow};
 use time::OffsetDateTime;
 
 use super::files::{RequestFile, read_all, targets};
-use crate::catalog::{self, Row};
+use crate::catalog::{self, CATALOG, Row};
 use crate::check::title;
 use crate::cli::{ClusterArgs, KeepArgs, SignArgs};
+use crate::cmd::ca_passphrase::CaPassphrase;
 use crate::cmd::failure::{Invalid, PlanFailure};
 use crate::cmd::input::read_config_input;
+use crate::cmd::join::refuse_two_readers;
 use crate::cmd::judgement::JudgementContext;
 use crate::cmd::paths::TreePaths;
 use crate::cmd::session::{Session, WriteRun};
@@ -33,6 +35,7 @@ use crate::store::transaction::DEFAULT_GENERATIONS;
 use crate::tree::inventory::{CaState, Depth, Inventory, KeyFile};
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::CaBundle;
+use crate::x509::encrypted_key::StoredKey;
 use crate::x509::key::PrivateKey;
 use crate::x509::sign::Issuer;
 
@@ -49,6 +52,16 @@ struct SignedRequest {
 }
 
 pub(super) fn run(args: &SignArgs, console: &Console) -> Result<Exit> {
+    let reads_request = args.files.iter().any(|file| file == Path::new("-"));
+    refuse_two_readers(
+        "the requests, `--ca-passphrase-file` and `--config`",
+        [
+            reads_request,
+            args.passphrase.reads_stdin(),
+            args.config.reads_stdin(),
+        ],
+    );
+    let mut passphrase = CaPassphrase::read(&args.passphrase, console)?;
     let files = read_all(args)?;
     let cluster = cluster(args)?;
     let rules = SigningRules {
@@ -78,7 +91,7 @@ pub(super) fn run(args: &SignArgs, console: &Console) -> Result<Exit> {
             // With these files, too, nothing is written into the tree of this host.
             let layout = TreePaths::typed(&args.tree)?.layout(&Settings::default())?;
             let targets = targets(&files, args, &layout)?;
-            let (bundle, key) = read_ca(certificate, key)?;
+            let (bundle, key) = read_ca(certificate, key, &mut passphrase)?;
             let name = certificate.display().to_string();
             let issuer = issuer(&bundle, &key, &name, console.now)?;
             let signed = sign_all(&work, &|_| Ok((issuer, name.clone())), console.now)?;
@@ -99,9 +112,13 @@ pub(super) fn run(args: &SignArgs, console: &Console) -> Result<Exit> {
                 true => Depth::Keys,
                 false => Depth::Certificates,
             };
-            let run = session.begin("csr sign", &args.write, &keep, &depth)?;
+            let mut run = session.begin("csr sign", &args.write, &keep, &depth)?;
             let targets = targets(&files, args, &run.target.layout)?;
             run.check_ledger()?;
+            refuse_bad_cas(&run.snapshot.inventory, &work, args, console)?;
+            let rows = CATALOG.iter().copied();
+            let cas: Vec<_> = rows.filter(|row| is_signer(row)).collect();
+            passphrase.unlock_cas(&cas, &mut run.snapshot)?;
             let signed = sign_with_tree(&run, &work, args, console)?;
             let entries: Vec<_> = signed.iter().map(|signed| signed.ledger.clone()).collect();
             run.commit_to_ledger(&entries)?;
@@ -132,13 +149,22 @@ fn cluster(args: &SignArgs) -> Result<Option<Cluster>> {
 }
 
 /// Reads the files of a CA that belongs to no tree.
-pub(in crate::cmd) fn read_ca(certificate: &Path, key: &Path) -> Result<(CaBundle, PrivateKey)> {
+pub(in crate::cmd) fn read_ca(
+    certificate: &Path,
+    key: &Path,
+    passphrase: &mut CaPassphrase,
+) -> Result<(CaBundle, PrivateKey)> {
     let read = |path: &Path| file::read_given(path, file::MAX_FILE_SIZE);
     let invalid = |path: &Path, what: String| Invalid::new(format!("`{}`: {what}", path.display()));
     let bundle = CaBundle::from_pem(&read(certificate)?.bytes)
         .map_err(|error| invalid(certificate, error.to_string()))?;
-    let private =
-        PrivateKey::from_pem(&read(key)?.bytes).map_err(|error| invalid(key, error.to_string()))?;
+    let stored = StoredKey::from_pem(&read(key)?.bytes);
+    let private = match stored.map_err(|error| invalid(key, error.to_string()))? {
+        StoredKey::Plain(private) => private,
+        StoredKey::Encrypted(encrypted) => {
+            passphrase.decrypt(&encrypted, &format!("`{}`", key.display()))?
+        }
+    };
     Ok((bundle, private))
 }
 
@@ -160,7 +186,6 @@ fn sign_with_tree(
     console: &Console,
 ) -> Result<Vec<SignedRequest>> {
     let inventory = &run.snapshot.inventory;
-    refuse_bad_cas(inventory, work, args, console)?;
     let mut issuers: Vec<(&'static Row, Issuer<'_>)> = Vec::new();
     for (_, accepted) in work {
         if !issuers.iter().any(|(row, _)| *row == accepted.ca) {

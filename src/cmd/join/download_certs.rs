@@ -20,13 +20,13 @@ use crate::objects::kubeadm_certs::{EntryError, UploadedCerts, UploadedCertsErro
 use crate::plan::download::{self, DownloadRequest};
 use crate::plan::{Plan, PlanError, Reason};
 use crate::report::changes::Changes;
-use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::inventory::{Depth, Inventory, KeyFile};
 use crate::tree::layout::{self, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::shared::{SharedEtcd, SharedFile, shared_files};
 use crate::x509::certificate_key::CertificateKey;
 use crate::x509::chain::CaBundle;
-use crate::x509::key::{PrivateKey, PublicKey};
+use crate::x509::key::PublicKey;
 
 /// Files with their new contents.
 type NewFiles = Vec<(TreePath, Zeroizing<Vec<u8>>)>;
@@ -163,7 +163,7 @@ fn reason(problem: &str) -> Reason {
 /// Returns why the contents cannot be those of a file.
 fn kind_problem(row: &Row, file: &TreePath, contents: &[u8]) -> Option<String> {
     if layout::key_file(row).as_ref() == Some(file) {
-        return PrivateKey::from_pem(contents)
+        return KeyFile::from_pem(row, contents)
             .err()
             .map(|error| error.to_string());
     }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use super::given_key::given_key;
 use super::{refuse_two_readers, shared_etcd};
 use crate::catalog::{APISERVER_ETCD_CLIENT, ETCD_CA};
-use crate::check::time_text;
+use crate::check::{time_text, title};
 use crate::cli::{ClusterArgs, UploadCertsArgs};
 use crate::cmd::failure::{Invalid, PlanFailure};
 use crate::cmd::judgement::JudgementContext;
@@ -50,6 +50,15 @@ pub(in crate::cmd) fn run(args: &UploadCertsArgs, console: &Console) -> Result<E
         error,
         arguments: tree_arguments(&args.tree, &args.config),
     })?;
+    for ca in rows
+        .iter()
+        .filter(|row| snapshot.inventory.encrypted_key(row).is_some())
+    {
+        console.warn(&format!(
+            "{}: its key is encrypted with a passphrase, which `kubeadm join` refuses; `pki download-certs` and `pki init --join` take it",
+            title(ca)
+        ));
+    }
     check_random()?;
     let key = match &given {
         Some(key) => key.clone(),

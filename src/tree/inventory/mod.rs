@@ -20,6 +20,7 @@ use crate::tree::overlay::Tree;
 use crate::tree::permissions::{self, PermissionIssue};
 use crate::x509::certificate::{Certificate, CertificateError};
 use crate::x509::chain::{CaBundle, Chain};
+use crate::x509::encrypted_key::{EncryptedKey, StoredKey};
 use crate::x509::key::{KeyError, PrivateKey, PublicKey};
 use crate::x509::request::{CertificateRequest, RequestError};
 
@@ -174,6 +175,8 @@ pub enum KeyFile {
     Unread,
     /// It was read.
     Read(PrivateKey),
+    /// The key of a CA that needs a passphrase.
+    Encrypted(EncryptedKey),
 }
 
 /// The state of a CA.
@@ -387,6 +390,25 @@ impl Inventory {
         }
     }
 
+    /// Returns the key of a CA, if it is encrypted.
+    pub fn encrypted_key(&self, ca: &Row) -> Option<&EncryptedKey> {
+        match self.row(ca) {
+            RowFiles::Ca {
+                key: FileState::Valid(KeyFile::Encrypted(key)),
+                ..
+            } => Some(key),
+            _ => None,
+        }
+    }
+
+    /// Replaces the encrypted key of a CA by the decrypted one.
+    pub fn unlock(&mut self, ca: &Row, decrypted: PrivateKey) {
+        let entry = self.rows.iter_mut().find(|(row, _)| *row == ca);
+        if let Some((_, RowFiles::Ca { key, .. })) = entry {
+            *key = FileState::Valid(KeyFile::Read(decrypted));
+        }
+    }
+
     /// Returns whether a CA has a certificate and no key (kubeadm: externally managed).
     pub fn is_external(&self, ca: &Row) -> bool {
         matches!(self.ca(ca), CaState::External(_))
@@ -504,11 +526,25 @@ impl<T> FileState<T> {
 }
 
 impl KeyFile {
-    /// Returns the key, if it was read.
+    /// Reads the key file of a row. Only the key of a CA may be encrypted: components have to read all others.
+    ///
+    /// # Errors
+    /// If there is no key that can be used.
+    pub fn from_pem(row: &Row, text: &[u8]) -> Result<KeyFile, KeyError> {
+        if !row.is_ca() {
+            return PrivateKey::from_pem(text).map(KeyFile::Read);
+        }
+        Ok(match StoredKey::from_pem(text)? {
+            StoredKey::Plain(key) => KeyFile::Read(key),
+            StoredKey::Encrypted(key) => KeyFile::Encrypted(key),
+        })
+    }
+
+    /// Returns the key, if it was read and is not encrypted.
     pub fn read(&self) -> Option<&PrivateKey> {
         match self {
             KeyFile::Read(key) => Some(key),
-            KeyFile::Unread => None,
+            KeyFile::Unread | KeyFile::Encrypted(_) => None,
         }
     }
 }

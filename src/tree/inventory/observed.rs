@@ -15,7 +15,6 @@ use crate::tree::overlay::Tree;
 use crate::tree::source::Presence;
 use crate::x509::certificate::CertificateError;
 use crate::x509::chain::Chain;
-use crate::x509::key::PrivateKey;
 
 impl Inventory {
     /// Returns an inventory with one certificate, which belongs to no tree.
@@ -81,7 +80,7 @@ impl Inventory {
             path: path.to_owned(),
             key: match depth {
                 Depth::Keys => {
-                    let read = |bytes: &[u8]| PrivateKey::from_pem(bytes).map(KeyFile::Read);
+                    let read = |bytes: &[u8]| KeyFile::from_pem(row, bytes);
                     named.read(path, read, InvalidReason::PrivateKey)
                 }
                 Depth::Dates | Depth::Certificates if tree.has_named(path) => {

@@ -36,13 +36,13 @@ impl RowReader<'_> {
                         Depth::Certificates | Depth::Keys => CaBundle::from_pem,
                     },
                 ),
-                key: self.key(layout::key_file(row)),
+                key: self.key(row, layout::key_file(row)),
             },
             Storage::Pair { .. } => {
                 let chain = self.certificates(row, self.read_chain());
                 let key = match self.depth == Depth::Dates && !chain.is_missing() {
                     true => FileState::Valid(KeyFile::Unread),
-                    false => self.key(layout::key_file(row)),
+                    false => self.key(row, layout::key_file(row)),
                 };
                 RowFiles::Leaf { chain, key }
             }
@@ -52,7 +52,7 @@ impl RowReader<'_> {
                     PublicKey::from_pem,
                     InvalidReason::PublicKey,
                 ),
-                key: self.key(layout::key_file(row)),
+                key: self.key(row, layout::key_file(row)),
             },
             Storage::Kubeconfig { .. } | Storage::Elsewhere => {
                 RowFiles::Kubeconfig(self.kubeconfig(row))
@@ -68,7 +68,7 @@ impl RowReader<'_> {
                 CertificateRequest::parse,
                 InvalidReason::Request,
             ),
-            key: self.key(layout::waiting_key_file(row)),
+            key: self.key(row, layout::waiting_key_file(row)),
         };
         (!files.request.is_missing() || !files.key.is_missing()).then_some(files)
     }
@@ -95,9 +95,9 @@ impl RowReader<'_> {
         self.parse_contents(file, parse, InvalidReason::Certificate)
     }
 
-    fn key(&self, file: Option<TreePath>) -> FileState<KeyFile> {
+    fn key(&self, row: &Row, file: Option<TreePath>) -> FileState<KeyFile> {
         if self.depth == Depth::Keys {
-            let read = |bytes: &[u8]| PrivateKey::from_pem(bytes).map(KeyFile::Read);
+            let read = |bytes: &[u8]| KeyFile::from_pem(row, bytes);
             return self.parse(file, read, InvalidReason::PrivateKey);
         }
         let Some(file) = file else {

@@ -89,7 +89,10 @@ fn entry_text(entry: &ContentEntry, full: bool) -> String {
             fields.add("key SHA-256", key.key_sha256.clone().unwrap_or_default());
             "private key".to_owned()
         }
-        Description::EncryptedPrivateKey => "private key, encrypted with a passphrase".to_owned(),
+        Description::EncryptedPrivateKey(key) => {
+            fields.add("encryption", &*key.encryption);
+            "private key, encrypted with a passphrase".to_owned()
+        }
         Description::PublicKey(key) => {
             fields.add("key", &*key.key);
             fields.add("key SHA-256", key.key_sha256.clone().unwrap_or_default());

@@ -1,0 +1,204 @@
+//! The passphrase of encrypted CA keys: from a file or descriptor, a systemd credential, or the terminal.
+//!
+//! It comes neither from an argument nor from an environment variable, which other processes can see. The terminal is asked
+//! only when a key is needed, so a run that signs nothing asks nothing.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Error, Result};
+
+use super::Console;
+use super::failure::{Invalid, Invalids};
+use super::input::read_input;
+use super::session::{TreeSnapshot, WriteRun};
+use super::terminal::ask_secret;
+use crate::catalog::Row;
+use crate::check::ca::mismatch;
+use crate::check::title;
+use crate::cli::CaPassphraseArgs;
+use crate::fs::file::{self, FileError};
+use crate::plan::{Plan, message};
+use crate::report::findings::{TreeArguments, remedy};
+use crate::tree::layout;
+use crate::util::escape::shell_path;
+use crate::x509::encrypted_key::{
+    CONVERT, EncryptedKey, Encryption, MAX_PASSPHRASE, Passphrase, UnlockError,
+};
+use crate::x509::key::PrivateKey;
+
+/// The name of the systemd credential (`LoadCredential=`).
+const CREDENTIAL: &str = "pki-ca-passphrase";
+
+/// The remedy where there is no passphrase.
+const SOURCES: &str = "give `--ca-passphrase-file FILE`, or the systemd credential `pki-ca-passphrase`, or run it at a terminal";
+
+/// The passphrase, as far as it is known.
+pub(super) struct CaPassphrase {
+    known: Option<Passphrase>,
+    /// Where a passphrase comes from that was given.
+    name: Option<String>,
+}
+
+impl CaPassphrase {
+    /// Reads the passphrase that is given: the file of the flag, else the systemd credential.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is not one line. The error does not quote it.
+    pub(super) fn read(args: &CaPassphraseArgs, console: &Console) -> Result<CaPassphrase> {
+        let (name, bytes) = if args.reads_stdin() {
+            let from_stdin = "--ca-passphrase-file -";
+            let input = read_input(Path::new("-"), "the passphrase", from_stdin)?;
+            (input.name, input.bytes)
+        } else if let Some(path) = &args.ca_passphrase_file {
+            let contents = file::read_secret(path, FILE_LIMIT)?;
+            let mode = contents.attributes.mode;
+            if mode & 0o004 != 0 {
+                console.warn(&format!(
+                    "`{}`: mode {mode:04o}, everybody can read the passphrase: `chmod 0600 {}`",
+                    path.display(),
+                    shell_path(path)
+                ));
+            }
+            (format!("`{}`", path.display()), contents.bytes)
+        } else if let Some((path, contents)) = credential()? {
+            (format!("`{}`", path.display()), contents.bytes)
+        } else {
+            return Ok(CaPassphrase {
+                known: None,
+                name: None,
+            });
+        };
+        let passphrase = Passphrase::from_line(&bytes)
+            .map_err(|error| Invalid::new(format!("{name}: {error}")))?;
+        Ok(CaPassphrase {
+            known: Some(passphrase),
+            name: Some(name),
+        })
+    }
+
+    /// Decrypts the keys of the CAs that sign for a plan, and gets the passphrase for the keys that it makes.
+    ///
+    /// # Errors
+    /// For every CA whose key cannot be decrypted or does not belong to it.
+    pub(super) fn unlock(&mut self, plan: &Plan, run: &mut WriteRun<'_>) -> Result<()> {
+        self.unlock_cas(&plan.signers(), &mut run.snapshot)?;
+        if plan.encrypts_keys() {
+            run.encrypt_with(self.for_new_keys()?.clone());
+        }
+        Ok(())
+    }
+
+    /// Decrypts the keys of these CAs.
+    ///
+    /// # Errors
+    /// As [`CaPassphrase::unlock`].
+    pub(super) fn unlock_cas(
+        &mut self,
+        cas: &[&'static Row],
+        snapshot: &mut TreeSnapshot,
+    ) -> Result<()> {
+        let mut problems = Vec::new();
+        for ca in cas.iter().copied() {
+            match self.unlock_ca(ca, snapshot).map_err(Error::downcast) {
+                Ok(()) => {}
+                Err(Ok(problem)) => problems.push(problem),
+                Err(Err(other)) => return Err(other),
+            }
+        }
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Invalids(problems).into()),
+        }
+    }
+
+    fn unlock_ca(&mut self, ca: &'static Row, snapshot: &mut TreeSnapshot) -> Result<()> {
+        let inventory = &mut snapshot.inventory;
+        let (Some(key), Some(bundle)) = (inventory.encrypted_key(ca), inventory.ca_bundle(ca))
+        else {
+            return Ok(());
+        };
+        let file = layout::key_file(ca).map(|file| snapshot.tree.layout.path(&file));
+        let path = file.unwrap_or_default();
+        let key = self.decrypt(key, &format!("{}: `{}`", title(ca), path.display()))?;
+        if let Some(finding) = mismatch(ca, bundle, &key) {
+            let hint = remedy(&finding.remedy, &TreeArguments::default());
+            return Err(Invalid::new(message(&finding)).with_hint(hint).into());
+        }
+        inventory.unlock(ca, key);
+        Ok(())
+    }
+
+    /// Decrypts a key; errors name it by `what`.
+    ///
+    /// # Errors
+    /// If there is no passphrase, if it is wrong, or if the key cannot be used.
+    pub(super) fn decrypt(&mut self, key: &EncryptedKey, what: &str) -> Result<PrivateKey> {
+        // No passphrase helps.
+        if let Encryption::Unsupported(how) = key.encryption() {
+            let error = UnlockError::Unsupported(how.clone());
+            let hint = format!("convert it: `{CONVERT}`");
+            return Err(Invalid::new(format!("{what}: {error}"))
+                .with_hint(hint)
+                .into());
+        }
+        if self.known.is_none() {
+            let line = ask_secret(&format!("Passphrase of {what}"))?;
+            self.known = line.map(|line| typed(&line)).transpose()?;
+        }
+        let Some(passphrase) = &self.known else {
+            let message = format!("{what} is encrypted, and no passphrase is given");
+            return Err(Invalid::new(message).with_hint(SOURCES).into());
+        };
+        key.decrypt(passphrase).map_err(|error| {
+            let source = match (&error, &self.name) {
+                (UnlockError::Refused, Some(name)) => format!(" (passphrase of {name})"),
+                _ => String::new(),
+            };
+            Invalid::new(format!("{what}: {error}{source}")).into()
+        })
+    }
+
+    /// Returns the passphrase for new keys. At a terminal, it has to be typed twice.
+    fn for_new_keys(&mut self) -> Result<&Passphrase> {
+        if self.known.is_none() {
+            self.known = ask_twice()?;
+        }
+        self.known.as_ref().ok_or_else(|| {
+            let message = "`--encrypt-ca-keys` needs a passphrase, and none is given";
+            Invalid::new(message).with_hint(SOURCES).into()
+        })
+    }
+}
+
+/// The largest file of a passphrase: the longest passphrase and its line end.
+const FILE_LIMIT: u64 = MAX_PASSPHRASE as u64 + 2;
+
+/// Reads the credential that systemd gives to this service, if there is one.
+fn credential() -> Result<Option<(PathBuf, file::Contents)>, FileError> {
+    let Some(directory) = std::env::var_os("CREDENTIALS_DIRECTORY") else {
+        return Ok(None);
+    };
+    let path = Path::new(&directory).join(CREDENTIAL);
+    match file::read_secret(&path, FILE_LIMIT) {
+        Ok(contents) => Ok(Some((path, contents))),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn ask_twice() -> Result<Option<Passphrase>> {
+    let Some(first) = ask_secret("New passphrase for the CA keys")? else {
+        return Ok(None);
+    };
+    let first = typed(&first)?;
+    let again = ask_secret("The same passphrase again")?;
+    let again = again.map(|line| typed(&line)).transpose()?;
+    match again.as_ref() == Some(&first) {
+        true => Ok(Some(first)),
+        false => Err(Invalid::new("the two passphrases differ").into()),
+    }
+}
+
+fn typed(line: &[u8]) -> Result<Passphrase, Invalid> {
+    Passphrase::from_line(line).map_err(|error| Invalid::new(error.to_string()))
+}
