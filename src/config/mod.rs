@@ -15,7 +15,7 @@ pub mod settings;
 pub(crate) mod values;
 mod yaml;
 
-pub use cluster::{Cluster, Endpoint, Etcd, ExternalEtcd, Host, Resolved};
+pub use cluster::{Cluster, DeclaredCluster, Endpoint, Etcd, ExternalEtcd, Host, Resolved};
 pub use kubeadm::{ConfigFile, read};
 pub use names::parse_san;
 pub use problem::{Origin, Problem, Problems, Setting};

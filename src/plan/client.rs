@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::{Action, KeySource, Leaf, Make, Plan, PlanError, Reason, SigningCa, Step, readiness};
 use crate::catalog::{CA, KUBECONFIG, Server};
-use crate::check::finding::{Findings, Remedy};
+use crate::check::finding::Findings;
 use crate::check::validity;
 use crate::config::cluster::Cluster;
 use crate::tree::inventory::{CaState, Inventory};
@@ -50,19 +50,15 @@ pub fn plan(
     if let Err(unusable) = readiness::check(&[&CA], inventory, findings) {
         error.reasons.extend(unusable.reasons);
     } else if matches!(inventory.ca(&CA), CaState::External(_)) {
-        error.add(Reason {
-            row: Some(&CA),
-            id: None,
-            message: "CA `ca` is external: its key is not on this host".to_owned(),
-            remedy: Remedy::words("run this where the key is"),
-        });
+        let what = "CA `ca` is external: its key is not on this host";
+        error.add(Reason::new(what, "run this where the key is").about(&CA));
     }
     let (Some(bundle), true) = (inventory.ca_bundle(&CA), error.reasons.is_empty()) else {
         return Err(error);
     };
     let contents =
         LeafTemplate::client(request.user, request.groups).map_err(|problem| PlanError {
-            reasons: vec![invalid(problem.to_string())],
+            reasons: vec![Reason::new(problem.to_string(), "")],
         })?;
     let (validity, is_shortened) = validity::leaf(now, request.period, bundle.signer.validity());
     let mut plan = Plan::default();
@@ -116,14 +112,5 @@ pub fn name_problem(flag: &str, name: &str) -> Option<Reason> {
     } else {
         return None;
     };
-    Some(invalid(format!("{flag}: {problem}")))
-}
-
-fn invalid(message: String) -> Reason {
-    Reason {
-        row: None,
-        id: None,
-        message,
-        remedy: Remedy::default(),
-    }
+    Some(Reason::new(format!("{flag}: {problem}"), ""))
 }

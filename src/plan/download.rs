@@ -45,12 +45,8 @@ pub fn plan(request: &DownloadRequest<'_>, present: &Inventory) -> Result<Plan, 
             .map(|(file, bytes)| (file.clone(), bytes.to_vec().into()))
             .collect();
         if request.after.row(row).is_missing() {
-            error.add(Reason {
-                row: Some(row),
-                id: None,
-                message: format!("{OF_SECRET}: {}: it has no files", title(row)),
-                remedy: Remedy::words(VERIFY_SOURCE),
-            });
+            let what = format!("{OF_SECRET}: {}: it has no files", title(row));
+            error.add(Reason::new(what, VERIFY_SOURCE).about(row));
         }
         let action = match files.is_empty() {
             true => Action::Keep,
