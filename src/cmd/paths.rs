@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf, absolute};
 
 use anyhow::{Context, Result};
-use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::failure::Invalid;
-use crate::cli::{Cli, TreeArgs};
+use crate::cli::{TreeArgs, wrong_usage};
 use crate::config::fields::DEFAULT_CERTIFICATES_DIR;
 use crate::config::{Settings, system_directory};
 use crate::fs::walk::{Destination, Links, Position, resolve_parents};
@@ -183,9 +182,7 @@ fn below_rootfs(flag: &str, path: &Path, rootfs: &Path) -> Result<PathBuf> {
                 path.display(),
                 rootfs.display()
             );
-            Cli::command()
-                .error(ErrorKind::ArgumentConflict, message)
-                .exit()
+            wrong_usage(ErrorKind::ArgumentConflict, message).exit()
         }
     }
 }

@@ -36,7 +36,7 @@ pub fn read(text: &str) -> Result<Vec<Value>, DocumentsError> {
         let position = error.location().map_or_else(String::new, |location| {
             format!(" (line {}, column {})", location.line(), location.column())
         });
-        match error.to_string().contains("budget breached") {
+        match yaml::is_too_complex(&error) {
             true => DocumentsError::TooComplex(position),
             false => DocumentsError::NotYaml(position),
         }

@@ -7,16 +7,11 @@ use crate::catalog::{CA, KUBECONFIG, Server};
 use crate::check::finding::Findings;
 use crate::check::validity;
 use crate::config::cluster::Cluster;
+use crate::config::values::MAX_COMMON_NAME;
 use crate::tree::inventory::{CaState, Inventory};
 use crate::util::secret::{is_key, quote};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::sign::LeafTemplate;
-
-/// The group whose members may do everything, whatever RBAC says.
-pub const MASTERS: &str = "system:masters";
-
-/// The longest common name and organization (RFC 5280 appendix A.1, ub-common-name and ub-organization-name).
-const MAX_NAME: usize = 64;
 
 /// A user of a cluster.
 #[derive(Clone, Debug)]
@@ -45,7 +40,9 @@ pub fn plan(
 ) -> Result<Plan, PlanError> {
     let mut error = PlanError::default();
     for (flag, name) in request.names() {
-        error.reasons.extend(name_problem(flag, name));
+        error
+            .reasons
+            .extend(name_problem(flag, name, NameUse::Certificate));
     }
     if let Err(unusable) = readiness::check(&[&CA], inventory, findings) {
         error.reasons.extend(unusable.reasons);
@@ -97,8 +94,17 @@ impl ClientRequest<'_> {
     }
 }
 
+/// What a name is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameUse {
+    /// A certificate, which limits its length.
+    Certificate,
+    /// Only a kubeconfig, as that of a token.
+    Kubeconfig,
+}
+
 /// Returns why a name cannot be that of a user or a group.
-pub fn name_problem(flag: &str, name: &str) -> Option<Reason> {
+pub fn name_problem(flag: &str, name: &str, name_use: NameUse) -> Option<Reason> {
     let shown = quote(name);
     let length = name.chars().count();
     let problem = if is_key(name) {
@@ -107,8 +113,8 @@ pub fn name_problem(flag: &str, name: &str) -> Option<Reason> {
         "is empty".to_owned()
     } else if name.trim() != name || name.chars().any(char::is_control) {
         format!("{shown} has white space at an end, or control characters")
-    } else if length > MAX_NAME {
-        format!("{shown} has {length} characters, a certificate allows {MAX_NAME}")
+    } else if name_use == NameUse::Certificate && length > MAX_COMMON_NAME {
+        format!("{shown} has {length} characters, a certificate allows {MAX_COMMON_NAME}")
     } else {
         return None;
     };

@@ -45,7 +45,7 @@ pub(crate) fn assert_parses(line: &str) {
         let Some(words) = part.trim().strip_prefix("pki ") else {
             continue;
         };
-        let words = words.split(" > ").next().unwrap();
+        let words = words.split(['<', '>']).next().unwrap();
         let words = std::iter::once("pki").chain(words.split_whitespace());
         if let Err(error) = pki::cli::parse(words.map(std::ffi::OsString::from)) {
             panic!("{line}: {error}");
