@@ -4,10 +4,10 @@ use time::{Duration, OffsetDateTime};
 
 use super::expiry::Thresholds;
 use super::finding::{Finding, FindingId, Remedy, Severity};
-use super::{names, time_text};
+use super::{manifests, names, time_text};
 use crate::catalog::components::{Component, READERS, Reload};
 use crate::catalog::listeners::Listener;
-use crate::catalog::{CA, CATALOG, Row};
+use crate::catalog::{CATALOG, Row};
 use crate::net::handshake::{Handshake, HandshakeError, HostPort};
 use crate::tree::inventory::Inventory;
 use crate::tree::layout::{self, Root, TreePath};
@@ -15,7 +15,7 @@ use crate::tree::manifests::NamedFile;
 use crate::util::escape::escape;
 use crate::x509::attribute::name_text;
 use crate::x509::certificate::Certificate;
-use crate::x509::chain::{CaBundle, Chain};
+use crate::x509::chain::Chain;
 use crate::x509::usage::Usage;
 use crate::x509::verify::verify;
 
@@ -28,6 +28,10 @@ pub struct Served<'a> {
     pub endpoint: &'a HostPort,
     /// Whether it was named on the command line. Clients may connect to it by this name, and it may be on another host.
     pub is_named: bool,
+    /// Whether the configuration that sets its address was read.
+    pub is_address_known: bool,
+    /// The option of the controller manager whose file holds several certificates, so that it does not start with it.
+    pub crowded_signer: Option<&'static str>,
     /// Whether it was asked for a name that has a certificate of its own.
     pub is_sni: bool,
     /// What it has shown.
@@ -111,7 +115,7 @@ pub fn check(context: &ServedContext<'_>, served: &Served<'_>) -> Vec<Finding> {
     }
     findings.extend(loopback(context, served));
     for finding in &mut findings {
-        if let Some(words) = restart_advice(context, served, finding) {
+        if let Some(words) = restart_advice(served, finding) {
             finding.remedy = Remedy::words(words);
         }
     }
@@ -120,22 +124,23 @@ pub fn check(context: &ServedContext<'_>, served: &Served<'_>) -> Vec<Finding> {
 
 fn unreachable(served: &Served<'_>, error: &HandshakeError) -> Finding {
     let finding = Finding::new(FindingId::ServedUnreachable, error.to_string());
-    match served.is_of(Component::Kubelet) && !served.is_named {
-        // Flags and drop-in files can give it another address.
-        true => Finding {
+    if !served.is_of(Component::Kubelet) || served.is_named {
+        return finding;
+    }
+    // Flags and drop-in files can give it another address.
+    let finding =
+        finding.advice("if the kubelet listens on another address, name it with `--endpoint`");
+    match served.is_address_known {
+        true => finding,
+        false => Finding {
             severity: Severity::Warning,
-            ..finding.advice("if the kubelet listens on another address, name it with `--endpoint`")
+            ..finding
         },
-        false => finding,
     }
 }
 
 /// Returns the advice about a finding that a restart removes.
-fn restart_advice(
-    context: &ServedContext<'_>,
-    served: &Served<'_>,
-    finding: &Finding,
-) -> Option<String> {
+fn restart_advice(served: &Served<'_>, finding: &Finding) -> Option<String> {
     let listener = served.listener?;
     let component = restarted_for(finding, listener)?;
     if served.is_named {
@@ -143,9 +148,9 @@ fn restart_advice(
         return Some(format!("restart {name} on the host of {}", served.endpoint));
     }
     let command = component.restart()?;
-    if !may_restart(context, component) {
+    if let Some(option) = served.crowded_signer {
         return Some(format!(
-            "kube-controller-manager does not start while the file of `--cluster-signing-cert-file` holds several certificates: give it one with the signing CA alone, then run `{command}`"
+            "kube-controller-manager does not start while the file of `{option}` holds several certificates: give it one with the signing CA alone, then run `{command}`"
         ));
     }
     Some(match finding.id {
@@ -155,13 +160,6 @@ fn restart_advice(
         }
         _ => format!("run `{command}`"),
     })
-}
-
-/// Returns whether a component would start again. The controller manager takes exactly one signing CA.
-fn may_restart(context: &ServedContext<'_>, component: Component) -> bool {
-    let is_single = |bundle: &CaBundle| bundle.others.is_empty();
-    component != Component::ControllerManager
-        || context.inventory.ca_bundle(&CA).is_none_or(is_single)
 }
 
 /// Returns when a component started, from a certificate that it made in memory. Its common name ends with `@` and the second
@@ -184,13 +182,10 @@ pub fn start_of(served: &Served<'_>) -> Option<OffsetDateTime> {
 }
 
 /// Returns the component of this host that has to be restarted to remove a finding, if it would start again.
-pub fn to_restart(
-    context: &ServedContext<'_>,
-    served: &Served<'_>,
-    finding: &Finding,
-) -> Option<Component> {
+pub fn to_restart(served: &Served<'_>, finding: &Finding) -> Option<Component> {
     let component = restarted_for(finding, served.listener?)?;
-    (!served.is_named && may_restart(context, component)).then_some(component)
+    let may_restart = !served.is_named && served.crowded_signer.is_none();
+    may_restart.then_some(component)
 }
 
 fn restarted_for(finding: &Finding, listener: &Listener) -> Option<Component> {
@@ -514,7 +509,15 @@ fn loaded(context: &ServedContext<'_>, served: &Served<'_>, listener: &Listener)
         let files = reader.files.iter();
         files.map(|usual| (reader.row, file_for(served, usual)))
     });
+    let mut absent = Vec::new();
     for (row, file) in files {
+        let file = match file {
+            Ok(file) => file,
+            Err(named) => {
+                absent.push(manifests::missing(listener.component, named));
+                continue;
+            }
+        };
         let Some(changed) = (context.changed_at)(&file) else {
             continue;
         };
@@ -534,18 +537,23 @@ fn loaded(context: &ServedContext<'_>, served: &Served<'_>, listener: &Listener)
         let text = "it started after its files changed";
         findings.push(Finding::new(FindingId::ServedFilesCurrent, text));
     }
+    findings.extend(absent);
     findings
 }
 
 /// Returns the file that a component reads in the place of a usual one: that of its manifest, if it is told another.
-fn file_for(served: &Served<'_>, usual: &str) -> TreePath {
+///
+/// # Errors
+/// The file of its manifest, if that does not exist.
+fn file_for<'a>(served: &Served<'a>, usual: &str) -> Result<TreePath, &'a NamedFile> {
     let named = served.named_files.iter().find(|file| file.usual == usual);
-    match named.filter(|file| file.exists) {
+    match named {
+        None => Ok(layout::usual_path(usual)),
+        Some(named) if !named.exists => Err(named),
         Some(NamedFile {
             file: Some(file), ..
-        }) => file.clone(),
-        Some(outside) => TreePath::new(Root::Kubeconfigs, outside.path.clone()),
-        None => layout::usual_path(usual),
+        }) => Ok(file.clone()),
+        Some(outside) => Ok(TreePath::new(Root::Kubeconfigs, outside.path.clone())),
     }
 }
 
