@@ -52,9 +52,7 @@ impl Contents {
             links: 1,
         }
     }
-}
 
-impl Contents {
     /// Frees the bytes without wiping them, because they hold no secret. Wiping takes longer than reading.
     pub(crate) fn free_public(&mut self) {
         drop(mem::take(&mut *self.bytes));

@@ -402,9 +402,21 @@ fn certificates_are_taken_as_der_as_objects_and_as_one_bundle() {
         .marks('~', &rows);
     tree.assert_healthy();
 
-    let (tree, _) = made();
+    // Values one after the other, as `csr sign` prints them.
+    let (tree, pems) = made();
+    let values: String = (0..3)
+        .map(|row| {
+            let status = json!({"certificate": STANDARD.encode(&pems[row])});
+            format!("{:#}\n", object(rows[row], status))
+        })
+        .collect();
+    tree.pki_with_input(&["csr", "import", "-"], &values)
+        .ok()
+        .marks('~', &rows);
+
+    let (tree, pems) = made();
     let waiting = json!({"apiVersion": "v1", "kind": "List", "items": [
-        signed(0),
+        object("good", json!({"certificate": STANDARD.encode(&pems[0])})),
         object("waiting", json!({})),
         object("denied", json!({"conditions": [{"type": "Denied", "status": "True"}]})),
         object("text", json!({"certificate": STANDARD.encode("text")})),
@@ -511,12 +523,15 @@ fn a_file_without_a_certificate_is_refused() {
     tree.pki(&["csr", "generate", "apiserver"]).ok();
     let [empty, text] =
         [("empty", ""), ("text", "no PEM")].map(|(name, bytes)| tree.beside(name, bytes));
+    let key = pem::parse(tree.read("pki/apiserver.key")).unwrap();
+    let key = tree.beside("key.der", key.into_contents());
     let request = tree.pki_file("apiserver.csr");
     tree.pki(&[
         "csr",
         "import",
         &empty,
         &text,
+        &key,
         request.to_str().unwrap(),
         "/nonexistent",
     ])
@@ -524,6 +539,7 @@ fn a_file_without_a_certificate_is_refused() {
     .says("/empty`: the file is empty")
     .says("/text`: it is neither PEM or DER, nor a Kubernetes object")
     .says("apiserver.csr`: it contains no `CERTIFICATE` block, only `CERTIFICATE REQUEST`")
+    .says("/key.der`: it is no certificate in DER")
     .says("/nonexistent`: no such file")
     .changed_nothing();
 }

@@ -26,6 +26,7 @@ use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::overlay::Tree;
 use crate::util::escape::escape_line;
 use crate::x509::certificate::Certificate;
+use crate::x509::object::is_signed;
 
 pub(super) fn run(args: &ImportArgs, console: &Console) -> Result<Exit> {
     let given = read_all(&args.files, read)?;
@@ -65,6 +66,9 @@ fn read(file: &Path) -> Result<Vec<GivenCertificates>, Vec<Invalid>> {
     let invalid = |what: String| Invalid::new(format!("`{}`: {what}", input.name));
     let Some(text) = objects_text(&input) else {
         let certificates = match is_der(&input.bytes) {
+            true if !is_signed(&input.bytes) => {
+                return Err(vec![invalid("it is no certificate in DER".to_owned())]);
+            }
             true => Certificate::from_der(input.bytes.to_vec()).map(|one| vec![one]),
             false => Certificate::list_from_pem(&input.bytes),
         };
