@@ -1,19 +1,21 @@
 //! Compares what an endpoint serves and has loaded with the files of the tree.
 
+mod client_cas;
+mod loaded;
+
 use time::{Duration, OffsetDateTime};
 
 use super::expiry::Thresholds;
 use super::finding::{Finding, FindingId, Remedy, Severity};
-use super::{manifests, names, time_text};
-use crate::catalog::components::{Component, READERS, Reload};
+use super::{names, time_text};
+use crate::catalog::components::Component;
 use crate::catalog::listeners::Listener;
 use crate::catalog::{CATALOG, Row};
 use crate::net::handshake::{Handshake, HandshakeError, HostPort};
 use crate::tree::inventory::Inventory;
-use crate::tree::layout::{self, Root, TreePath};
+use crate::tree::layout::TreePath;
 use crate::tree::manifests::NamedFile;
 use crate::util::escape::escape;
-use crate::x509::attribute::name_text;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::Chain;
 use crate::x509::usage::Usage;
@@ -109,9 +111,9 @@ pub fn check(context: &ServedContext<'_>, served: &Served<'_>) -> Vec<Finding> {
         }
         findings.extend(name(served, leaf));
     }
-    findings.extend(client_cas(context, served, handshake));
+    findings.extend(client_cas::check(context, served, handshake));
     if let (Some(listener), false) = (served.listener, served.is_named || served.is_sni) {
-        findings.extend(loaded(context, served, listener));
+        findings.extend(loaded::check(context, served, listener));
     }
     findings.extend(loopback(context, served));
     for finding in &mut findings {
@@ -389,192 +391,6 @@ fn name(served: &Served<'_>, leaf: &Certificate) -> Option<Finding> {
     // The API server does not verify a kubelet by its name, unless it is told to.
     (served.is_named && !is_covered && !served.is_of(Component::Kubelet))
         .then(|| Finding::new(FindingId::ServedNameMismatch, text))
-}
-
-/// Compares the CAs whose clients are accepted with those in the files.
-fn client_cas(
-    context: &ServedContext<'_>,
-    served: &Served<'_>,
-    handshake: &Handshake,
-) -> Vec<Finding> {
-    let (Some(listener), Some(rows)) = (served.listener, served.client_cas) else {
-        return Vec::new();
-    };
-    let mut wanted: Vec<(&'static Row, &Certificate)> = Vec::new();
-    for row in rows {
-        let certificates = context.inventory.ca_bundle(row).map(|ca| ca.certificates());
-        for certificate in certificates.into_iter().flatten() {
-            // Go's `CertPool` holds each certificate once.
-            if !wanted.iter().any(|(_, known)| *known == certificate) {
-                wanted.push((row, certificate));
-            }
-        }
-    }
-    let mut loaded: Vec<&[u8]> = match &handshake.accepted_cas {
-        Some(names) => names.iter().map(Vec::as_slice).collect(),
-        None => Vec::new(),
-    };
-    let mut missing = Vec::new();
-    for (row, certificate) in &wanted {
-        // Two CAs with one name are two entries.
-        match loaded
-            .iter()
-            .position(|name| *name == certificate.raw_subject())
-        {
-            Some(position) => _ = loaded.swap_remove(position),
-            None => missing.push((*row, *certificate)),
-        }
-    }
-    let mut findings: Vec<_> = missing
-        .iter()
-        .map(|(row, certificate)| not_loaded(context, listener, row, certificate))
-        .collect();
-    findings.extend(
-        loaded
-            .iter()
-            .map(|name| still_loaded(context, listener, rows, name)),
-    );
-    if findings.is_empty() && !wanted.is_empty() {
-        let text = "it accepts clients of the CAs in its files";
-        findings.push(Finding::new(FindingId::ServedCaLoaded, text));
-    }
-    findings
-}
-
-fn not_loaded(
-    context: &ServedContext<'_>,
-    listener: &Listener,
-    row: &'static Row,
-    certificate: &Certificate,
-) -> Finding {
-    let file = layout::certificate_file(row);
-    let is_pending = listener.reload_cas == Reload::Automatic
-        && file.as_ref().is_some_and(|file| is_pending(context, file));
-    let id = match is_pending {
-        true => FindingId::ServedPending,
-        false => FindingId::ServedCaNotLoaded,
-    };
-    let text = format!(
-        "it does not accept clients of the CA {} in `{}`",
-        certificate.subject(),
-        row.name
-    );
-    let finding = Finding::new(id, text).about(row);
-    match (id, listener.component) {
-        (FindingId::ServedCaNotLoaded, Component::Scheduler) => finding.advice(
-            "check kube-apiserver first: it publishes its CAs in the ConfigMap `extension-apiserver-authentication`",
-        ),
-        _ => finding,
-    }
-}
-
-fn still_loaded(
-    context: &ServedContext<'_>,
-    listener: &Listener,
-    rows: &[&'static Row],
-    name: &[u8],
-) -> Finding {
-    let files = rows.iter().filter_map(|row| layout::certificate_file(row));
-    let is_pending = listener.reload_cas == Reload::Automatic
-        && files.into_iter().any(|file| is_pending(context, &file));
-    let id = match is_pending {
-        true => FindingId::ServedPending,
-        false => FindingId::ServedCaStillLoaded,
-    };
-    let name = name_text(name);
-    let text = format!("it accepts clients of the CA {name}, which is not in its files");
-    let finding = Finding::new(id, text);
-    match (id, listener.component) {
-        // Nothing removes a CA from the ConfigMap (Kubernetes `controlplane/controller/clusterauthenticationtrust`).
-        (FindingId::ServedCaStillLoaded, Component::Scheduler) => finding.advice(
-            "remove the CA from the ConfigMap `extension-apiserver-authentication` in namespace `kube-system`",
-        ),
-        _ => finding,
-    }
-}
-
-/// Judges whether a component has loaded the files that it reads only when it starts.
-fn loaded(context: &ServedContext<'_>, served: &Served<'_>, listener: &Listener) -> Vec<Finding> {
-    // The CAs that it accepts are seen, and two listeners of etcd would say the same.
-    let readers = READERS.iter().filter(|reader| {
-        reader.component == listener.component
-            && reader.reload == Reload::Restart
-            && listener.component != Component::Etcd
-    });
-    let started = start_of(served);
-    let mut findings: Vec<Finding> = Vec::new();
-    let mut is_unknown = false;
-    let mut count = 0;
-    let files = readers.flat_map(|reader| {
-        let files = reader.files.iter();
-        files.map(|usual| (reader.row, file_for(served, usual)))
-    });
-    let mut absent = Vec::new();
-    for (row, file) in files {
-        let file = match file {
-            Ok(file) => file,
-            Err(named) => {
-                absent.push(manifests::missing(listener.component, named));
-                continue;
-            }
-        };
-        let Some(changed) = (context.changed_at)(&file) else {
-            continue;
-        };
-        count += 1;
-        match started {
-            Some(started) if changed - started > MARGIN => {
-                findings.push(stale(row, &file, started, changed));
-            }
-            Some(started) if started - changed > MARGIN => {}
-            _ => is_unknown = true,
-        }
-    }
-    if findings.is_empty() && is_unknown {
-        let text = "it is not known whether it started before or after its files changed";
-        findings.push(Finding::new(FindingId::ServedStartUnknown, text));
-    } else if findings.is_empty() && count > 0 {
-        let text = "it started after its files changed";
-        findings.push(Finding::new(FindingId::ServedFilesCurrent, text));
-    }
-    findings.extend(absent);
-    findings
-}
-
-/// Returns the file that a component reads in the place of a usual one: that of its manifest, if it is told another.
-///
-/// # Errors
-/// The file of its manifest, if that does not exist.
-fn file_for<'a>(served: &Served<'a>, usual: &str) -> Result<TreePath, &'a NamedFile> {
-    let named = served.named_files.iter().find(|file| file.usual == usual);
-    match named {
-        None => Ok(layout::usual_path(usual)),
-        Some(named) if !named.exists => Err(named),
-        Some(NamedFile {
-            file: Some(file), ..
-        }) => Ok(file.clone()),
-        Some(outside) => Ok(TreePath::new(Root::Kubeconfigs, outside.path.clone())),
-    }
-}
-
-fn stale(
-    row: &'static Row,
-    file: &TreePath,
-    started: OffsetDateTime,
-    changed: OffsetDateTime,
-) -> Finding {
-    let (started, changed) = (time_text(started), time_text(changed));
-    match layout::kubeconfig_file(row).is_some() {
-        true => Finding::new(
-            FindingId::ServedClientStale,
-            format!("it started on {started}, and {file} changed on {changed}: it still uses the old client certificate"),
-        ),
-        false => Finding::new(
-            FindingId::ServedFileStale,
-            format!("it started on {started}, and {file} changed on {changed}: it still uses the old contents"),
-        ),
-    }
-    .about(row)
 }
 
 /// Judges the certificate of the API server's connections to itself.
