@@ -19,6 +19,7 @@ mod case;
 pub(crate) mod configurations;
 mod files;
 mod mutant;
+mod requests;
 mod sample;
 
 use std::{env, path::Path, process::Command};

@@ -1,5 +1,6 @@
 //! THE table: one row for every CA, certificate, key pair and kubeconfig of a kubeadm 1.36 tree.
 
+use super::signers::MASTERS_GROUP;
 use super::*;
 
 /// Every row, each CA directly before its leaves: kubeadm's generation order, then the kubeconfigs.
@@ -200,7 +201,7 @@ pub static SUPER_ADMIN_CONF: Row = Row {
     },
     profile: Profile::Client {
         common_name: CommonName::Fixed("kubernetes-super-admin"),
-        organization: Some("system:masters"),
+        organization: Some(MASTERS_GROUP),
         server: Server::ControlPlane,
     },
     sharing: Sharing::Node,

@@ -1,7 +1,7 @@
 //! Resolves the rules of catalog rows for a cluster.
 
 use crate::catalog::{CommonName, NODE_USER_PREFIX, Profile, Row, SanRule};
-use crate::config::cluster::{Cluster, Etcd};
+use crate::config::cluster::{Cluster, DeclaredCluster, Etcd};
 use crate::x509::san::San;
 use crate::x509::sign::{IssueError, LeafTemplate};
 
@@ -68,6 +68,20 @@ pub fn constant_contents(row: &Row) -> Option<Result<LeafTemplate, IssueError>> 
         row.usages(),
         &[],
     ))
+}
+
+/// Returns the configuration fields that the contents of a row depend on and that are not known.
+pub fn unknown_fields(row: &Row, declared: &DeclaredCluster) -> Vec<&'static str> {
+    // Every serving certificate names the node and its address.
+    let is_server = matches!(row.profile, Profile::Leaf { sans, .. } if sans != SanRule::Empty);
+    let mut fields = Vec::new();
+    if (row.names_node() || is_server) && !declared.has_node_name {
+        fields.push("nodeRegistration.name");
+    }
+    if is_server && !declared.has_address {
+        fields.push("localAPIEndpoint.advertiseAddress");
+    }
+    fields
 }
 
 /// Returns a template with the subject of a row's leaf certificate, if it is the same in every cluster.

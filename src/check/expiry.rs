@@ -33,7 +33,7 @@ pub struct ExpiringRow {
     pub state: ExpiryState,
     /// The row name of the CA that signs it; `None` for a CA.
     pub ca: Option<&'static str>,
-    /// Whether only an external CA can renew it.
+    /// Whether others renew it: an external CA, or the component that made it.
     pub external: bool,
     /// Its errors other than its dates.
     pub error: Option<String>,

@@ -74,6 +74,13 @@ pub enum PkiCommand {
     RenewAll,
     /// `pki renew --due`.
     RenewDue(Period),
+    /// `pki csr generate NAME...`.
+    RequestCertificates {
+        /// The rows.
+        rows: Vec<&'static Row>,
+        /// Whether each gets a new key.
+        new_key: bool,
+    },
 }
 
 impl Remedy {

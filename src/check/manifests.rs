@@ -64,33 +64,47 @@ pub fn unreadable_kubelet(error: &ManifestError) -> Finding {
 }
 
 fn judge(component: Component, file: &NamedFile) -> Option<Finding> {
-    let name = component.name();
-    let (option, path) = (file.option, quote(&file.path));
-    let finding = match file.exists {
-        _ if file.is_usual() && file.exists => return None,
-        // A path elsewhere may be one in the container only.
-        false => Finding {
-            severity: match file.file.is_some() {
-                true => Severity::Error,
-                false => Severity::Warning,
-            },
-            ..Finding::new(
-                FindingId::ManifestFileMissing,
-                format!(
-                    "{name} is started with `{option}` {path}, which does not exist on this host"
-                ),
-            )
-        },
-        true => Finding::new(
-            FindingId::ManifestOtherFile,
-            format!(
-                "{name} is started with `{option}` {path}, which is not {}",
-                file.usual
-            ),
+    if !file.exists {
+        return Some(missing(component, file));
+    }
+    let finding = Finding::new(
+        FindingId::ManifestOtherFile,
+        format!(
+            "{} is started with `{}` {}, which is not {}",
+            component.name(),
+            file.option,
+            quote(&file.path),
+            file.usual
         ),
+    );
+    (!file.is_usual()).then(|| about(component, file, finding))
+}
+
+/// Returns the finding for a file that a manifest names and that does not exist.
+pub(super) fn missing(component: Component, file: &NamedFile) -> Finding {
+    let finding = Finding::new(
+        FindingId::ManifestFileMissing,
+        format!(
+            "{} is started with `{}` {}, which does not exist on this host",
+            component.name(),
+            file.option,
+            quote(&file.path)
+        ),
+    );
+    let finding = Finding {
+        // A path elsewhere may be one in the container only.
+        severity: match file.file.is_some() {
+            true => Severity::Error,
+            false => Severity::Warning,
+        },
+        ..finding
     };
+    about(component, file, finding)
+}
+
+fn about(component: Component, file: &NamedFile, finding: Finding) -> Finding {
     let finding = finding.wanted(file.usual).about(file.row);
-    Some(finding.in_file(PodManifest::file(component)))
+    finding.in_file(PodManifest::file(component))
 }
 
 /// Returns whether a file belongs to an etcd elsewhere, whose files may have any path.

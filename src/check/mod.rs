@@ -38,7 +38,7 @@ use time::format_description::well_known::Rfc3339;
 use self::finding::{Finding, FindingId, Findings};
 use self::host::HostKind;
 use crate::catalog::{CATALOG, Profile, Row};
-use crate::config::cluster::Cluster;
+use crate::config::cluster::{Cluster, DeclaredCluster};
 use crate::tree::inventory::{FileState, Inventory, RowFiles};
 use crate::x509::certificate::Certificate;
 
@@ -58,6 +58,15 @@ impl<'a> From<&'a Cluster> for Expected<'a> {
         Expected {
             cluster,
             is_node_known: true,
+        }
+    }
+}
+
+impl<'a> From<&'a DeclaredCluster> for Expected<'a> {
+    fn from(declared: &'a DeclaredCluster) -> Expected<'a> {
+        Expected {
+            cluster: &declared.cluster,
+            is_node_known: declared.is_node_known(),
         }
     }
 }

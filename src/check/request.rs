@@ -333,7 +333,8 @@ fn words(usages: &[Purpose]) -> Vec<&'static str> {
     usages.iter().copied().map(word_of_usage).collect()
 }
 
-/// Returns everything that a new certificate lacks of what was asked for, or has too much.
+/// Returns how the subject of a certificate differs from what was asked for, which names and extended key usages it lacks, and
+/// whether it is a CA. A CA may add names and usages.
 pub(crate) fn certificate_problems(
     leaf: &Certificate,
     desired: Option<&LeafTemplate>,

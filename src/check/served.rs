@@ -1,21 +1,23 @@
 //! Compares what an endpoint serves and has loaded with the files of the tree.
 
+mod client_cas;
+mod loaded;
+
 use time::{Duration, OffsetDateTime};
 
 use super::expiry::Thresholds;
 use super::finding::{Finding, FindingId, Remedy, Severity};
 use super::{names, time_text};
-use crate::catalog::components::{Component, READERS, Reload};
+use crate::catalog::components::Component;
 use crate::catalog::listeners::Listener;
-use crate::catalog::{CA, CATALOG, Row};
+use crate::catalog::{CATALOG, Row};
 use crate::net::handshake::{Handshake, HandshakeError, HostPort};
 use crate::tree::inventory::Inventory;
-use crate::tree::layout::{self, Root, TreePath};
+use crate::tree::layout::TreePath;
 use crate::tree::manifests::NamedFile;
 use crate::util::escape::escape;
-use crate::x509::attribute::name_text;
 use crate::x509::certificate::Certificate;
-use crate::x509::chain::{CaBundle, Chain};
+use crate::x509::chain::Chain;
 use crate::x509::usage::Usage;
 use crate::x509::verify::verify;
 
@@ -28,6 +30,10 @@ pub struct Served<'a> {
     pub endpoint: &'a HostPort,
     /// Whether it was named on the command line. Clients may connect to it by this name, and it may be on another host.
     pub is_named: bool,
+    /// Whether the configuration that sets its address was read.
+    pub is_address_known: bool,
+    /// The option of the controller manager whose file holds several certificates, so that it does not start with it.
+    pub crowded_signer: Option<&'static str>,
     /// Whether it was asked for a name that has a certificate of its own.
     pub is_sni: bool,
     /// What it has shown.
@@ -105,13 +111,13 @@ pub fn check(context: &ServedContext<'_>, served: &Served<'_>) -> Vec<Finding> {
         }
         findings.extend(name(served, leaf));
     }
-    findings.extend(client_cas(context, served, handshake));
+    findings.extend(client_cas::check(context, served, handshake));
     if let (Some(listener), false) = (served.listener, served.is_named || served.is_sni) {
-        findings.extend(loaded(context, served, listener));
+        findings.extend(loaded::check(context, served, listener));
     }
     findings.extend(loopback(context, served));
     for finding in &mut findings {
-        if let Some(words) = restart_advice(context, served, finding) {
+        if let Some(words) = restart_advice(served, finding) {
             finding.remedy = Remedy::words(words);
         }
     }
@@ -120,22 +126,23 @@ pub fn check(context: &ServedContext<'_>, served: &Served<'_>) -> Vec<Finding> {
 
 fn unreachable(served: &Served<'_>, error: &HandshakeError) -> Finding {
     let finding = Finding::new(FindingId::ServedUnreachable, error.to_string());
-    match served.is_of(Component::Kubelet) && !served.is_named {
-        // Flags and drop-in files can give it another address.
-        true => Finding {
+    if !served.is_of(Component::Kubelet) || served.is_named {
+        return finding;
+    }
+    // Flags and drop-in files can give it another address.
+    let finding =
+        finding.advice("if the kubelet listens on another address, name it with `--endpoint`");
+    match served.is_address_known {
+        true => finding,
+        false => Finding {
             severity: Severity::Warning,
-            ..finding.advice("if the kubelet listens on another address, name it with `--endpoint`")
+            ..finding
         },
-        false => finding,
     }
 }
 
 /// Returns the advice about a finding that a restart removes.
-fn restart_advice(
-    context: &ServedContext<'_>,
-    served: &Served<'_>,
-    finding: &Finding,
-) -> Option<String> {
+fn restart_advice(served: &Served<'_>, finding: &Finding) -> Option<String> {
     let listener = served.listener?;
     let component = restarted_for(finding, listener)?;
     if served.is_named {
@@ -143,9 +150,9 @@ fn restart_advice(
         return Some(format!("restart {name} on the host of {}", served.endpoint));
     }
     let command = component.restart()?;
-    if !may_restart(context, component) {
+    if let Some(option) = served.crowded_signer {
         return Some(format!(
-            "kube-controller-manager does not start while the file of `--cluster-signing-cert-file` holds several certificates: give it one with the signing CA alone, then run `{command}`"
+            "kube-controller-manager does not start while the file of `{option}` holds several certificates: give it one with the signing CA alone, then run `{command}`"
         ));
     }
     Some(match finding.id {
@@ -155,13 +162,6 @@ fn restart_advice(
         }
         _ => format!("run `{command}`"),
     })
-}
-
-/// Returns whether a component would start again. The controller manager takes exactly one signing CA.
-fn may_restart(context: &ServedContext<'_>, component: Component) -> bool {
-    let is_single = |bundle: &CaBundle| bundle.others.is_empty();
-    component != Component::ControllerManager
-        || context.inventory.ca_bundle(&CA).is_none_or(is_single)
 }
 
 /// Returns when a component started, from a certificate that it made in memory. Its common name ends with `@` and the second
@@ -184,13 +184,10 @@ pub fn start_of(served: &Served<'_>) -> Option<OffsetDateTime> {
 }
 
 /// Returns the component of this host that has to be restarted to remove a finding, if it would start again.
-pub fn to_restart(
-    context: &ServedContext<'_>,
-    served: &Served<'_>,
-    finding: &Finding,
-) -> Option<Component> {
+pub fn to_restart(served: &Served<'_>, finding: &Finding) -> Option<Component> {
     let component = restarted_for(finding, served.listener?)?;
-    (!served.is_named && may_restart(context, component)).then_some(component)
+    let may_restart = !served.is_named && served.crowded_signer.is_none();
+    may_restart.then_some(component)
 }
 
 fn restarted_for(finding: &Finding, listener: &Listener) -> Option<Component> {
@@ -394,179 +391,6 @@ fn name(served: &Served<'_>, leaf: &Certificate) -> Option<Finding> {
     // The API server does not verify a kubelet by its name, unless it is told to.
     (served.is_named && !is_covered && !served.is_of(Component::Kubelet))
         .then(|| Finding::new(FindingId::ServedNameMismatch, text))
-}
-
-/// Compares the CAs whose clients are accepted with those in the files.
-fn client_cas(
-    context: &ServedContext<'_>,
-    served: &Served<'_>,
-    handshake: &Handshake,
-) -> Vec<Finding> {
-    let (Some(listener), Some(rows)) = (served.listener, served.client_cas) else {
-        return Vec::new();
-    };
-    let mut wanted: Vec<(&'static Row, &Certificate)> = Vec::new();
-    for row in rows {
-        let certificates = context.inventory.ca_bundle(row).map(|ca| ca.certificates());
-        for certificate in certificates.into_iter().flatten() {
-            // Go's `CertPool` holds each certificate once.
-            if !wanted.iter().any(|(_, known)| *known == certificate) {
-                wanted.push((row, certificate));
-            }
-        }
-    }
-    let mut loaded: Vec<&[u8]> = match &handshake.accepted_cas {
-        Some(names) => names.iter().map(Vec::as_slice).collect(),
-        None => Vec::new(),
-    };
-    let mut missing = Vec::new();
-    for (row, certificate) in &wanted {
-        // Two CAs with one name are two entries.
-        match loaded
-            .iter()
-            .position(|name| *name == certificate.raw_subject())
-        {
-            Some(position) => _ = loaded.swap_remove(position),
-            None => missing.push((*row, *certificate)),
-        }
-    }
-    let mut findings: Vec<_> = missing
-        .iter()
-        .map(|(row, certificate)| not_loaded(context, listener, row, certificate))
-        .collect();
-    findings.extend(
-        loaded
-            .iter()
-            .map(|name| still_loaded(context, listener, rows, name)),
-    );
-    if findings.is_empty() && !wanted.is_empty() {
-        let text = "it accepts clients of the CAs in its files";
-        findings.push(Finding::new(FindingId::ServedCaLoaded, text));
-    }
-    findings
-}
-
-fn not_loaded(
-    context: &ServedContext<'_>,
-    listener: &Listener,
-    row: &'static Row,
-    certificate: &Certificate,
-) -> Finding {
-    let file = layout::certificate_file(row);
-    let is_pending = listener.reload_cas == Reload::Automatic
-        && file.as_ref().is_some_and(|file| is_pending(context, file));
-    let id = match is_pending {
-        true => FindingId::ServedPending,
-        false => FindingId::ServedCaNotLoaded,
-    };
-    let text = format!(
-        "it does not accept clients of the CA {} in `{}`",
-        certificate.subject(),
-        row.name
-    );
-    let finding = Finding::new(id, text).about(row);
-    match (id, listener.component) {
-        (FindingId::ServedCaNotLoaded, Component::Scheduler) => finding.advice(
-            "check kube-apiserver first: it publishes its CAs in the ConfigMap `extension-apiserver-authentication`",
-        ),
-        _ => finding,
-    }
-}
-
-fn still_loaded(
-    context: &ServedContext<'_>,
-    listener: &Listener,
-    rows: &[&'static Row],
-    name: &[u8],
-) -> Finding {
-    let files = rows.iter().filter_map(|row| layout::certificate_file(row));
-    let is_pending = listener.reload_cas == Reload::Automatic
-        && files.into_iter().any(|file| is_pending(context, &file));
-    let id = match is_pending {
-        true => FindingId::ServedPending,
-        false => FindingId::ServedCaStillLoaded,
-    };
-    let name = name_text(name);
-    let text = format!("it accepts clients of the CA {name}, which is not in its files");
-    let finding = Finding::new(id, text);
-    match (id, listener.component) {
-        // Nothing removes a CA from the ConfigMap (Kubernetes `controlplane/controller/clusterauthenticationtrust`).
-        (FindingId::ServedCaStillLoaded, Component::Scheduler) => finding.advice(
-            "remove the CA from the ConfigMap `extension-apiserver-authentication` in namespace `kube-system`",
-        ),
-        _ => finding,
-    }
-}
-
-/// Judges whether a component has loaded the files that it reads only when it starts.
-fn loaded(context: &ServedContext<'_>, served: &Served<'_>, listener: &Listener) -> Vec<Finding> {
-    // The CAs that it accepts are seen, and two listeners of etcd would say the same.
-    let readers = READERS.iter().filter(|reader| {
-        reader.component == listener.component
-            && reader.reload == Reload::Restart
-            && listener.component != Component::Etcd
-    });
-    let started = start_of(served);
-    let mut findings: Vec<Finding> = Vec::new();
-    let mut is_unknown = false;
-    let mut count = 0;
-    let files = readers.flat_map(|reader| {
-        let files = reader.files.iter();
-        files.map(|usual| (reader.row, file_for(served, usual)))
-    });
-    for (row, file) in files {
-        let Some(changed) = (context.changed_at)(&file) else {
-            continue;
-        };
-        count += 1;
-        match started {
-            Some(started) if changed - started > MARGIN => {
-                findings.push(stale(row, &file, started, changed));
-            }
-            Some(started) if started - changed > MARGIN => {}
-            _ => is_unknown = true,
-        }
-    }
-    if findings.is_empty() && is_unknown {
-        let text = "it is not known whether it started before or after its files changed";
-        findings.push(Finding::new(FindingId::ServedStartUnknown, text));
-    } else if findings.is_empty() && count > 0 {
-        let text = "it started after its files changed";
-        findings.push(Finding::new(FindingId::ServedFilesCurrent, text));
-    }
-    findings
-}
-
-/// Returns the file that a component reads in the place of a usual one: that of its manifest, if it is told another.
-fn file_for(served: &Served<'_>, usual: &str) -> TreePath {
-    let named = served.named_files.iter().find(|file| file.usual == usual);
-    match named.filter(|file| file.exists) {
-        Some(NamedFile {
-            file: Some(file), ..
-        }) => file.clone(),
-        Some(outside) => TreePath::new(Root::Kubeconfigs, outside.path.clone()),
-        None => layout::usual_path(usual),
-    }
-}
-
-fn stale(
-    row: &'static Row,
-    file: &TreePath,
-    started: OffsetDateTime,
-    changed: OffsetDateTime,
-) -> Finding {
-    let (started, changed) = (time_text(started), time_text(changed));
-    match layout::kubeconfig_file(row).is_some() {
-        true => Finding::new(
-            FindingId::ServedClientStale,
-            format!("it started on {started}, and {file} changed on {changed}: it still uses the old client certificate"),
-        ),
-        false => Finding::new(
-            FindingId::ServedFileStale,
-            format!("it started on {started}, and {file} changed on {changed}: it still uses the old contents"),
-        ),
-    }
-    .about(row)
 }
 
 /// Judges the certificate of the API server's connections to itself.

@@ -11,7 +11,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::renew::RowName;
 use super::shared::{
-    CaPassphraseArgs, ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs, key_algorithm, path,
+    CaPassphraseArgs, ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs, key_algorithm,
+    lifetime, path,
 };
 use crate::catalog::signers::{
     MIN_EXPIRATION_SECONDS, SIGNERS, SignerRule, USAGE_WORDS, find_signer, usage_of_word,
@@ -80,6 +81,7 @@ pub enum CsrCommand {
     Sign(SignArgs),
     /// Install certificates that an external CA has signed
     ///
+    /// Takes certificates in PEM with their intermediates, in DER, and signed CertificateSigningRequest objects of Kubernetes.
     /// Finds the key that each certificate belongs to, and checks that its CA is the one of the tree and that it has what its request asks
     /// for. Installs all certificates in one transaction, or none. The old files are kept: `pki rollback` puts them back.
     #[command(after_help = IMPORT_AFTER_HELP)]
@@ -92,7 +94,7 @@ pub struct GenerateArgs {
     #[arg(value_name = "NAME", value_parser = RowName::One)]
     pub names: Vec<String>,
 
-    /// Make new keys; a key in use stays until its new certificate is imported
+    /// Make new keys, except where one waits already; a key in use stays until the import
     #[arg(long)]
     pub new_key: bool,
 
@@ -157,11 +159,11 @@ pub struct SignArgs {
     #[arg(long, help_heading = "Profile")]
     pub allow_system_masters: bool,
 
-    /// How long certificates are valid at most
-    #[arg(long, value_name = "DURATION", value_parser = Period::parse, default_value = "8760h")]
+    /// How long certificates are valid at most; at least 600s for a signer of kube-controller-manager
+    #[arg(long, value_name = "DURATION", value_parser = lifetime, default_value = "8760h")]
     pub validity_period: Period,
 
-    /// Directory for the certificates [default: beside each request]
+    /// Directory for the certificates [default: standard output for one request, else beside each]
     #[arg(long, value_name = "DIR", value_parser = path())]
     pub out_dir: Option<PathBuf>,
 
@@ -290,7 +292,7 @@ fn expiration_seconds(text: &str) -> Result<u32, String> {
 
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// Certificates in PEM, each with its intermediates, if any; `-` reads standard input
+    /// Certificates in PEM or DER, or CertificateSigningRequest objects with theirs; `-` reads standard input
     #[arg(value_name = "FILE", required = true, value_parser = path())]
     pub files: Vec<PathBuf>,
 

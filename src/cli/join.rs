@@ -6,14 +6,14 @@
     reason = "clap would print what documents a flattened group as the help of the command"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::secret_text::SecretText;
 use super::shared::{
-    ClusterArgs, ConfigArgs, KeepArgs, ManifestFormat, OutputFormat, TreeArgs, WriteArgs, lifetime,
-    path,
+    ClusterArgs, ConfigArgs, KeepArgs, ManifestFormat, OutputFormat, TreeArgs, WriteArgs, is_stdin,
+    lifetime, path,
 };
 use crate::util::duration::Period;
 
@@ -72,7 +72,7 @@ pub struct GivenKeyArgs {
 impl GivenKeyArgs {
     /// Returns whether the key is read from standard input.
     pub fn reads_stdin(&self) -> bool {
-        self.certificate_key_file.as_deref() == Some(Path::new("-"))
+        is_stdin(self.certificate_key_file.as_deref())
     }
 }
 
@@ -149,7 +149,7 @@ pub struct GivenTokenArgs {
 impl GivenTokenArgs {
     /// Returns whether the token is read from standard input.
     pub fn reads_stdin(&self) -> bool {
-        self.token_file.as_deref() == Some(Path::new("-"))
+        is_stdin(self.token_file.as_deref())
     }
 }
 
@@ -169,6 +169,10 @@ pub struct NewTokenArgs {
     /// Also write a kubeconfig with the token to this file, for the kubelet option of this name
     #[arg(long, value_name = "FILE", value_parser = path())]
     pub bootstrap_kubeconfig: Option<PathBuf>,
+
+    /// Check everything, but print no Secret and write no file
+    #[arg(long)]
+    pub dry_run: bool,
 
     /// Format
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = ManifestFormat::Yaml)]

@@ -5,13 +5,13 @@
     reason = "clap would print what documents a flattened group as the help of the command"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::join::GivenTokenArgs;
 use super::shared::{
-    CaPassphraseArgs, ClusterArgs, ConfigArgs, OutputFormat, TreeArgs, lifetime, path,
+    CaPassphraseArgs, ClusterArgs, ConfigArgs, OutputFormat, TreeArgs, is_stdin, lifetime, path,
 };
 use crate::util::duration::Period;
 
@@ -141,7 +141,7 @@ pub struct UserTokenArgs {
 impl UserTokenArgs {
     /// Returns whether the token is read from standard input.
     pub fn reads_stdin(&self) -> bool {
-        self.token_file.as_deref() == Some(Path::new("-"))
+        is_stdin(self.token_file.as_deref())
     }
 }
 

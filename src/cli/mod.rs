@@ -56,7 +56,7 @@ pub use shared::{
 };
 pub use show::ShowArgs;
 pub use template::{Template, TemplateArgs};
-pub use usage_hints::parse;
+pub use usage_hints::{parse, wrong_usage};
 pub use verify::{SeverityName, VerifyArgs};
 
 /// What stands below the help of `pki`: the exit codes of all commands.

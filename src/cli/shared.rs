@@ -97,7 +97,7 @@ pub struct ConfigArgs {
 impl ConfigArgs {
     /// Returns whether the configuration is read from standard input.
     pub fn reads_stdin(&self) -> bool {
-        self.config.as_deref() == Some(Path::new("-"))
+        is_stdin(self.config.as_deref())
     }
 }
 
@@ -198,6 +198,11 @@ pub enum ListFormat {
     Jsonl,
     /// The JSON document in YAML
     Yaml,
+}
+
+/// Returns whether a file is standard input.
+pub(super) fn is_stdin(file: Option<&Path>) -> bool {
+    file == Some(Path::new("-"))
 }
 
 /// Parses how long something is valid.

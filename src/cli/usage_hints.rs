@@ -1,6 +1,7 @@
 //! Answers common mistakes on the command line with the correct argument.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Error, Parser};
@@ -74,6 +75,12 @@ fn hint_for(error: &Error) -> Option<String> {
             quote(argument)
         )
     })
+}
+
+/// Returns wrong usage that is found after parsing, with the usage of the command that was typed.
+pub fn wrong_usage(kind: ErrorKind, message: impl Display) -> Error {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    command(&arguments).error(kind, message)
 }
 
 /// Returns the command that was typed, so that an error shows its usage.

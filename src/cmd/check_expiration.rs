@@ -67,10 +67,7 @@ fn refuse_input(args: &CheckExpirationArgs, file: &Path) -> Result<(), Invalid> 
         true => usual_layout(&args.tree).map_or_else(|_| Vec::new(), |layout| layout.directories()),
         false => args.named.trees.clone(),
     };
-    let is_in_a_tree = directories
-        .iter()
-        .any(|directory| output::is_in(file, directory));
-    if is_in_a_tree {
+    if output::is_in_any(file, &directories) {
         return Err(of_a_tree(file));
     }
     if output::holds_pem(file) {

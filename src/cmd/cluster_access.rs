@@ -1,6 +1,7 @@
 //! What a client needs to reach the cluster of a tree: its API server and its CAs.
 
 use anyhow::{Context, Result};
+use zeroize::Zeroizing;
 
 use super::Console;
 use super::failure::PlanFailure;
@@ -10,6 +11,7 @@ use super::target::{ConfigSource, Detection, tree_arguments};
 use crate::catalog::{CA, Server};
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::Cluster;
+use crate::kubeconfig::{Kubeconfig, KubeconfigContents, NewCredentials};
 use crate::plan::readiness;
 use crate::tree::inventory::Depth;
 use crate::tree::layout::Layout;
@@ -58,6 +60,23 @@ impl ClusterAccess {
             ca: ca.context("CA `ca` is gone")?.clone(),
             layout: target.layout.clone(),
         })
+    }
+
+    /// Returns the URL of the API server.
+    pub(super) fn server(&self) -> String {
+        self.cluster.server_url(Server::ControlPlane)
+    }
+
+    /// Returns a kubeconfig of a user with a token (kubeadm `kubeconfig.CreateWithToken`).
+    pub(super) fn token_kubeconfig(&self, user: &str, token: &str) -> Result<Zeroizing<String>> {
+        let kubeconfig = Kubeconfig::new(&KubeconfigContents {
+            cluster: &self.cluster.cluster_name,
+            server: &self.server(),
+            ca: Some(&self.ca.to_pem()),
+            user,
+            credentials: NewCredentials::Token(token),
+        });
+        Ok(kubeconfig.to_yaml()?)
     }
 }
 

@@ -56,6 +56,20 @@ impl fmt::Display for Invalids {
 
 impl std::error::Error for Invalids {}
 
+/// Something was signed, but could not be written; the context of the error.
+#[derive(Debug)]
+pub(super) struct NotWritten {
+    /// What is lost.
+    pub(super) message: String,
+    pub(super) hint: String,
+}
+
+impl fmt::Display for NotWritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 /// A plan cannot be made.
 #[derive(Debug)]
 pub(super) struct PlanFailure {
@@ -140,6 +154,9 @@ fn lines(error: &Error, of_tree: &TreeArguments) -> Vec<FailureLine> {
 fn hint(error: &Error, of_tree: &TreeArguments) -> Option<String> {
     if let Some(invalid) = error.downcast_ref::<Invalid>() {
         return invalid.hint.clone();
+    }
+    if let Some(lost) = error.downcast_ref::<NotWritten>() {
+        return Some(lost.hint.clone());
     }
     let of_file = match error.downcast_ref::<TransactionError>() {
         Some(error) => error.hint(),

@@ -9,7 +9,7 @@ use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 
 use super::{Console, Exit};
-use crate::cli::{Cli, CompletionsArgs, HelpArgs, parse};
+use crate::cli::{Cli, CompletionsArgs, HelpArgs, parse, wrong_usage};
 
 /// A help topic.
 #[derive(Clone, Copy, Debug)]
@@ -71,9 +71,7 @@ pub(super) fn run(args: &HelpArgs, console: &Console) -> Result<Exit> {
                 "there is no command or topic '{}'; `pki help` lists them",
                 words.join(" ").escape_debug()
             );
-            Cli::command()
-                .error(ErrorKind::InvalidValue, message)
-                .exit();
+            wrong_usage(ErrorKind::InvalidValue, message).exit();
         }
     }
     Ok(Exit::Done)

@@ -1,7 +1,6 @@
 //! Files that are named on the command line, and standard input.
 
 use std::io::{IsTerminal, Read};
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -9,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::failure::Invalid;
 use crate::config::problem::STANDARD_INPUT;
-use crate::fs::file;
+use crate::fs::file::{self, GivenKind};
 
 /// What was read.
 pub(super) struct Input {
@@ -62,10 +61,8 @@ fn read_up_to(limit: u64, path: &Path, what: &str, from_stdin: &str) -> Result<I
         });
     }
     let contents = file::read_given(path, limit).map_err(|error| {
-        // What a shell makes of `<(...)` is a pipe, which standard input is for.
-        let is_pipe = path
-            .metadata()
-            .is_ok_and(|metadata| metadata.file_type().is_fifo());
+        // That is what standard input is for.
+        let is_pipe = matches!(file::given_kind(path), Ok(Some(GivenKind::Pipe)));
         match is_pipe {
             true => Invalid::new(error.to_string())
                 .with_hint(format!(

@@ -16,7 +16,7 @@ use crate::check::finding::{Finding, FindingId, Findings, Remedy};
 use crate::check::{Context, Expected, check, commit, dates, manifests, permissions};
 use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::cluster::Etcd;
-use crate::config::{Cluster, Host, Origin, Setting, Settings};
+use crate::config::{Cluster, DeclaredCluster};
 use crate::fs::file::FileError;
 use crate::tree::archive::Archive;
 use crate::tree::certificate::StandaloneCertificates;
@@ -38,8 +38,8 @@ pub(super) struct Inspection {
     pub(super) places: Option<Rc<Places>>,
     /// Whether it is a tree, which has files of interrupted runs and which `pki` can renew.
     is_tree: bool,
-    /// The declared or recorded configuration, and whether the node in it is known.
-    declared: Option<(Cluster, bool)>,
+    /// The declared or recorded configuration.
+    declared: Option<DeclaredCluster>,
     depth: Depth,
     now: OffsetDateTime,
 }
@@ -147,7 +147,7 @@ impl Inspection {
     pub(super) fn with_host_files(mut self) -> Inspection {
         let (tree, depth) = (&self.tree, self.depth);
         self.inventory.observe_kubelet(tree, depth);
-        let cluster = self.declared.as_ref().map(|(cluster, _)| cluster);
+        let cluster = self.declared.as_ref().map(|declared| &declared.cluster);
         if let Some(Etcd::External(etcd)) = cluster.map(|cluster| &cluster.etcd) {
             let path = |path: &Option<PathBuf>| path.as_ref()?.to_str().map(str::to_owned);
             if let Some(ca) = path(&etcd.ca_file) {
@@ -167,7 +167,10 @@ impl Inspection {
     fn with_configuration(mut self) -> Result<Inspection> {
         let target = &self.target;
         self.declared = match target.source() {
-            ConfigSource::File | ConfigSource::Recorded => Some(declared(target, &self.inventory)?),
+            ConfigSource::File | ConfigSource::Recorded => {
+                let settings = target.layers(&self.inventory).settings();
+                Some(Cluster::resolve_declared(settings)?)
+            }
             ConfigSource::Nothing => None,
         };
         Ok(self)
@@ -271,11 +274,7 @@ impl Inspection {
     }
 
     fn expected(&self) -> Option<Expected<'_>> {
-        let (cluster, is_node_known) = self.declared.as_ref()?;
-        Some(Expected {
-            cluster,
-            is_node_known: *is_node_known,
-        })
+        self.declared.as_ref().map(Expected::from)
     }
 }
 
@@ -294,36 +293,4 @@ fn with_advice(mut findings: Findings) -> Findings {
         }
     }
     findings
-}
-
-/// Resolves the configuration, and returns whether the name and address of the node in it are known.
-fn declared(target: &Target, inventory: &Inventory) -> Result<(Cluster, bool)> {
-    let placeholder = |what: &'static str, value: &str| {
-        Some(Setting {
-            value: value.to_owned(),
-            origin: Origin::Host(what),
-        })
-    };
-    let settings = target.layers(inventory).settings();
-    let is_ipv6 = |subnets: &Setting<String>| {
-        subnets
-            .value
-            .split(',')
-            .next()
-            .is_some_and(|first| first.contains(':'))
-    };
-    let is_node_known = !settings.needs_host();
-    let placeholders = Settings {
-        node_name: placeholder("node name", "localhost"),
-        advertise_address: placeholder(
-            "advertise address",
-            match settings.service_subnet.as_ref().is_some_and(is_ipv6) {
-                true => "::1",
-                false => "127.0.0.1",
-            },
-        ),
-        ..Settings::default()
-    };
-    let resolved = Cluster::resolve(settings.or(placeholders), &Host::default())?;
-    Ok((resolved.cluster, is_node_known))
 }

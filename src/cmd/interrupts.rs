@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
+use crate::fs::processes;
+
 /// The signal that asked the process to stop, if there was one.
 #[derive(Clone)]
 pub(super) struct Interrupts(Arc<AtomicUsize>);
@@ -39,8 +41,7 @@ impl Interrupts {
 
 /// Returns the signals that this process ignores, one bit each; 0 if `/proc` cannot be read.
 fn ignored_signals() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    ignored_in(&status).unwrap_or(0)
+    ignored_in(&processes::own_status()).unwrap_or(0)
 }
 
 fn ignored_in(status: &str) -> Option<u64> {

@@ -5,26 +5,26 @@ use zeroize::Zeroizing;
 
 use super::ca_passphrase::CaPassphrase;
 use super::cluster_access::ClusterAccess;
-use super::failure::{Invalid, PlanFailure};
-use super::input::read_input;
+use super::failure::{Invalid, NotWritten, PlanFailure};
 use super::join::bootstrap_token::TOKEN_USER;
-use super::join::given_token::given_token;
+use super::join::given_secret::given_secret;
+use super::join::given_token::given_valid_token;
 use super::join::refuse_two_readers;
 use super::judgement::JudgementContext;
 use super::output_file::KubeconfigOutput;
 use super::session::{Session, WriteRun};
 use super::target::{Detection, tree_arguments};
 use super::{Console, Exit};
-use crate::catalog::{CA, Row, Server};
+use crate::catalog::signers::MASTERS_GROUP;
+use crate::catalog::{CA, Row};
 use crate::cli::{
     BootstrapArgs, KeepArgs, KubeProxyArgs, KubeconfigArgs, KubeconfigCommand, NewKubeconfigArgs,
     UserArgs, UserTokenArgs, WriteArgs,
 };
 use crate::config::values::node_name;
-use crate::kubeconfig::{Kubeconfig, KubeconfigContents, NewCredentials};
 use crate::objects::bootstrap_token::{NODE_GROUP, USER_PREFIX};
-use crate::plan::client::{self, ClientRequest, MASTERS};
-use crate::plan::subject::name_problem;
+use crate::plan::client::{self, ClientRequest};
+use crate::plan::subject::{NameUse, name_problem};
 use crate::plan::{Make, Plan, PlanError};
 use crate::report::client::NewClient;
 use crate::report::time::Time;
@@ -54,9 +54,8 @@ fn user(args: &UserArgs, console: &Console) -> Result<Exit> {
         ],
     );
     if let Some(token) = user_token(&args.token)? {
-        let reasons: Vec<_> = name_problem("--client-name", &args.client_name)
-            .into_iter()
-            .collect();
+        let problem = name_problem("--client-name", &args.client_name, NameUse::Kubeconfig);
+        let reasons: Vec<_> = problem.into_iter().collect();
         if !reasons.is_empty() {
             let error = PlanError { reasons };
             let arguments = tree_arguments(&args.new.tree, &args.new.config);
@@ -64,16 +63,22 @@ fn user(args: &UserArgs, console: &Console) -> Result<Exit> {
         }
         return with_token(&args.client_name, &token, &args.new, console);
     }
-    if args.org.iter().any(|group| group == MASTERS) {
+    let mut groups: Vec<_> = Vec::new();
+    for group in &args.org {
+        if !groups.contains(group) {
+            groups.push(group.clone());
+        }
+    }
+    if groups.iter().any(|group| group == MASTERS_GROUP) {
         console.warn(&format!(
-            "group `{MASTERS}` may do everything, whatever RBAC says; only a new cluster CA takes that away"
+            "group `{MASTERS_GROUP}` may do everything, whatever RBAC says; only a new cluster CA takes that away"
         ));
     }
     let client = Client {
         command: "kubeconfig user",
         flag: "--client-name",
         user: &args.client_name,
-        groups: &args.org,
+        groups: &groups,
         period: args.validity_period.as_ref(),
     };
     client.issue(&args.new, console)
@@ -106,7 +111,7 @@ fn bootstrap(args: &BootstrapArgs, console: &Console) -> Result<Exit> {
             args.new.config.reads_stdin(),
         ],
     );
-    if let Some(token) = given_token(&args.token)? {
+    if let Some(token) = given_valid_token(&args.token, console.now)? {
         return with_token(TOKEN_USER, &token.to_text(), &args.new, console);
     }
     let node = args.node_name.as_deref().unwrap_or_default();
@@ -176,8 +181,15 @@ impl Client<'_> {
             expires.short()
         ));
         let text = Zeroizing::new(String::from_utf8_lossy(&file.bytes).into_owned());
-        hand_out(&text, &report, output.as_ref(), args, console)
-            .context("the certificate is in the ledger, but its kubeconfig was not written")
+        hand_out(&text, &report, output.as_ref(), args, console).map_err(|error| {
+            let serial = report.serial.as_deref().unwrap_or_default();
+            error.context(NotWritten {
+                message: format!(
+                    "the certificate with serial {serial} is in the ledger, but its kubeconfig was not written"
+                ),
+                hint: "make another kubeconfig; no one has the key of this one".to_owned(),
+            })
+        })
     }
 
     fn plan(
@@ -250,7 +262,6 @@ fn with_token(
     let output = output
         .map(|file| KubeconfigOutput::find(file, &access.layout))
         .transpose()?;
-    let server = access.cluster.server_url(Server::ControlPlane);
     let report = NewClient {
         dry_run: args.dry_run,
         user: user.to_owned(),
@@ -258,7 +269,7 @@ fn with_token(
         credential: "token",
         expiration_date: None,
         serial: None,
-        server: server.clone(),
+        server: access.server(),
         file: output
             .as_ref()
             .map(|output| output.path().display().to_string()),
@@ -267,15 +278,8 @@ fn with_token(
         console.show(&report, args.output)?;
         return Ok(Exit::Done);
     }
-    let kubeconfig = Kubeconfig::new(&KubeconfigContents {
-        cluster: &access.cluster.cluster_name,
-        server: &server,
-        ca: Some(&access.ca.to_pem()),
-        user,
-        credentials: NewCredentials::Token(token),
-    });
     hand_out(
-        &kubeconfig.to_yaml()?,
+        &access.token_kubeconfig(user, token)?,
         &report,
         output.as_ref(),
         args,
@@ -303,21 +307,18 @@ fn hand_out(
 
 /// Returns the token of a user, if one is given. It may be of any kind that the API server accepts.
 fn user_token(args: &UserTokenArgs) -> Result<Option<Zeroizing<String>>> {
-    let (name, text) = match (&args.token_file, &args.token) {
-        (Some(file), _) => {
-            let input = read_input(file, "the token", "--token-file -")?;
-            let text = String::from_utf8_lossy(&input.bytes).into_owned();
-            (input.name, Zeroizing::new(text))
-        }
-        (None, Some(token)) => ("--token".to_owned(), token.0.clone()),
-        (None, None) => return Ok(None),
+    let file = args.token_file.as_deref();
+    let Some(given) = given_secret("token", "the token", file, args.token.as_ref())? else {
+        return Ok(None);
     };
-    let token = text.trim();
+    let token = given.text.trim();
     // The characters of a bearer token (RFC 6750 section 2.1).
     let is_token = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
     if token.is_empty() || !token.chars().all(is_token) {
-        let message =
-            format!("{name}: it is not a token, want one word of letters, digits and `-._~+/=`");
+        let message = format!(
+            "{}: it is not a token, want one word of letters, digits and `-._~+/=`",
+            given.name
+        );
         return Err(Invalid::new(message).into());
     }
     Ok(Some(Zeroizing::new(token.to_owned())))

@@ -20,7 +20,7 @@ use crate::catalog;
 use crate::check::finding::{Finding, FindingId};
 use crate::cli::{ConfigArgs, NamedTreeArgs, TreeArgs};
 use crate::fleet;
-use crate::fs::file::{FileError, MAX_FILE_SIZE};
+use crate::fs::file::{self, GivenKind, MAX_FILE_SIZE};
 use crate::fs::search::{PathKind, directories_with};
 use crate::report::findings::TreeArguments;
 use crate::tree::archive::Archive;
@@ -115,17 +115,16 @@ impl Candidate {
         if let Some(error) = &self.error {
             return Err(Invalid::new(error).into());
         }
-        match self.path.metadata() {
-            Ok(metadata) if metadata.is_dir() => {
+        match file::given_kind(&self.path)? {
+            Some(GivenKind::Directory) => {
                 let tree = NamedTree::in_directory(&self.path)?;
                 Ok(Box::new(std::iter::once(tree)))
             }
-            Ok(_) => NamedTree::in_file(&self.path),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Some(GivenKind::Pipe | GivenKind::Other) => NamedTree::in_file(&self.path),
+            None => {
                 let what = format!("`{}` does not exist", self.path.display());
                 Err(Invalid::new(what).into())
             }
-            Err(error) => Err(FileError::io("reading", &self.path)(error).into()),
         }
     }
 }

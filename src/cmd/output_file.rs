@@ -1,4 +1,4 @@
-//! A file named on the command line that a kubeconfig is written to.
+//! Files named on the command line that something is written to: a kubeconfig, or what must not be in the tree.
 
 use std::path::{Path, PathBuf};
 
@@ -24,13 +24,8 @@ impl KubeconfigOutput {
     /// If it cannot be replaced, or belongs to the tree: a typing error would replace a file of a component.
     pub(super) fn find(file: &Path, layout: &Layout) -> Result<KubeconfigOutput> {
         let path = output::target(file).map_err(failed)?;
-        let directories = [&layout.certificates, &layout.kubeconfigs, &layout.kubelet];
-        if directories.into_iter().any(|it| output::is_in(&path, it)) {
-            let message = format!("`{}` is in a directory of the tree", path.display());
-            return Err(Invalid::new(message)
-                .with_hint("write it to another directory, and copy it to where it is used")
-                .into());
-        }
+        let hint = "write it to another directory, and copy it to where it is used";
+        refuse_in_tree(&path, layout, hint)?;
         Ok(KubeconfigOutput { path })
     }
 
@@ -45,6 +40,20 @@ impl KubeconfigOutput {
     /// If it cannot be written. It then has its old contents.
     pub(super) fn write(&self, text: &str) -> Result<()> {
         output::replace(&self.path, text.as_bytes(), MODE).map_err(failed)
+    }
+}
+
+/// Refuses an output file, as [`output::target`] returns it, in a directory of the tree: it could replace a file of a component.
+///
+/// # Errors
+/// If it is there.
+pub(super) fn refuse_in_tree(file: &Path, layout: &Layout, hint: &str) -> Result<(), Invalid> {
+    match output::is_in_any(file, &layout.directories()) {
+        true => {
+            let message = format!("`{}` is in a directory of the tree", file.display());
+            Err(Invalid::new(message).with_hint(hint))
+        }
+        false => Ok(()),
     }
 }
 

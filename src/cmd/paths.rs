@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf, absolute};
 
 use anyhow::{Context, Result};
-use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::failure::Invalid;
-use crate::cli::{Cli, TreeArgs};
+use crate::cli::{TreeArgs, wrong_usage};
 use crate::config::fields::DEFAULT_CERTIFICATES_DIR;
 use crate::config::{Settings, system_directory};
+use crate::fs::file::{self, GivenKind};
 use crate::fs::walk::{Destination, Links, Position, resolve_parents};
 use crate::tree::layout::{DEFAULT_KUBECONFIGS, Layout};
 
@@ -92,7 +92,8 @@ impl TreePaths {
         if let (false, Some(directory)) = (is_given, &recorded.certificates_dir) {
             // If the tree was copied or moved, the record names its old directory.
             let sibling = layout.kubeconfigs.join("pki");
-            layout.certificates = match self.kubeconfigs.is_some() && sibling.is_dir() {
+            let is_there = || matches!(file::given_kind(&sibling), Ok(Some(GivenKind::Directory)));
+            layout.certificates = match self.kubeconfigs.is_some() && is_there() {
                 true => sibling,
                 false => self.below(&directory.value),
             };
@@ -183,9 +184,7 @@ fn below_rootfs(flag: &str, path: &Path, rootfs: &Path) -> Result<PathBuf> {
                 path.display(),
                 rootfs.display()
             );
-            Cli::command()
-                .error(ErrorKind::ArgumentConflict, message)
-                .exit()
+            wrong_usage(ErrorKind::ArgumentConflict, message).exit()
         }
     }
 }

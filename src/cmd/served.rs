@@ -42,6 +42,10 @@ struct ServedTarget {
     endpoint: HostPort,
     /// Whether it was named on the command line; it may then be on another host.
     is_named: bool,
+    /// Whether the configuration that sets its address was read.
+    is_address_known: bool,
+    /// As [`Served::crowded_signer`].
+    crowded_signer: Option<&'static str>,
     /// The name that it is asked for, if another certificate answers to it (`--tls-sni-cert-key`).
     sni: Option<String>,
     file: TargetFile,
@@ -117,7 +121,7 @@ pub(super) fn run(args: &ServedArgs, console: &Console) -> Result<Exit> {
         restart.extend(
             findings
                 .iter()
-                .filter_map(|finding| served::to_restart(&context, &served, finding)),
+                .filter_map(|finding| served::to_restart(&served, finding)),
         );
         endpoints.push(ServedEntry::new(
             target.listener.map_or("-", |listener| listener.name),
@@ -212,6 +216,8 @@ impl ServedTarget {
             listener: self.listener,
             endpoint: &self.endpoint,
             is_named: self.is_named,
+            is_address_known: self.is_address_known,
+            crowded_signer: self.crowded_signer,
             is_sni: self.sni.is_some(),
             answer: &answer.serving,
             file: match &self.file {

@@ -96,6 +96,17 @@ pub struct Host {
     pub addresses: Vec<IpAddr>,
 }
 
+/// A configuration that need not say which node it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredCluster {
+    /// The cluster. What is not known of its node is a placeholder.
+    pub cluster: Cluster,
+    /// Whether the node's name is known.
+    pub has_node_name: bool,
+    /// Whether the node's address is known.
+    pub has_address: bool,
+}
+
 /// A cluster and the warnings about its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
@@ -103,6 +114,13 @@ pub struct Resolved {
     pub cluster: Cluster,
     /// Warnings about declared values.
     pub warnings: Vec<Problem>,
+}
+
+impl DeclaredCluster {
+    /// Returns whether everything about the node is known.
+    pub fn is_node_known(&self) -> bool {
+        self.has_node_name && self.has_address
+    }
 }
 
 impl Cluster {

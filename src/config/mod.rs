@@ -17,7 +17,7 @@ pub(crate) mod values;
 mod yaml;
 
 pub use alternative_names::parse_alternative_name;
-pub use cluster::{Cluster, Endpoint, Etcd, ExternalEtcd, Host, Resolved};
+pub use cluster::{Cluster, DeclaredCluster, Endpoint, Etcd, ExternalEtcd, Host, Resolved};
 pub use kubeadm::{ConfigFile, read};
 pub use names::parse_san;
 pub use problem::{Origin, Problem, Problems, Setting};

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-use super::cluster::{Cluster, Endpoint, Etcd, ExternalEtcd, Host, Resolved};
+use super::cluster::{Cluster, DeclaredCluster, Endpoint, Etcd, ExternalEtcd, Host, Resolved};
 use super::fields;
 use super::kubeadm::MAX_LISTED;
 use super::names::{parse_san, unreachable_kind};
@@ -51,6 +51,40 @@ impl Cluster {
             });
         }
         Err(Problems(problems))
+    }
+
+    /// As [`Cluster::resolve`], for settings that need not have the node's name and address. The machine is not asked for them.
+    ///
+    /// # Errors
+    /// As [`Cluster::resolve`].
+    pub fn resolve_declared(settings: Settings) -> Result<DeclaredCluster, Problems> {
+        let placeholder = |what: &'static str, value: &str| {
+            Some(Setting {
+                value: value.to_owned(),
+                origin: Origin::Host(what),
+            })
+        };
+        let is_ipv6 = |subnets: &Setting<String>| {
+            let first = subnets.value.split(',').next();
+            first.is_some_and(|first| first.contains(':'))
+        };
+        let address = match settings.service_subnet.as_ref().is_some_and(is_ipv6) {
+            true => "::1",
+            false => "127.0.0.1",
+        };
+        let placeholders = Settings {
+            node_name: placeholder("node name", "localhost"),
+            advertise_address: placeholder("advertise address", address),
+            ..Settings::default()
+        };
+        let (has_node_name, has_address) =
+            (settings.node_name.is_some(), settings.declares_address());
+        let resolved = Cluster::resolve(settings.or(placeholders), &Host::default())?;
+        Ok(DeclaredCluster {
+            cluster: resolved.cluster,
+            has_node_name,
+            has_address,
+        })
     }
 }
 

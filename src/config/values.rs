@@ -15,8 +15,8 @@ use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate_key::CertificateKey;
 use crate::x509::san::San;
 
-/// The longest common name (RFC 5280 appendix A.1, ub-common-name).
-pub(super) const MAX_COMMON_NAME: usize = 64;
+/// The longest common name and organization (RFC 5280 appendix A.1, ub-common-name and ub-organization-name).
+pub(crate) const MAX_COMMON_NAME: usize = 64;
 /// The prefix of the DNS domain in the longest service name of the API server's certificate.
 pub(super) const SERVICE_PREFIX: &str = "kubernetes.default.svc.";
 

@@ -1,7 +1,7 @@
 //! Reads regular files only, up to a limit; never blocks on a FIFO and never reads a device.
 
 use std::fs::{File, Metadata};
-use std::io::Read;
+use std::io::{self, Read};
 use std::mem;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -52,9 +52,7 @@ impl Contents {
             links: 1,
         }
     }
-}
 
-impl Contents {
     /// Frees the bytes without wiping them, because they hold no secret. Wiping takes longer than reading.
     pub(crate) fn free_public(&mut self) {
         drop(mem::take(&mut *self.bytes));
@@ -152,6 +150,31 @@ impl OpenFile {
             attributes: attributes(&self.metadata),
             links: self.metadata.nlink(),
         })
+    }
+}
+
+/// What a path on the command line leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GivenKind {
+    /// A directory.
+    Directory,
+    /// A pipe, such as the shell makes of `<(...)`.
+    Pipe,
+    /// Something else.
+    Other,
+}
+
+/// Returns what a path on the command line leads to; `None` if it does not exist. Follows links.
+///
+/// # Errors
+/// If it cannot be looked up.
+pub(crate) fn given_kind(path: &Path) -> Result<Option<GivenKind>, FileError> {
+    match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => Ok(Some(GivenKind::Directory)),
+        Ok(metadata) if metadata.file_type().is_fifo() => Ok(Some(GivenKind::Pipe)),
+        Ok(_) => Ok(Some(GivenKind::Other)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::io("reading", path)(error)),
     }
 }
 

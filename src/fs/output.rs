@@ -51,6 +51,11 @@ pub fn is_in(file: &Path, directory: &Path) -> bool {
     fs::canonicalize(directory).is_ok_and(|directory| file.starts_with(directory))
 }
 
+/// As [`is_in`], for any of several directories.
+pub fn is_in_any(file: &Path, directories: &[PathBuf]) -> bool {
+    directories.iter().any(|directory| is_in(file, directory))
+}
+
 /// Returns whether a file holds a key, a certificate or a request, which no report or kubeconfig replaces.
 pub fn holds_pem(file: &Path) -> bool {
     // One that cannot be read, or is larger, is none.

@@ -22,6 +22,15 @@ pub fn started_at(program: &str) -> Option<OffsetDateTime> {
     start_of(&process)
 }
 
+/// Returns what /proc says of this process; empty if it cannot be read.
+pub(crate) fn own_status() -> String {
+    let status = read_given(Path::new("/proc/self/status"), MAX_SIZE);
+    status.map_or_else(
+        |_| String::new(),
+        |status| String::from_utf8_lossy(&status.bytes).into_owned(),
+    )
+}
+
 /// Returns whether a process was started by a command with this name.
 fn runs(process: &Path, program: &str) -> bool {
     let name = process.file_name().and_then(OsStr::to_str);

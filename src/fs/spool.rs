@@ -1,16 +1,20 @@
 //! Text that is written now and read once later, in an unnamed temporary file if it is long.
 
+use std::env;
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
-use tempfile::SpooledTempFile;
+use rustix::fs::{MemfdFlags, memfd_create};
 
 /// How many bytes are kept in memory.
 const MAX_IN_MEMORY: usize = 64 * 1024;
 
-/// Text of any length, in bounded memory.
+/// Text of any length, in bounded memory where a temporary file can be made.
 #[derive(Debug)]
 pub struct Spool {
-    file: SpooledTempFile,
+    /// What was written, if it is short; else nothing.
+    memory: Vec<u8>,
+    file: Option<File>,
     is_empty: bool,
 }
 
@@ -18,7 +22,8 @@ impl Spool {
     /// Returns an empty one.
     pub fn new() -> Spool {
         Spool {
-            file: SpooledTempFile::new(MAX_IN_MEMORY),
+            memory: Vec::new(),
+            file: None,
             is_empty: true,
         }
     }
@@ -27,9 +32,16 @@ impl Spool {
     ///
     /// # Errors
     /// If the temporary file cannot be read.
-    pub fn into_reader(mut self) -> io::Result<impl Read> {
-        self.file.rewind()?;
-        Ok(self.file)
+    pub fn into_reader(self) -> io::Result<impl Read> {
+        let mut file = self.file;
+        if let Some(file) = &mut file {
+            file.rewind().map_err(of_temporary_file)?;
+        }
+        let file: Box<dyn Read> = match file {
+            Some(file) => Box::new(file),
+            None => Box::new(io::empty()),
+        };
+        Ok(io::Cursor::new(self.memory).chain(file))
     }
 
     /// Returns whether nothing was written.
@@ -47,12 +59,44 @@ impl Default for Spool {
 impl Write for Spool {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.is_empty &= bytes.is_empty();
-        self.file.write(bytes)
+        if self.file.is_none() && self.memory.len() + bytes.len() <= MAX_IN_MEMORY {
+            self.memory.extend_from_slice(bytes);
+            return Ok(bytes.len());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                let mut file = temporary_file()?;
+                file.write_all(&self.memory).map_err(of_temporary_file)?;
+                self.memory = Vec::new();
+                self.file.insert(file)
+            }
+        };
+        file.write(bytes).map_err(of_temporary_file)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        Ok(())
     }
+}
+
+/// Makes a file without a name. A container without a writable directory has one in memory.
+fn temporary_file() -> io::Result<File> {
+    tempfile::tempfile()
+        .or_else(
+            |error| match memfd_create("pki-report", MemfdFlags::CLOEXEC) {
+                Ok(descriptor) => Ok(File::from(descriptor)),
+                Err(_) => Err(error),
+            },
+        )
+        .map_err(of_temporary_file)
+}
+
+/// Says where the temporary file is: the report goes elsewhere.
+fn of_temporary_file(error: io::Error) -> io::Error {
+    let directory = env::temp_dir();
+    let text = format!("temporary file in `{}`: {error}", directory.display());
+    io::Error::new(error.kind(), text)
 }
 
 #[cfg(test)]
@@ -60,19 +104,27 @@ impl Write for Spool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_longer_than_the_memory_is_read_as_a_whole() {
-        let mut spool = Spool::new();
-        let line = "x".repeat(1023) + "\n";
-        for _ in 0..100 {
-            spool.write_all(line.as_bytes()).unwrap();
-        }
+    fn read(spool: Spool) -> String {
         let mut text = String::new();
         spool
             .into_reader()
             .unwrap()
             .read_to_string(&mut text)
             .unwrap();
-        assert_eq!(text, line.repeat(100));
+        text
+    }
+
+    #[test]
+    fn what_is_longer_than_the_memory_is_read_as_a_whole() {
+        let line = "x".repeat(1023) + "\n";
+        for lines in [0, 1, 64, 65, 200] {
+            let mut spool = Spool::new();
+            for _ in 0..lines {
+                spool.write_all(line.as_bytes()).unwrap();
+            }
+            assert_eq!(spool.is_empty(), lines == 0);
+            assert_eq!(spool.file.is_some(), lines > 64);
+            assert_eq!(read(spool), line.repeat(lines));
+        }
     }
 }

@@ -63,7 +63,7 @@ fn boolean(word: &str) -> Option<bool> {
 /// Returns the library's reason with the line, without its advice to programmers and without long words, which may be keys.
 fn yaml_reason(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
-    if text.contains("budget breached") {
+    if yaml::is_too_complex(error) {
         return "it is nested too deeply, or has too many aliases".to_owned();
     }
     if text.contains("multiple YAML documents") {

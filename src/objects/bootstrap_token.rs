@@ -5,10 +5,13 @@
 use std::fmt;
 
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 use super::documents::{self, DocumentsError};
 use super::secret::{self, SecretEntries};
+use crate::util::escape::{escape, quote};
 use crate::x509::key::{KeyError, random_text};
 
 /// The group that kubeadm gives the tokens of new nodes, and to which it binds what they need.
@@ -31,6 +34,15 @@ const SECRET_LENGTH: usize = 16;
 pub struct BootstrapToken {
     id: String,
     secret: Zeroizing<String>,
+}
+
+/// A token with what its Secret says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSecret {
+    /// The token.
+    pub token: BootstrapToken,
+    /// When it expires, as written; `None` for a token without a Secret, and for one that does not expire.
+    pub expiration: Option<String>,
 }
 
 /// What a token may be used for.
@@ -87,48 +99,6 @@ impl BootstrapToken {
         }
     }
 
-    /// Reads a token, or the one in a Secret of a token, in YAML or JSON. Tokens that cannot authenticate do not count.
-    ///
-    /// # Errors
-    /// If there is none, or more than one.
-    pub fn parse_any(text: &str) -> Result<BootstrapToken, BootstrapTokenError> {
-        if let Ok(token) = BootstrapToken::parse(text) {
-            return Ok(token);
-        }
-        if !text.contains("kind") {
-            return Err(BootstrapTokenError::Malformed);
-        }
-        let documents = documents::read(text).map_err(BootstrapTokenError::Documents)?;
-        let mut tokens = Vec::new();
-        for (name, object) in secret::of_kube_system(&documents) {
-            if name.starts_with(NAME_PREFIX) {
-                tokens.extend(BootstrapToken::of_secret(object)?);
-            }
-        }
-        match <[BootstrapToken; 1]>::try_from(tokens) {
-            Ok([token]) => Ok(token),
-            Err(tokens) => Err(BootstrapTokenError::SecretCount(tokens.len())),
-        }
-    }
-
-    /// Returns the token of a Secret; `None` if it cannot authenticate.
-    fn of_secret(object: &Value) -> Result<Option<BootstrapToken>, BootstrapTokenError> {
-        let entries = SecretEntries::read(object)
-            .map_err(|problems| BootstrapTokenError::Secret(problems.join("; ")))?;
-        if entries.entry(USAGE_AUTHENTICATION) != Some(b"true") {
-            return Ok(None);
-        }
-        let text = |name: &str| {
-            let value = entries.entry(name).unwrap_or_default();
-            Zeroizing::new(String::from_utf8_lossy(value).into_owned())
-        };
-        let token = Zeroizing::new(format!("{}.{}", *text("token-id"), *text("token-secret")));
-        BootstrapToken::parse(&token).map(Some).map_err(|_| {
-            let what = "its `token-id` and `token-secret` are not those of a token";
-            BootstrapTokenError::Secret(what.to_owned())
-        })
-    }
-
     /// Returns the public part.
     pub fn id(&self) -> &str {
         &self.id
@@ -150,7 +120,7 @@ impl BootstrapToken {
             ("token-id", self.id.as_bytes()),
             ("token-secret", self.secret.as_bytes()),
             ("description", description.as_bytes()),
-            ("expiration", expiration.as_bytes()),
+            (EXPIRATION, expiration.as_bytes()),
         ];
         if matches!(token_use, TokenUse::Join) {
             entries.extend([
@@ -163,6 +133,81 @@ impl BootstrapToken {
         secret::new(&self.secret_name(), Some(SECRET_TYPE), entries)
     }
 }
+
+impl TokenSecret {
+    /// Reads a token, or the one in a Secret of a token, in YAML or JSON. Tokens that cannot authenticate do not count.
+    ///
+    /// # Errors
+    /// If there is none, or more than one.
+    pub fn parse(text: &str) -> Result<TokenSecret, BootstrapTokenError> {
+        if let Ok(token) = BootstrapToken::parse(text) {
+            return Ok(TokenSecret::from(token));
+        }
+        if !text.contains("kind") {
+            return Err(BootstrapTokenError::Malformed);
+        }
+        let documents = documents::read(text).map_err(BootstrapTokenError::Documents)?;
+        let mut tokens = Vec::new();
+        for (name, object) in secret::of_kube_system(&documents) {
+            if name.starts_with(NAME_PREFIX) {
+                tokens.extend(TokenSecret::of_object(object)?);
+            }
+        }
+        match <[TokenSecret; 1]>::try_from(tokens) {
+            Ok([token]) => Ok(token),
+            Err(tokens) => Err(BootstrapTokenError::SecretCount(tokens.len())),
+        }
+    }
+
+    /// Returns the token of a Secret; `None` if it cannot authenticate.
+    fn of_object(object: &Value) -> Result<Option<TokenSecret>, BootstrapTokenError> {
+        let entries = SecretEntries::read(object)
+            .map_err(|problems| BootstrapTokenError::Secret(problems.join("; ")))?;
+        if entries.entry(USAGE_AUTHENTICATION) != Some(b"true") {
+            return Ok(None);
+        }
+        let text = |name: &str| {
+            let value = entries.entry(name).unwrap_or_default();
+            Zeroizing::new(String::from_utf8_lossy(value).into_owned())
+        };
+        let token = Zeroizing::new(format!("{}.{}", *text("token-id"), *text("token-secret")));
+        let token = BootstrapToken::parse(&token).map_err(|_| {
+            let what = "its `token-id` and `token-secret` are not those of a token";
+            BootstrapTokenError::Secret(what.to_owned())
+        })?;
+        let expiration = text(EXPIRATION).to_string();
+        Ok(Some(TokenSecret {
+            token,
+            expiration: Some(expiration).filter(|text| !text.is_empty()),
+        }))
+    }
+
+    /// Returns why the API server refuses the token at `now`, in words. It takes an expiration that it cannot read for a past one
+    /// (Kubernetes `cluster-bootstrap/util/secrets/secrets.go`, `GetExpiration`).
+    pub fn expired(&self, now: OffsetDateTime) -> Option<String> {
+        let text = self.expiration.as_ref()?;
+        match OffsetDateTime::parse(text, &Rfc3339) {
+            Ok(expires) if expires > now => None,
+            Ok(_) => Some(format!("expired at {}", escape(text))),
+            Err(_) => Some(format!(
+                "has an expiration that is no time: {}",
+                quote(text)
+            )),
+        }
+    }
+}
+
+impl From<BootstrapToken> for TokenSecret {
+    fn from(token: BootstrapToken) -> TokenSecret {
+        TokenSecret {
+            token,
+            expiration: None,
+        }
+    }
+}
+
+/// The entry with the time at which a token expires, RFC 3339.
+const EXPIRATION: &str = "expiration";
 
 /// The entry that lets a token authenticate.
 const USAGE_AUTHENTICATION: &str = "usage-bootstrap-authentication";
@@ -229,18 +274,43 @@ mod tests {
         let secret = token.to_secret(&TokenUse::Join, "", NOW);
         assert_eq!(secret["metadata"]["name"], "bootstrap-token-abcdef");
         assert_eq!(secret["data"].get("description"), None);
+        let read = TokenSecret::parse(&secret.to_string()).unwrap();
         assert_eq!(
-            BootstrapToken::parse_any(&secret.to_string()),
-            Ok(token.clone())
+            (&read.token, read.expiration.as_deref()),
+            (&token, Some(NOW))
         );
         // What only expires is no token to join with.
         let expiry = token.to_secret(&TokenUse::Expiry, "", NOW);
         let count = |count| Err(BootstrapTokenError::SecretCount(count));
-        assert_eq!(BootstrapToken::parse_any(&expiry.to_string()), count(0));
+        assert_eq!(TokenSecret::parse(&expiry.to_string()), count(0));
         let twice = format!("{secret}\n---\n{secret}\n---\n{expiry}");
-        assert_eq!(BootstrapToken::parse_any(&twice), count(2));
+        assert_eq!(TokenSecret::parse(&twice), count(2));
         let damaged = secret.to_string().replace("YWJjZGVm", "YWJj");
-        let error = BootstrapToken::parse_any(&damaged).unwrap_err();
+        let error = TokenSecret::parse(&damaged).unwrap_err();
         assert!(matches!(error, BootstrapTokenError::Secret(_)), "{error}");
+    }
+
+    #[test]
+    fn a_token_expires_as_the_api_server_says() {
+        let now = OffsetDateTime::parse(NOW, &Rfc3339).unwrap();
+        let token = BootstrapToken::parse("abcdef.0123456789abcdef").unwrap();
+        let expired = |expiration: &str| {
+            let secret = token.to_secret(&TokenUse::Join, "", expiration);
+            TokenSecret::parse(&secret.to_string())
+                .unwrap()
+                .expired(now)
+        };
+        assert_eq!(expired("2026-11-22T00:21:29Z"), None);
+        assert_eq!(expired(""), None);
+        for (text, wanted) in [
+            (NOW, "expired at 2026-11-22T00:21:28Z"),
+            (
+                "2026-11-22T01:21:28+02:00",
+                "expired at 2026-11-22T01:21:28+02:00",
+            ),
+            ("tomorrow", "has an expiration that is no time: `tomorrow`"),
+        ] {
+            assert_eq!(expired(text), Some(wanted.to_owned()));
+        }
     }
 }

@@ -39,6 +39,15 @@ pub struct SigningRequestSpec {
     pub has_certificate: bool,
 }
 
+/// The certificate of one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedObject {
+    /// `metadata.name`.
+    pub name: String,
+    /// `status.certificate`, decoded: PEM.
+    pub certificate: Vec<u8>,
+}
+
 /// Why a file of objects cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ObjectError {
@@ -135,6 +144,11 @@ impl SigningRequestDocuments {
     /// Returns what each object asks for, in their order.
     pub fn specs(&self) -> Vec<Result<SigningRequestSpec, ObjectError>> {
         self.objects().map(spec).collect()
+    }
+
+    /// Returns the certificate of each object, in their order.
+    pub fn certificates(&self) -> Vec<Result<IssuedObject, ObjectError>> {
+        self.objects().map(issued).collect()
     }
 
     /// Sets `status.certificate` of each object, in their order.
@@ -259,6 +273,30 @@ fn spec(object: &Value) -> Result<SigningRequestSpec, ObjectError> {
     })
 }
 
+fn issued(object: &Value) -> Result<IssuedObject, ObjectError> {
+    let name = text(object, "/metadata/name").to_owned();
+    let wrong =
+        |what: &str| ObjectError::Field(name.clone(), "status.certificate", what.to_owned());
+    let encoded: String = text(object, "/status/certificate")
+        .split_ascii_whitespace()
+        .collect();
+    if encoded.is_empty() {
+        let refused = ["Denied", "Failed"];
+        let conditions = conditions(object);
+        let refused = refused
+            .into_iter()
+            .find(|refused| conditions.iter().any(|one| one == refused));
+        return Err(wrong(&match refused {
+            Some(condition) => format!("it is missing, and the condition {condition} is set"),
+            None => "it is missing: the request is not signed yet".to_owned(),
+        }));
+    }
+    let certificate = BASE64_STANDARD
+        .decode(encoded)
+        .map_err(|_| wrong("it is not base64"))?;
+    Ok(IssuedObject { name, certificate })
+}
+
 fn conditions(object: &Value) -> Vec<String> {
     let conditions = object
         .pointer("/status/conditions")
@@ -280,11 +318,13 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 impl fmt::Display for ObjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ObjectError::Text(DocumentsError::NotYaml(position)) => write!(
-                f,
-                "it is neither a request in PEM or DER, nor YAML or JSON{position}"
-            ),
+            ObjectError::Text(DocumentsError::NotYaml(position)) => {
+                write!(f, "it is neither PEM or DER, nor YAML or JSON{position}")
+            }
             ObjectError::Text(error) => error.fmt(f),
+            ObjectError::OtherKind(kind) if kind.trim().is_empty() => {
+                f.write_str("it is neither PEM or DER, nor a Kubernetes object")
+            }
             ObjectError::OtherKind(kind) => {
                 write!(
                     f,
@@ -395,6 +435,41 @@ status:
     }
 
     #[test]
+    fn the_certificate_of_an_object_is_read() {
+        let issued = |status: &str| {
+            let text = OBJECT.replace(
+                "  conditions: [{",
+                &format!("  {status}\n  conditions: [{{"),
+            );
+            let documents = SigningRequestDocuments::parse(&text).unwrap();
+            documents.certificates().remove(0)
+        };
+        assert_eq!(
+            issued("certificate: YW\n    Jj"),
+            Ok(IssuedObject {
+                name: "one".to_owned(),
+                certificate: b"abc".to_vec()
+            })
+        );
+        let error = |status| issued(status).unwrap_err().to_string();
+        let field = "CertificateSigningRequest `one`: status.certificate: ";
+        assert_eq!(
+            error("x: y"),
+            format!("{field}it is missing: the request is not signed yet")
+        );
+        assert_eq!(
+            error("certificate: '%'"),
+            format!("{field}it is not base64")
+        );
+        let denied = OBJECT.replace("Approved", "Failed");
+        let documents = SigningRequestDocuments::parse(&denied).unwrap();
+        assert_eq!(
+            documents.certificates().remove(0).unwrap_err().to_string(),
+            format!("{field}it is missing, and the condition Failed is set")
+        );
+    }
+
+    #[test]
     fn a_bad_object_is_an_error_that_names_the_field() {
         let error = |from: &str, to: &str| {
             let text = OBJECT.replace(from, to);
@@ -412,7 +487,7 @@ status:
             ("status:\n  conditions: [{type: Approved, status: 'True'}, {type: Denied, status: 'False'}]", "status: x", format!("{object}status: it is not an object")),
             ("3600", "-1", format!("{object}spec.expirationSeconds: it is not a number of seconds")),
             ("certificates.k8s.io/v1", "certificates.k8s.io/v1beta1", "it has an object of kind `certificates.k8s.io/v1beta1 CertificateSigningRequest`, want certificates.k8s.io/v1 CertificateSigningRequest".to_owned()),
-            ("kind: Cert", "kind: [Cert", "it is neither a request in PEM or DER, nor YAML or JSON (line 3, column 9)".to_owned()),
+            ("kind: Cert", "kind: [Cert", "it is neither PEM or DER, nor YAML or JSON (line 3, column 9)".to_owned()),
         ] {
             assert_eq!(error(from, to), wanted);
         }

@@ -31,12 +31,19 @@ pub fn read(text: &str) -> Result<Vec<Value>, DocumentsError> {
     if text.len() > MAX_TEXT {
         return Err(DocumentsError::TooLarge);
     }
+    // As kubectl does, which prints and takes JSON values one after the other. They are YAML only if there is one.
+    if text.trim_start().starts_with('{') {
+        let values = serde_json::Deserializer::from_str(text).into_iter();
+        if let Ok(values) = values.collect() {
+            return Ok(values);
+        }
+    }
     let options = yaml::options(MAX_NODES);
     serde_saphyr::from_multiple_with_options::<Value>(text, options).map_err(|error| {
         let position = error.location().map_or_else(String::new, |location| {
             format!(" (line {}, column {})", location.line(), location.column())
         });
-        match error.to_string().contains("budget breached") {
+        match yaml::is_too_complex(&error) {
             true => DocumentsError::TooComplex(position),
             false => DocumentsError::NotYaml(position),
         }

@@ -2,18 +2,15 @@
 
 use time::OffsetDateTime;
 
-use super::subject::{invalid, name_problem};
+use super::subject::{NameUse, name_problem};
 use super::{Action, KeySource, Leaf, Make, Plan, PlanError, Reason, SigningCa, Step, readiness};
 use crate::catalog::{CA, KUBECONFIG, Server};
-use crate::check::finding::{Findings, Remedy};
+use crate::check::finding::Findings;
 use crate::check::validity;
 use crate::config::cluster::Cluster;
 use crate::tree::inventory::{CaState, Inventory};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::sign::LeafTemplate;
-
-/// The group whose members may do everything, whatever RBAC says.
-pub const MASTERS: &str = "system:masters";
 
 /// A user of a cluster.
 #[derive(Clone, Debug)]
@@ -42,24 +39,22 @@ pub fn plan(
 ) -> Result<Plan, PlanError> {
     let mut error = PlanError::default();
     for (flag, name) in request.names() {
-        error.reasons.extend(name_problem(flag, name));
+        error
+            .reasons
+            .extend(name_problem(flag, name, NameUse::Certificate));
     }
     if let Err(unusable) = readiness::check(&[&CA], inventory, findings) {
         error.reasons.extend(unusable.reasons);
     } else if matches!(inventory.ca(&CA), CaState::External(_)) {
-        error.add(Reason {
-            row: Some(&CA),
-            id: None,
-            message: "CA `ca` is external: its key is not on this host".to_owned(),
-            remedy: Remedy::words("run this where the key is"),
-        });
+        let what = "CA `ca` is external: its key is not on this host";
+        error.add(Reason::new(what, "run this where the key is").about(&CA));
     }
     let (Some(bundle), true) = (inventory.ca_bundle(&CA), error.reasons.is_empty()) else {
         return Err(error);
     };
     let contents =
         LeafTemplate::client(request.user, request.groups).map_err(|problem| PlanError {
-            reasons: vec![invalid(problem.to_string())],
+            reasons: vec![Reason::new(problem.to_string(), "")],
         })?;
     let (validity, is_shortened) = validity::leaf(now, request.period, bundle.signer.validity());
     let mut plan = Plan::default();

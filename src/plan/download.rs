@@ -3,14 +3,101 @@
 //! kubeadm overwrites whatever is there (`phases/copycerts/copycerts.go`). Here, a CA or a service-account key is replaced
 //! only where nothing of another cluster would lose it.
 
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use super::renew::{self, RenewRequest, Selection};
 use super::{Action, Make, Plan, PlanError, Reason, Step};
-use crate::catalog::{CATALOG, Row};
-use crate::check::finding::{FindingId, Findings, Remedy};
+use crate::catalog::{CATALOG, Profile, Row};
+use crate::check::finding::{FindingId, Findings, PkiCommand, Remedy};
 use crate::check::{Change, ChangedField, host, time_text, title};
-use crate::tree::inventory::{Inventory, RowFiles};
+use crate::objects::kubeadm_certs::{EntryError, UploadedCerts};
+use crate::tree::inventory::{Inventory, KeyFile, RowFiles};
 use crate::tree::layout::{self, TreePath};
+use crate::tree::shared::{SharedEtcd, SharedFile, shared_files};
 use crate::x509::certificate::Certificate;
-use crate::x509::key::PublicKey;
+use crate::x509::certificate_key::CertificateKey;
+use crate::x509::chain::CaBundle;
+use crate::x509::key::{PrivateKey, PublicKey};
+
+/// Files with their new contents.
+pub type NewFiles = Vec<(TreePath, Zeroizing<Vec<u8>>)>;
+
+/// What to do about a Secret that cannot be used.
+pub const UPLOAD_AGAIN: &str = "upload the files again with `pki upload-certs`";
+
+/// Returns whose certificates for etcd a Secret has; `None` if it has none.
+pub fn uploaded_etcd(secret: &UploadedCerts) -> Option<SharedEtcd> {
+    let has = |etcd| {
+        let files = shared_files(etcd).into_iter();
+        files
+            .filter(|file| file.row.needs_local_etcd())
+            .any(|file| secret.has(&file.entry))
+    };
+    [SharedEtcd::External, SharedEtcd::Local]
+        .into_iter()
+        .find(|etcd| has(*etcd))
+}
+
+/// Decrypts every file of a Secret, and checks that each is of its kind. A file whose entry is empty is left out.
+///
+/// # Errors
+/// Every entry that is missing, that another key encrypted, or that is something else.
+pub fn decrypted(
+    secret: &UploadedCerts,
+    shared: &[SharedFile],
+    key: &CertificateKey,
+) -> Result<NewFiles, PlanError> {
+    let mut files = NewFiles::new();
+    let mut error = PlanError::default();
+    let mut refused = 0;
+    for SharedFile { row, file, entry } in shared {
+        let problem = match secret.file(entry, key) {
+            Ok(None) => None,
+            Ok(Some(contents)) => {
+                let problem = kind_problem(row, file, &contents);
+                files.push((file.clone(), contents));
+                problem
+            }
+            Err(problem) => {
+                refused += usize::from(matches!(problem, EntryError::Decryption(_)));
+                Some(problem.to_string())
+            }
+        };
+        error.reasons.extend(problem.map(|problem| {
+            Reason::new(
+                format!("{OF_SECRET}: entry `{entry}`: {problem}"),
+                UPLOAD_AGAIN,
+            )
+        }));
+    }
+    if refused > 1 && files.is_empty() {
+        error.reasons = vec![Reason::new(
+            format!("{OF_SECRET}: none of its entries can be decrypted with this certificate key"),
+            "give the certificate key with which it was encrypted",
+        )];
+    }
+    match error.reasons.is_empty() {
+        true => Ok(files),
+        false => Err(error),
+    }
+}
+
+/// Returns why the contents cannot be those of a file.
+fn kind_problem(row: &Row, file: &TreePath, contents: &[u8]) -> Option<String> {
+    let is_key = layout::key_file(row).as_ref() == Some(file);
+    match row.profile {
+        _ if is_key => KeyFile::from_pem(row, contents)
+            .err()
+            .map(|error| error.to_string()),
+        Profile::ServiceAccount => PublicKey::from_pem(contents)
+            .err()
+            .map(|error| error.to_string()),
+        _ => CaBundle::from_pem(contents)
+            .err()
+            .map(|error| error.to_string()),
+    }
+}
 
 /// The input of `download-certs`.
 pub struct DownloadRequest<'a> {
@@ -45,12 +132,8 @@ pub fn plan(request: &DownloadRequest<'_>, present: &Inventory) -> Result<Plan, 
             .map(|(file, bytes)| (file.clone(), bytes.to_vec().into()))
             .collect();
         if request.after.row(row).is_missing() {
-            error.add(Reason {
-                row: Some(row),
-                id: None,
-                message: format!("{OF_SECRET}: {}: it has no files", title(row)),
-                remedy: Remedy::words(VERIFY_SOURCE),
-            });
+            let what = format!("{OF_SECRET}: {}: it has no files", title(row));
+            error.add(Reason::new(what, VERIFY_SOURCE).about(row));
         }
         let action = match files.is_empty() {
             true => Action::Keep,
@@ -65,6 +148,44 @@ pub fn plan(request: &DownloadRequest<'_>, present: &Inventory) -> Result<Plan, 
         plan.steps.push(Step { row, action });
     }
     error.into_result(plan)
+}
+
+/// Returns the rows of this host that the replaced CAs have to sign again, and the command for that.
+///
+/// They have an error that they do not have yet: their certificates are of the CAs that were here.
+pub fn to_renew(
+    request: &DownloadRequest<'_>,
+    present: &Inventory,
+    now: OffsetDateTime,
+) -> Option<(Vec<&'static Row>, PkiCommand)> {
+    let is_replaced = |row: &Row| {
+        request.rows.contains(&row) && is_other(present.row(row), request.after.row(row))
+    };
+    let rows: Vec<_> = CATALOG
+        .iter()
+        .copied()
+        .filter(|leaf| leaf.signer().is_some_and(is_replaced) && !present.row(leaf).is_missing())
+        .collect();
+    let can_renew = |selection| {
+        let renewal = RenewRequest {
+            selection,
+            declared: None,
+            reuse_key: false,
+        };
+        let plan = renew::plan(&renewal, request.after, request.findings_after, now);
+        plan.is_ok_and(|plan| !plan.has_failed())
+    };
+    let command = match rows.as_slice() {
+        [] => return None,
+        rows if can_renew(Selection::Rows(rows.to_vec())) => PkiCommand::Renew(rows.to_vec()),
+        _ if can_renew(Selection::All) => PkiCommand::RenewAll,
+        // Their keys stay where the CAs are.
+        rows => PkiCommand::RequestCertificates {
+            rows: rows.to_vec(),
+            new_key: false,
+        },
+    };
+    Some((rows, command))
 }
 
 const OF_SECRET: &str = "the Secret `kubeadm-certs`";
@@ -161,13 +282,22 @@ fn changes(present: &RowFiles, after: &RowFiles) -> Vec<Change> {
     if present.is_missing() {
         return Vec::new();
     }
-    let text = |files: &RowFiles, of: &dyn Fn(&Certificate) -> String| {
-        files.certificate().map_or_else(String::new, of)
+    let Some(new) = after.certificate() else {
+        let algorithm = |files: &RowFiles| {
+            let key = files.key().map(PrivateKey::algorithm);
+            key.map_or_else(String::new, |algorithm| algorithm.to_string())
+        };
+        return vec![Change {
+            field: ChangedField::Key,
+            from: algorithm(present),
+            to: algorithm(after),
+            drift: false,
+        }];
     };
     let change = |field, of: &dyn Fn(&Certificate) -> String| Change {
         field,
-        from: text(present, of),
-        to: text(after, of),
+        from: present.certificate().map_or_else(String::new, of),
+        to: of(new),
         drift: false,
     };
     vec![

@@ -6,6 +6,7 @@ use super::Plan;
 use crate::catalog::Row;
 use crate::check::finding::{Finding, FindingId, Remedy};
 use crate::check::title;
+use crate::util::escape::quote;
 
 /// The reasons that prevent a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +49,41 @@ impl PlanError {
         self.reasons
             .iter()
             .all(|reason| reason.id == Some(FindingId::FilePermissionDenied))
+    }
+}
+
+impl Reason {
+    /// Returns a reason that is no finding; `words` say what to do about it, and may be empty.
+    pub fn new(message: impl Into<String>, words: &str) -> Reason {
+        Reason {
+            row: None,
+            id: None,
+            message: message.into(),
+            remedy: match words {
+                "" => Remedy::default(),
+                words => Remedy::words(words),
+            },
+        }
+    }
+
+    /// Returns a reason against something that a file, or one of its objects, contains.
+    pub(super) fn in_file(name: &str, what: &str, words: &str) -> Reason {
+        Reason::new(format!("{}: {what}", quote(name)), words)
+    }
+
+    /// Sets the row.
+    #[must_use]
+    pub fn about(self, row: &'static Row) -> Reason {
+        Reason {
+            row: Some(row),
+            ..self
+        }
+    }
+
+    /// Replaces the remedy.
+    #[must_use]
+    pub fn with_remedy(self, remedy: Remedy) -> Reason {
+        Reason { remedy, ..self }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{PlanError, Reason};
 use crate::catalog::Row;
-use crate::check::finding::{Findings, Remedy};
+use crate::check::finding::Findings;
 use crate::check::title;
 use crate::tree::inventory::Inventory;
 
@@ -32,12 +32,6 @@ pub fn check(
 }
 
 fn missing(row: &'static Row) -> Reason {
-    Reason {
-        row: Some(row),
-        id: None,
-        message: format!("{}: it is missing", title(row)),
-        remedy: Remedy::words(
-            "run this on a control plane node, which has the files of the cluster",
-        ),
-    }
+    let words = "run this on a control plane node, which has the files of the cluster";
+    Reason::new(format!("{}: it is missing", title(row)), words).about(row)
 }

@@ -1,14 +1,12 @@
 //! The subject and the alternative names that somebody asks for: each is judged before a request or a CA is made with them.
 
 use super::{PlanError, Reason};
-use crate::check::finding::Remedy;
 use crate::config::parse_alternative_name;
+use crate::config::values::MAX_COMMON_NAME;
 use crate::util::secret::{is_key, quote};
 use crate::x509::attribute::Attribute;
 use crate::x509::san::AlternativeName;
 
-/// The longest common name, organization and unit (RFC 5280 appendix A.1, ub-common-name and the like).
-const MAX_NAME: usize = 64;
 /// The longest locality and state (ub-locality-name, ub-state-name).
 const MAX_PLACE: usize = 128;
 
@@ -42,7 +40,7 @@ impl AskedNames {
             match parse_alternative_name(text) {
                 Ok(name) if names.contains(&name) => {}
                 Ok(name) => names.push(name),
-                Err(problem) => error.add(invalid(format!("{place}: {problem}"))),
+                Err(problem) => error.add(Reason::new(format!("{place}: {problem}"), "")),
             }
         }
         names
@@ -55,23 +53,36 @@ fn attribute_problem(place: &str, attribute: Attribute, text: &str) -> Option<Re
         Attribute::Country => {
             let is_code = text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic());
             let problem = || {
-                invalid(format!(
-                    "{place}: {} is not a code of two letters",
-                    quote(text)
-                ))
+                Reason::new(
+                    format!("{place}: {} is not a code of two letters", quote(text)),
+                    "",
+                )
             };
             (!is_code).then(problem)
         }
         Attribute::State | Attribute::Locality => text_problem(place, text, MAX_PLACE),
         Attribute::Organization | Attribute::Unit | Attribute::CommonName => {
-            name_problem(place, text)
+            name_problem(place, text, NameUse::Certificate)
         }
     }
 }
 
+/// What a name is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameUse {
+    /// A certificate, which limits its length.
+    Certificate,
+    /// Only a kubeconfig, as that of a token.
+    Kubeconfig,
+}
+
 /// Returns why a text cannot be a common name or an organization: the name of a user, a group or a CA.
-pub fn name_problem(place: &str, text: &str) -> Option<Reason> {
-    text_problem(place, text, MAX_NAME)
+pub fn name_problem(place: &str, text: &str, name_use: NameUse) -> Option<Reason> {
+    let limit = match name_use {
+        NameUse::Certificate => MAX_COMMON_NAME,
+        NameUse::Kubeconfig => usize::MAX,
+    };
+    text_problem(place, text, limit)
 }
 
 fn text_problem(place: &str, text: &str, limit: usize) -> Option<Reason> {
@@ -88,17 +99,12 @@ fn text_problem(place: &str, text: &str, limit: usize) -> Option<Reason> {
     } else {
         return None;
     };
-    Some(invalid(format!("{place}: {problem}")))
+    Some(Reason::new(format!("{place}: {problem}"), ""))
 }
 
 /// Returns a reason without a remedy that is not about a row.
 pub(super) fn invalid(message: String) -> Reason {
-    Reason {
-        row: None,
-        id: None,
-        message,
-        remedy: Remedy::default(),
-    }
+    Reason::new(message, "")
 }
 
 #[cfg(test)]

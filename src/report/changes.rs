@@ -32,6 +32,9 @@ pub struct Changes {
     pub permissions: Vec<PermissionChange>,
     /// Whether the configuration is recorded.
     pub records_configuration: bool,
+    /// The command that renews what the replaced CAs have not signed; it comes before the restarts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renew_command: Option<String>,
     /// The components to restart, one at a time and in this order.
     pub restart: Vec<ComponentRestart>,
     /// The kubeconfigs whose copies must be replaced.
@@ -254,6 +257,22 @@ impl Changes {
         }
     }
 
+    /// Adds the command that renews these rows before any component restarts, and the restarts that they need.
+    pub fn renewing_first(self, rows: &[&'static Row], command: String) -> Changes {
+        let replaced = self
+            .rows
+            .iter()
+            .filter(|row| row.action == RowAction::Replace);
+        let replaced = replaced.filter_map(|row| crate::catalog::find(row.name));
+        let all: Vec<_> = replaced.chain(rows.iter().copied()).collect();
+        Changes {
+            restart: restarts(&all),
+            replace_copies: copied(&all),
+            renew_command: Some(command),
+            ..self
+        }
+    }
+
     /// Returns whether nothing is written, except perhaps the configuration.
     pub fn makes_nothing(&self) -> bool {
         self.changed().next().is_none()
@@ -308,12 +327,9 @@ impl Changes {
             summary: Summary::of(&rows),
             permissions: Vec::new(),
             records_configuration: plan.records_configuration(),
+            renew_command: None,
             restart: restarts(&replaced),
-            replace_copies: replaced
-                .iter()
-                .filter(|row| has_copies(row))
-                .map(|row| row.name)
-                .collect(),
+            replace_copies: copied(&replaced),
             import_command: rows
                 .iter()
                 .any(|row| row.request.is_some())
@@ -340,6 +356,12 @@ fn next(rows: &[RowChange], changed: &[&'static Row], layout: &Layout) -> Vec<St
         shell_path(&admin)
     );
     is_new.then_some(command).into_iter().collect()
+}
+
+/// Returns the kubeconfigs among these rows that users usually copy.
+fn copied(rows: &[&'static Row]) -> Vec<&'static str> {
+    let copied = rows.iter().filter(|row| has_copies(row));
+    copied.map(|row| row.name).collect()
 }
 
 fn restarts(rows: &[&'static Row]) -> Vec<ComponentRestart> {

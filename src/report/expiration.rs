@@ -61,7 +61,7 @@ pub struct CertificateExpiration {
     /// The residual time in seconds, as in kubeadm.
     #[serde(serialize_with = "seconds")]
     pub residual_time: Duration,
-    /// Whether only an external CA can renew it.
+    /// Whether others renew it: an external CA, or the component that made it.
     pub externally_managed: bool,
     /// The row of the CA that signs it.
     #[serde(skip_serializing_if = "Option::is_none")]

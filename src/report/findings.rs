@@ -91,6 +91,11 @@ impl TreeArguments {
                 words.extend(["renew", "--due"].map(str::to_owned));
                 words.push(within.to_string());
             }
+            PkiCommand::RequestCertificates { rows, new_key } => {
+                words.extend(["csr", "generate"].map(str::to_owned));
+                words.extend(rows.iter().map(|row| row.name.to_owned()));
+                words.extend(new_key.then(|| "--new-key".to_owned()));
+            }
         }
         self.with(&words.join(" "))
     }

@@ -67,7 +67,7 @@ pub struct RowMetric {
     pub not_after: Option<Time>,
     /// Whether there is nothing.
     pub is_missing: bool,
-    /// Whether only an external CA can renew it.
+    /// Whether others renew it: an external CA, or the component that made it.
     pub is_external: bool,
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf, absolute};
 
+use std::mem;
+
 use memchr::memmem;
 
 use crate::fs::file::{FileError, read_given};
@@ -11,6 +13,7 @@ use crate::tree::layout::{Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::Chain;
+use crate::x509::object::is_signed;
 
 /// A file with certificates, PEM or DER.
 pub(crate) struct StandaloneCertificates {
@@ -27,13 +30,16 @@ impl StandaloneCertificates {
         path: &Path,
         limit: u64,
     ) -> Result<Option<StandaloneCertificates>, FileError> {
-        let contents = read_given(path, limit)?;
+        let mut contents = read_given(path, limit)?;
         let certificates = if memmem::find(&contents.bytes, BEGIN).is_some() {
             let read = Certificate::list_from_pem_with_key(&contents.bytes);
             read.map_err(|error| FileError::unexpected("reading", path, error.to_string()))?
         } else {
-            // Other DER files begin in the same way.
-            match Certificate::from_der(contents.bytes.to_vec()) {
+            // Other DER files begin in the same way, those of keys among them: the bytes of a key are not copied.
+            if !is_signed(&contents.bytes) {
+                return Ok(None);
+            }
+            match Certificate::from_der(mem::take(&mut *contents.bytes)) {
                 Ok(certificate) => vec![certificate],
                 Err(_) => return Ok(None),
             }

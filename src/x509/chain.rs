@@ -27,34 +27,26 @@ pub struct CaBundle {
 impl Chain {
     /// Reads a world-readable PEM file: the leaf first, then its intermediates.
     pub fn from_pem(text: &[u8]) -> Result<Chain, CertificateError> {
-        let (leaf, intermediates) = split(Certificate::list_from_pem(text)?)?;
-        Ok(Chain {
-            leaf,
-            intermediates,
-        })
+        Certificate::list_from_pem(text).and_then(Chain::of)
     }
 
     /// Reads the certificates of a private file that also holds their key, such as the kubelet's.
     pub fn from_pem_with_key(text: &[u8]) -> Result<Chain, CertificateError> {
-        let (leaf, intermediates) = split(Certificate::list_from_pem_with_key(text)?)?;
-        Ok(Chain {
-            leaf,
-            intermediates,
-        })
+        Certificate::list_from_pem_with_key(text).and_then(Chain::of)
     }
 
     /// As [`Chain::from_pem_with_key`], for the dates.
     pub fn dates_from_pem_with_key(text: &[u8]) -> Result<Chain, CertificateError> {
-        let (leaf, intermediates) = split(Certificate::list(text, Reading::Dates)?)?;
-        Ok(Chain {
-            leaf,
-            intermediates,
-        })
+        Certificate::list(text, Reading::Dates).and_then(Chain::of)
     }
 
     /// As [`Chain::from_pem`], for the dates: what says nothing about them need not be readable.
     pub fn dates_from_pem(text: &[u8]) -> Result<Chain, CertificateError> {
-        let (leaf, intermediates) = split(Certificate::list_without_key(text, Reading::Dates)?)?;
+        Certificate::list_without_key(text, Reading::Dates).and_then(Chain::of)
+    }
+
+    fn of(certificates: Vec<Certificate>) -> Result<Chain, CertificateError> {
+        let (leaf, intermediates) = split(certificates)?;
         Ok(Chain {
             leaf,
             intermediates,

@@ -37,6 +37,19 @@ pub(super) struct Element<'a> {
     pub(super) contents: &'a [u8],
 }
 
+/// Returns whether DER has the form of what is signed: a certificate, a request, a revocation list. A private key has not, so it need
+/// not be copied to be refused.
+pub(crate) fn is_signed(der: &[u8]) -> bool {
+    let Some(mut outer) = Der(der).read(tag::SEQUENCE) else {
+        return false;
+    };
+    let [first, second, third] = [outer.any(), outer.any(), outer.any()];
+    let has_tag = |element: Option<Element<'_>>, tag| element.is_some_and(|one| one.tag == tag);
+    has_tag(first, tag::SEQUENCE)
+        && has_tag(second, tag::SEQUENCE)
+        && has_tag(third, tag::BIT_STRING)
+}
+
 impl<'a> Der<'a> {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -13,6 +13,8 @@ use super::pem::{self, Block};
 use super::public_key::oid;
 use super::request::CertificateRequest;
 
+pub(crate) use super::der::is_signed;
+
 /// Something in a file.
 #[derive(Debug)]
 pub enum X509Object {

@@ -17,6 +17,7 @@ use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq};
 
 use super::certificate::{DecodableExtension, general_name_text, usage_text};
 use super::der::bit_length;
+use super::der::is_signed;
 use super::go::{PublicKeyError, check_public_key};
 use super::oid::oid_name;
 use super::pem::{self, PemError};
@@ -83,6 +84,11 @@ impl CertificateRequest {
             return Err(RequestError::TooLarge(bytes.len()));
         }
         if bytes.first() == Some(&0x30) {
+            if !is_signed(bytes) {
+                return Err(RequestError::Malformed(
+                    "want contents, an algorithm and a signature".to_owned(),
+                ));
+            }
             return CertificateRequest::from_der(bytes.to_vec());
         }
         let blocks = pem::blocks(bytes).map_err(RequestError::Pem)?;

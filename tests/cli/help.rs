@@ -47,7 +47,7 @@ pub(crate) fn assert_parses(line: &str) {
         let Some(words) = part.trim().strip_prefix("pki ") else {
             continue;
         };
-        let words = words.split(" > ").next().unwrap();
+        let words = words.split(['<', '>']).next().unwrap();
         let words = std::iter::once("pki".to_owned()).chain(shell_words(words));
         if let Err(error) = pki::cli::parse(words.map(std::ffi::OsString::from)) {
             panic!("{line}: {error}");

@@ -213,6 +213,42 @@ fn keys_are_read_from_a_file_or_standard_input_and_secrets_from_a_file() {
 }
 
 #[test]
+fn only_one_file_is_read_from_standard_input() {
+    let tree = TestTree::new();
+    for (command, usage) in [
+        (
+            &["bootstrap-token", "new", "--token-file", "-"][..],
+            "Usage: pki bootstrap-token new ",
+        ),
+        (
+            &["join-command", "--token-file", "-"],
+            "Usage: pki join-command ",
+        ),
+        (
+            &["upload-certs", "--certificate-key-file", "-"],
+            "Usage: pki upload-certs ",
+        ),
+        (
+            &[
+                "kubeconfig",
+                "user",
+                "--client-name",
+                "a",
+                "--token-file",
+                "-",
+            ],
+            "Usage: pki kubeconfig user ",
+        ),
+    ] {
+        tree.pki(&[command, &["--config", "-"]].concat())
+            .exits(2)
+            .says("can be read from standard input")
+            .says(usage)
+            .changed_nothing();
+    }
+}
+
+#[test]
 fn what_is_no_certificate_key_is_refused_and_not_shown() {
     let tree = TestTree::new();
     let digits = &KEY[1..];
@@ -387,6 +423,69 @@ fn a_host_of_another_cluster_keeps_its_cas_unless_told_otherwise() {
         .changed_rows(&SHARED);
     other.pki(&["rollback"]).changed_rows(&SHARED);
     assert_eq!(other.read("pki/ca.crt"), before);
+}
+
+/// A component that restarts before would not reach the others: its certificate is of the old CA.
+#[test]
+fn after_other_cas_the_certificates_are_renewed_before_components_restart() {
+    let secret = uploaded(&TestTree::new());
+    let other = TestTree::of_another_cluster();
+    let run = download(&other, &["--allow-replace"], &secret).ok();
+    let lines: Vec<_> = run.stdout.lines().collect();
+    let after = |title: &str| {
+        let line = lines.iter().position(|line| line.starts_with(title));
+        line.unwrap_or_else(|| panic!("{title}: {run}")) + 1
+    };
+    let (renewal, restarts) = (after("Renew first what"), after("Restart these, "));
+    assert!(renewal < restarts, "{run}");
+    let restarted: Vec<_> = lines[restarts..]
+        .iter()
+        .map_while(|line| line.strip_prefix("    "))
+        .map(|line| line.trim_end_matches(')').rsplit(' ').next().unwrap())
+        .collect();
+    let components = [
+        "etcd",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kubelet",
+    ];
+    assert_eq!(restarted, components, "{run}");
+    let words: Vec<_> = lines[renewal].trim().split(' ').skip(1).collect();
+    other
+        .watch(
+            crate::support::pki()
+                .args(&words)
+                .args(["--now", NOW_ARGUMENT]),
+        )
+        .ok()
+        .changed_rows(&crate::support::rows::SIGNED);
+    other.assert_healthy();
+}
+
+/// It has no certificate.
+#[test]
+fn a_replaced_key_pair_has_no_serial_number() {
+    let secret = uploaded(&TestTree::new());
+    let other = TestTree::of_another_cluster();
+    let run = download(
+        &other,
+        &["--allow-replace", "-o", "json", "--dry-run"],
+        &secret,
+    )
+    .ok();
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let rows = report["rows"].as_array().unwrap();
+    let row = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
+    assert_eq!(row("sa")["action"], "replace");
+    assert_eq!(row("sa").get("serial"), None);
+    assert!(row("ca")["serial"].as_str().unwrap().contains(':'));
+    assert!(
+        report["renewCommand"]
+            .as_str()
+            .unwrap()
+            .starts_with("pki renew ")
+    );
 }
 
 /// A rotation adds a CA to the file.
@@ -636,6 +735,50 @@ fn a_token_lets_nodes_log_in_until_it_expires() {
         one[2],
         ("expiration".to_owned(), "2026-11-23T00:21:28Z".to_owned())
     );
+}
+
+#[test]
+fn a_token_that_has_expired_is_refused() {
+    let tree = TestTree::new();
+    let made = tree.pki(&["bootstrap-token", "new", "--ttl", "1h", "--token", TOKEN]);
+    let file = tree.beside("token.yaml", made.ok().stdout);
+    let later = ["--token-file", &file, "--now", "2026-11-22T01:21:28Z"];
+    for command in [&["join-command"][..], &["kubeconfig", "bootstrap"]] {
+        let mut in_time = tree.command(&[command, &later[..2]].concat());
+        run(&mut in_time).ok();
+        tree.pki(&[command, &later].concat())
+            .exits(3)
+            .says("token `abcdef` expired at 2026-11-22T01:21:28Z")
+            .says("hint: run `pki bootstrap-token new` to make one")
+            .changed_nothing();
+    }
+    // The same token may be given another life.
+    tree.pki(&[&["bootstrap-token", "new"], &later[..]].concat())
+        .ok()
+        .prints("name: bootstrap-token-abcdef");
+}
+
+#[test]
+fn a_dry_run_makes_no_token_and_no_kubeconfig() {
+    let tree = TestTree::new();
+    let file = tree.root().join("bootstrap-kubelet.conf");
+    let inside = tree.path("bootstrap-kubelet.conf");
+    let new = [
+        "bootstrap-token",
+        "new",
+        "--dry-run",
+        "--bootstrap-kubeconfig",
+    ];
+    tree.pki(&[&new[..], &[file.to_str().unwrap()]].concat())
+        .ok()
+        .says(&format!("note: dry run: `{}` would be written", file.display()))
+        .says("note: dry run: the Secret of a token that expires at 2026-11-23T00:21:28Z would be printed")
+        .prints_nothing()
+        .changed_nothing();
+    tree.pki(&[&new[..], &[inside.to_str().unwrap()]].concat())
+        .exits(3)
+        .says("is in a directory of the tree")
+        .changed_nothing();
 }
 
 #[test]

@@ -282,6 +282,53 @@ fn names_that_cannot_be_in_a_certificate_are_refused_together() {
 
 /// kubeadm: TestWriteKubeConfigFailsIfCADoesntExist / both -> error; same
 #[test]
+fn a_group_that_is_given_twice_is_in_the_certificate_once() {
+    let tree = TestTree::new();
+    let arguments = [
+        "kubeconfig",
+        "user",
+        "--client-name",
+        "a",
+        "--org",
+        "x,y",
+        "--org",
+        "x",
+    ];
+    let dry_run = [&arguments[..], &["--dry-run", "-o", "json"]].concat();
+    let report: Value = serde_json::from_str(&tree.pki(&dry_run).ok().stdout).unwrap();
+    assert_eq!(report["groups"], serde_json::json!(["x", "y"]));
+    let (made, text) = make(&tree, &arguments[1..]);
+    made.ok();
+    let certificate = tree.beside("a.crt", decoded(&text, "client-certificate-data"));
+    let Some(openssl) = Openssl::find() else {
+        return;
+    };
+    let facts = openssl.facts_of(fs::read(certificate).unwrap());
+    assert_eq!(
+        subject(&facts).matches("O=x").count(),
+        1,
+        "{}",
+        facts.subject
+    );
+}
+
+/// A service account's name may have 300 characters. Only a certificate limits it.
+#[test]
+fn a_token_may_be_that_of_a_long_name() {
+    let tree = TestTree::new();
+    let name = format!("system:serviceaccount:{}:builder", "n".repeat(63));
+    let token = tree.beside("token", "abc");
+    let user = ["kubeconfig", "user", "--client-name", &name];
+    let with_token = [&user[..], &["--token-file", &token]].concat();
+    let made = run(&mut tree.command(&with_token)).ok();
+    assert!(made.stdout.contains(&name), "{made}");
+    tree.pki(&user)
+        .exits(3)
+        .says("has 93 characters, a certificate allows 64")
+        .changed_nothing();
+}
+
+#[test]
 fn a_ca_that_cannot_sign_is_named() {
     let tree = TestTree::new();
     let user = ["kubeconfig", "user", "--client-name", "alice"];

@@ -294,12 +294,45 @@ fn copies_go_to_a_directory_outside_the_tree() {
     let inside = tree.pki_file("");
     tree.pki(&["csr", "generate", "--csr-dir", inside.to_str().unwrap()])
         .exits(3)
-        .says("is in the tree")
+        .says("is in a directory of the tree")
         .changed_nothing();
     tree.pki(&["csr", "generate", "--csr-dir", "/nonexistent/requests"])
         .exits(1)
         .says("no such file or directory")
         .changed_nothing();
+}
+
+#[test]
+fn only_an_earlier_copy_is_overwritten() {
+    let tree = with_external_cas(TestTree::new());
+    let directory = tree.root().join("requests");
+    fs::create_dir(&directory).unwrap();
+    let copy = |row: &str| directory.join(format!("{row}.csr"));
+    let rows = [
+        "apiserver",
+        "apiserver-kubelet-client",
+        "front-proxy-client",
+    ];
+    let mut generate = vec!["csr", "generate", "--csr-dir", directory.to_str().unwrap()];
+    generate.extend(rows);
+    tree.pki(&generate).ok();
+    // The request for a new key replaces that for the key in use.
+    tree.pki(&[&generate[..], &["--new-key"]].concat()).ok();
+    for row in rows {
+        assert_eq!(fs::read(copy(row)).unwrap(), tree.read(&request_of(row)));
+    }
+    fs::copy(copy("apiserver"), copy("front-proxy-client")).unwrap();
+    fs::write(copy("apiserver"), "garbage").unwrap();
+    fs::copy(tree.pki_file("ca.crt"), copy("apiserver-kubelet-client")).unwrap();
+    for dry_run in [&["--dry-run"][..], &[]] {
+        tree.pki(&[&generate[..], dry_run].concat())
+            .exits(3)
+            .says("apiserver.csr`: it contains no PEM block; it is not overwritten")
+            .says("apiserver-kubelet-client.csr`: it contains no `CERTIFICATE REQUEST` block")
+            .says("front-proxy-client.csr`: it is a request for a key that `front-proxy-client` does not have here; it is not overwritten")
+            .says("hint: move it away")
+            .changed_nothing();
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! `pki csr import`.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
 use super::{request_of, with_external_cas};
 use crate::support::{
     NOW, Openssl, TestTree, days,
@@ -298,6 +301,163 @@ fn a_certificate_that_does_not_fit_is_refused() {
     tree.pki(&["csr", "import", &good]).ok();
 }
 
+/// The request would be signed and refused for ever.
+#[test]
+fn a_request_that_the_configuration_has_outgrown_is_made_again() {
+    if Openssl::find().is_none() {
+        return;
+    }
+    let tree = with_external_cas(TestTree::new());
+    tree.pki(&["csr", "generate", "apiserver"]).ok();
+    let config = tree.text(".pki/cluster.yaml");
+    let config = config.replace("certSANs:\n", "certSANs:\n  - new.example\n");
+    let config = tree.beside("new.yaml", config);
+    let certificate = signed(&tree, "apiserver", "ca");
+    let import = ["csr", "import", &certificate, "--config", &config];
+    let run = tree
+        .pki(&import)
+        .exits(3)
+        .says(
+            "it lacks names from the configuration: DNS:new.example; the certificate is not installed",
+        )
+        .changed_nothing();
+    let hint = run.stderr.lines().find_map(|line| {
+        line.trim()
+            .strip_prefix("hint: make a new request and have it signed: run `")?
+            .strip_suffix('`')
+    });
+    let words: Vec<_> = hint.unwrap_or_else(|| panic!("{run}")).split(' ').collect();
+    assert_eq!(words[..4], ["pki", "csr", "generate", "apiserver"]);
+    crate::support::run(crate::support::pki().args(&words[1..])).ok();
+    let certificate = signed(&tree, "apiserver", "ca");
+    tree.pki(&["csr", "import", &certificate, "--config", &config])
+        .ok();
+}
+
+#[test]
+fn a_configuration_without_its_node_is_enough() {
+    if Openssl::find().is_none() {
+        return;
+    }
+    let tree = with_external_cas(TestTree::new());
+    tree.pki(&["csr", "generate", "front-proxy-client"]).ok();
+    let certificate = signed(&tree, "front-proxy-client", "front-proxy-ca");
+    tree.remove_rows(&["apiserver", "etcd-server", "etcd-peer", "kubelet.conf"]);
+    tree.forget_configuration();
+    let config = tree.beside(
+        "cluster.yaml",
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n",
+    );
+    tree.pki(&["csr", "import", &certificate, "--config", &config])
+        .exits(0)
+        .changed_files(&["pki/front-proxy-client.crt", "pki/front-proxy-client.csr"]);
+}
+
+#[test]
+fn certificates_are_taken_as_der_as_objects_and_as_one_bundle() {
+    if Openssl::find().is_none() {
+        return;
+    }
+    let rows = ["apiserver", "front-proxy-client", "scheduler.conf"];
+    let made = || {
+        let tree = with_external_cas(TestTree::new());
+        tree.pki(&[&["csr", "generate"], &rows[..]].concat()).ok();
+        let pems = rows.map(|row| std::fs::read(signed(&tree, row, ca_of(row))).unwrap());
+        (tree, pems)
+    };
+    let (tree, pems) = made();
+    let der = pem::parse(&pems[0]).unwrap().into_contents();
+    tree.pki(&["csr", "import", &tree.beside("a.der", der)])
+        .ok()
+        .marks('~', &rows[..1]);
+
+    let (tree, pems) = made();
+    let ca = tree.read("pki/ca.crt");
+    let bundle = [&pems[2], &pems[0], &ca, &pems[1]].map(|pem| pem.as_slice());
+    tree.pki(&["csr", "import", &tree.beside("bundle.pem", bundle.concat())])
+        .ok()
+        .marks('~', &rows);
+    tree.assert_healthy();
+
+    let (tree, pems) = made();
+    let object = |name: &str, status: Value| {
+        json!({
+            "apiVersion": "certificates.k8s.io/v1",
+            "kind": "CertificateSigningRequest",
+            "metadata": {"name": name},
+            "spec": {"request": "", "signerName": "example.net/any"},
+            "status": status,
+        })
+    };
+    let signed = |row: usize| {
+        object(
+            rows[row],
+            json!({"certificate": STANDARD.encode(&pems[row])}),
+        )
+    };
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [signed(1), signed(2)]});
+    let text = format!("---\n{}\n---\n{list}\n", signed(0));
+    tree.pki_with_input(&["csr", "import", "-"], &text)
+        .ok()
+        .marks('~', &rows);
+    tree.assert_healthy();
+
+    // Values one after the other, as `csr sign` prints them.
+    let (tree, pems) = made();
+    let values: String = (0..3)
+        .map(|row| {
+            let status = json!({"certificate": STANDARD.encode(&pems[row])});
+            format!("{:#}\n", object(rows[row], status))
+        })
+        .collect();
+    tree.pki_with_input(&["csr", "import", "-"], &values)
+        .ok()
+        .marks('~', &rows);
+
+    let (tree, pems) = made();
+    let waiting = json!({"apiVersion": "v1", "kind": "List", "items": [
+        object("good", json!({"certificate": STANDARD.encode(&pems[0])})),
+        object("waiting", json!({})),
+        object("denied", json!({"conditions": [{"type": "Denied", "status": "True"}]})),
+        object("text", json!({"certificate": STANDARD.encode("text")})),
+        object("bad", json!({"certificate": "?"})),
+    ]});
+    let field = |name: &str, what: &str| {
+        format!("CertificateSigningRequest `{name}`: status.certificate: {what}")
+    };
+    tree.pki_with_input(&["csr", "import", "-"], &waiting.to_string())
+        .exits(3)
+        .says(&field(
+            "waiting",
+            "it is missing: the request is not signed yet",
+        ))
+        .says(&field(
+            "denied",
+            "it is missing, and the condition Denied is set",
+        ))
+        .says(&field("text", "it contains no PEM block"))
+        .says(&field("bad", "it is not base64"))
+        .changed_nothing();
+}
+
+/// A bundle is imported as a whole: what is for another node is not passed over.
+#[test]
+fn a_bundle_with_a_certificate_of_another_node_is_refused() {
+    if Openssl::find().is_none() {
+        return;
+    }
+    let tree = with_external_cas(TestTree::new());
+    tree.pki(&["csr", "generate", "front-proxy-client"]).ok();
+    let certificate = signed(&tree, "front-proxy-client", "front-proxy-ca");
+    let other = TestTree::of_another_cluster().text("pki/apiserver.crt");
+    let bundle = std::fs::read_to_string(certificate).unwrap() + &other;
+    refuses(
+        &tree,
+        &bundle,
+        "no private key of the tree belongs to the certificate of `CN=kube-apiserver`",
+    );
+}
+
 #[test]
 fn a_certificate_outside_its_validity_is_refused() {
     if Openssl::find().is_none() {
@@ -349,6 +509,12 @@ fn a_key_of_two_rows_is_refused() {
         &pem,
         "its key belongs to several rows: `apiserver`, `apiserver-kubelet-client`",
     );
+    let path = tree.beside("bad.crt", &pem);
+    let command = format!(
+        "run `pki csr generate apiserver apiserver-kubelet-client --new-key --rootfs {}`",
+        tree.root().display()
+    );
+    tree.pki(&["csr", "import", &path]).says(&command);
 }
 
 #[test]
@@ -357,19 +523,23 @@ fn a_file_without_a_certificate_is_refused() {
     tree.pki(&["csr", "generate", "apiserver"]).ok();
     let [empty, text] =
         [("empty", ""), ("text", "no PEM")].map(|(name, bytes)| tree.beside(name, bytes));
+    let key = pem::parse(tree.read("pki/apiserver.key")).unwrap();
+    let key = tree.beside("key.der", key.into_contents());
     let request = tree.pki_file("apiserver.csr");
     tree.pki(&[
         "csr",
         "import",
         &empty,
         &text,
+        &key,
         request.to_str().unwrap(),
         "/nonexistent",
     ])
     .exits(3)
     .says("/empty`: the file is empty")
-    .says("/text`: it contains no PEM block")
+    .says("/text`: it is neither PEM or DER, nor a Kubernetes object")
     .says("apiserver.csr`: it contains no `CERTIFICATE` block, only `CERTIFICATE REQUEST`")
+    .says("/key.der`: it is no certificate in DER")
     .says("/nonexistent`: no such file")
     .changed_nothing();
 }

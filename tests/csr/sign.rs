@@ -199,14 +199,154 @@ fn a_certificate_is_not_written_into_a_tree() {
         .ok();
     let [one, two] = ["apiserver", "apiserver-kubelet-client"]
         .map(|row| tree.path(&request_of(row)).to_str().unwrap().to_owned());
-    refuses(&tree, &[&one, &two], "is in the tree");
+    refuses(&tree, &[&one, &two], "is in a directory of the tree");
     let [certificate, key] =
         ["ca.crt", "ca.key"].map(|file| tree.pki_file(file).to_str().unwrap().to_owned());
     let given = ["--ca-cert", &certificate, "--ca-key", &key];
     refuses(
         &tree,
         &[&[&*one, &*two][..], &given].concat(),
-        "is in the tree",
+        "is in a directory of the tree",
+    );
+}
+
+#[test]
+fn a_configuration_without_its_node_is_used_for_what_it_has() {
+    let tree = TestTree::new();
+    let names = "subjectAltName=DNS:n1";
+    let config = tree.beside(
+        "cluster.yaml",
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nclusterName: c\n",
+    );
+    let path = request(&tree, "n", "/O=system:nodes/CN=system:node:n1", &[names]);
+    let by_config =
+        |further: [&'static str; 2]| [path.as_str(), "--config", &config, further[0], further[1]];
+    signed(&tree, &by_config(["--signer-name", SERVING]));
+    signed(&tree, &by_config(["--usages", "server auth"]));
+    let client = request(&tree, "c", "/CN=kube-apiserver-kubelet-client", &[]);
+    signed(&tree, &[&client, "--config", &config]);
+    // Names and subject of these depend on the node.
+    for (row, fields) in [
+        (
+            "apiserver",
+            "`nodeRegistration.name` and `localAPIEndpoint.advertiseAddress`",
+        ),
+        ("kubelet.conf", "`nodeRegistration.name`"),
+    ] {
+        let problem = format!(
+            "the configuration lacks {fields}, which the certificate of `{row}` depends on"
+        );
+        refuses(&tree, &by_config(["--profile", row]), &problem);
+    }
+    let other = tree.beside("bad.yaml", "kind: ClusterConfiguration\n");
+    refuses(
+        &tree,
+        &[&path, "--config", &other, "--signer-name", SERVING],
+        "bad.yaml:1:",
+    );
+}
+
+#[test]
+fn a_validity_period_that_no_signer_signs_for_is_refused() {
+    let tree = TestTree::new();
+    let path = request(&tree, "c", "/CN=c", &[]);
+    refuses(
+        &tree,
+        &[&path, "--signer-name", CLIENT, "--validity-period", "599s"],
+        "signer `kubernetes.io/kube-apiserver-client` signs for 600 seconds or more, `--validity-period` is 599",
+    );
+    signed(
+        &tree,
+        &[&path, "--signer-name", CLIENT, "--validity-period", "600s"],
+    );
+    signed(
+        &tree,
+        &[&path, "--usages", "client auth", "--validity-period", "1s"],
+    );
+    tree.pki(&[
+        "csr",
+        "sign",
+        &path,
+        "--usages",
+        "client auth",
+        "--validity-period",
+        "0s",
+    ])
+    .exits(2)
+    .says("it is shorter than a second")
+    .changed_nothing();
+}
+
+#[test]
+fn out_dir_takes_only_what_has_a_file_name() {
+    let tree = TestTree::new();
+    let path = request(&tree, "c", "/CN=c", &[]);
+    let text = fs::read_to_string(&path).unwrap();
+    let directory = tree.root().join("signed");
+    fs::create_dir(&directory).unwrap();
+    let out = ["--out-dir", directory.to_str().unwrap()];
+    let flags = ["csr", "sign", "--signer-name", CLIENT, out[0], out[1]];
+    let from_stdin = [&flags[..], &["-"]].concat();
+    let both = [&flags[..], &["-", &path]].concat();
+    tree.pki_with_input(&from_stdin, &text)
+        .exits(3)
+        .says("a request from standard input has no name for a file in `--out-dir`")
+        .says("hint: leave `--out-dir` out")
+        .changed_nothing();
+    tree.pki_with_input(&both, &text)
+        .exits(3)
+        .says("a request from standard input is signed alone")
+        .changed_nothing();
+    let object = object(&path, CLIENT, &["client auth"]).to_string();
+    tree.pki_with_input(&from_stdin, &object)
+        .exits(3)
+        .says("nothing would be written to `--out-dir`")
+        .changed_nothing();
+    // One file goes there, the object to standard output.
+    let run = run_with_input(&mut tree.command(&both), &object).ok();
+    assert!(run.stdout.starts_with('{'), "{run}");
+    assert!(directory.join("c.crt").exists());
+}
+
+#[test]
+fn certificates_that_cannot_be_printed_are_named() {
+    let tree = TestTree::new();
+    let path = request(&tree, "c", "/CN=c", &[]);
+    let lost = |further: &[&str]| {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = tree.command(&[&["csr", "sign", &path], further].concat());
+        let output = command.stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = lost(&["--signer-name", CLIENT]);
+    let ledger = tree.text(".pki/ledger.jsonl");
+    let last: Value = serde_json::from_str(ledger.lines().last().unwrap()).unwrap();
+    let certificate = format!(
+        "that of `{path}` with serial {}",
+        last["serial"].as_str().unwrap()
+    );
+    for part in [
+        &*format!(
+            "these certificates are in the ledger but not written: {certificate}: writing to standard output: no space left on device\n"
+        ),
+        "hint: sign these requests again",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let [certificate, key] =
+        ["ca.crt", "ca.key"].map(|file| tree.pki_file(file).to_str().unwrap().to_owned());
+    let said = lost(&[
+        "--usages",
+        "client auth",
+        "--ca-cert",
+        &certificate,
+        "--ca-key",
+        &key,
+    ]);
+    assert!(
+        said.contains("these certificates are signed but not written"),
+        "{said}"
     );
 }
 
@@ -762,7 +902,7 @@ fn a_bad_request_is_refused_with_all_others() {
     ])
     .exits(3)
     .says("empty.csr`: the file is empty")
-    .says("text.csr`: it is neither a request in PEM or DER, nor YAML or JSON")
+    .says("text.csr`: it is neither PEM or DER, nor YAML or JSON")
     .says("private key")
     .says("/nonexistent`: no such file")
     .changed_nothing();

@@ -6,7 +6,8 @@ verified with the package cryptography, each kubeconfig is parsed with PyYAML.
 Input: one JSON object a line.
   {"do": "remember", "tree"}   takes the tree for the old one, to which all later ones are compared
   {"do": "judge", "tree", "selection", "settled", "wanted"}
-The selection says what the command replaces: "all", "apiserver", "init", "none", or a folder with the tree that has to come out.
+The selection says what the command replaces: "all", "apiserver", "init", "none", "request" (makes a key and a request for the API
+server beside its pair), or a folder with the tree that has to come out; the old tree may then lack files.
 "settled" demands that nothing is pending and nothing left over. Output: one JSON object a line, {"state", "problems"}; the
 state is old, new, some (rows of "all" were left out), commit or undo (pending), renamed (pending, and every file is in place) or
 between.
@@ -62,10 +63,13 @@ SA_KEY, SA_PUB = TOP + "pki/sa.key", TOP + "pki/sa.pub"
 PINNED = [name for ca in CAS for name in pair(ca)] + [SA_KEY, SA_PUB]
 RENEWED = [name for leaf in LEAVES for name in pair(leaf)] + KUBECONFIGS
 FILES = PINNED + RENEWED
+# What waits for its certificate: a request, and a new key for it.
+REQUEST, WAITING_KEY = TOP + "pki/apiserver.csr", TOP + "pki/apiserver.csr.key"
+REQUESTS = [REQUEST, WAITING_KEY]
 HELD_DIRECTORIES = [TOP.rstrip("/"), TOP + "pki", TOP + "pki/etcd"]
 LEFT_OVER = re.compile(r"\.(.+)\.pki-(new|old)$")
-GENERATION = re.compile(r"\d{8}T\d{6}Z-[a-z]+(-\d+)?$")
-MAY_BE_LEFT_OVER = {*FILES, RECORD, JOURNALS["commit"]}
+GENERATION = re.compile(r"\d{8}T\d{6}Z-[a-z]+(-certs)?(-\d+)?$")
+MAY_BE_LEFT_OVER = {*FILES, *REQUESTS, RECORD, JOURNALS["commit"]}
 
 # The one in C is ten times as fast.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -125,6 +129,15 @@ def public_of(data):
 
 
 @functools.lru_cache(4096)
+def request_key(data):
+    """The public key of a request, whose signature is verified."""
+    request = x509.load_pem_x509_csr(data)
+    if not request.is_signature_valid or request.public_bytes(serialization.Encoding.PEM) != data:
+        raise Wrong("is not exactly one request that its key has signed")
+    return public_bytes(request.public_key())
+
+
+@functools.lru_cache(4096)
 def verified(leaf, ca, host, is_client):
     leaf, store = certificate(leaf), Store([certificate(ca)])
     if host:
@@ -166,6 +179,8 @@ def whole_file(name, data):
         certificate(data)
     elif name.endswith(".key"):
         public_of(data)
+    elif name.endswith(".csr"):
+        request_key(data)
     elif name.endswith(".pub"):
         serialization.load_pem_public_key(data)
     elif name.endswith(".conf"):
@@ -236,6 +251,10 @@ def whole_tree(files, old):
         key, crt = pair(base)
         problems += wrong(key, fit, key, public_bytes(certificate(files[crt]).public_key()))
     problems += wrong(SA_KEY, fit, SA_KEY, public_bytes(serialization.load_pem_public_key(files[SA_PUB])))
+    for name in REQUESTS:
+        problems += wrong(name, whole_file, name, files[name]) if name in files else []
+    if REQUEST in files and WAITING_KEY in files and not problems:
+        problems += wrong(WAITING_KEY, fit, WAITING_KEY, request_key(files[REQUEST]))
     for base, (ca, host, is_client) in LEAVES.items():
         crt, ca = pair(base)[1], pair(ca)[1]
         problems += wrong(f"{crt} under {ca}", verified, files[crt], files[ca], host, is_client)
@@ -257,7 +276,7 @@ def whole_tree(files, old):
 
 def litter_and_strangers(now):
     """Returns the names of what a killed run left, and of what no run may leave."""
-    known = {*FILES, LEDGER, RECORD, *JOURNALS.values()}
+    known = {*FILES, *REQUESTS, LEDGER, RECORD, *JOURNALS.values()}
     leftovers, strangers = [], []
     inside = [name.removeprefix(GENERATIONS) for name in now.files if name.startswith(GENERATIONS)]
     finished = {name.partition("/")[0] for name in inside if name.endswith("/manifest.json")}
@@ -373,24 +392,31 @@ def pending(now):
     return direction, entries, files, finished
 
 
+def replaced(old, selection, wanted):
+    """Returns what a command replaces; what waits is removed after the commit, so it is neither old nor new."""
+    due = {
+        "init": {*FILES, LEDGER, RECORD},
+        "all": {*RENEWED, LEDGER},
+        "apiserver": {*pair("apiserver"), LEDGER},
+        "request": {*REQUESTS},
+        "none": set(),
+    }.get(selection)
+    if due is None:
+        return {name for name, data in wanted.items() if name not in old.files or old.files[name].bytes != data}
+    return due
+
+
 def compare(files, old, selection, wanted):
     """Returns old, new, some or between, for a tree given as the bytes of each file."""
-    relevant = [*FILES, LEDGER, RECORD]
+    relevant = [*FILES, LEDGER, RECORD, *(REQUESTS if selection == "request" else [])]
     before = {name: old.files[name].bytes for name in relevant if name in old.files}
     after = {name: files[name] for name in relevant if name in files}
     if before == after:
         return "old"
     changed = {name for name in relevant if before.get(name) != after.get(name)}
-    due = {
-        "init": {*FILES, LEDGER, RECORD},
-        "all": {*RENEWED, LEDGER},
-        "apiserver": {*pair("apiserver"), LEDGER},
-        "none": set(),
-    }.get(selection)
-    if due is None:
-        due = {name for name, data in wanted.items() if before.get(name) != data}
-        if any(after.get(name) != wanted[name] for name in due):
-            return "between"
+    due = replaced(old, selection, wanted)
+    if any(after.get(name) != wanted[name] for name in due if name in wanted):
+        return "between"
     if changed == due:
         return "new"
     return "some" if selection == "all" and LEDGER in changed and changed < due else "between"
@@ -422,7 +448,8 @@ def judge(tree, old, selection, settled, wanted):
         state = outcome
     if state == "between":
         problems.append("the tree is neither the old one nor the new one")
-    broken = [] if selection == "init" and outcome == "old" else whole_tree(files, old.files)
+    lacks_files = selection == "init" or wanted
+    broken = [] if lacks_files and outcome == "old" else whole_tree(files, old.files)
     problems += broken
     # Whatever is pending: each file by itself is whole, and is the old one or the new one.
     for name in [*FILES, LEDGER, RECORD]:
@@ -442,7 +469,7 @@ def judge(tree, old, selection, settled, wanted):
     if LEDGER in old.files and not files.get(LEDGER, b"").startswith(old.files[LEDGER].bytes):
         problems.append("the ledger lost a line")
     if selection != "init":
-        for name in PINNED:
+        for name in set(PINNED) - replaced(old, selection, wanted):
             if now.files.get(name) != old.files[name]:
                 problems.append(f"{name} was touched")
         for name in HELD_DIRECTORIES:

@@ -55,8 +55,12 @@ pub(super) enum Selection {
     All,
     /// The API server's pair.
     Apiserver,
-    /// The differences from the tree in this folder, which is restored.
+    /// A new key for the API server and a request for it, which wait beside its pair.
+    Request,
+    /// The differences from the tree in this folder, which has to come out.
     Tree(PathBuf),
+    /// As `Tree`, for a tree that lacks files.
+    Lost(PathBuf),
 }
 
 impl Judge {
@@ -80,7 +84,8 @@ impl Judge {
             Selection::Init => "init",
             Selection::All => "all",
             Selection::Apiserver => "apiserver",
-            Selection::Tree(folder) => folder.to_str().unwrap(),
+            Selection::Request => "request",
+            Selection::Tree(folder) | Selection::Lost(folder) => folder.to_str().unwrap(),
         };
         let order =
             json!({"do": "judge", "tree": tree, "selection": selection, "settled": settled});
@@ -127,7 +132,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-const DAMAGES: [Damage; 22] = [
+const DAMAGES: [Damage; 23] = [
     Damage {
         expected: "neither the old one nor the new one",
         settled: false,
@@ -191,6 +196,15 @@ const DAMAGES: [Damage; 22] = [
             let bytes = fs::read(&path).unwrap();
             fs::remove_file(&path).unwrap();
             fs::write(&path, bytes).unwrap();
+            set_mode(&path, 0o600);
+        },
+    },
+    Damage {
+        expected: "apiserver.csr: ValueError",
+        settled: false,
+        inflict: |tree, _| {
+            let path = tree.join("etc/kubernetes/pki/apiserver.csr");
+            fs::write(&path, "a request").unwrap();
             set_mode(&path, 0o600);
         },
     },

@@ -94,6 +94,7 @@ impl Rehearsal<'_> {
             PkiCommand::Renew(rows) => Selection::Rows(rows.clone()),
             PkiCommand::RenewAll => Selection::All,
             PkiCommand::RenewDue(within) => Selection::Due(within.span()),
+            PkiCommand::RequestCertificates { .. } => panic!("a finding advises a request"),
         };
         let request = RenewRequest {
             selection,

@@ -133,7 +133,7 @@ impl Sample {
 }
 
 /// Returns the mutants of a file that are tried: a fixed choice in which every bit and every part of the file occurs.
-fn chosen(length: usize) -> Vec<Mutant> {
+pub(super) fn chosen(length: usize) -> Vec<Mutant> {
     let step = if everything() { 97 } else { 641 };
     Mutant::all(length)
         .into_iter()

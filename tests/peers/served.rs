@@ -456,6 +456,8 @@ fn the_kubelets_configuration_tells_its_address_and_its_files() {
     std::fs::copy(tree.pki_file("front-proxy-client.crt"), &pair[0]).unwrap();
     assert_eq!(ids(&served(0))[0], "served.not-compared");
     drop(running);
+    // Its address was read.
+    assert_eq!(ids(&served(5)), ["served.unreachable"]);
 
     std::fs::write(host("var/lib/kubelet/config.yaml"), "port: x\n").unwrap();
     let unreadable = ids(&served(0));
@@ -552,6 +554,104 @@ fn the_file_that_a_manifest_names_tells_whether_a_component_is_older_than_it() {
         run.stdout.contains("/etc/other/scheduler.conf changed on"),
         "{run}"
     );
+}
+
+/// Starts a server that shows when it started, as a component with a certificate in memory does, and accepts clients of these CAs.
+fn started_an_hour_ago(openssl: &Path, tree: &TestTree, port: u16, cas: &[&str]) -> Server {
+    let started = OffsetDateTime::now_utc() - Duration::HOUR;
+    let subject = format!("/CN=localhost@{}", started.unix_timestamp());
+    let pair = self_signed(openssl, tree, &subject, "365");
+    let cas: String = cas.iter().map(|ca| tree.text(ca)).collect();
+    let mut command = server(openssl, port, &pair);
+    command.args(["-verify", "1", "-CAfile", &tree.beside("cas.crt", cas)]);
+    start(&mut command)
+}
+
+const CLIENT_CAS: [&str; 2] = ["pki/ca.crt", "pki/front-proxy-ca.crt"];
+
+#[test]
+fn a_file_behind_a_link_out_of_the_tree_tells_whether_a_component_is_older() {
+    let Some(openssl) = peer("openssl") else {
+        return;
+    };
+    let tree = fresh_tree("ECDSA-P256");
+    tree.remove("kubelet.conf");
+    let port = free_port();
+    let other = tree.root().join("etc/other");
+    std::fs::create_dir_all(&other).unwrap();
+    std::fs::rename(tree.path("scheduler.conf"), other.join("scheduler.conf")).unwrap();
+    std::os::unix::fs::symlink("/etc/other/scheduler.conf", tree.path("scheduler.conf")).unwrap();
+    write_manifest(&tree, "kube-scheduler", &format!("--secure-port={port}"));
+    let _running = started_an_hour_ago(&openssl, &tree, port, &CLIENT_CAS);
+    let run = tree.pki_at(OffsetDateTime::now_utc(), &["served", "-o", "json"]);
+    let run = run.exits(5);
+    assert!(
+        ids(&run).contains(&"served.client-stale".to_owned()),
+        "{run}"
+    );
+}
+
+#[test]
+fn a_file_that_a_manifest_names_and_that_is_missing_is_not_replaced_by_the_usual_one() {
+    let Some(openssl) = peer("openssl") else {
+        return;
+    };
+    let tree = fresh_tree("ECDSA-P256");
+    tree.remove("kubelet.conf");
+    let port = free_port();
+    let options = format!("--secure-port={port}\n    - --kubeconfig=/etc/kubernetes/gone.conf");
+    write_manifest(&tree, "kube-scheduler", &options);
+    let _running = started_an_hour_ago(&openssl, &tree, port, &CLIENT_CAS);
+    let run = tree.pki_at(OffsetDateTime::now_utc(), &["served", "-o", "json"]);
+    let run = run.exits(5);
+    let found = ids(&run);
+    assert!(found.contains(&"manifest.file-missing".to_owned()), "{run}");
+    assert!(!found.contains(&"served.client-stale".to_owned()), "{run}");
+    let text = "kube-scheduler is started with `--kubeconfig` `/etc/kubernetes/gone.conf`, which does not exist on this host";
+    assert!(run.stdout.contains(text), "{run}");
+}
+
+/// The cluster CA may hold a second certificate, and the controller manager sign with a file of its own, or the other way round.
+#[test]
+fn the_controller_manager_is_judged_by_the_file_that_it_signs_with() {
+    let Some(openssl) = peer("openssl") else {
+        return;
+    };
+    let tree = fresh_tree("ECDSA-P256");
+    tree.remove("kubelet.conf");
+    let port = free_port();
+    let ca = tree.text("pki/ca.crt");
+    std::fs::create_dir_all(tree.root().join("etc/other")).unwrap();
+    let manifest = |option: &str| {
+        let options = format!(
+            "--secure-port={port}\n    - --client-ca-file=/etc/kubernetes/pki/ca.crt\n    - {option}=/etc/other/signer.crt"
+        );
+        write_manifest(&tree, "kube-controller-manager", &options);
+    };
+    let _running = started_an_hour_ago(&openssl, &tree, port, &CLIENT_CAS[..1]);
+    for (option, signers, can_restart) in [
+        ("--cluster-signing-cert-file", 1, true),
+        ("--cluster-signing-cert-file", 2, false),
+        ("--cluster-signing-kubelet-serving-cert-file", 2, false),
+        ("--root-ca-file", 2, true),
+    ] {
+        manifest(option);
+        let bundle = ca.clone() + &tree.text("pki/front-proxy-ca.crt").repeat(signers - 1);
+        std::fs::write(tree.root().join("etc/other/signer.crt"), bundle).unwrap();
+        let run = tree.pki_at(OffsetDateTime::now_utc(), &["served", "-o", "json"]);
+        let run = run.exits(5);
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let restarts = report["restart"].as_array().unwrap().len();
+        assert_eq!(restarts, usize::from(can_restart), "{option}: {run}");
+        let advice = format!(
+            "kube-controller-manager does not start while the file of `{option}` holds several certificates"
+        );
+        assert_eq!(
+            run.stdout.contains(&advice),
+            !can_restart,
+            "{option}: {run}"
+        );
+    }
 }
 
 /// The API server's port tells the component; the address has no other server.

@@ -156,6 +156,32 @@ fn an_output_file_is_replaced_as_a_whole_and_everybody_can_read_it() {
         .prints("pki_last_run_timestamp_seconds");
 }
 
+/// A container may have a read-only root and no volume for temporary files.
+#[test]
+fn a_long_report_needs_no_directory_for_temporary_files() {
+    let tree = TestTree::new();
+    let forest = TestTree::empty();
+    for number in 0..20 {
+        let name = format!("tree-{number:02}");
+        crate::support::copy(tree.root(), &forest.root().join(name));
+    }
+    let report = TestTree::empty().root().with_extension("json");
+    let mut command = crate::support::pki();
+    command
+        .args(["check-expiration", "--now", crate::support::NOW_ARGUMENT])
+        .args(["-o", "json", "--recursive"])
+        .arg(forest.root())
+        .arg("--output-file")
+        .arg(&report)
+        .env("TMPDIR", "/nowhere");
+    crate::support::run(&mut command).exits(0);
+    let text = std::fs::read_to_string(&report).unwrap();
+    std::fs::remove_file(&report).unwrap();
+    assert!(text.len() > 64 * 1024, "{}", text.len());
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(value.is_array() || value.is_object());
+}
+
 #[test]
 fn an_output_file_is_no_file_that_is_read() {
     let tree = TestTree::new();

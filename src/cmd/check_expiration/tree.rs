@@ -112,7 +112,7 @@ pub(super) fn check(
                 Some(named) => named.paths(layout),
                 None => layout.directories(),
             };
-            paths.iter().any(|path| output::is_in(file, path))
+            output::is_in_any(file, &paths)
         }),
     })
 }

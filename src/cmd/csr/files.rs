@@ -1,4 +1,4 @@
-//! The files of `pki csr sign`: requests in PEM, DER and Kubernetes objects, and where each certificate goes.
+//! The files of `pki csr sign` and `pki csr import`: PEM, DER and Kubernetes objects, and where each certificate goes.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow};
 use crate::cli::SignArgs;
 use crate::cmd::failure::{Invalid, Invalids};
 use crate::cmd::input::{Input, read_input};
+use crate::cmd::output_file::refuse_in_tree;
 use crate::fs::file::{self, Contents, FileError};
 use crate::fs::output;
 use crate::objects::csr::SigningRequestDocuments;
@@ -23,23 +24,27 @@ pub(super) struct RequestFile {
     pub(super) requests: Vec<RequestToSign>,
 }
 
-/// Reads the requests of every file.
-pub(super) fn read_all(args: &SignArgs) -> Result<Vec<RequestFile>> {
-    let mut files = Vec::new();
+/// Reads every file, or returns the problems of all.
+pub(super) fn read_all<T>(
+    files: &[PathBuf],
+    read: impl Fn(&Path) -> Result<Vec<T>, Vec<Invalid>>,
+) -> Result<Vec<T>> {
+    let mut all = Vec::new();
     let mut problems = Vec::new();
-    for path in &args.files {
+    for path in files {
         match read(path) {
-            Ok(file) => files.push(file),
+            Ok(found) => all.extend(found),
             Err(found) => problems.extend(found),
         }
     }
     match problems.is_empty() {
-        true => Ok(files),
+        true => Ok(all),
         false => Err(Invalids(problems).into()),
     }
 }
 
-fn read(path: &Path) -> Result<RequestFile, Vec<Invalid>> {
+/// Reads the requests of a file.
+pub(super) fn read(path: &Path) -> Result<Vec<RequestFile>, Vec<Invalid>> {
     let input = read_input(path, "a request", "pki csr sign -");
     let input = input.map_err(|error| vec![Invalid::new(format!("{error:#}"))])?;
     let invalid = |what: String| Invalid::new(format!("`{}`: {what}", input.name));
@@ -49,7 +54,7 @@ fn read(path: &Path) -> Result<RequestFile, Vec<Invalid>> {
         let file_name = path
             .file_name()
             .map(|name| name.to_string_lossy().into_owned());
-        return Ok(RequestFile {
+        return Ok(vec![RequestFile {
             path: path.to_path_buf(),
             objects: None,
             requests: vec![RequestToSign {
@@ -58,7 +63,7 @@ fn read(path: &Path) -> Result<RequestFile, Vec<Invalid>> {
                 request,
                 object: None,
             }],
-        });
+        }]);
     };
     let objects =
         SigningRequestDocuments::parse(text).map_err(|error| vec![invalid(error.to_string())])?;
@@ -86,20 +91,25 @@ fn read(path: &Path) -> Result<RequestFile, Vec<Invalid>> {
         }
     }
     match problems.is_empty() {
-        true => Ok(RequestFile {
+        true => Ok(vec![RequestFile {
             path: path.to_path_buf(),
             objects: Some(objects),
             requests,
-        }),
+        }]),
         false => Err(problems),
     }
 }
 
 /// Returns the text of a file that is neither PEM nor DER.
-fn objects_text(input: &Input) -> Option<&str> {
+pub(super) fn objects_text(input: &Input) -> Option<&str> {
     let text = std::str::from_utf8(&input.bytes).ok()?;
     let is_pem = text.lines().any(|line| line.starts_with("-----BEGIN "));
     (!is_pem && !text.trim().is_empty()).then_some(text)
+}
+
+/// Returns whether a file begins as DER does, with a SEQUENCE. Text of which that is true is not UTF-8, or no object.
+pub(super) fn is_der(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x30)
 }
 
 /// Returns where the certificate of each file goes; `None` for standard output.
@@ -111,21 +121,18 @@ pub(super) fn targets(
     args: &SignArgs,
     layout: &Layout,
 ) -> Result<Vec<Option<PathBuf>>> {
+    refuse_stdin(files, args)?;
     let is_only = files.len() == 1 && args.out_dir.is_none();
     let mut targets: Vec<Option<PathBuf>> = Vec::new();
     for file in files {
-        if is_only || file.objects.is_some() || file.path == Path::new("-") {
+        if is_only || file.objects.is_some() {
             targets.push(None);
             continue;
         }
         let target = target(&file.path, args.out_dir.as_deref())?;
-        let mut directories = layout.directories().into_iter();
-        if directories.any(|directory| output::is_in(&target, &directory)) {
-            let what = format!("`{}` is in the tree", target.display());
-            let hint =
-                "name another directory with `--out-dir`; `pki csr import` installs certificates";
-            return Err(Invalid::new(what).with_hint(hint).into());
-        }
+        let hint =
+            "name another directory with `--out-dir`; `pki csr import` installs certificates";
+        refuse_in_tree(&target, layout, hint)?;
         if targets.iter().flatten().any(|other| *other == target) {
             let what = format!(
                 "two certificates would be written to `{}`",
@@ -137,20 +144,29 @@ pub(super) fn targets(
         }
         targets.push(Some(target));
     }
-    let on_stdout = targets
-        .iter()
-        .zip(files)
-        .filter(|(target, file)| target.is_none() && file.objects.is_none());
-    if on_stdout.count() > 1
-        || (!is_only
-            && files
-                .iter()
-                .any(|file| file.path == Path::new("-") && file.objects.is_none()))
-    {
-        let what = "a request from standard input is signed alone";
-        return Err(Invalid::new(what).into());
-    }
     Ok(targets)
+}
+
+/// Refuses a request from standard input whose certificate would need a file name, and a directory for nothing.
+fn refuse_stdin(files: &[RequestFile], args: &SignArgs) -> Result<(), Invalid> {
+    let is_unnamed = |file: &RequestFile| file.objects.is_none() && file.path == Path::new("-");
+    let to_stdout = "leave `--out-dir` out, and redirect standard output to a file";
+    let refuse = |what: &str, hint: &str| Err(Invalid::new(what).with_hint(hint));
+    match (files, &args.out_dir) {
+        ([file], Some(_)) if is_unnamed(file) => refuse(
+            "a request from standard input has no name for a file in `--out-dir`",
+            to_stdout,
+        ),
+        (files, Some(_)) if files.iter().all(|file| file.objects.is_some()) => refuse(
+            "nothing would be written to `--out-dir`: Kubernetes objects go to standard output",
+            to_stdout,
+        ),
+        ([_, _, ..], _) if files.iter().any(is_unnamed) => refuse(
+            "a request from standard input is signed alone",
+            "sign the files in another run",
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// Returns the file of the certificate for a request.

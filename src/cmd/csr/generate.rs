@@ -1,28 +1,29 @@
 //! `pki csr generate`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Error, Result, anyhow};
 
 use crate::catalog::{self, Row};
 use crate::check::expected::is_wanted;
 use crate::cli::GenerateArgs;
-use crate::cmd::failure::{Invalid, PlanFailure};
+use crate::cmd::failure::{Invalid, Invalids, PlanFailure};
+use crate::cmd::output_file::refuse_in_tree;
 use crate::cmd::session::{CommitOutcome, Session, WriteRun};
 use crate::cmd::target::{ConfigSource, Detection, tree_arguments};
 use crate::cmd::{Console, Exit, report_changes};
 use crate::config::Cluster;
 use crate::fs::file::{self, FileError};
 use crate::fs::output;
-use crate::plan::Plan;
 use crate::plan::csr::generate::{self, GenerateRequest};
+use crate::plan::{Action, Plan, Step};
 use crate::report::changes::Changes;
 use crate::report::findings::TreeArguments;
 use crate::store::outcome::TreeState;
-use crate::tree::inventory::Depth;
-use crate::tree::layout::{self, Layout};
+use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::layout;
 use crate::util::escape::shell_path;
+use crate::x509::request::CertificateRequest;
 
 /// The mode of a request in `--csr-dir`: it holds nothing secret, and the CA's people read it.
 const REQUEST_MODE: u32 = 0o644;
@@ -47,15 +48,15 @@ pub(in crate::cmd) fn run(args: &GenerateArgs, console: &Console) -> Result<Exit
         is_declared,
         new_key: args.new_key,
     };
-    let copies = match &args.csr_dir {
-        Some(directory) => copies(directory, &request.rows, &run.target.layout)?,
-        None => Vec::new(),
-    };
     let plan = generate::plan(&request, &run.snapshot.inventory).map_err(|error| PlanFailure {
         error,
         arguments: arguments.clone(),
     })?;
     console.warn_of(&plan);
+    let copies = match &args.csr_dir {
+        Some(directory) => copies(directory, &plan, &run)?,
+        None => Vec::new(),
+    };
     finish(run, plan, &copies, &arguments, args, console)
 }
 
@@ -71,7 +72,7 @@ fn rows(args: &GenerateArgs, cluster: &Cluster) -> Vec<&'static Row> {
 fn finish(
     run: WriteRun<'_>,
     plan: Plan,
-    copies: &[(PathBuf, PathBuf)],
+    copies: &[RequestCopy],
     arguments: &TreeArguments,
     args: &GenerateArgs,
     console: &Console,
@@ -101,44 +102,70 @@ fn finish(
     Ok(Exit::Done)
 }
 
-/// Returns each request with the file that it is copied to.
+/// A request of the tree, and the file that it is copied to.
+struct RequestCopy {
+    request: PathBuf,
+    target: PathBuf,
+}
+
+/// Returns the copies of the requests that a plan makes or keeps.
 ///
 /// # Errors
-/// If a file cannot be written there, or the directory belongs to the tree.
-fn copies(
-    directory: &Path,
-    rows: &[&'static Row],
-    layout: &Layout,
-) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let failed = |error: FileError| anyhow!("{error}");
+/// If a file cannot be written there or is not an earlier copy, or the directory belongs to the tree.
+fn copies(directory: &Path, plan: &Plan, run: &WriteRun<'_>) -> Result<Vec<RequestCopy>> {
+    let layout = &run.target.layout;
     let mut copies = Vec::new();
-    for row in rows {
-        let Some(request) = layout::request_file(row) else {
+    let mut problems = Vec::new();
+    for Step { row, action } in &plan.steps {
+        let request = layout::request_file(row);
+        let Some(request) = request.filter(|_| !matches!(action, Action::Skip { .. })) else {
             continue;
         };
         let target =
             output::target(&directory.join(format!("{}.csr", row.name))).map_err(failed)?;
-        let trees = [&layout.certificates, &layout.kubeconfigs];
-        if trees.iter().any(|tree| output::is_in(&target, tree)) {
-            let what = format!("`{}` is in the tree", directory.display());
-            let hint = "leave `--csr-dir` out: each request is kept beside its certificate";
-            return Err(Invalid::new(what).with_hint(hint).into());
-        }
-        copies.push((layout.path(&request), target));
+        let hint = "leave `--csr-dir` out: each request is kept beside its certificate";
+        refuse_in_tree(&target, layout, hint)?;
+        problems.extend(not_ours(row, &target, &run.snapshot.inventory)?);
+        copies.push(RequestCopy {
+            request: layout.path(&request),
+            target,
+        });
     }
-    Ok(copies)
+    match problems.is_empty() {
+        true => Ok(copies),
+        false => Err(Invalids(problems).into()),
+    }
 }
 
-fn write_copies(copies: &[(PathBuf, PathBuf)], dry_run: bool) -> Result<()> {
-    for (request, target) in copies.iter().filter(|_| !dry_run) {
-        // Rows that `pki` does not manage have no request.
-        if fs::symlink_metadata(request).is_err() {
-            continue;
-        }
+/// Returns why a file is not overwritten.
+fn not_ours(row: &Row, target: &Path, inventory: &Inventory) -> Result<Option<Invalid>> {
+    let contents = match file::read_given(target, file::MAX_FILE_SIZE) {
+        Ok(contents) => contents,
+        Err(missing) if missing.is_not_found() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let what = match CertificateRequest::parse(&contents.bytes) {
+        Ok(request) if generate::is_own_request(row, &request, inventory) => return Ok(None),
+        Ok(_) => format!(
+            "it is a request for a key that `{}` does not have here",
+            row.name
+        ),
+        Err(error) => error.to_string(),
+    };
+    let message = format!("`{}`: {what}; it is not overwritten", target.display());
+    Ok(Some(Invalid::new(message).with_hint(generate::MOVE_AWAY)))
+}
+
+fn write_copies(copies: &[RequestCopy], dry_run: bool) -> Result<()> {
+    for RequestCopy { request, target } in copies.iter().filter(|_| !dry_run) {
         let failed =
             |error: FileError| anyhow!("{error}; the request is in `{}`", shell_path(request));
         let contents = file::read_given(request, file::MAX_FILE_SIZE).map_err(failed)?;
         output::replace(target, contents.bytes.as_slice(), REQUEST_MODE).map_err(failed)?;
     }
     Ok(())
+}
+
+fn failed(error: FileError) -> Error {
+    anyhow!("{error}")
 }

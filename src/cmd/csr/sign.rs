@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Error, Result, anyhow};
 use time::OffsetDateTime;
 
-use super::files::{RequestFile, read_all, targets};
+use super::files::{RequestFile, read, read_all, targets};
 use crate::catalog::{self, CATALOG, Row};
 use crate::check::title;
 use crate::cli::{ClusterArgs, KeepArgs, SignArgs};
 use crate::cmd::ca_passphrase::CaPassphrase;
-use crate::cmd::failure::{Invalid, PlanFailure};
+use crate::cmd::failure::{Invalid, NotWritten, PlanFailure};
 use crate::cmd::input::read_config_input;
 use crate::cmd::join::refuse_two_readers;
 use crate::cmd::judgement::JudgementContext;
@@ -18,7 +18,7 @@ use crate::cmd::paths::TreePaths;
 use crate::cmd::session::{Session, WriteRun};
 use crate::cmd::target::tree_arguments;
 use crate::cmd::{Console, Exit};
-use crate::config::{self, Cluster, Host, Settings};
+use crate::config::{self, Cluster, DeclaredCluster, Settings};
 use crate::execute::ledger_entry;
 use crate::execute::sign::{SigningOrder, sign};
 use crate::fs::file;
@@ -33,6 +33,7 @@ use crate::report::time::Time;
 use crate::store::ledger::LedgerEntry;
 use crate::store::transaction::DEFAULT_GENERATIONS;
 use crate::tree::inventory::{CaState, Depth, Inventory, KeyFile};
+use crate::util::escape::quote;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::CaBundle;
 use crate::x509::encrypted_key::StoredKey;
@@ -62,12 +63,12 @@ pub(super) fn run(args: &SignArgs, console: &Console) -> Result<Exit> {
         ],
     );
     let mut passphrase = CaPassphrase::read(&args.passphrase, console)?;
-    let files = read_all(args)?;
-    let cluster = cluster(args)?;
+    let files = read_all(&args.files, read)?;
+    let declared = declared(args, console)?;
     let rules = SigningRules {
         choice: choice(args),
         ca: args.ca.as_deref().and_then(catalog::find),
-        cluster: cluster.as_ref(),
+        declared: declared.as_ref(),
         period: args.validity_period.length(),
         allow_masters: args.allow_system_masters,
     };
@@ -139,13 +140,16 @@ fn choice(args: &SignArgs) -> ProfileChoice {
 }
 
 /// Returns the configuration that was given; requests may come from other nodes than the recorded one.
-fn cluster(args: &SignArgs) -> Result<Option<Cluster>> {
+fn declared(args: &SignArgs, console: &Console) -> Result<Option<DeclaredCluster>> {
     let Some(path) = &args.config.config else {
         return Ok(None);
     };
     let input = read_config_input(path)?;
-    let settings = config::read(&input.name, &input.bytes)?.settings;
-    Ok(Some(Cluster::resolve(settings, &Host::default())?.cluster))
+    let reading = config::read(&input.name, &input.bytes)?;
+    for warning in &reading.warnings {
+        console.warn(&warning.to_string());
+    }
+    Ok(Some(Cluster::resolve_declared(reading.settings)?))
 }
 
 /// Reads the files of a CA that belongs to no tree.
@@ -294,7 +298,7 @@ fn sign_all<'a>(
     Ok(all)
 }
 
-/// Prints and writes the certificates, which are in the ledger already.
+/// Prints and writes the certificates. Those of a CA of the tree are in the ledger already.
 fn give_out(
     files: Vec<RequestFile>,
     signed: Vec<SignedRequest>,
@@ -303,6 +307,7 @@ fn give_out(
     console: &Console,
 ) -> Result<Exit> {
     let dry_run = args.write.dry_run;
+    let is_in_ledger = args.ca_cert.is_none() && !dry_run;
     let mut report = Signatures {
         dry_run,
         certificates: Vec::new(),
@@ -315,9 +320,10 @@ fn give_out(
             "`{request}`: valid only until {end}, when its CA `{ca}` expires"
         ));
     }
-    let mut signed = signed.into_iter();
+    let mut left = signed.as_slice();
+    let mut unprinted = Vec::new();
     for (mut file, target) in files.into_iter().zip(targets) {
-        let own: Vec<_> = signed.by_ref().take(file.requests.len()).collect();
+        let (own, others) = left.split_at(file.requests.len().min(left.len()));
         let pems: Vec<_> = own
             .iter()
             .map(|signed| signed.certificate.to_pem())
@@ -326,25 +332,61 @@ fn give_out(
             (Some(objects), _) => {
                 objects.set_certificates(pems.iter().map(String::as_str));
                 printed.push_str(&objects.to_json()?);
+                unprinted.extend(own);
             }
-            (None, None) => printed.extend(pems),
+            (None, None) => {
+                printed.extend(pems);
+                unprinted.extend(own);
+            }
             (None, Some(target)) if !dry_run => {
                 let text = pems.concat();
-                output::replace(target, text.as_bytes(), CERTIFICATE_MODE)
-                    .map_err(|error| anyhow!("{error}"))?;
+                let written = output::replace(target, text.as_bytes(), CERTIFICATE_MODE);
+                written.map_err(|error| {
+                    let lost: Vec<_> = unprinted.iter().copied().chain(left).collect();
+                    not_written(&lost, is_in_ledger, anyhow!("{error}"))
+                })?;
             }
             (None, Some(_)) => {}
         }
         report
             .certificates
-            .extend(own.into_iter().map(|signed| SignedCertificate {
+            .extend(own.iter().map(|signed| SignedCertificate {
                 file: target.as_ref().map(|target| target.display().to_string()),
                 issued: (!dry_run).then(|| IssuedCertificate::from(&signed.certificate)),
-                ..signed.entry
+                ..signed.entry.clone()
             }));
+        left = others;
     }
-    show(&report, &printed, args, console)?;
+    show(&report, &printed, args, console).map_err(|error| {
+        match unprinted.is_empty() || dry_run {
+            true => error,
+            false => not_written(&unprinted, is_in_ledger, error),
+        }
+    })?;
     Ok(Exit::Done)
+}
+
+/// Says which certificates were signed and then lost.
+fn not_written(lost: &[&SignedRequest], is_in_ledger: bool, error: Error) -> Error {
+    let lost: Vec<_> = lost
+        .iter()
+        .map(|signed| {
+            let serial = signed.certificate.short_serial();
+            format!(
+                "that of {} with serial {serial}",
+                quote(&signed.entry.request)
+            )
+        })
+        .collect();
+    let place = match is_in_ledger {
+        true => "in the ledger but not written",
+        false => "signed but not written",
+    };
+    error.context(NotWritten {
+        message: format!("these certificates are {place}: {}", lost.join(", ")),
+        hint: "sign these requests again; no one has the certificates that were not written"
+            .to_owned(),
+    })
 }
 
 /// Prints the certificates, or the report where there are none to print.

@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use super::given_key::given_key;
 use super::{refuse_two_readers, shared_etcd};
-use crate::catalog::{Profile, Row};
-use crate::check::finding::Remedy;
+use crate::catalog::Row;
+use crate::check::finding::PkiCommand;
 use crate::cli::{ClusterArgs, DownloadCertsArgs};
 use crate::cmd::failure::{Invalid, PlanFailure};
 use crate::cmd::input::read_input;
@@ -16,22 +16,13 @@ use crate::cmd::judgement::JudgementContext;
 use crate::cmd::session::{CommitOutcome, Session, TreeSnapshot, WriteRun};
 use crate::cmd::target::tree_arguments;
 use crate::cmd::{Console, Exit, report_changes};
-use crate::objects::kubeadm_certs::{EntryError, UploadedCerts, UploadedCertsError};
-use crate::plan::download::{self, DownloadRequest};
-use crate::plan::{Plan, PlanError, Reason};
+use crate::objects::kubeadm_certs::{UploadedCerts, UploadedCertsError};
+use crate::plan::download::{self, DownloadRequest, NewFiles, UPLOAD_AGAIN};
+use crate::plan::{Plan, PlanError};
 use crate::report::changes::Changes;
-use crate::tree::inventory::{Depth, Inventory, KeyFile};
-use crate::tree::layout::{self, TreePath};
+use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::overlay::Tree;
-use crate::tree::shared::{SharedEtcd, SharedFile, shared_files};
-use crate::x509::certificate_key::CertificateKey;
-use crate::x509::chain::CaBundle;
-use crate::x509::key::PublicKey;
-
-/// Files with their new contents.
-type NewFiles = Vec<(TreePath, Zeroizing<Vec<u8>>)>;
-
-const UPLOAD_AGAIN: &str = "upload the files again with `pki upload-certs`";
+use crate::tree::shared::{SharedFile, shared_files};
 
 pub(in crate::cmd) fn run(args: &DownloadCertsArgs, console: &Console) -> Result<Exit> {
     refuse_two_readers(
@@ -59,7 +50,7 @@ pub(in crate::cmd) fn run(args: &DownloadCertsArgs, console: &Console) -> Result
         console.warn(&warning.to_string());
     }
     let settings = run.target.layers(&run.snapshot.inventory).settings();
-    let shared = shared_files(match uploaded_etcd(&secret) {
+    let shared = shared_files(match download::uploaded_etcd(&secret) {
         Some(etcd) => etcd,
         None => shared_etcd(&settings),
     });
@@ -67,7 +58,7 @@ pub(in crate::cmd) fn run(args: &DownloadCertsArgs, console: &Console) -> Result
         error,
         arguments: tree_arguments(&args.tree, &args.config),
     };
-    let files = decrypt(&secret, &shared, &key).map_err(failure)?;
+    let files = download::decrypted(&secret, &shared, &key).map_err(failure)?;
     for shared in &shared {
         if !files.iter().any(|(file, _)| *file == shared.file) {
             let entry = &shared.entry;
@@ -76,10 +67,10 @@ pub(in crate::cmd) fn run(args: &DownloadCertsArgs, console: &Console) -> Result
             ));
         }
     }
-    let plan =
+    let planned =
         plan(&files, &shared, &run.snapshot, args.allow_replace, console)?.map_err(failure)?;
-    console.warn_of(&plan);
-    finish(run, plan, args, console)
+    console.warn_of(&planned.plan);
+    finish(run, planned, args, console)
 }
 
 fn read_secret(path: &Path) -> Result<UploadedCerts> {
@@ -100,81 +91,11 @@ fn read_secret(path: &Path) -> Result<UploadedCerts> {
     })
 }
 
-/// Returns whose certificates for etcd a Secret has.
-fn uploaded_etcd(secret: &UploadedCerts) -> Option<SharedEtcd> {
-    let has = |etcd| {
-        let files = shared_files(etcd).into_iter();
-        files
-            .filter(|file| file.row.needs_local_etcd())
-            .any(|file| secret.has(&file.entry))
-    };
-    [SharedEtcd::External, SharedEtcd::Local]
-        .into_iter()
-        .find(|etcd| has(*etcd))
-}
-
-/// Decrypts every file, and checks that each is of its kind.
-fn decrypt(
-    secret: &UploadedCerts,
-    shared: &[SharedFile],
-    key: &CertificateKey,
-) -> Result<NewFiles, PlanError> {
-    let mut files = NewFiles::new();
-    let mut error = PlanError::default();
-    let mut refused = 0;
-    for SharedFile { row, file, entry } in shared {
-        let problem = match secret.file(entry, key) {
-            Ok(None) => None,
-            Ok(Some(contents)) => {
-                let problem = kind_problem(row, file, &contents);
-                files.push((file.clone(), contents));
-                problem
-            }
-            Err(problem) => {
-                refused += usize::from(matches!(problem, EntryError::Decryption(_)));
-                Some(problem.to_string())
-            }
-        };
-        error
-            .reasons
-            .extend(problem.map(|problem| reason(&format!("entry `{entry}`: {problem}"))));
-    }
-    if refused > 1 && files.is_empty() {
-        error.reasons = vec![Reason {
-            remedy: Remedy::words("give the certificate key with which it was encrypted"),
-            ..reason("none of its entries can be decrypted with this certificate key")
-        }];
-    }
-    match error.reasons.is_empty() {
-        true => Ok(files),
-        false => Err(error),
-    }
-}
-
-fn reason(problem: &str) -> Reason {
-    Reason {
-        row: None,
-        id: None,
-        message: format!("the Secret `kubeadm-certs`: {problem}"),
-        remedy: Remedy::words(UPLOAD_AGAIN),
-    }
-}
-
-/// Returns why the contents cannot be those of a file.
-fn kind_problem(row: &Row, file: &TreePath, contents: &[u8]) -> Option<String> {
-    if layout::key_file(row).as_ref() == Some(file) {
-        return KeyFile::from_pem(row, contents)
-            .err()
-            .map(|error| error.to_string());
-    }
-    match row.profile {
-        Profile::ServiceAccount => PublicKey::from_pem(contents)
-            .err()
-            .map(|error| error.to_string()),
-        _ => CaBundle::from_pem(contents)
-            .err()
-            .map(|error| error.to_string()),
-    }
+/// A plan, with what has to be done after it.
+struct Planned {
+    plan: Plan,
+    /// The rows that the new CAs have to sign again, and the command for that.
+    to_renew: Option<(Vec<&'static Row>, PkiCommand)>,
 }
 
 fn plan(
@@ -183,7 +104,7 @@ fn plan(
     snapshot: &TreeSnapshot,
     allow_replace: bool,
     console: &Console,
-) -> Result<Result<Plan, PlanError>> {
+) -> Result<Result<Planned, PlanError>> {
     let mut changed = Vec::new();
     for (file, contents) in files {
         let is_same = match snapshot.tree.read(file)? {
@@ -206,12 +127,17 @@ fn plan(
         findings: &knowledge.judge(&snapshot.inventory),
         allow_replace,
     };
-    Ok(download::plan(&request, &snapshot.inventory))
+    let inventory = &snapshot.inventory;
+    let plan = download::plan(&request, inventory);
+    Ok(plan.map(|plan| Planned {
+        plan,
+        to_renew: download::to_renew(&request, inventory, console.now),
+    }))
 }
 
 fn finish(
     run: WriteRun<'_>,
-    plan: Plan,
+    Planned { plan, to_renew }: Planned,
     args: &DownloadCertsArgs,
     console: &Console,
 ) -> Result<Exit> {
@@ -228,6 +154,10 @@ fn finish(
         CommitOutcome::Done(done) => {
             Changes::done(COMMAND, &done.plan, &done.committed, &layout, arguments)
         }
+    };
+    let changes = match &to_renew {
+        Some((rows, command)) => changes.renewing_first(rows, arguments.command(command)),
+        None => changes,
     };
     report_changes(&changes, &args.write, console)?;
     Ok(Exit::Done)

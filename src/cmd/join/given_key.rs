@@ -1,11 +1,10 @@
 //! The certificate key of the command line.
 
 use anyhow::Result;
-use zeroize::Zeroizing;
 
+use super::given_secret::given_secret;
 use crate::cli::GivenKeyArgs;
 use crate::cmd::failure::Invalid;
-use crate::cmd::input::read_input;
 use crate::x509::certificate_key::CertificateKey;
 
 /// Returns the certificate key that was given, if any.
@@ -13,18 +12,14 @@ use crate::x509::certificate_key::CertificateKey;
 /// # Errors
 /// If it cannot be read, or is something else. The error does not quote it.
 pub(super) fn given_key(args: &GivenKeyArgs) -> Result<Option<CertificateKey>> {
-    let (name, text) = match (&args.certificate_key_file, &args.certificate_key) {
-        (Some(file), _) => {
-            let from_stdin = "--certificate-key-file -";
-            let input = read_input(file, "the certificate key", from_stdin)?;
-            let text = String::from_utf8_lossy(&input.bytes).into_owned();
-            (input.name, Zeroizing::new(text))
-        }
-        (None, Some(key)) => ("--certificate-key".to_owned(), key.0.clone()),
-        (None, None) => return Ok(None),
+    let what = "the certificate key";
+    let file = args.certificate_key_file.as_deref();
+    let given = given_secret("certificate-key", what, file, args.certificate_key.as_ref())?;
+    let Some(given) = given else {
+        return Ok(None);
     };
-    let key = CertificateKey::from_hex(text.trim()).map_err(|error| {
-        Invalid::new(format!("{name}: the certificate key {error}"))
+    let key = CertificateKey::from_hex(given.text.trim()).map_err(|error| {
+        Invalid::new(format!("{}: {what} {error}", given.name))
             .with_hint("run `pki certificate-key` to make one")
     })?;
     Ok(Some(key))

@@ -4,9 +4,8 @@ use anyhow::{Context, Result};
 
 use super::discovery_hash::pins;
 use super::given_key::given_key;
-use super::given_token::given_token;
+use super::given_token::given_valid_token;
 use super::refuse_two_readers;
-use crate::catalog::Server;
 use crate::cli::{ClusterArgs, JoinCommandArgs};
 use crate::cmd::cluster_access::ClusterAccess;
 use crate::cmd::{Console, Exit};
@@ -21,14 +20,15 @@ pub(in crate::cmd) fn run(args: &JoinCommandArgs, console: &Console) -> Result<E
             args.config.reads_stdin(),
         ],
     );
-    let token = given_token(&args.token)?.context("the token is missing")?;
+    let token = given_valid_token(&args.token, console.now)?;
+    let token = token.context("the token is missing")?;
     let key = given_key(&args.key)?;
     let flags = ClusterArgs {
         control_plane_endpoint: args.control_plane_endpoint.clone(),
         ..ClusterArgs::default()
     };
     let access = ClusterAccess::read(&args.tree, &args.config, &flags, console)?;
-    let server = access.cluster.server_url(Server::ControlPlane);
+    let server = access.server();
     let hashes: String = pins(&access.ca)
         .iter()
         .map(|pin| format!(" --discovery-token-ca-cert-hash {pin}"))

@@ -5,17 +5,17 @@ pub(super) mod certificate_key;
 pub(super) mod discovery_hash;
 pub(super) mod download_certs;
 mod given_key;
+pub(super) mod given_secret;
 pub(super) mod given_token;
 pub(super) mod join_command;
 pub(super) mod upload_certs;
 
-use clap::CommandFactory;
 use clap::error::ErrorKind;
 use time::OffsetDateTime;
 
 use super::Console;
 use super::failure::Invalid;
-use crate::cli::Cli;
+use crate::cli::wrong_usage;
 use crate::config::Settings;
 use crate::tree::shared::SharedEtcd;
 use crate::util::duration::Period;
@@ -38,8 +38,6 @@ fn expires(ttl: &Period, console: &Console) -> Result<OffsetDateTime, Invalid> {
 pub(super) fn refuse_two_readers(names: &str, readers: impl IntoIterator<Item = bool>) {
     if readers.into_iter().filter(|reads| *reads).count() > 1 {
         let message = format!("only one of {names} can be read from standard input");
-        Cli::command()
-            .error(ErrorKind::ArgumentConflict, message)
-            .exit();
+        wrong_usage(ErrorKind::ArgumentConflict, message).exit();
     }
 }

@@ -9,7 +9,7 @@ use super::super::session::TreeSnapshot;
 use super::{ServedTarget, TargetFile};
 use crate::catalog::components::Component;
 use crate::catalog::listeners::{AddressOptions, LISTENERS, Listener};
-use crate::catalog::{KUBELET_CONF, Row};
+use crate::catalog::{CA, KUBELET_CONF, Row};
 use crate::check::finding::Finding;
 use crate::check::manifests;
 use crate::fs::file::Contents;
@@ -76,6 +76,8 @@ impl HostFiles<'_> {
             listener: Some(listener),
             endpoint: endpoint.clone(),
             is_named: false,
+            is_address_known: manifest.is_some(),
+            crowded_signer: self.crowded_signer(listener.component, manifest),
             sni: None,
             file: self.file(listener, manifest),
             client_cas: self.client_cas(listener, manifest),
@@ -90,6 +92,8 @@ impl HostFiles<'_> {
                 listener: Some(listener),
                 endpoint: endpoint.clone(),
                 is_named: false,
+                is_address_known: manifest.is_some(),
+                crowded_signer: None,
                 sni: Some(name),
                 file,
                 client_cas: None,
@@ -143,6 +147,8 @@ impl HostFiles<'_> {
                 port: if port == 0 { listener.port } else { port },
             },
             is_named: false,
+            is_address_known: configured.is_some(),
+            crowded_signer: None,
             sni: None,
             file: self.kubelet_file(configured),
             client_cas: self.kubelet_client_cas(listener, configured),
@@ -197,6 +203,8 @@ impl HostFiles<'_> {
             listener,
             endpoint: endpoint.clone(),
             is_named: true,
+            is_address_known: false,
+            crowded_signer: None,
             sni: None,
             file: match listener {
                 // Each host has its own.
@@ -225,6 +233,26 @@ impl HostFiles<'_> {
             None | Some("") => TargetFile::InMemory,
             Some(path) => self.named_file(path),
         }
+    }
+
+    /// Returns the option of the controller manager whose file holds several certificates; it takes exactly one signing CA
+    /// (Kubernetes `pkg/controller/certificates/signer/ca_provider.go`). Without a manifest, the file is the one that kubeadm names.
+    fn crowded_signer(
+        &self,
+        component: Component,
+        manifest: Option<&PodManifest>,
+    ) -> Option<&'static str> {
+        let options = SIGNING_OPTIONS.into_iter();
+        let mut options = options.filter(|_| component == Component::ControllerManager);
+        let Some(manifest) = manifest else {
+            let bundle = self.snapshot.inventory.ca_bundle(&CA)?;
+            return options.next().filter(|_| !bundle.others.is_empty());
+        };
+        options.find(|option| {
+            let path = manifest.option(option).filter(|path| !path.is_empty());
+            let file = path.map(|path| self.named_file(path));
+            matches!(file, Some(TargetFile::File(_, chain)) if !chain.intermediates.is_empty())
+        })
     }
 
     /// Reads a file that a manifest or a configuration names, anywhere on the host.
@@ -289,6 +317,15 @@ impl HostFiles<'_> {
         is_known.then_some(rows)
     }
 }
+
+/// The options of the controller manager that name signing CAs: of all signers, and of one each.
+const SIGNING_OPTIONS: [&str; 5] = [
+    "--cluster-signing-cert-file",
+    "--cluster-signing-kubelet-serving-cert-file",
+    "--cluster-signing-kubelet-client-cert-file",
+    "--cluster-signing-kube-apiserver-client-cert-file",
+    "--cluster-signing-legacy-unknown-cert-file",
+];
 
 /// The option of the API server that names further certificates.
 const SNI_OPTION: &str = "--tls-sni-cert-key";

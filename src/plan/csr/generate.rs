@@ -16,6 +16,7 @@ use crate::tree::inventory::{ClientCertificate, Fault, FileState, Inventory, Row
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::key::{PrivateKey, PublicKey};
+use crate::x509::request::CertificateRequest;
 use crate::x509::sign::LeafTemplate;
 
 /// What to ask for.
@@ -42,12 +43,9 @@ pub fn plan(request: &GenerateRequest<'_>, inventory: &Inventory) -> Result<Plan
     let mut error = PlanError::default();
     for row in request.rows.iter().copied() {
         match action(request, row, inventory) {
-            Ok(Action::Skip { reason, remedy, .. }) if request.is_named => error.add(Reason {
-                row: Some(row),
-                id: None,
-                message: cannot(row, &reason),
-                remedy,
-            }),
+            Ok(Action::Skip { reason, remedy, .. }) if request.is_named => {
+                error.add(self::reason(row, &reason, "").with_remedy(remedy));
+            }
             Ok(action) => plan.steps.push(Step { row, action }),
             Err(reason) => error.add(reason),
         }
@@ -81,10 +79,7 @@ pub(in crate::plan) fn action(
     };
     let existing = existing.map(PrivateKey::public_key);
     if let Some(FileState::Valid(old)) = inventory.request(row).map(|files| &files.request) {
-        // The request of an earlier certificate for the key in use is replaced; any other may be somebody's only copy.
-        let own = inventory.row(row).key().map(PrivateKey::public_key);
-        let is_ours = [existing, own].into_iter().flatten();
-        if !is_ours.clone().any(|public| *public == old.public_key()) {
+        if !is_own_request(row, old, inventory) {
             let what = "the request in its place is for a key that is not here";
             return Err(reason(row, what, MOVE_AWAY));
         }
@@ -117,8 +112,17 @@ pub(in crate::plan) fn action(
     })
 }
 
+/// Returns whether a request is for a key of the row, in use or waiting. It is replaced; any other may be somebody's only copy.
+pub fn is_own_request(row: &Row, request: &CertificateRequest, inventory: &Inventory) -> bool {
+    let keys = [inventory.row(row).key(), next_key(inventory, row)];
+    let public = request.public_key();
+    keys.into_iter()
+        .flatten()
+        .any(|key| *key.public_key() == public)
+}
+
 /// The remedy for a file that is not overwritten.
-const MOVE_AWAY: &str = "move it away if it is not needed";
+pub const MOVE_AWAY: &str = "move it away if it is not needed";
 
 /// Returns why no request can be made: a file is there that cannot be read and is not overwritten.
 fn unusable(row: &'static Row, inventory: &Inventory) -> Option<Reason> {
@@ -233,15 +237,7 @@ fn is_exposed(files: &RowFiles) -> bool {
 }
 
 fn reason(row: &'static Row, what: &str, words: &str) -> Reason {
-    Reason {
-        row: Some(row),
-        id: None,
-        message: cannot(row, what),
-        remedy: match words {
-            "" => Remedy::default(),
-            words => Remedy::words(words),
-        },
-    }
+    Reason::new(cannot(row, what), words).about(row)
 }
 
 fn cannot(row: &Row, what: &str) -> String {

@@ -2,11 +2,12 @@
 
 use crate::catalog::{self, Row};
 use crate::check::drift::{self, Desired};
-use crate::check::finding::{FindingId, Findings, Remedy};
+use crate::check::finding::{FindingId, Findings, PkiCommand, Remedy};
 use crate::check::pending::{RequestState, next_key, state};
 use crate::check::request::certificate_problems;
 use crate::check::{Change, ChangedField, expected, time_text};
-use crate::config::cluster::Cluster;
+use crate::config::cluster::{Cluster, DeclaredCluster};
+use crate::plan::csr::generate::{self, GenerateRequest};
 use crate::plan::{
     Action, ImportPlan, KeyPlace, Make, Plan, PlanError, Reason, Step, is_about_a_leaf, message,
 };
@@ -14,6 +15,7 @@ use crate::tree::inventory::{FileState, Inventory, KubeconfigCa, RowFiles};
 use crate::util::escape::quote;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::{CaBundle, Chain};
+use crate::x509::key::PrivateKey;
 use crate::x509::sign::LeafTemplate;
 
 /// The certificates of one file.
@@ -25,29 +27,39 @@ pub struct GivenCertificates {
     pub certificates: Vec<Certificate>,
 }
 
-/// Plans to install certificates; `declared` is the configuration, if one is known.
+/// What certificates are compared with.
+#[derive(Clone, Copy, Debug)]
+pub struct ImportContext<'a> {
+    /// The configuration, if one is known.
+    pub declared: Option<&'a DeclaredCluster>,
+    /// What the tree holds.
+    pub inventory: &'a Inventory,
+}
+
+/// Plans to install certificates.
 ///
 /// # Errors
 /// Every certificate that cannot be installed.
-pub fn plan(
-    given: &[GivenCertificates],
-    declared: Option<&Cluster>,
-    inventory: &Inventory,
-) -> Result<Plan, PlanError> {
+pub fn plan(given: &[GivenCertificates], context: &ImportContext<'_>) -> Result<Plan, PlanError> {
     let mut error = PlanError::default();
     let mut found: Vec<(&'static Row, Step, &str)> = Vec::new();
     for file in given {
-        match step(file, declared, inventory) {
-            Ok(step) => match found.iter().find(|(row, ..)| *row == step.row) {
-                Some((row, _, other)) => {
-                    let what =
-                        format!("{} has a certificate for `{}`, too", quote(other), row.name);
-                    error.add(refusal(file, &what, "name one of the two files"));
-                }
-                None => found.push((step.row, step, &file.name)),
-            },
-            Err(reasons) => reasons.into_iter().for_each(|reason| error.add(reason)),
+        let (owned, reasons) = owners(file, context.inventory);
+        let mut reasons: Vec<_> = reasons;
+        for owned in owned {
+            match step(file, &owned, context) {
+                Ok(step) => match found.iter().find(|(row, ..)| *row == step.row) {
+                    Some((row, _, other)) => {
+                        let what =
+                            format!("{} has a certificate for `{}`, too", quote(other), row.name);
+                        reasons.push(refusal(file, &what, "name one of the two files"));
+                    }
+                    None => found.push((step.row, step, &file.name)),
+                },
+                Err(problems) => reasons.extend(problems),
+            }
         }
+        reasons.into_iter().for_each(|reason| error.add(reason));
     }
     let mut plan = Plan::default();
     let place = |row: &Row| catalog::CATALOG.iter().position(|entry| *entry == row);
@@ -61,7 +73,12 @@ pub fn plan(
 ///
 /// # Errors
 /// These errors.
-pub fn judge(plan: Plan, before: &Findings, after: &Findings) -> Result<Plan, PlanError> {
+pub fn judge(
+    plan: Plan,
+    before: &Findings,
+    after: &Findings,
+    context: &ImportContext<'_>,
+) -> Result<Plan, PlanError> {
     let mut error = PlanError::default();
     for (row, ..) in plan.made() {
         let about = row.signer().into_iter().chain([row]);
@@ -73,12 +90,12 @@ pub fn judge(plan: Plan, before: &Findings, after: &Findings) -> Result<Plan, Pl
             }
             error.add(Reason {
                 message: format!("{}; the certificate is not installed", message(finding)),
-                remedy: Remedy::words(match finding.id {
-                    FindingId::CertificateOtherIssuer | FindingId::CaReplaced => {
-                        "have the CA whose certificate is in the tree sign the request"
-                    }
-                    _ => "have the request signed again",
-                }),
+                remedy: match finding.id {
+                    FindingId::CertificateOtherIssuer | FindingId::CaReplaced => Remedy::words(
+                        "have the CA whose certificate is in the tree sign the request",
+                    ),
+                    _ => context.remedy(row, "have the request signed again"),
+                },
                 ..Reason::from(finding)
             });
         }
@@ -86,13 +103,21 @@ pub fn judge(plan: Plan, before: &Findings, after: &Findings) -> Result<Plan, Pl
     error.into_result(plan)
 }
 
-/// Returns the step that installs the certificate of a file, or every reason against it.
+/// A certificate whose key is here.
+struct OwnedCertificate<'a> {
+    row: &'static Row,
+    place: KeyPlace,
+    leaf: &'a Certificate,
+}
+
+/// Returns the step that installs a certificate of a file, or every reason against it.
 fn step(
     file: &GivenCertificates,
-    declared: Option<&Cluster>,
-    inventory: &Inventory,
+    owned: &OwnedCertificate<'_>,
+    context: &ImportContext<'_>,
 ) -> Result<Step, Vec<Reason>> {
-    let (row, place, leaf) = owner(file, inventory).map_err(|reason| vec![reason])?;
+    let ImportContext { inventory, .. } = *context;
+    let OwnedCertificate { row, place, leaf } = *owned;
     let signer = row.signer().and_then(|ca| inventory.ca_bundle(ca));
     let Some(bundle) = signer else {
         let ca = row.signer().map_or("", |ca| ca.name);
@@ -100,14 +125,15 @@ fn step(
         let words = "put the certificate of the CA in its place first, see `pki help files`";
         return Err(vec![refusal(file, &what, words)]);
     };
-    let desired = desired(row, declared, inventory);
+    let desired = context.desired(row);
     let problems = certificate_problems(leaf, desired.as_ref());
     if !problems.is_empty() {
         let words =
             "have the request signed again, with the extensions that it asks for: `pki help csr`";
+        let remedy = context.remedy(row, words);
         let reasons = problems.iter();
         return Err(reasons
-            .map(|problem| refusal(file, problem, words))
+            .map(|problem| refusal(file, problem, "").with_remedy(remedy.clone()))
             .collect());
     }
     let import = ImportPlan {
@@ -129,69 +155,133 @@ fn step(
     })
 }
 
-/// Returns the row whose key one of these certificates is for, where that key is, and the certificate.
-fn owner<'a>(
+/// Returns the certificates of a file whose keys are here, and every reason against the others that are not those of CAs.
+fn owners<'a>(
     file: &'a GivenCertificates,
     inventory: &Inventory,
-) -> Result<(&'static Row, KeyPlace, &'a Certificate), Reason> {
-    let mut owners = Vec::new();
-    for leaf in &file.certificates {
-        for row in catalog::renewable() {
-            let is_for = |key: &crate::x509::key::PrivateKey| key.public_key() == leaf.public_key();
-            if next_key(inventory, row).is_some_and(is_for) {
-                owners.push((row, KeyPlace::Waiting, leaf));
-            } else if inventory.row(row).key().is_some_and(is_for) {
-                owners.push((row, KeyPlace::Row, leaf));
+) -> (Vec<OwnedCertificate<'a>>, Vec<Reason>) {
+    let mut owned: Vec<OwnedCertificate<'_>> = Vec::new();
+    let mut reasons = Vec::new();
+    let mut others = Vec::new();
+    for leaf in distinct(&file.certificates) {
+        let found: Vec<_> = catalog::renewable()
+            .filter_map(|row| Some((row, key_place(row, leaf, inventory)?)))
+            .collect();
+        match found.as_slice() {
+            [(row, _)] if owned.iter().any(|other| other.row == *row) => {
+                let what = format!("it has several certificates for the key of `{}`", row.name);
+                reasons.push(refusal(file, &what, "leave only the new one in the file"));
             }
+            [(row, place)] => owned.push(OwnedCertificate {
+                row,
+                place: *place,
+                leaf,
+            }),
+            [] => others.push(leaf),
+            several => reasons.push(shared_key(file, several.iter().map(|(row, _)| *row))),
         }
     }
-    owners.dedup();
-    match owners.as_slice() {
-        [owner] => Ok(*owner),
-        [] => {
-            let subject = file
-                .certificates
-                .first()
-                .map(|leaf| leaf.subject().to_string());
-            let what = format!(
-                "no private key of the tree belongs to the certificate of {}",
-                quote(&subject.unwrap_or_default())
-            );
-            let words = "import it on the node that made the request";
-            Err(refusal(file, &what, words))
+    // A root may be older than basicConstraints.
+    let is_ca = |leaf: &&Certificate| leaf.has_ca_flag() || leaf.is_self_issued();
+    let strays: Vec<_> = match owned.is_empty() && reasons.is_empty() {
+        // Nothing of the file is for this host.
+        true => others.into_iter().take(1).collect(),
+        false => others.into_iter().filter(|leaf| !is_ca(leaf)).collect(),
+    };
+    reasons.extend(strays.into_iter().map(|leaf| {
+        let subject = quote(&leaf.subject().to_string());
+        let what = format!("no private key of the tree belongs to the certificate of {subject}");
+        refusal(file, &what, "import it on the node that made the request")
+    }));
+    (owned, reasons)
+}
+
+/// Returns the certificates without those that are there twice.
+fn distinct(certificates: &[Certificate]) -> Vec<&Certificate> {
+    let mut distinct: Vec<&Certificate> = Vec::new();
+    for certificate in certificates {
+        if !distinct.contains(&certificate) {
+            distinct.push(certificate);
         }
-        [(row, ..), others @ ..] if others.iter().all(|(other, ..)| other == row) => {
-            let what = format!("it has several certificates for the key of `{}`", row.name);
-            Err(refusal(file, &what, "leave only the new one in the file"))
-        }
-        several => {
-            let names: Vec<_> = several
-                .iter()
-                .map(|(row, ..)| format!("`{}`", row.name))
-                .collect();
-            let what = format!("its key belongs to several rows: {}", names.join(", "));
-            let words =
-                "make a request with a key of its own for each: `pki csr generate NAME --new-key`";
-            Err(refusal(file, &what, words))
-        }
+    }
+    distinct
+}
+
+/// Returns where the key of a certificate is, if a row has it.
+fn key_place(row: &'static Row, leaf: &Certificate, inventory: &Inventory) -> Option<KeyPlace> {
+    let is_for = |key: &PrivateKey| key.public_key() == leaf.public_key();
+    let is_waiting = next_key(inventory, row).is_some_and(is_for);
+    let is_in_use = inventory.row(row).key().is_some_and(is_for);
+    match (is_waiting, is_in_use) {
+        (true, _) => Some(KeyPlace::Waiting),
+        (false, true) => Some(KeyPlace::Row),
+        (false, false) => None,
     }
 }
 
-/// Returns what the certificate of a row must contain: what its request asks for, else what is declared.
-fn desired(
-    row: &'static Row,
-    declared: Option<&Cluster>,
-    inventory: &Inventory,
-) -> Option<LeafTemplate> {
-    if let RequestState::Pending(request) = state(inventory, row) {
-        return Some(LeafTemplate::of_request(request));
+/// Refuses a certificate whose key several rows have.
+fn shared_key(file: &GivenCertificates, rows: impl Iterator<Item = &'static Row>) -> Reason {
+    let rows: Vec<_> = rows.collect();
+    let names: Vec<_> = rows.iter().map(|row| format!("`{}`", row.name)).collect();
+    let what = format!("its key belongs to several rows: {}", names.join(", "));
+    refusal(file, &what, "").with_remedy(Remedy {
+        commands: vec![PkiCommand::RequestCertificates {
+            rows,
+            new_key: true,
+        }],
+        words: Some("make a request with a key of its own for each".to_owned()),
+    })
+}
+
+impl ImportContext<'_> {
+    /// Returns what the certificate of a row must contain: what its request asks for, else what is declared.
+    fn desired(&self, row: &'static Row) -> Option<LeafTemplate> {
+        if let RequestState::Pending(request) = state(self.inventory, row) {
+            return Some(LeafTemplate::of_request(request));
+        }
+        let declared = self.cluster_of(row);
+        let declared = declared.filter(|cluster| expected::is_wanted(row, cluster));
+        declared
+            .and_then(|cluster| expected::contents(row, cluster))
+            .or_else(|| expected::constant_contents(row))
+            .and_then(Result::ok)
+            .or_else(|| self.inventory.row(row).certificate().map(LeafTemplate::of))
     }
-    let declared = declared.filter(|cluster| expected::is_wanted(row, cluster));
-    declared
-        .and_then(|cluster| expected::contents(row, cluster))
-        .or_else(|| expected::constant_contents(row))
-        .and_then(Result::ok)
-        .or_else(|| inventory.row(row).certificate().map(LeafTemplate::of))
+
+    /// Returns what to do about a certificate that does not fit: `words`, unless `csr generate` would replace its request.
+    fn remedy(&self, row: &'static Row, words: &str) -> Remedy {
+        let needs_request = match self.cluster_of(row) {
+            Some(cluster) => {
+                let request = GenerateRequest {
+                    rows: vec![row],
+                    is_named: true,
+                    cluster,
+                    is_declared: true,
+                    new_key: false,
+                };
+                let action = generate::action(&request, row, self.inventory);
+                matches!(action, Ok(Action::Make { .. }))
+            }
+            None => matches!(state(self.inventory, row), RequestState::Missing),
+        };
+        match needs_request {
+            true => Remedy {
+                commands: vec![PkiCommand::RequestCertificates {
+                    rows: vec![row],
+                    new_key: false,
+                }],
+                words: Some("make a new request and have it signed".to_owned()),
+            },
+            false => Remedy::words(words),
+        }
+    }
+
+    /// Returns the configuration, if it has everything that a row depends on.
+    fn cluster_of(&self, row: &Row) -> Option<&Cluster> {
+        let declared = self.declared?;
+        let is_known = expected::unknown_fields(row, declared).is_empty();
+        is_known.then_some(&declared.cluster)
+    }
 }
 
 /// Returns the CAs that follow a leaf in its file, without those that the tree trusts anyway.
@@ -250,10 +340,5 @@ fn changes(old: Option<&Certificate>, import: &ImportPlan) -> Vec<Change> {
 }
 
 fn refusal(file: &GivenCertificates, what: &str, words: &str) -> Reason {
-    Reason {
-        row: None,
-        id: None,
-        message: format!("{}: {what}", quote(&file.name)),
-        remedy: Remedy::words(words),
-    }
+    Reason::in_file(&file.name, what, words)
 }

@@ -1,15 +1,16 @@
 //! Plans which requests are signed: finds the profile of each, and judges all of them before any is signed.
 
+use std::time::Duration;
+
 use time::OffsetDateTime;
 
 use crate::catalog::signers::{
     MIN_EXPIRATION_SECONDS, SIGNERS, SignerRule, find_signer, usage_of_word,
 };
 use crate::catalog::{self, CommonName, Profile, Row};
-use crate::check::finding::Remedy;
 use crate::check::request::{RequestProfile, check};
 use crate::check::{expected, validity};
-use crate::config::cluster::Cluster;
+use crate::config::cluster::DeclaredCluster;
 use crate::objects::csr::SigningRequestSpec;
 use crate::plan::{PlanError, Reason};
 use crate::util::escape::{escape, quote};
@@ -52,9 +53,9 @@ pub struct SigningRules<'a> {
     /// The CA, if it is named.
     pub ca: Option<&'static Row>,
     /// The configuration that a row's names must be in.
-    pub cluster: Option<&'a Cluster>,
+    pub declared: Option<&'a DeclaredCluster>,
     /// How long certificates are valid at most.
-    pub period: std::time::Duration,
+    pub period: Duration,
     /// Whether the group `system:masters` is allowed.
     pub allow_masters: bool,
 }
@@ -67,7 +68,7 @@ pub struct AcceptedRequest {
     /// The CA that signs it, if that belongs to a tree.
     pub ca: &'static Row,
     /// How long the certificate is valid, unless the CA ends before.
-    pub period: std::time::Duration,
+    pub period: Duration,
     /// What has to be said about it.
     pub notes: Vec<String>,
 }
@@ -106,6 +107,9 @@ pub fn plan(
     }
 }
 
+/// What kube-controller-manager makes of a shorter lifetime.
+const MIN_LIFETIME: Duration = Duration::from_secs(MIN_EXPIRATION_SECONDS);
+
 fn judge(
     request: &RequestToSign,
     rules: &SigningRules<'_>,
@@ -134,6 +138,14 @@ fn judge(
         );
         reasons.push(refusal(request, &what, "leave `--ca` out"));
     }
+    if matches!(profile, RequestProfile::Signer(..)) && rules.period < MIN_LIFETIME {
+        let what = format!(
+            "signer `{}` signs for {MIN_EXPIRATION_SECONDS} seconds or more, `--validity-period` is {}",
+            profile.name(),
+            rules.period.as_secs()
+        );
+        reasons.push(refusal(request, &what, "use a longer `--validity-period`"));
+    }
     if !reasons.is_empty() {
         return Err(reasons);
     }
@@ -141,7 +153,7 @@ fn judge(
         .object
         .as_ref()
         .and_then(|object| object.expiration_seconds);
-    let asked = asked.map(std::time::Duration::from_secs);
+    let asked = asked.map(Duration::from_secs);
     Ok(AcceptedRequest {
         ca: rules.ca.unwrap_or(ca),
         period: asked.map_or(rules.period, |asked| asked.min(rules.period)),
@@ -195,7 +207,7 @@ fn notes(request: &RequestToSign, mut notes: Vec<String>) -> Vec<String> {
 /// Returns the profile that a request is judged by.
 fn profile(request: &RequestToSign, rules: &SigningRules<'_>) -> Result<RequestProfile, Reason> {
     match &rules.choice {
-        ProfileChoice::Row(row) => of_row(request, row, rules.cluster),
+        ProfileChoice::Row(row) => of_row(request, row, rules.declared),
         ProfileChoice::Signer(signer) => of_signer(request, signer),
         ProfileChoice::Usages(usages) => Ok(RequestProfile::Usages(usages.clone())),
         ProfileChoice::FromRequest => match &request.object {
@@ -213,7 +225,7 @@ fn profile(request: &RequestToSign, rules: &SigningRules<'_>) -> Result<RequestP
                 }
             },
             None => match row_of(request) {
-                Some(row) => of_row(request, row, rules.cluster),
+                Some(row) => of_row(request, row, rules.declared),
                 None => {
                     let what = format!(
                         "nothing says what the certificate of {} is for",
@@ -230,10 +242,21 @@ fn profile(request: &RequestToSign, rules: &SigningRules<'_>) -> Result<RequestP
 fn of_row(
     request: &RequestToSign,
     row: &'static Row,
-    cluster: Option<&Cluster>,
+    declared: Option<&DeclaredCluster>,
 ) -> Result<RequestProfile, Reason> {
-    let contents = cluster
-        .and_then(|cluster| expected::contents(row, cluster))
+    let unknown =
+        declared.map_or_else(Vec::new, |declared| expected::unknown_fields(row, declared));
+    if !unknown.is_empty() {
+        let what = format!(
+            "the configuration lacks `{}`, which the certificate of `{}` depends on",
+            unknown.join("` and `"),
+            row.name
+        );
+        let words = "add it to the configuration in an InitConfiguration, or leave `--config` out";
+        return Err(refusal(request, &what, words));
+    }
+    let contents = declared
+        .and_then(|declared| expected::contents(row, &declared.cluster))
         .transpose();
     let contents = contents.map_err(|error| refusal(request, &error.to_string(), ""))?;
     Ok(RequestProfile::Row(row, contents.map(Box::new)))
@@ -298,13 +321,5 @@ fn row_of(request: &RequestToSign) -> Option<&'static Row> {
 }
 
 fn refusal(request: &RequestToSign, what: &str, words: &str) -> Reason {
-    Reason {
-        row: None,
-        id: None,
-        message: format!("{}: {what}", quote(&request.name)),
-        remedy: match words {
-            "" => Remedy::default(),
-            words => Remedy::words(words),
-        },
-    }
+    Reason::in_file(&request.name, what, words)
 }

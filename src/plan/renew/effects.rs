@@ -1,6 +1,7 @@
 //! Warns about the effects of a renewal on other rows and clients.
 
 use super::{RenewPlanner, Selection};
+use crate::catalog::signers::MASTERS_GROUP;
 use crate::catalog::{CA, KUBELET_CONF, Row};
 use crate::check::ChangedField;
 use crate::check::finding::{Finding, FindingId};
@@ -9,9 +10,6 @@ use crate::tree::inventory::{ClientCertificate, FileState, RowFiles};
 use crate::util::escape::escape;
 use crate::x509::certificate::Certificate;
 use crate::x509::sign::LeafTemplate;
-
-/// Members of this group bypass RBAC.
-const MASTERS: &str = "system:masters";
 
 impl RenewPlanner<'_> {
     /// Warns about the effects of the plan on clients, other rows and the kubelet.
@@ -128,12 +126,12 @@ impl RenewPlanner<'_> {
     /// Warns if a certificate loses the rights of the group `system:masters`.
     pub(super) fn warn_of_lost_rights(&mut self, row: &Row, old: &Certificate, new: &LeafTemplate) {
         let (from, to) = (LeafTemplate::of(old).organizations(), new.organizations());
-        let is_master = |groups: &[String]| groups.iter().any(|group| group == MASTERS);
+        let is_master = |groups: &[String]| groups.iter().any(|group| group == MASTERS_GROUP);
         // etcd has no groups.
         let is_of_cluster = row.signer() == Some(&CA);
         if is_of_cluster && is_master(&from) && !is_master(&to) {
             self.warn(format!(
-                "`{}`: no longer in group `{MASTERS}`; apply the output of `pki template rbac` with a kubeconfig that is still in that group before using it",
+                "`{}`: no longer in group `{MASTERS_GROUP}`; apply the output of `pki template rbac` with a kubeconfig that is still in that group before using it",
                 row.name
             ));
         }

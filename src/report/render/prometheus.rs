@@ -45,7 +45,7 @@ const ROW_FAMILIES: [Family; 3] = [
     ),
     (
         "pki_certificate_externally_managed",
-        "Whether only an external CA can renew the certificate.",
+        "Whether others renew the certificate: an external CA, or the component that made it.",
     ),
 ];
 

@@ -32,7 +32,16 @@ impl TreeSource for Places {
     }
 
     fn changed_at(&self, file: &TreePath) -> Option<OffsetDateTime> {
-        let entry = self.entry(file, FileVersion::Current).ok()??;
+        let entry = match self.entry(file, FileVersion::Current) {
+            Ok(entry) => entry?,
+            // A component follows a link that leads out of the tree.
+            Err(_) => match self.resolve_named(self.layout.path(file).to_str()?) {
+                Ok(Some(Destination::File(position, name))) => {
+                    position.directory().ok()?.entry(&name).ok()??
+                }
+                _ => return None,
+            },
+        };
         OffsetDateTime::from_unix_timestamp(entry.changed_at).ok()
     }
 

@@ -21,6 +21,11 @@ pub(crate) fn config() -> Vec<Vec<u8>> {
     [words(CONFIG), words(YAML)].concat()
 }
 
+/// Returns the fields and values of the objects that commands take, and the marks of YAML.
+pub(crate) fn object() -> Vec<Vec<u8>> {
+    [words(OBJECT), words(YAML)].concat()
+}
+
 /// Returns the fields and values of journals, manifests and ledgers, names that could lead elsewhere, and the fields of the
 /// recorded configuration.
 pub(crate) fn state() -> Vec<Vec<u8>> {
@@ -30,6 +35,41 @@ pub(crate) fn state() -> Vec<Vec<u8>> {
 fn words(words: &[&str]) -> Vec<Vec<u8>> {
     words.iter().map(|word| word.as_bytes().to_vec()).collect()
 }
+
+const OBJECT: &[&str] = &[
+    "apiVersion",
+    "certificates.k8s.io/v1",
+    "kind",
+    "CertificateSigningRequest",
+    "CertificateSigningRequestList",
+    "List",
+    "Secret",
+    "items",
+    "metadata",
+    "name",
+    "namespace",
+    "kube-system",
+    "kubeadm-certs",
+    "bootstrap-token-abcdef",
+    "spec",
+    "request",
+    "signerName",
+    "usages",
+    "expirationSeconds",
+    "status",
+    "certificate",
+    "conditions",
+    "Approved",
+    "Denied",
+    "data",
+    "stringData",
+    "ca.crt",
+    "token-id",
+    "token-secret",
+    "expiration",
+    "usage-bootstrap-authentication",
+    "dHJ1ZQ==",
+];
 
 const LABELS: &[&str] = &[
     "-----BEGIN ",

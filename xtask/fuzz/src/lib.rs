@@ -12,6 +12,7 @@ mod config;
 mod dictionary;
 mod key;
 mod kubeconfig;
+mod object;
 mod request;
 mod state;
 
@@ -60,6 +61,12 @@ pub const TARGETS: &[FuzzTarget] = &[
         check: request::check,
         dictionary: dictionary::pem,
         seeds: request::seeds,
+    },
+    FuzzTarget {
+        name: "object",
+        check: object::check,
+        dictionary: dictionary::object,
+        seeds: object::seeds,
     },
     FuzzTarget {
         name: "state",

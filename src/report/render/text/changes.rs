@@ -203,6 +203,12 @@ impl Changes {
     }
 
     fn restarts(&self, text: &mut String) {
+        if let Some(command) = &self.renew_command {
+            _ = writeln!(
+                text,
+                "\nRenew first what the replaced CAs have not signed, or components cannot reach each other:\n    {command}"
+            );
+        }
         if self.restart.is_empty() {
             text.push_str("\nNo restart is needed: all components reload these files.\n");
             return;
