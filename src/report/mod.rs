@@ -19,3 +19,4 @@ pub mod signatures;
 pub mod templates;
 pub mod time;
 pub mod verification;
+pub mod version;
