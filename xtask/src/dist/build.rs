@@ -205,7 +205,8 @@ pub(super) fn compile(
         )
         .env(
             format!("CFLAGS_{}", target.triple.replace('-', "_")),
-            flags("-ffile-prefix-map", " "),
+            // Debug information would name the headers of zig by their paths, also those that are not in the sources.
+            format!("-g0 {}", flags("-ffile-prefix-map", " ")),
         )
         .env("CARGO_INCREMENTAL", "0")
         .env("SOURCE_DATE_EPOCH", &release.epoch)
