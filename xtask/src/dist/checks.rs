@@ -129,6 +129,8 @@ fn lintian(deb: &Path, tools: &Tools) -> Result<()> {
     lintian
         .args(["--display-info", "--pedantic", "--tag-display-limit", "0"])
         .args(["--fail-on", "error,warning,info,pedantic"])
+        // It takes pieces of machine code, such as `wTH`, for words, and other ones in each build.
+        .args(["--suppress-tags", "spelling-error-in-binary"])
         .arg("--allow-root")
         .arg(deb);
     execute(&mut lintian)
