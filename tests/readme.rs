@@ -179,3 +179,28 @@ fn every_example_configuration_makes_a_tree_without_a_warning() {
         assert_eq!(made.stderr, "", "{}", file.display());
     }
 }
+
+#[test]
+fn every_direct_dependency_is_explained() {
+    let manifest = include_str!("../Cargo.toml");
+    let dependencies = manifest
+        .lines()
+        .skip_while(|line| *line != "[dependencies]")
+        .skip(1)
+        .map_while(|line| line.split_once(" = "));
+    let topic = include_str!("../templates/help/dependencies.md");
+    let explained: Vec<_> = topic
+        .lines()
+        .filter_map(|line| line.strip_prefix("- ")?.split_once(':'))
+        .flat_map(|(names, _)| names.split(", "))
+        .collect();
+    let mut count = 0;
+    for (name, _) in dependencies {
+        count += 1;
+        assert!(
+            explained.contains(&name),
+            "{name} has no row: {explained:?}"
+        );
+    }
+    assert!(count > 20, "{count}");
+}

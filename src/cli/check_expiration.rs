@@ -6,6 +6,7 @@
 )]
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -34,6 +35,10 @@ pub struct CheckExpirationArgs {
     /// Write to this file instead of standard output; readers see the old contents or the new ones
     #[arg(long, value_name = "FILE", value_parser = path())]
     pub output_file: Option<PathBuf>,
+
+    /// Check again each time this long after the last check, until a signal ends the process; for a container
+    #[arg(long, value_name = "DURATION", value_parser = parse_pause, requires = "output_file")]
+    pub every: Option<Period>,
 
     /// Exit with 4 if something expires within this time, such as 30d or 720h
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = Period::parse)]
@@ -102,4 +107,13 @@ pub enum SortOrder {
     Name,
     /// The most urgent first
     Urgency,
+}
+
+/// Reads the time between two checks.
+fn parse_pause(text: &str) -> Result<Period, String> {
+    let period = Period::parse(text)?;
+    match period.length() < Duration::from_secs(1) {
+        true => Err("is shorter than a second".to_owned()),
+        false => Ok(period),
+    }
 }

@@ -1,4 +1,4 @@
-//! `pki help` and `pki completions`.
+//! `pki help`, `pki completions` and `pki version`.
 
 #![allow(
     missing_docs,
@@ -18,6 +18,11 @@ Examples:
   pki completions bash > /etc/bash_completion.d/pki
   pki completions zsh > /usr/share/zsh/site-functions/_pki";
 
+pub(super) const VERSION_AFTER_HELP: &str = "\
+Examples:
+  pki version
+  pki version --verbose";
+
 #[derive(Debug, Args)]
 pub struct HelpArgs {
     /// A command such as `renew`, or a topic such as `files` [default: all commands]
@@ -30,4 +35,11 @@ pub struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     pub shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct VersionArgs {
+    /// Also print the commit, the cryptography library and the target
+    #[arg(short, long)]
+    pub verbose: bool,
 }

@@ -35,7 +35,7 @@ pub use certs::{CertsArgs, CertsCommand};
 pub use check_expiration::{CheckExpirationArgs, ExpirationFormat, OnlyState, SortOrder};
 pub use config::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
 pub use csr::{CsrArgs, CsrCommand, CsrFormat, GenerateArgs, ImportArgs, NewCsrArgs, SignArgs};
-pub use help::{CompletionsArgs, HelpArgs};
+pub use help::{CompletionsArgs, HelpArgs, VersionArgs};
 pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
 pub use join::{
@@ -100,6 +100,10 @@ pub struct Cli {
     /// Take this for the current time (RFC 3339); for tests
     #[arg(long, global = true, hide = true, value_name = "TIME", value_parser = parse_time)]
     pub now: Option<OffsetDateTime>,
+
+    /// With --version: also print the commit, the cryptography library and the target
+    #[arg(short, long, requires = "version")]
+    pub verbose: bool,
 }
 
 /// The commands.
@@ -209,8 +213,8 @@ pub enum Command {
     #[command(after_help = help::AFTER_HELP)]
     Help(HelpArgs),
     /// Print the version
-    #[command(after_help = "Examples:\n  pki version")]
-    Version,
+    #[command(after_help = help::VERSION_AFTER_HELP)]
+    Version(VersionArgs),
     /// Run commands by kubeadm's spelling, such as `certs renew`
     #[command(hide = true, after_help = certs::AFTER_HELP)]
     Certs(CertsArgs),

@@ -19,9 +19,24 @@ use crate::util::secret::is_key;
 /// Wrong usage, a request for help or for the version; all are clap's.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Error> {
     let arguments: Vec<_> = arguments.into_iter().collect();
-    Cli::try_parse_from(&arguments).map_err(|error| match hint_for(&error) {
-        Some(message) => command(&arguments).error(error.kind(), message),
-        None => error,
+    Cli::try_parse_from(&arguments).or_else(|error| {
+        if error.kind() == ErrorKind::DisplayVersion && arguments.iter().any(is_verbose) {
+            return Cli::try_parse_from(["pki", "version", "--verbose"]);
+        }
+        Err(match hint_for(&error) {
+            Some(message) => command(&arguments).error(error.kind(), message),
+            None => error,
+        })
+    })
+}
+
+/// Returns whether an argument of `pki --version` asks for all of it: `--verbose`, `-v`, `-Vv` or `-vV`. Clap stops at the
+/// flag for the version, and does not say what else was typed.
+fn is_verbose(argument: &OsString) -> bool {
+    let short =
+        |letters: &str| letters.contains('v') && letters.trim_matches(['v', 'V']).is_empty();
+    argument.to_str().is_some_and(|argument| {
+        argument == "--verbose" || argument.strip_prefix('-').is_some_and(short)
     })
 }
 

@@ -1,12 +1,14 @@
 //! `pki check-expiration`.
 
 mod named;
+mod repeat;
 mod tree;
 
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 
+use self::repeat::repeat;
 use self::tree::{check, name_of, usual_layout};
 use super::console::SpooledOutput;
 use super::failure::Invalid;
@@ -24,6 +26,13 @@ use crate::report::render::{self, Exposition, Report, TextTarget};
 const OUTPUT_MODE: u32 = 0o644;
 
 pub(super) fn run(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
+    match &args.every {
+        Some(period) => repeat(period.length(), console, |console| run_once(args, console)),
+        None => run_once(args, console),
+    }
+}
+
+fn run_once(args: &CheckExpirationArgs, console: &Console) -> Result<Exit> {
     let Some(file) = args
         .output_file
         .as_ref()

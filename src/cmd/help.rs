@@ -9,7 +9,8 @@ use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 
 use super::{Console, Exit};
-use crate::cli::{Cli, CompletionsArgs, HelpArgs, parse, wrong_usage};
+use crate::cli::{Cli, CompletionsArgs, HelpArgs, VersionArgs, parse, wrong_usage};
+use crate::report::version::details;
 
 /// A help topic.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +94,11 @@ pub(super) fn completions(args: &CompletionsArgs, console: &Console) -> Result<E
     Ok(Exit::Done)
 }
 
-pub(super) fn version(console: &Console) -> Result<Exit> {
-    console.print(&Cli::command().render_version())?;
+pub(super) fn version(args: &VersionArgs, console: &Console) -> Result<Exit> {
+    let mut text = Cli::command().render_version();
+    if args.verbose {
+        text.push_str(&details());
+    }
+    console.print(&text)?;
     Ok(Exit::Done)
 }

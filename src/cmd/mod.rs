@@ -92,7 +92,7 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
         Command::Template(args) => template::run(&args, console),
         Command::Completions(args) => help::completions(&args, console),
         Command::Help(args) => help::run(&args, console),
-        Command::Version => help::version(console),
+        Command::Version(args) => help::version(&args, console),
         Command::Certs(args) => match args.command {
             CertsCommand::CheckExpiration(args) => check_expiration::run(&args, console),
             CertsCommand::Renew(args) => renew::run(&args, console),

@@ -45,7 +45,7 @@ enum Escaping {
     Systemd,
     /// cron: as a shell takes it, and `%` would be a new line (crontab(5)).
     Cron,
-    /// YAML: only the path of the binary is filled in.
+    /// YAML: only the version is filled in.
     Yaml,
 }
 
@@ -117,12 +117,12 @@ fn filled_in(template: Template, args: &TemplateArgs, console: &Console) -> Resu
         let message = "this template is the same for every tree: leave the directories out";
         return Err(Invalid::new(message).into());
     }
-    if escaping == Escaping::Constant {
-        return Ok(text.to_owned());
+    if matches!(escaping, Escaping::Constant | Escaping::Yaml) {
+        return Ok(text.replace("{{version}}", env!("CARGO_PKG_VERSION")));
     }
     let binary = std::env::current_exe().context("looking up the path of this program")?;
     let binary = binary.display().to_string();
-    // systemd takes no quotes there, and a mount path in YAML would need other ones.
+    // systemd takes no quotes there.
     if !is_plain(&binary) {
         let message = format!("the path of this program has special characters: `{binary}`");
         return Err(Invalid::new(message)

@@ -20,3 +20,4 @@ pub mod standalone;
 pub mod templates;
 pub mod time;
 pub mod verification;
+pub mod version;

@@ -1,8 +1,10 @@
 //! Every exit code, each by a run that really ends so.
 
 use std::{
-    fs::File,
-    process::{Command, Stdio},
+    fs::{self, File},
+    os::unix::fs::MetadataExt,
+    path::Path,
+    process::{Child, Command, Stdio},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -232,6 +234,52 @@ fn a_signal_stops_init_before_anything_is_made() {
         let left = tree.snapshot();
         assert!(left.is_empty(), "{signal:?}: {left:?}");
         tree.init(&[]).exits(0);
+    }
+}
+
+#[test]
+fn a_repeated_check_ends_with_its_signal() {
+    let tree = TestTree::new();
+    let folder = TestTree::empty();
+    let file = folder.root().join("pki.prom");
+    let mut command = tree.command(&["check-expiration", "--every=1s", "-o=prometheus"]);
+    command.arg("--output-file").arg(&file);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Two files in turn, so that the check was repeated.
+    let first = wait_for_other_file(&mut child, &file, 0);
+    wait_for_other_file(&mut child, &file, first);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(143), "{stderr}");
+    assert_eq!(stderr, "");
+
+    // What cannot work at all is not repeated.
+    tree.pki(&["check-expiration", "--every=1s"]).exits(2);
+    tree.pki(&["check-expiration", "--every=0s", "--output-file=x"])
+        .exits(2)
+        .says("is shorter than a second");
+    tree.pki(&[
+        "check-expiration",
+        "--every=1s",
+        "--output-file=/no/such/folder/x",
+    ])
+    .exits(1);
+}
+
+/// Waits until a file exists and has another inode, and returns that.
+fn wait_for_other_file(child: &mut Child, file: &Path, inode: u64) -> u64 {
+    loop {
+        let found = fs::metadata(file).map_or(0, |file| file.ino());
+        if found != 0 && found != inode {
+            return found;
+        }
+        assert_eq!(child.try_wait().unwrap(), None, "the check ended");
+        std::thread::yield_now();
     }
 }
 

@@ -242,6 +242,38 @@ fn help_prints_commands_and_topics() {
 }
 
 #[test]
+fn a_verbose_version_names_what_was_built() {
+    let verbose = run(pki().args(["version", "--verbose"])).ok().stdout;
+    for typed in [
+        &["--version", "--verbose"][..],
+        &["--verbose", "--version"],
+        &["-V", "-v"],
+        &["-Vv"],
+        &["-vV"],
+        &["version", "-v"],
+    ] {
+        assert_eq!(run(pki().args(typed)).ok().stdout, verbose, "{typed:?}");
+    }
+    let lines: Vec<_> = verbose.lines().collect();
+    assert_eq!(lines[0], concat!("pki ", env!("CARGO_PKG_VERSION")));
+    let value = |line: usize, name: &str| lines[line].strip_prefix(name).unwrap();
+    assert!(!value(1, "commit: ").is_empty(), "{verbose}");
+    let library = value(2, "cryptography: ");
+    assert!(
+        library.starts_with("AWS-LC ") && library.ends_with(", not its FIPS module"),
+        "{verbose}"
+    );
+    let target = format!("{}-unknown-linux-", std::env::consts::ARCH);
+    assert!(value(3, "target: ").starts_with(&target), "{verbose}");
+    assert_eq!(
+        run(pki().arg("--version")).ok().stdout,
+        format!("{}\n", lines[0])
+    );
+    check_usage(&["--verbose"], "requires a subcommand");
+    check_usage(&["--verbose", "init"], "--version");
+}
+
+#[test]
 fn every_shell_gets_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = run(pki().args(["completions", shell])).ok().stdout;

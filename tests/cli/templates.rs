@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fs, process::Command};
 
 use serde_json::Value;
 
+use crate::cli::help::assert_parses;
 use crate::support::{Run, TestTree, peer, pki, run};
 
 fn template(arguments: &[&str]) -> Run {
@@ -35,6 +36,7 @@ fn every_template_is_listed_and_printed() {
             "{{arguments}}",
             "{{certificates}}",
             "{{kubeconfigs}}",
+            "{{version}}",
         ] {
             assert!(!text.contains(placeholder), "{name}: {text}");
         }
@@ -100,6 +102,36 @@ fn units_and_cron_jobs_have_the_absolute_paths_of_the_tree() {
         fs::write(&unit, printed("pki-check.service")).unwrap();
         run(Command::new(analyze).arg("verify").arg(unit)).exits(0);
     }
+}
+
+/// The image of the DaemonSet has nothing but `pki`, so its arguments are all that starts.
+#[test]
+fn the_daemonset_runs_a_command_of_this_version() {
+    let manifest = template(&["pki-check.yaml"]).stdout;
+    let image = concat!("image: localhost/pki:", env!("CARGO_PKG_VERSION"), "\n");
+    assert!(manifest.contains(image), "{manifest}");
+    assert!(!manifest.contains(" command:"), "{manifest}");
+    let arguments: Vec<_> = manifest
+        .lines()
+        .skip_while(|line| line.trim() != "args:")
+        .skip(1)
+        .map_while(|line| line.strip_prefix("        - "))
+        .collect();
+    assert_parses(&format!("pki {}", arguments.join(" ")));
+    assert!(arguments.contains(&"--every=10m"), "{arguments:?}");
+    // What it reads and writes is mounted.
+    for path in [
+        "/host/etc/kubernetes",
+        "/host/var/lib/kubelet/pki",
+        "/textfile",
+    ] {
+        assert!(
+            manifest.contains(&format!("mountPath: {path}\n")),
+            "{path}: {manifest}"
+        );
+    }
+    assert!(arguments.contains(&"--rootfs=/host"));
+    assert!(arguments.contains(&"--output-file=/textfile/pki.prom"));
 }
 
 #[test]

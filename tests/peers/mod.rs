@@ -18,6 +18,7 @@ mod openssl;
 mod pkilint;
 mod python;
 mod served;
+mod workflows;
 
 use std::path::PathBuf;
 

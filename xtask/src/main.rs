@@ -29,7 +29,9 @@ cargo xtask TASK
   fuzz [--seconds N] [TARGET...] fuzz what reads input, N seconds each (60): certificate, key, kubeconfig, config, request, state
   bench [ROUNDS]                 time the release binary beside openssl, cfssl and kubeadm (PKI_KUBERNETES_BIN), count its
                                  instructions, and check up to a thousand trees; ROUNDS times each (20)
-  dist                           build the release binary and its checksum in target/dist
+  dist [--target TARGET] [--check-reproducible]
+                                 make the release in target/dist: static binaries, packages, manual pages, completions, a container
+                                 image, lists of libraries (SBOM) and checksums; builds twice and compares if asked to
 
 Peers are the programs of other projects that judge our output. They are installed with apt-get if this runs as root,
 and with pip in target/peers. Tests whose peer is missing are skipped; with CI=true or PKI_REQUIRE_PEERS=1 they fail.
@@ -68,7 +70,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ["fuzz", names @ ..] => fuzz::run(60, names),
         ["bench"] => bench::run(20),
         ["bench", rounds] => bench::run(rounds.parse()?),
-        ["dist"] => dist::run(),
+        ["dist", arguments @ ..] => dist::run(arguments),
         ["help" | "-h" | "--help"] => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)

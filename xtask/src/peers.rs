@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::MetadataExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
 
@@ -20,7 +20,7 @@ struct Peer {
     version: &'static [&'static str],
 }
 
-const PEERS: [Peer; 13] = [
+const PEERS: [Peer; 14] = [
     Peer {
         program: "openssl",
         package: "openssl",
@@ -74,6 +74,11 @@ const PEERS: [Peer; 13] = [
     Peer {
         program: "setfacl",
         package: "acl",
+        version: &["--version"],
+    },
+    Peer {
+        program: "man",
+        package: "man-db",
         version: &["--version"],
     },
     Peer {
@@ -155,7 +160,7 @@ pub(crate) fn prepare(install: bool) -> Result<()> {
         }
     }
     if install {
-        complain(create_environment());
+        complain(create_environment(&folder()?.join("venv"), REQUIREMENTS));
     }
     Ok(())
 }
@@ -171,7 +176,8 @@ fn folder() -> Result<PathBuf> {
     Ok(top()?.join("target/peers"))
 }
 
-fn may_install() -> Result<bool> {
+/// Returns whether packages of the operating system can be installed here.
+pub(crate) fn may_install() -> Result<bool> {
     let root = fs::metadata("/proc/self")
         .context("cannot look up the user in /proc/self")?
         .uid()
@@ -201,20 +207,19 @@ fn can_create_environments() -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-/// Makes the virtual environment, unless it exists with the same requirements.
-fn create_environment() -> Result<()> {
-    let environment = folder()?.join("venv");
+/// Makes a virtual environment with the Python packages of a file, unless it exists with the same ones.
+pub(crate) fn create_environment(environment: &Path, file: &str) -> Result<()> {
     let stamp = environment.join("requirements.txt");
-    let requirements = fs::read_to_string(top()?.join(REQUIREMENTS))
-        .with_context(|| format!("cannot read {REQUIREMENTS}"))?;
+    let requirements =
+        fs::read_to_string(top()?.join(file)).with_context(|| format!("cannot read {file}"))?;
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) {
         return Ok(());
     }
     println!(
-        "installing the Python packages of {REQUIREMENTS} in {}",
+        "installing the Python packages of {file} in {}",
         environment.display()
     );
-    execute(command("python3", &["-m", "venv", "--clear"])?.arg(&environment))?;
+    execute(command("python3", &["-m", "venv", "--clear"])?.arg(environment))?;
     let mut pip = Command::new(environment.join("bin/python"));
     pip.current_dir(top()?).args([
         "-m",
@@ -224,7 +229,7 @@ fn create_environment() -> Result<()> {
         "--disable-pip-version-check",
         "--no-input",
         "--requirement",
-        REQUIREMENTS,
+        file,
     ]);
     execute(&mut pip)?;
     fs::write(&stamp, requirements)?;
