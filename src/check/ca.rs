@@ -191,7 +191,7 @@ fn encrypted(row: &'static Row, encryption: &Encryption) -> Finding {
         true => (Severity::Warning, CLUSTER_CA_ENCRYPTED),
         false => (Severity::Info, "kubeadm cannot sign with it"),
     };
-    let text = format!("its key is encrypted with a passphrase ({encryption}); {effect}");
+    let text = format!("the key is encrypted with a passphrase ({encryption}); {effect}");
     let finding = Finding {
         severity,
         ..Finding::new(FindingId::CaKeyEncrypted, text).about(row)

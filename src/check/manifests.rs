@@ -29,7 +29,7 @@ fn encrypted_key(context: &Context<'_>, component: Component, file: &NamedFile) 
     context.inventory.encrypted_key(row)?;
     let (name, option, path) = (component.name(), file.option, quote(&file.path));
     let text = format!(
-        "{name} is started with `{option}` {path}, which is encrypted: it exits at its next start"
+        "{name} is started with `{option}` {path}; this key is encrypted, so {name} will exit the next time it starts"
     );
     let finding = Finding::new(FindingId::ManifestEncryptedKey, text).about(row);
     Some(finding.in_file(PodManifest::file(component)))

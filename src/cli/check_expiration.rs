@@ -36,7 +36,7 @@ pub struct CheckExpirationArgs {
     #[arg(long, value_name = "FILE", value_parser = path())]
     pub output_file: Option<PathBuf>,
 
-    /// Check again each time this long after the last check, until a signal ends the process; for a container
+    /// Repeat the check after this pause until a signal ends the process, as in a container
     #[arg(long, value_name = "DURATION", value_parser = parse_pause, requires = "output_file")]
     pub every: Option<Period>,
 

@@ -46,7 +46,7 @@ Exit codes (the others are in `pki --help`):
 Examples:
   pki csr import apiserver.crt --dry-run
   pki csr import signed/*.crt
-  pki csr import -  < admin.crt";
+  pki csr import - < admin.crt";
 
 #[derive(Debug, Args)]
 pub struct CsrArgs {

@@ -30,7 +30,7 @@ use crate::x509::key::PrivateKey;
 const CREDENTIAL: &str = "pki-ca-passphrase";
 
 /// The remedy where there is no passphrase.
-const SOURCES: &str = "give `--ca-passphrase-file FILE`, or the systemd credential `pki-ca-passphrase`, or run it at a terminal";
+const SOURCES: &str = "use `--ca-passphrase-file FILE` or the systemd credential `pki-ca-passphrase`, or run the command at a terminal";
 
 /// The passphrase, as far as it is known.
 pub(super) struct CaPassphrase {
@@ -146,7 +146,7 @@ impl CaPassphrase {
             self.known = line.map(|line| typed(&line)).transpose()?;
         }
         let Some(passphrase) = &self.known else {
-            let message = format!("{what} is encrypted, and no passphrase is given");
+            let message = format!("{what} is encrypted, and no passphrase was given");
             return Err(Invalid::new(message).with_hint(SOURCES).into());
         };
         key.decrypt(passphrase).map_err(|error| {
@@ -191,7 +191,7 @@ fn ask_twice() -> Result<Option<Passphrase>> {
         return Ok(None);
     };
     let first = typed(&first)?;
-    let again = ask_secret("The same passphrase again")?;
+    let again = ask_secret("Repeat the passphrase")?;
     let again = again.map(|line| typed(&line)).transpose()?;
     match again.as_ref() == Some(&first) {
         true => Ok(Some(first)),

@@ -71,7 +71,7 @@ fn user(args: &UserArgs, console: &Console) -> Result<Exit> {
     }
     if groups.iter().any(|group| group == MASTERS_GROUP) {
         console.warn(&format!(
-            "group `{MASTERS_GROUP}` may do everything, whatever RBAC says; only a new cluster CA takes that away"
+            "group `{MASTERS_GROUP}` may do everything, whatever RBAC says; only replacing the cluster CA takes these rights away"
         ));
     }
     let client = Client {

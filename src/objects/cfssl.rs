@@ -92,7 +92,7 @@ impl Reader {
         for (place, host) in self.items(object, "hosts") {
             match host.as_str() {
                 Some(host) => hosts.push((place, host.to_owned())),
-                None => self.problem(&place, "it is not text"),
+                None => self.problem(&place, "it is not a string"),
             }
         }
         CfsslRequest {
@@ -216,7 +216,7 @@ impl Reader {
         match value.as_str() {
             Some(text) => (!text.is_empty()).then(|| text.to_owned()),
             None => {
-                self.problem(&format!("{prefix}{name}"), "it is not text");
+                self.problem(&format!("{prefix}{name}"), "it is not a string");
                 None
             }
         }
@@ -373,9 +373,9 @@ mod tests {
             (
                 r#"{"CN": 1, "hosts": {}, "names": [[], {"O": 2}], "ca": 1}"#,
                 &[
-                    "CN: it is not text",
+                    "CN: it is not a string",
                     "names[0]: it is not an object",
-                    "names[1].O: it is not text",
+                    "names[1].O: it is not a string",
                     "hosts: it is not a list",
                     "ca: it is not an object",
                 ],

@@ -74,7 +74,7 @@ pub fn decrypted(
     if refused > 1 && files.is_empty() {
         error.reasons = vec![Reason::new(
             format!("{OF_SECRET}: none of its entries can be decrypted with this certificate key"),
-            "give the certificate key with which it was encrypted",
+            "use the certificate key that encrypted the Secret",
         )];
     }
     match error.reasons.is_empty() {
@@ -150,9 +150,9 @@ pub fn plan(request: &DownloadRequest<'_>, present: &Inventory) -> Result<Plan, 
     error.into_result(plan)
 }
 
-/// Returns the rows of this host that the replaced CAs have to sign again, and the command for that.
+/// Returns the rows of this host that the old CAs signed, and the command that reissues them with the new CAs.
 ///
-/// They have an error that they do not have yet: their certificates are of the CAs that were here.
+/// The findings before the download do not report them: their certificates still match the old CAs.
 pub fn to_renew(
     request: &DownloadRequest<'_>,
     present: &Inventory,

@@ -22,7 +22,7 @@ pub enum Make {
         algorithm: Algorithm,
         /// Validity.
         validity: Validity,
-        /// Whether its key is encrypted with a passphrase.
+        /// Whether the key is encrypted with a passphrase.
         is_encrypted: bool,
     },
     /// A leaf certificate in a separate file.

@@ -32,7 +32,7 @@ pub struct Changes {
     pub permissions: Vec<PermissionChange>,
     /// Whether the configuration is recorded.
     pub records_configuration: bool,
-    /// The command that renews what the replaced CAs have not signed; it comes before the restarts.
+    /// The command that renews what the old CAs signed. Run it before the restarts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renew_command: Option<String>,
     /// The components to restart, one at a time and in this order.

@@ -47,7 +47,7 @@ pub struct Certificate {
     public_key: PublicKey,
     /// What the library reads; `None` if it does not, which can be true only after [`Reading::Dates`].
     parsed: OnceLock<Option<Box<CertificateInner<AnySerialNumber>>>>,
-    /// The key that made the signature, once it was found: nothing that is done with a certificate takes longer than finding it.
+    /// The key that made the signature, once it was verified: verification is the slowest operation on a certificate.
     signer: OnceLock<PublicKey>,
 }
 
@@ -301,7 +301,7 @@ impl Certificate {
         self.serial_octets().iter().all(|octet| *octet == 0)
     }
 
-    /// Returns whether both have the same issuer and serial number. RFC 5280 section 4.1.2.2 forbids that of two certificates.
+    /// Returns whether both have the same issuer and serial number. RFC 5280 section 4.1.2.2 forbids this for two certificates.
     pub fn has_issuer_and_serial_of(&self, other: &Certificate) -> bool {
         self.facts.issuer == other.facts.issuer && self.serial_octets() == other.serial_octets()
     }

@@ -296,7 +296,7 @@ fn a_secret_of_another_key_is_refused_as_a_whole() {
         .exits(3)
         .says_only(&[
             "error: the Secret `kubeadm-certs`: none of its entries can be decrypted with this certificate key",
-            "hint: give the certificate key with which it was encrypted",
+            "hint: use the certificate key that encrypted the Secret",
         ])
         .changed_nothing();
 }

@@ -253,7 +253,7 @@ fn a_validity_period_that_no_signer_signs_for_is_refused() {
     refuses(
         &tree,
         &[&path, "--signer-name", CLIENT, "--validity-period", "599s"],
-        "signer `kubernetes.io/kube-apiserver-client` signs for 600 seconds or more, `--validity-period` is 599",
+        "`--validity-period` is 599 seconds; signer `kubernetes.io/kube-apiserver-client` needs at least 600 seconds",
     );
     signed(
         &tree,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{CAS, PASSPHRASE, encrypt, encrypted_tree, fixture, keeps_the_secret, passphrase_file};
 use crate::support::{FLAGS, TestTree, peer, run};
 
-const NO_PASSPHRASE: &str = "is encrypted, and no passphrase is given";
+const NO_PASSPHRASE: &str = "is encrypted, and no passphrase was given";
 
 /// Makes a certification request beside the tree, and returns its path.
 fn request(tree: &TestTree) -> String {
@@ -283,7 +283,7 @@ fn joining_nodes_get_the_key_as_it_is() {
     let run = tree
         .pki(&["upload-certs", key])
         .exits(0)
-        .says("CA `ca`: its key is encrypted with a passphrase, which `kubeadm join` refuses");
+        .says("CA `ca`: the key is encrypted with a passphrase, which `kubeadm join` refuses");
     let node = TestTree::empty();
     node.pki_with_input(&["download-certs", key], &run.stdout)
         .exits(0);

@@ -109,7 +109,7 @@ fn a_systemd_credential_unless_the_flag_is_given() {
     // Other services may have other credentials.
     with_credential(None, &[])
         .exits(3)
-        .says("no passphrase is given")
+        .says("no passphrase was given")
         .changed_nothing();
 }
 
@@ -239,7 +239,7 @@ fn a_new_passphrase_is_asked_for_twice() {
     ]
     .concat();
     let first = "New passphrase for the CA keys";
-    let again = "The same passphrase again";
+    let again = "Repeat the passphrase";
     let typed = format!("{PASSPHRASE}\n");
     let Some(result) = at_terminal(&tree, &flags, &[(first, &typed), (again, "other\n")]) else {
         return;
@@ -267,8 +267,8 @@ fn nothing_is_asked_where_no_stream_is_a_terminal() {
     };
     let mut command = tree.command(&RENEW);
     let run = run_with_input(&mut command, "");
-    run.exits(3).says("no passphrase is given").says(
-        "hint: give `--ca-passphrase-file FILE`, or the systemd credential `pki-ca-passphrase`, or run it at a terminal",
+    run.exits(3).says("no passphrase was given").says(
+        "hint: use `--ca-passphrase-file FILE` or the systemd credential `pki-ca-passphrase`, or run the command at a terminal",
     );
 }
 

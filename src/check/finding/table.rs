@@ -166,7 +166,7 @@ finding_kinds! {
         "The key of a CA is not on this host, so an external CA must sign."
         "";
     CaKeyEncrypted "ca.key-encrypted" Warning
-        "The key of a CA is encrypted with a passphrase; kube-controller-manager and kubeadm cannot read it."
+        "The key of a CA is encrypted with a passphrase, so kubeadm cannot read it, nor can kube-controller-manager if it is the cluster CA. For other CAs, this is an info."
         "leave `--cluster-signing-cert-file` and `--cluster-signing-key-file` of kube-controller-manager empty, and sign requests with `pki csr sign`, see `pki help csr`";
 
     CertificateMissing "certificate.missing" Error
@@ -342,7 +342,7 @@ finding_kinds! {
         "The manifest of a component names another file than kubeadm does, so what `pki` renews may not be what the component uses."
         "check that the component is meant to use that file";
     ManifestEncryptedKey "manifest.encrypted-key" Error
-        "The manifest of kube-controller-manager names a CA key that is encrypted with a passphrase, so it exits at its next start."
+        "The manifest of kube-controller-manager names an encrypted CA key, so kube-controller-manager will exit the next time it starts."
         "leave `--cluster-signing-cert-file` and `--cluster-signing-key-file` empty in the manifest, and sign requests with `pki csr sign`, see `pki help csr`";
     ManifestFileMissing "manifest.file-missing" Error
         "The manifest of a component names a file that does not exist on this host, so the component may not start."

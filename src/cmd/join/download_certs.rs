@@ -94,7 +94,7 @@ fn read_secret(path: &Path) -> Result<UploadedCerts> {
 /// A plan, with what has to be done after it.
 struct Planned {
     plan: Plan,
-    /// The rows that the new CAs have to sign again, and the command for that.
+    /// The rows that the old CAs signed, and the command that reissues them.
     to_renew: Option<(Vec<&'static Row>, PkiCommand)>,
 }
 

@@ -55,7 +55,7 @@ pub(in crate::cmd) fn run(args: &UploadCertsArgs, console: &Console) -> Result<E
         .filter(|row| snapshot.inventory.encrypted_key(row).is_some())
     {
         console.warn(&format!(
-            "{}: its key is encrypted with a passphrase, which `kubeadm join` refuses; `pki download-certs` and `pki init --join` take it",
+            "{}: the key is encrypted with a passphrase, which `kubeadm join` refuses; `pki download-certs` and `pki init --join` take it",
             title(ca)
         ));
     }

@@ -140,9 +140,9 @@ fn judge(
     }
     if matches!(profile, RequestProfile::Signer(..)) && rules.period < MIN_LIFETIME {
         let what = format!(
-            "signer `{}` signs for {MIN_EXPIRATION_SECONDS} seconds or more, `--validity-period` is {}",
-            profile.name(),
-            rules.period.as_secs()
+            "`--validity-period` is {} seconds; signer `{}` needs at least {MIN_EXPIRATION_SECONDS} seconds",
+            rules.period.as_secs(),
+            profile.name()
         );
         reasons.push(refusal(request, &what, "use a longer `--validity-period`"));
     }

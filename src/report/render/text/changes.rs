@@ -206,7 +206,7 @@ impl Changes {
         if let Some(command) = &self.renew_command {
             _ = writeln!(
                 text,
-                "\nRenew first what the replaced CAs have not signed, or components cannot reach each other:\n    {command}"
+                "\nRenew these first, with the new CAs, or components cannot connect to each other:\n    {command}"
             );
         }
         if self.restart.is_empty() {
