@@ -25,7 +25,6 @@ use crate::plan::csr::sign::{
     self as planner, AcceptedRequest, ProfileChoice, RequestToSign, SigningRules,
 };
 use crate::plan::{PlanError, Reason};
-use crate::report::findings::TreeArguments;
 use crate::report::signatures::{IssuedCertificate, Signatures, SignedCertificate};
 use crate::report::time::Time;
 use crate::store::ledger::LedgerEntry;
@@ -63,10 +62,7 @@ pub(super) fn run(args: &SignArgs, console: &Console) -> Result<Exit> {
         .flat_map(|file| &file.requests)
         .cloned()
         .collect();
-    let accepted = planner::plan(&requests, &rules).map_err(|error| PlanFailure {
-        error,
-        arguments: TreeArguments::default(),
-    })?;
+    let accepted = planner::plan(&requests, &rules).map_err(PlanFailure::without_tree)?;
     for (request, accepted) in requests.iter().zip(&accepted) {
         for note in &accepted.notes {
             console.warn(&format!("`{}`: {note}", request.name));
