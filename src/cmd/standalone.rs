@@ -10,15 +10,17 @@ use super::console::KeyProgress;
 use super::failure::{Invalid, Invalids};
 use super::input::read_input;
 use super::interrupts::Interrupts;
+use super::output_file::check_outside_trees;
 use super::paths::TreePaths;
 use crate::cli::TreeArgs;
 use crate::config::Settings;
 use crate::execute::{self, standalone};
 use crate::fs::file;
-use crate::fs::output::{self, NewFile};
+use crate::fs::output::{self, CreationError, OutputFile};
 use crate::objects::cfssl::CfsslRequest;
 use crate::plan::subject::AskedNames;
 use crate::store::outcome::{TransactionError, TreeState};
+use crate::util::escape::shell_path;
 use crate::util::secret::quote;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::attribute::Attribute;
@@ -49,18 +51,23 @@ pub(super) fn names_of_flags(
     }
 }
 
-/// Reads cfssl's request; `from_stdin` is how standard input is asked for.
-pub(super) fn read_cfssl(path: &Path, from_stdin: &str, console: &Console) -> Result<CfsslRequest> {
+/// Reads cfssl's request, and returns it with the name of its file; `from_stdin` is how standard input is asked for.
+pub(super) fn read_cfssl(
+    path: &Path,
+    from_stdin: &str,
+    console: &Console,
+) -> Result<(CfsslRequest, String)> {
     let input = read_input(path, "the request", from_stdin)?;
     let request = CfsslRequest::parse(&input.bytes).map_err(|problems| {
         let problems = problems.iter();
         let invalid = |problem| Invalid::new(format!("{}: {problem}", input.name));
         Invalids(problems.map(invalid).collect())
     })?;
+    let request = request.below(&input.name);
     for field in &request.ignored {
         console.warn(&format!("{}: {} is ignored", input.name, quote(field)));
     }
-    Ok(request)
+    Ok((request, input.name))
 }
 
 /// Reads the file of a private key.
@@ -73,17 +80,23 @@ pub(super) fn read_key(path: &Path) -> Result<PrivateKey> {
 /// Finds the file that is created for `name` in a directory.
 ///
 /// # Errors
-/// If it exists, cannot be written, or would be in the tree of this host, which is written in transactions only.
+/// If it exists, cannot be written, or would be in a tree, which is written in transactions only.
 pub(super) fn new_file(directory: &Path, name: &str, extension: &str) -> Result<PathBuf> {
     let path = output::new_target(&directory.join(format!("{name}.{extension}")))?;
     let layout = TreePaths::typed(&TreeArgs::default())?.layout(&Settings::default())?;
-    let mut directories = layout.directories().into_iter();
-    if directories.any(|directory| output::is_in(&path, &directory)) {
-        return Err(Invalid::new(format!("`{}` is in the tree", path.display()))
-            .with_hint("write it to another directory, and copy it to where it is used")
-            .into());
-    }
+    check_outside_trees(&path, &layout)?;
     Ok(path)
+}
+
+/// Checks who else can change the files in the directory of a new key.
+///
+/// # Errors
+/// If everybody can.
+pub(super) fn check_directory(directory: &Path, console: &Console) -> Result<()> {
+    if let Some(others) = output::other_writers(directory)? {
+        console.warn(&others);
+    }
+    Ok(())
 }
 
 /// Makes a key, with a progress bar on a terminal.
@@ -105,6 +118,12 @@ pub(super) fn new_key(algorithm: Algorithm) -> Result<PrivateKey> {
 }
 
 /// Creates all files, or none. The key comes first, because a certificate without its key is worse than the reverse.
-pub(super) fn write(files: &[NewFile<'_>]) -> Result<()> {
-    output::create_all(files).map_err(|error| anyhow!("{error}").context(TreeState::Unchanged))
+pub(super) fn write(files: &[OutputFile<'_>]) -> Result<()> {
+    output::create_all(files).map_err(|CreationError { error, left }| {
+        let left: Vec<_> = left.iter().map(|path| shell_path(path)).collect();
+        match left.is_empty() {
+            true => anyhow!("{error}").context(TreeState::Unchanged),
+            false => anyhow!("{error}; {} could not be removed again", left.join(" and ")),
+        }
+    })
 }
