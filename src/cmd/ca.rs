@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 
-use super::csr::{issuer, read_ca};
 use super::failure::PlanFailure;
 use super::standalone::{
-    KEY_MODE, PUBLIC_MODE, check_directory, names_of_flags, new_file, new_key, read_cfssl, write,
+    KEY_MODE, PUBLIC_MODE, check_directory, issuer, names_of_flags, new_file, new_key, read_ca,
+    read_cfssl, write,
 };
 use super::{Console, Exit};
 use crate::cli::{CaArgs, CaCommand, NewCaArgs, OutputFormat};
@@ -13,7 +13,7 @@ use crate::config::fields::DEFAULT_CA_CERTIFICATE_VALIDITY;
 use crate::execute::standalone::certificate_authority;
 use crate::fs::output::OutputFile;
 use crate::plan::ca::{self, NewCaRequest};
-use crate::plan::subject::AskedNames;
+use crate::plan::subject::DesiredNames;
 use crate::report::signatures::IssuedCertificate;
 use crate::report::standalone::CreatedCa;
 use crate::report::time::Time;
@@ -22,9 +22,9 @@ use crate::util::duration::Period;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::sign::Issuer;
 
-/// What flags and cfssl's request say about a CA.
-struct CaWishes {
-    names: AskedNames,
+/// What flags or cfssl's request say about the new CA.
+struct CaParameters {
+    names: DesiredNames,
     algorithm: Algorithm,
     path_length: Option<(String, u8)>,
     period: Option<Period>,
@@ -37,7 +37,7 @@ pub(super) fn run(args: &CaArgs, console: &Console) -> Result<Exit> {
 }
 
 fn new(args: &NewCaArgs, console: &Console) -> Result<Exit> {
-    let asked = asked(args, console)?;
+    let parameters = parameters(args, console)?;
     let parent = match (&args.ca_cert, &args.ca_key) {
         (Some(certificate), Some(key)) => Some((certificate, read_ca(certificate, key)?)),
         _ => None,
@@ -47,9 +47,9 @@ fn new(args: &NewCaArgs, console: &Console) -> Result<Exit> {
         .map(|(file, (bundle, key))| issuer(bundle, key, &file.display().to_string(), console.now))
         .transpose()?;
     let request = NewCaRequest {
-        names: &asked.names,
-        path_length: asked.path_length,
-        period: asked
+        names: &parameters.names,
+        path_length: parameters.path_length,
+        period: parameters
             .period
             .as_ref()
             .map_or(DEFAULT_CA_CERTIFICATE_VALIDITY, Period::length),
@@ -64,7 +64,7 @@ fn new(args: &NewCaArgs, console: &Console) -> Result<Exit> {
         console.warn(warning);
     }
     // The default is as long as the CA allows.
-    if plan.is_shortened && asked.period.is_some() {
+    if plan.is_shortened && parameters.period.is_some() {
         let end = plan.validity.not_after.date();
         console.warn(&format!(
             "valid only until {end}, when the CA that signs it expires"
@@ -81,13 +81,13 @@ fn new(args: &NewCaArgs, console: &Console) -> Result<Exit> {
         is_root: parent.is_none(),
         path_length: plan.contents.path_length(),
         expiration_date: Time::from(plan.validity.not_after),
-        key_algorithm: asked.algorithm.to_string(),
+        key_algorithm: parameters.algorithm.to_string(),
         key_file: key_file.display().to_string(),
         certificate_file: certificate_file.display().to_string(),
         issued: None,
     };
     if !args.write.dry_run {
-        let key = new_key(asked.algorithm)?;
+        let key = new_key(parameters.algorithm)?;
         let certificate = certificate_authority(&plan, &key, issuer, console.now)?;
         write(&[
             OutputFile {
@@ -113,13 +113,13 @@ fn new(args: &NewCaArgs, console: &Console) -> Result<Exit> {
 }
 
 /// Returns what flags or cfssl's request ask for; flags about path length and validity win.
-fn asked(args: &NewCaArgs, console: &Console) -> Result<CaWishes> {
+fn parameters(args: &NewCaArgs, console: &Console) -> Result<CaParameters> {
     let path_length = args
         .path_len
         .map(|length| ("--path-len".to_owned(), length));
     let period = args.validity_period.clone();
     let Some(path) = &args.request else {
-        return Ok(CaWishes {
+        return Ok(CaParameters {
             names: names_of_flags(args.common_name.as_deref(), &args.org, &[]),
             algorithm: args.key_algorithm.unwrap_or(Algorithm::Rsa2048),
             path_length,
@@ -133,8 +133,8 @@ fn asked(args: &NewCaArgs, console: &Console) -> Result<CaWishes> {
     let section = request.ca.unwrap_or_default();
     let place = format!("{file}: ca.pathlen");
     let length = section.path_length.map(|length| (place, length));
-    Ok(CaWishes {
-        names: AskedNames {
+    Ok(CaParameters {
+        names: DesiredNames {
             subject: request.subject,
             alternative: Vec::new(),
         },

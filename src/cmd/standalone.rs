@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
+use time::OffsetDateTime;
 
 use super::Console;
 use super::console::KeyProgress;
@@ -18,13 +19,15 @@ use crate::execute::{self, standalone};
 use crate::fs::file;
 use crate::fs::output::{self, CreationError, OutputFile};
 use crate::objects::cfssl::CfsslRequest;
-use crate::plan::subject::AskedNames;
+use crate::plan::subject::DesiredNames;
 use crate::store::outcome::{TransactionError, TreeState};
 use crate::util::escape::shell_path;
 use crate::util::secret::quote;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::attribute::Attribute;
+use crate::x509::chain::CaBundle;
 use crate::x509::key::PrivateKey;
+use crate::x509::sign::Issuer;
 
 /// The mode of a private key.
 pub(super) const KEY_MODE: u32 = 0o600;
@@ -36,7 +39,7 @@ pub(super) fn names_of_flags(
     common_name: Option<&str>,
     org: &[String],
     san: &[String],
-) -> AskedNames {
+) -> DesiredNames {
     let entry = |flag: &str, attribute, value: &str| (flag.to_owned(), attribute, value.to_owned());
     let groups = org
         .iter()
@@ -45,7 +48,7 @@ pub(super) fn names_of_flags(
         .iter()
         .map(|name| entry("--common-name", Attribute::CommonName, name));
     let alternative = san.iter().map(|san| ("--san".to_owned(), san.clone()));
-    AskedNames {
+    DesiredNames {
         subject: groups.chain(common_name).collect(),
         alternative: alternative.collect(),
     }
@@ -75,6 +78,25 @@ pub(super) fn read_key(path: &Path) -> Result<PrivateKey> {
     let contents = file::read_given(path, file::MAX_FILE_SIZE)?;
     let key = PrivateKey::from_pem(&contents.bytes);
     Ok(key.map_err(|error| Invalid::new(format!("`{}`: {error}", path.display())))?)
+}
+
+/// Reads the files of a CA that belongs to no tree.
+pub(super) fn read_ca(certificate: &Path, key: &Path) -> Result<(CaBundle, PrivateKey)> {
+    let contents = file::read_given(certificate, file::MAX_FILE_SIZE)?;
+    let bundle = CaBundle::from_pem(&contents.bytes)
+        .map_err(|error| Invalid::new(format!("`{}`: {error}", certificate.display())))?;
+    Ok((bundle, read_key(key)?))
+}
+
+/// Returns the CA as an issuer; `name` is its name in messages.
+pub(super) fn issuer<'a>(
+    bundle: &'a CaBundle,
+    key: &'a PrivateKey,
+    name: &str,
+    now: OffsetDateTime,
+) -> Result<Issuer<'a>> {
+    let issuer = Issuer::new(bundle, key, now);
+    Ok(issuer.map_err(|error| Invalid::new(format!("CA `{name}`: {error}")))?)
 }
 
 /// Finds the file that is created for `name` in a directory.

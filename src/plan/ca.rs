@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::subject::{AskedNames, invalid};
+use super::subject::{DesiredNames, invalid};
 use super::{PlanError, Reason};
 use crate::check::finding::Remedy;
 use crate::check::validity;
@@ -18,7 +18,7 @@ use crate::x509::validity::Validity;
 #[derive(Clone, Debug)]
 pub struct NewCaRequest<'a> {
     /// Its subject.
-    pub names: &'a AskedNames,
+    pub names: &'a DesiredNames,
     /// How many CAs may be between it and a leaf, with its place in messages; `None` for what its issuer allows.
     pub path_length: Option<(String, u8)>,
     /// How long it is valid.

@@ -14,12 +14,12 @@ use crate::cmd::standalone::{
     read_key, write,
 };
 use crate::cmd::{Console, Exit, usage_error};
-use crate::execute::standalone::{rehearsal, request};
+use crate::execute::standalone::{request, trial_request};
 use crate::fs::output::OutputFile;
 use crate::objects::cfssl::generated_key;
 use crate::objects::csr::NewSigningRequest;
 use crate::plan::csr::new::{self as planner, CsrPlan, NewCsrRequest};
-use crate::plan::subject::AskedNames;
+use crate::plan::subject::DesiredNames;
 use crate::report::standalone::NewCsr;
 use crate::store::outcome::TreeState;
 use crate::x509::algorithm::Algorithm;
@@ -51,9 +51,8 @@ pub(super) fn run(args: &NewCsrArgs, console: &Console) -> Result<Exit> {
         ));
     }
     // Before a key is made, which takes seconds for a large one.
-    let rehearsed = rehearsal(&plan.contents, given.as_ref())?;
-    planner::judge(&plan, &rehearsed, args.allow_system_masters)
-        .map_err(PlanFailure::without_tree)?;
+    let trial = trial_request(&plan.contents, given.as_ref())?;
+    planner::judge(&plan, &trial, args.allow_system_masters).map_err(PlanFailure::without_tree)?;
     let files = files(args, given.is_some(), console)?;
     let report = report(args, &plan, algorithm, &files);
     if args.write.dry_run {
@@ -103,7 +102,7 @@ fn refuse_useless_flags(args: &NewCsrArgs) {
 }
 
 /// Returns the names and the algorithm that flags or cfssl's request ask for.
-fn asked(args: &NewCsrArgs, console: &Console) -> Result<(AskedNames, Algorithm)> {
+fn asked(args: &NewCsrArgs, console: &Console) -> Result<(DesiredNames, Algorithm)> {
     let Some(path) = &args.request else {
         let names = names_of_flags(args.common_name.as_deref(), &args.org, &args.san);
         return Ok((names, args.key_algorithm.unwrap_or(Algorithm::Rsa2048)));
@@ -116,7 +115,7 @@ fn asked(args: &NewCsrArgs, console: &Console) -> Result<(AskedNames, Algorithm)
         .with_hint("make a CA with `pki ca new`")
         .into());
     }
-    let names = AskedNames {
+    let names = DesiredNames {
         subject: request.subject,
         alternative: request.hosts,
     };

@@ -1,6 +1,6 @@
 //! `pki csr sign`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use time::OffsetDateTime;
@@ -14,12 +14,12 @@ use crate::cmd::input::read_config_input;
 use crate::cmd::judgement::JudgementContext;
 use crate::cmd::paths::TreePaths;
 use crate::cmd::session::{Session, WriteRun};
+use crate::cmd::standalone::{issuer, read_ca};
 use crate::cmd::target::tree_arguments;
 use crate::cmd::{Console, Exit};
 use crate::config::{self, Cluster, Host, Settings};
 use crate::execute::ledger_entry;
 use crate::execute::sign::{SigningOrder, sign};
-use crate::fs::file;
 use crate::fs::output;
 use crate::plan::csr::sign::{
     self as planner, AcceptedRequest, ProfileChoice, RequestToSign, SigningRules,
@@ -31,8 +31,6 @@ use crate::store::ledger::LedgerEntry;
 use crate::store::transaction::DEFAULT_GENERATIONS;
 use crate::tree::inventory::{CaState, Depth, Inventory, KeyFile};
 use crate::x509::certificate::Certificate;
-use crate::x509::chain::CaBundle;
-use crate::x509::key::PrivateKey;
 use crate::x509::sign::Issuer;
 
 /// The mode of a certificate.
@@ -125,28 +123,6 @@ fn cluster(args: &SignArgs) -> Result<Option<Cluster>> {
     let input = read_config_input(path)?;
     let settings = config::read(&input.name, &input.bytes)?.settings;
     Ok(Some(Cluster::resolve(settings, &Host::default())?.cluster))
-}
-
-/// Reads the files of a CA that belongs to no tree.
-pub(in crate::cmd) fn read_ca(certificate: &Path, key: &Path) -> Result<(CaBundle, PrivateKey)> {
-    let read = |path: &Path| file::read_given(path, file::MAX_FILE_SIZE);
-    let invalid = |path: &Path, what: String| Invalid::new(format!("`{}`: {what}", path.display()));
-    let bundle = CaBundle::from_pem(&read(certificate)?.bytes)
-        .map_err(|error| invalid(certificate, error.to_string()))?;
-    let private =
-        PrivateKey::from_pem(&read(key)?.bytes).map_err(|error| invalid(key, error.to_string()))?;
-    Ok((bundle, private))
-}
-
-/// Returns the CA as an issuer; `name` is its name in messages.
-pub(in crate::cmd) fn issuer<'a>(
-    bundle: &'a CaBundle,
-    key: &'a PrivateKey,
-    name: &str,
-    now: OffsetDateTime,
-) -> Result<Issuer<'a>> {
-    let issuer = Issuer::new(bundle, key, now);
-    Ok(issuer.map_err(|error| Invalid::new(format!("CA `{name}`: {error}")))?)
 }
 
 fn sign_with_tree(

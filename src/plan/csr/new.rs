@@ -3,7 +3,7 @@
 use crate::catalog::signers::find_signer;
 use crate::check::finding::Remedy;
 use crate::check::request::{RequestProfile, check};
-use crate::plan::subject::{AskedNames, invalid};
+use crate::plan::subject::{DesiredNames, invalid};
 use crate::plan::{PlanError, Reason};
 use crate::util::escape::quote;
 use crate::x509::algorithm::Algorithm;
@@ -18,7 +18,7 @@ const LEGACY: &str = "kubernetes.io/legacy-unknown";
 #[derive(Clone, Debug)]
 pub struct NewCsrRequest<'a> {
     /// Its names.
-    pub names: &'a AskedNames,
+    pub names: &'a DesiredNames,
     /// The usages; `None` for those that the signer requires, else none.
     pub usages: Option<Vec<Purpose>>,
     /// The name of the signer, if it is known.
