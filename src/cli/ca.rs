@@ -5,11 +5,11 @@
     reason = "clap would print what documents a flattened group as the help of the command"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::shared::{CaPassphraseArgs, WriteArgs, key_algorithm, lifetime, path};
+use super::shared::{CaPassphraseArgs, NewFilesArgs, WriteArgs, key_algorithm, lifetime, path};
 use crate::objects::csr::parse_object_name;
 use crate::util::duration::Period;
 use crate::x509::algorithm::Algorithm;
@@ -39,9 +39,9 @@ pub struct CaArgs {
 pub enum CaCommand {
     /// Make a CA outside any tree: a root, or an intermediate that another CA signs
     ///
-    /// Writes NAME.key with mode 0600, and then NAME.crt, and never overwrites a file. As `ca.key` and `ca.crt` of a tree, they are
-    /// kept by `pki init`. The file of an intermediate has its certificate alone: a cluster that trusts the company's root accepts every
-    /// client that the company signs for.
+    /// Writes NAME.key with mode 0600, and then NAME.crt, and never overwrites a file. `pki init` keeps them if you copy them to a tree
+    /// as `ca.key` and `ca.crt`. NAME.crt of an intermediate does not contain the CA that signed it, because a cluster that trusts the
+    /// company's root accepts every client that the company signs for. No ledger is written, even if the CA of a tree signs.
     #[command(after_help = NEW_AFTER_HELP)]
     New(NewCaArgs),
 }
@@ -65,11 +65,11 @@ pub struct NewCaArgs {
     #[arg(long, value_name = "ALGORITHM", value_parser = key_algorithm, conflicts_with = "request")]
     pub key_algorithm: Option<Algorithm>,
 
-    /// How many CAs may be between this one and a leaf [default: the request's, else as many as its CA allows]
+    /// How many CAs may be between this one and a leaf [default: that of the request, else what its CA allows]
     #[arg(long, value_name = "N")]
     pub path_len: Option<u8>,
 
-    /// How long the CA is valid, at most as long as the CA that signs it [default: the request's, else 87600h]
+    /// How long the CA is valid, at most as long as the CA that signs it [default: that of the request, else 87600h]
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     pub validity_period: Option<Period>,
 
@@ -88,17 +88,8 @@ pub struct NewCaArgs {
     #[arg(long, value_name = "NAME", value_parser = parse_object_name)]
     pub name: String,
 
-    /// Directory for these files [default: the current one]
-    #[arg(long, value_name = "DIR", value_parser = path())]
-    pub out_dir: Option<PathBuf>,
-
+    #[command(flatten)]
+    pub files: NewFilesArgs,
     #[command(flatten)]
     pub write: WriteArgs,
-}
-
-impl NewCaArgs {
-    /// Returns the directory for the files.
-    pub fn directory(&self) -> &Path {
-        self.out_dir.as_deref().unwrap_or(Path::new("."))
-    }
 }

@@ -5,14 +5,14 @@
     reason = "clap would print what documents a flattened group as the help of the command"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::renew::RowName;
 use super::shared::{
-    CaPassphraseArgs, ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs, key_algorithm,
-    lifetime, path,
+    CaPassphraseArgs, ClusterArgs, ConfigArgs, KeepArgs, NewFilesArgs, TreeArgs, WriteArgs,
+    key_algorithm, lifetime, path,
 };
 use crate::catalog::signers::{
     MIN_EXPIRATION_SECONDS, SIGNERS, SignerRule, USAGE_WORDS, find_signer, usage_of_word,
@@ -222,8 +222,8 @@ pub struct NewCsrArgs {
     #[arg(long, value_name = "NAME")]
     pub common_name: Option<String>,
 
-    /// Organizations, separated by commas; may be repeated; in Kubernetes, the groups
-    #[arg(long, value_name = "ORG", value_delimiter = ',')]
+    /// Organization; may be repeated; in Kubernetes, the groups
+    #[arg(long, value_name = "ORG")]
     pub org: Vec<String>,
 
     /// DNS names, IP addresses, e-mail addresses and URIs, separated by commas; may be repeated
@@ -262,19 +262,10 @@ pub struct NewCsrArgs {
     #[arg(long, value_name = "NAME", value_parser = parse_object_name)]
     pub name: Option<String>,
 
-    /// Directory for these files [default: the current one]
-    #[arg(long, value_name = "DIR", value_parser = path())]
-    pub out_dir: Option<PathBuf>,
-
+    #[command(flatten)]
+    pub files: NewFilesArgs,
     #[command(flatten)]
     pub write: WriteArgs,
-}
-
-impl NewCsrArgs {
-    /// Returns the directory for the files.
-    pub fn directory(&self) -> &Path {
-        self.out_dir.as_deref().unwrap_or(Path::new("."))
-    }
 }
 
 /// Parses `spec.expirationSeconds`, as the API server does.
@@ -285,7 +276,7 @@ fn expiration_seconds(text: &str) -> Result<u32, String> {
             Ok(seconds)
         }
         _ => Err(format!(
-            "want {MIN_EXPIRATION_SECONDS} seconds or more; the API server refuses less"
+            "want {MIN_EXPIRATION_SECONDS} to {most} seconds; the API server refuses others"
         )),
     }
 }

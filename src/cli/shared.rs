@@ -65,6 +65,20 @@ impl NamedTreeArgs {
     }
 }
 
+#[derive(Debug, Args)]
+pub struct NewFilesArgs {
+    /// Directory for these files [default: the current one]
+    #[arg(long, value_name = "DIR", value_parser = path())]
+    pub out_dir: Option<PathBuf>,
+}
+
+impl NewFilesArgs {
+    /// Returns the directory.
+    pub fn directory(&self) -> &Path {
+        self.out_dir.as_deref().unwrap_or(Path::new("."))
+    }
+}
+
 #[derive(Clone, Debug, Args)]
 pub struct WriteArgs {
     /// Show what would change and write nothing

@@ -3,33 +3,29 @@
 use anyhow::Result;
 
 use super::ca_passphrase::CaPassphrase;
-use super::csr::{issuer, read_ca};
 use super::failure::PlanFailure;
 use super::standalone::{
-    KEY_MODE, PUBLIC_MODE, names_of_flags, new_file, new_key, read_cfssl, write,
+    KEY_MODE, PUBLIC_MODE, check_directory, issuer, names_of_flags, new_file, new_key, read_ca,
+    read_cfssl, write,
 };
 use super::{Console, Exit};
 use crate::cli::{CaArgs, CaCommand, NewCaArgs, OutputFormat};
+use crate::config::fields::DEFAULT_CA_CERTIFICATE_VALIDITY;
 use crate::execute::standalone::certificate_authority;
-use crate::fs::output::NewFile;
-use crate::objects::cfssl::CfsslCa;
-use crate::plan::PlanError;
+use crate::fs::output::OutputFile;
 use crate::plan::ca::{self, NewCaRequest};
-use crate::plan::subject::AskedNames;
-use crate::report::findings::TreeArguments;
+use crate::plan::subject::DesiredNames;
 use crate::report::signatures::IssuedCertificate;
-use crate::report::standalone::NewCa;
+use crate::report::standalone::CreatedCa;
 use crate::report::time::Time;
+use crate::store::outcome::TreeState;
 use crate::util::duration::Period;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::sign::Issuer;
 
-/// How long a CA is valid, as kubeadm's.
-const PERIOD: std::time::Duration = std::time::Duration::from_secs(87_600 * 3600);
-
-/// A CA that is asked for.
-struct Asked {
-    names: AskedNames,
+/// What flags or cfssl's request say about the new CA.
+struct CaParameters {
+    names: DesiredNames,
     algorithm: Algorithm,
     path_length: Option<(String, u8)>,
     period: Option<Period>,
@@ -42,7 +38,7 @@ pub(super) fn run(args: &CaArgs, console: &Console) -> Result<Exit> {
 }
 
 fn new(args: &NewCaArgs, console: &Console) -> Result<Exit> {
-    let asked = asked(args, console)?;
+    let parameters = parameters(args, console)?;
     let mut passphrase = CaPassphrase::read(&args.passphrase, console)?;
     let parent = match (&args.ca_cert, &args.ca_key) {
         (Some(certificate), Some(key)) => {
@@ -55,46 +51,55 @@ fn new(args: &NewCaArgs, console: &Console) -> Result<Exit> {
         .map(|(file, (bundle, key))| issuer(bundle, key, &file.display().to_string(), console.now))
         .transpose()?;
     let request = NewCaRequest {
-        names: &asked.names,
-        path_length: asked.path_length,
-        period: asked.period.as_ref().map_or(PERIOD, Period::length),
+        names: &parameters.names,
+        path_length: parameters.path_length,
+        period: parameters
+            .period
+            .as_ref()
+            .map_or(DEFAULT_CA_CERTIFICATE_VALIDITY, Period::length),
         issuer: parent.as_ref().map(|(_, (bundle, _))| bundle),
     };
-    let plan = ca::plan(&request, console.now).map_err(failure)?;
-    let directory = args.directory();
+    let plan = ca::plan(&request, console.now).map_err(PlanFailure::without_tree)?;
+    let directory = args.files.directory();
+    check_directory(directory, console)?;
     let key_file = new_file(directory, &args.name, "key")?;
     let certificate_file = new_file(directory, &args.name, "crt")?;
-    if plan.is_shortened {
+    for warning in &plan.warnings {
+        console.warn(warning);
+    }
+    // The default is as long as the CA allows.
+    if plan.is_shortened && parameters.period.is_some() {
         let end = plan.validity.not_after.date();
         console.warn(&format!(
             "valid only until {end}, when the CA that signs it expires"
         ));
     }
     let subject = plan.contents.subject_text();
-    let mut report = NewCa {
+    let mut report = CreatedCa {
         dry_run: args.write.dry_run,
         issuer: issuer.map_or_else(
             || subject.clone(),
             |issuer| issuer.certificate().subject().to_string(),
         ),
         subject,
+        is_root: parent.is_none(),
         path_length: plan.contents.path_length(),
         expiration_date: Time::from(plan.validity.not_after),
-        key_algorithm: asked.algorithm.to_string(),
+        key_algorithm: parameters.algorithm.to_string(),
         key_file: key_file.display().to_string(),
         certificate_file: certificate_file.display().to_string(),
         issued: None,
     };
     if !args.write.dry_run {
-        let key = new_key(asked.algorithm)?;
+        let key = new_key(parameters.algorithm)?;
         let certificate = certificate_authority(&plan, &key, issuer, console.now)?;
         write(&[
-            NewFile {
+            OutputFile {
                 path: &key_file,
                 contents: key.to_pem()?.as_bytes(),
                 mode: KEY_MODE,
             },
-            NewFile {
+            OutputFile {
                 path: &certificate_file,
                 contents: certificate.to_pem().as_bytes(),
                 mode: PUBLIC_MODE,
@@ -102,50 +107,43 @@ fn new(args: &NewCaArgs, console: &Console) -> Result<Exit> {
         ])?;
         report.issued = Some(IssuedCertificate::from(&certificate));
     }
-    let is_text = args.write.output == OutputFormat::Text;
-    if args.write.dry_run || !is_text || !args.write.quiet {
-        console.show(&report, args.write.output)?;
+    let format = args.write.output;
+    if args.write.dry_run {
+        console.show(&report, format)?;
+    } else if format != OutputFormat::Text || !args.write.quiet {
+        console.show_done(&report, format, TreeState::Changed)?;
     }
     Ok(Exit::Done)
 }
 
 /// Returns what flags or cfssl's request ask for; flags about path length and validity win.
-fn asked(args: &NewCaArgs, console: &Console) -> Result<Asked> {
+fn parameters(args: &NewCaArgs, console: &Console) -> Result<CaParameters> {
     let path_length = args
         .path_len
         .map(|length| ("--path-len".to_owned(), length));
     let period = args.validity_period.clone();
     let Some(path) = &args.request else {
-        return Ok(Asked {
+        return Ok(CaParameters {
             names: names_of_flags(args.common_name.as_deref(), &args.org, &[]),
             algorithm: args.key_algorithm.unwrap_or(Algorithm::Rsa2048),
             path_length,
             period,
         });
     };
-    let request = read_cfssl(path, "pki ca new -", console)?;
+    let (request, file) = read_cfssl(path, "pki ca new -", console)?;
     if !request.hosts.is_empty() {
         console.warn("`hosts` is ignored: a CA needs no alternative names");
     }
-    let CfsslCa {
-        period: its_period,
-        path_length: its_length,
-    } = request.ca.unwrap_or_default();
-    let its_length = its_length.map(|length| ("ca.pathlen".to_owned(), length));
-    Ok(Asked {
-        names: AskedNames {
+    let section = request.ca.unwrap_or_default();
+    let place = format!("{file}: ca.pathlen");
+    let length = section.path_length.map(|length| (place, length));
+    Ok(CaParameters {
+        names: DesiredNames {
             subject: request.subject,
             alternative: Vec::new(),
         },
         algorithm: request.algorithm,
-        path_length: path_length.or(its_length),
-        period: period.or(its_period),
+        path_length: path_length.or(length),
+        period: period.or(section.period),
     })
-}
-
-fn failure(error: PlanError) -> PlanFailure {
-    PlanFailure {
-        error,
-        arguments: TreeArguments::default(),
-    }
 }

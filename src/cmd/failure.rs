@@ -78,6 +78,16 @@ pub(super) struct PlanFailure {
     pub(super) arguments: TreeArguments,
 }
 
+impl PlanFailure {
+    /// Returns the failure of a command whose hints need no tree.
+    pub(super) fn without_tree(error: PlanError) -> PlanFailure {
+        PlanFailure {
+            error,
+            arguments: TreeArguments::default(),
+        }
+    }
+}
+
 impl fmt::Display for PlanFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)

@@ -37,6 +37,8 @@ mod terminal;
 mod verify;
 
 use anyhow::{Context, Result};
+use clap::CommandFactory;
+use clap::error::ErrorKind;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
 use self::failure::Invalid;
@@ -100,6 +102,16 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
             CertsCommand::CertificateKey(args) => join::certificate_key::run(&args, console),
         },
     }
+}
+
+/// Ends the run with wrong usage of a command, which `names` lead to. The error shows the usage of that command.
+fn usage_error(names: &[&str], kind: ErrorKind, message: &str) -> ! {
+    let mut command = Cli::command();
+    command.build();
+    for name in names {
+        command = command.find_subcommand(name).cloned().unwrap_or(command);
+    }
+    command.error(kind, message).exit()
 }
 
 /// Prints what a command changes or has changed; nothing if it is to be quiet and nothing was to be done.

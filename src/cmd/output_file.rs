@@ -7,7 +7,9 @@ use anyhow::{Result, anyhow};
 use super::failure::Invalid;
 use crate::fs::file::FileError;
 use crate::fs::output;
-use crate::tree::layout::Layout;
+use crate::fs::search::PathKind;
+use crate::tree::journal::{COMMIT, UNDO};
+use crate::tree::layout::{Layout, STATE_DIRECTORY};
 
 /// It holds a credential.
 const MODE: u32 = 0o600;
@@ -24,8 +26,7 @@ impl KubeconfigOutput {
     /// If it cannot be replaced, or belongs to the tree: a typing error would replace a file of a component.
     pub(super) fn find(file: &Path, layout: &Layout) -> Result<KubeconfigOutput> {
         let path = output::target(file).map_err(failed)?;
-        let hint = "write it to another directory, and copy it to where it is used";
-        refuse_in_tree(&path, layout, hint)?;
+        refuse_in_tree(&path, layout, COPY_LATER)?;
         Ok(KubeconfigOutput { path })
     }
 
@@ -43,14 +44,25 @@ impl KubeconfigOutput {
     }
 }
 
-/// Refuses an output file, as [`output::target`] returns it, in a directory of the tree: it could replace a file of a component.
+/// The remedy for a file that would be in a tree.
+pub(super) const COPY_LATER: &str =
+    "write it to another directory, and copy it to where it is used";
+
+/// Refuses an output file, as `fs::output` finds it, that is in this tree, or in another one that `pki` has written: it could
+/// replace a file of a component.
 ///
 /// # Errors
-/// If it is there.
+/// If it is in one.
 pub(super) fn refuse_in_tree(file: &Path, layout: &Layout, hint: &str) -> Result<(), Invalid> {
-    match output::is_in_any(file, &layout.directories()) {
+    // The state directory is beside the kubeconfigs; a journal, in the certificate directory.
+    let names = [STATE_DIRECTORY, COMMIT, UNDO];
+    let is_tree = |directory: &Path| {
+        let mut paths = names.iter().map(|name| directory.join(name));
+        paths.any(|path| PathKind::of(&path) != PathKind::Missing)
+    };
+    match output::is_in_any(file, &layout.directories()) || file.ancestors().skip(1).any(is_tree) {
         true => {
-            let message = format!("`{}` is in a directory of the tree", file.display());
+            let message = format!("`{}` is in a directory of a tree", file.display());
             Err(Invalid::new(message).with_hint(hint))
         }
         false => Ok(()),

@@ -1,7 +1,6 @@
 //! `pki renew`.
 
 use anyhow::Result;
-use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::ca_passphrase::CaPassphrase;
@@ -10,11 +9,11 @@ use super::join::refuse_two_readers;
 use super::judgement::JudgementContext;
 use super::session::{CommitOutcome, Session, WriteRun};
 use super::target::{ConfigSource, Detection, tree_arguments};
-use super::{Console, Exit, judge_changed, read_again, report_changes};
+use super::{Console, Exit, judge_changed, read_again, report_changes, usage_error};
 use crate::catalog::{self, Row};
 use crate::check::Expected;
 use crate::check::finding::Findings;
-use crate::cli::{ALL, Cli, ClusterArgs, RenewArgs};
+use crate::cli::{ALL, ClusterArgs, RenewArgs};
 use crate::config::{self, Cluster};
 use crate::plan::renew::{self, RenewRequest, Selection};
 use crate::plan::{GIVE_CONFIG, Plan};
@@ -170,9 +169,7 @@ fn selection(args: &RenewArgs) -> Selection {
     let all = args.names.iter().any(|name| name == ALL);
     if all && args.names.len() > 1 {
         let message = "`all` cannot be combined with other names";
-        renew_command()
-            .error(ErrorKind::ArgumentConflict, message)
-            .exit();
+        usage_error(&["renew"], ErrorKind::ArgumentConflict, message);
     }
     if all {
         return Selection::All;
@@ -183,13 +180,6 @@ fn selection(args: &RenewArgs) -> Selection {
             .filter(|row| args.names.iter().any(|name| name == row.name))
             .collect(),
     )
-}
-
-/// Returns clap's `renew`, so that its usage is the one that an error shows.
-fn renew_command() -> clap::Command {
-    let mut cli = Cli::command();
-    cli.build();
-    cli.find_subcommand("renew").cloned().unwrap_or(cli)
 }
 
 fn command(args: &RenewArgs) -> String {

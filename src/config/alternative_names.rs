@@ -11,6 +11,10 @@ const MAX_LOCAL_PART: usize = 64;
 ///
 /// The error is a message that quotes `text` and says what is wrong.
 pub fn parse_alternative_name(text: &str) -> Result<AlternativeName, String> {
+    if text.is_empty() {
+        let wanted = "want an IP address, a DNS name, an e-mail address or a URI";
+        return Err(format!("is empty; {wanted}"));
+    }
     if text.contains("://") {
         return match is_uri(text) && text.chars().all(|c| c.is_ascii_graphic()) {
             true => Ok(AlternativeName::Uri(text.to_owned())),
@@ -70,7 +74,10 @@ mod tests {
     #[test]
     fn what_is_no_name_is_refused_with_the_reason() {
         for (text, reason) in [
-            ("", "is empty; want an IP address or a DNS name"),
+            (
+                "",
+                "is empty; want an IP address, a DNS name, an e-mail address or a URI",
+            ),
             (
                 "a_b",
                 "`a_b` is neither an IP address nor a DNS name: `_` is not allowed",

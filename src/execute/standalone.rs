@@ -29,7 +29,7 @@ pub fn key(algorithm: Algorithm, progress: &dyn Progress) -> Result<PrivateKey> 
 ///
 /// # Errors
 /// A failure of the cryptography library.
-pub fn rehearsal(
+pub fn trial_request(
     contents: &LeafTemplate,
     given: Option<&PrivateKey>,
 ) -> Result<CertificateRequest> {

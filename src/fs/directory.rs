@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rustix::fs::{
-    Access, AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, Stat, StatVfsMountFlags,
-    StatxAttributes, StatxFlags, Uid,
+    Access, AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Stat,
+    StatVfsMountFlags, StatxAttributes, StatxFlags, Uid,
 };
 use rustix::io::Errno;
 
@@ -373,6 +373,20 @@ impl Directory {
         self.check_component(to)?;
         let at = &self.descriptor;
         rustix::fs::renameat(at, from, at, to).map_err(self.error("renaming into place", to))
+    }
+
+    /// Renames a file within this directory; fails if the new name is taken.
+    pub(crate) fn rename_to_free(
+        &self,
+        from: impl AsRef<OsStr>,
+        to: impl AsRef<OsStr>,
+    ) -> Result<(), FileError> {
+        let (from, to) = (from.as_ref(), to.as_ref());
+        self.check_component(from)?;
+        self.check_component(to)?;
+        let at = &self.descriptor;
+        rustix::fs::renameat_with(at, from, at, to, RenameFlags::NOREPLACE)
+            .map_err(self.error("renaming into place", to))
     }
 
     /// Removes a file. Returns whether it existed.

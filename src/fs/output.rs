@@ -12,7 +12,9 @@ use tempfile::{Builder, NamedTempFile};
 
 use super::directory::{Directory, FileKind, NewAttributes};
 use super::file::{self, FileError, FileErrorReason};
+use super::ownership::{DirectoryUse, judge};
 use super::walk::{Destination, Links, Position};
+use crate::util::escape::escape;
 
 /// Returns the file that is replaced. Links are followed if root or this user owns them: another user could lead a run of root
 /// to any file.
@@ -68,13 +70,42 @@ pub fn holds_pem(file: &Path) -> bool {
 /// # Errors
 /// If something is there, or the directory cannot be written in.
 pub fn new_target(path: &Path) -> Result<PathBuf, FileError> {
+    // A link is not followed: its file would be in another directory than the one that is named.
+    let is_free = |file: &Path| {
+        let status = fs::symlink_metadata(file);
+        status.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    let taken = |file: &Path| {
+        FileError::unexpected("creating", file, "already exists")
+            .with_hint("move it away, or choose another name or directory")
+    };
+    let given = absolute(path).map_err(FileError::io("creating", path))?;
+    if fs::symlink_metadata(&given).is_ok() {
+        return Err(taken(&given));
+    }
     let file = target(path)?;
-    match fs::symlink_metadata(&file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(file),
-        _ => Err(
-            FileError::unexpected("creating", &file, "it exists, and is not overwritten")
-                .with_hint("move it away, or choose another name or directory"),
-        ),
+    match is_free(&file) {
+        true => Ok(file),
+        false => Err(taken(&file)),
+    }
+}
+
+/// Returns which other users can change the files in a directory, by the judgement that trees have.
+///
+/// # Errors
+/// If no file may be written there, because everybody can change it.
+pub fn other_writers(directory: &Path) -> Result<Option<String>, FileError> {
+    let path = absolute(directory).map_err(FileError::io("writing in", directory))?;
+    let Destination::Directory(position) = Position::machine()?.resolve(&path, Links::Trusted)?
+    else {
+        return Ok(None);
+    };
+    match judge(position.directory()?, DirectoryUse::Written) {
+        Some(shared) if shared.writers.is_refused() => Err(shared.refusal()),
+        shared => Ok(shared.map(|shared| {
+            let path = shared.path.display().to_string();
+            format!("`{}`: {}", escape(&path), shared.writers.describe())
+        })),
     }
 }
 
@@ -83,7 +114,7 @@ pub fn new_target(path: &Path) -> Result<PathBuf, FileError> {
 /// # Errors
 /// If the directory cannot be written in. The file then has its old contents.
 pub fn replace(path: &Path, contents: impl Read, mode: u32) -> Result<(), FileError> {
-    let staged = Staged::write(path, contents, mode)?;
+    let staged = StagedOutput::write(path, contents, mode)?;
     let temporary = staged.temporary.path().file_name().unwrap_or_default();
     staged.directory.rename(temporary, &staged.name)?;
     // It has its name, so nothing is left to remove.
@@ -93,7 +124,7 @@ pub fn replace(path: &Path, contents: impl Read, mode: u32) -> Result<(), FileEr
 
 /// A file that is created.
 #[derive(Clone, Copy, Debug)]
-pub struct NewFile<'a> {
+pub struct OutputFile<'a> {
     /// The path, as [`new_target`] returns it.
     pub path: &'a Path,
     /// The contents.
@@ -102,21 +133,48 @@ pub struct NewFile<'a> {
     pub mode: u32,
 }
 
+/// Files could not be created.
+#[derive(Debug)]
+pub struct CreationError {
+    /// What failed.
+    pub error: FileError,
+    /// Files of this run that could not be removed again.
+    pub left: Vec<PathBuf>,
+}
+
+impl From<FileError> for CreationError {
+    fn from(error: FileError) -> CreationError {
+        CreationError {
+            error,
+            left: Vec::new(),
+        }
+    }
+}
+
 /// Creates files and replaces none. Each appears as a whole, after the ones before it are on the disk.
 ///
 /// # Errors
-/// If one exists by now, or cannot be written. The others are removed again.
-pub fn create_all(files: &[NewFile<'_>]) -> Result<(), FileError> {
+/// If one exists by now, or cannot be written. The others are removed again; the error names those that stay.
+pub fn create_all(files: &[OutputFile<'_>]) -> Result<(), CreationError> {
     let staged = files
         .iter()
-        .map(|file| Staged::write(file.path, file.contents, file.mode))
+        .map(|file| StagedOutput::write(file.path, file.contents, file.mode))
         .collect::<Result<Vec<_>, _>>()?;
-    for (index, (file, one)) in files.iter().zip(&staged).enumerate() {
-        if let Err(error) = one.appear(file.path) {
-            for made in staged.iter().take(index) {
-                drop(made.directory.remove(&made.name));
-            }
-            return Err(error);
+    let mut made = Vec::new();
+    for (file, one) in files.iter().zip(&staged) {
+        let created = one.appear(file.path).and_then(|()| {
+            made.push((file.path, one));
+            one.directory.sync()
+        });
+        if let Err(error) = created {
+            // The last one first: a certificate needs its key.
+            let left = made
+                .iter()
+                .rev()
+                .filter(|(_, one)| one.directory.remove(&one.name).is_err())
+                .map(|(path, _)| path.to_path_buf())
+                .collect();
+            return Err(CreationError { error, left });
         }
     }
     // The temporary names go, also from the disk: one of them is another name of a key.
@@ -129,14 +187,14 @@ pub fn create_all(files: &[NewFile<'_>]) -> Result<(), FileError> {
 }
 
 /// A file with a temporary name beside its own; it is removed when dropped.
-struct Staged {
+struct StagedOutput {
     directory: Arc<Directory>,
     temporary: NamedTempFile,
     name: OsString,
 }
 
-impl Staged {
-    fn write(path: &Path, mut contents: impl Read, mode: u32) -> Result<Staged, FileError> {
+impl StagedOutput {
+    fn write(path: &Path, mut contents: impl Read, mode: u32) -> Result<StagedOutput, FileError> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(FileError::unexpected(
                 "writing",
@@ -171,7 +229,7 @@ impl Staged {
         io::copy(&mut contents, &mut file)
             .and_then(|_| file.sync_all())
             .map_err(failed)?;
-        Ok(Staged {
+        Ok(StagedOutput {
             directory,
             temporary,
             name: name.to_owned(),
@@ -181,14 +239,21 @@ impl Staged {
     /// Gives the file its name, which must be free.
     fn appear(&self, path: &Path) -> Result<(), FileError> {
         let temporary = self.temporary.path().file_name().unwrap_or_default();
-        // A link, unlike a rename, fails if the name is taken.
-        self.directory
-            .link(temporary, &self.name)
-            .map_err(|error| FileError::io("creating", path)(system_error(error)))?;
-        self.directory.sync().inspect_err(|_| {
-            drop(self.directory.remove(&self.name));
-        })
+        // A link fails if the name is taken, on every file system that has links.
+        let linked = match self.directory.link(temporary, &self.name) {
+            Err(error) if has_no_links(&error) => {
+                self.directory.rename_to_free(temporary, &self.name)
+            }
+            linked => linked,
+        };
+        linked.map_err(|error| FileError::io("creating", path)(system_error(error)))
     }
+}
+
+/// Returns whether a file system has no hard links, such as FAT.
+fn has_no_links(error: &FileError) -> bool {
+    let codes = [Errno::PERM, Errno::OPNOTSUPP].map(|code| Some(code.raw_os_error()));
+    matches!(&error.reason, FileErrorReason::Io(error) if codes.contains(&error.raw_os_error()))
 }
 
 fn system_error(error: FileError) -> io::Error {
@@ -208,7 +273,7 @@ fn without_name(error: io::Error) -> io::Error {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
@@ -216,8 +281,8 @@ mod tests {
 
     use super::*;
 
-    fn new_file<'a>(path: &'a Path, contents: &'a [u8]) -> NewFile<'a> {
-        NewFile {
+    fn new_file<'a>(path: &'a Path, contents: &'a [u8]) -> OutputFile<'a> {
+        OutputFile {
             path,
             contents,
             mode: 0o600,
@@ -253,8 +318,29 @@ mod tests {
         assert!(new_target(&certificate).is_err());
         let error = create_all(&[new_file(&key, b"key"), new_file(&certificate, b"crt")]);
         let wanted = format!("creating `{}`: file exists", certificate.display());
-        assert_eq!(error.unwrap_err().to_string(), wanted);
+        assert_eq!(error.unwrap_err().error.to_string(), wanted);
         assert_eq!(fs::read(&certificate).unwrap(), b"old");
         assert_eq!(names(&directory), ["a.crt"]);
+    }
+
+    /// The way of file systems without links.
+    #[test]
+    fn a_rename_to_a_name_that_is_taken_fails() {
+        let directory = TempDir::new().unwrap();
+        let [from, taken, free] = ["from", "taken", "free"].map(|name| directory.path().join(name));
+        fs::write(&from, "new").unwrap();
+        fs::write(&taken, "old").unwrap();
+        let resolved = Position::machine()
+            .unwrap()
+            .resolve(directory.path(), Links::Trusted);
+        let Ok(Destination::Directory(position)) = resolved else {
+            panic!("it is no directory");
+        };
+        let opened = position.directory().unwrap();
+        assert!(opened.rename_to_free("from", "taken").is_err());
+        assert_eq!(fs::read(&taken).unwrap(), b"old");
+        opened.rename_to_free("from", "free").unwrap();
+        assert_eq!(fs::read(&free).unwrap(), b"new");
+        assert_eq!(names(&directory), ["free", "taken"]);
     }
 }

@@ -29,7 +29,7 @@ pub struct CfsslRequest {
 pub struct CfsslCa {
     /// `expiry`.
     pub period: Option<Period>,
-    /// `pathlen`; 0 only with `pathlenzero`.
+    /// `pathlen`; 0 only with `pathlenzero`, and none for -1.
     pub path_length: Option<u8>,
 }
 
@@ -52,6 +52,18 @@ impl CfsslRequest {
             true => Ok(request),
             false => Err(reader.problems),
         }
+    }
+}
+
+impl CfsslRequest {
+    /// Returns the request with the name of its file before each place.
+    pub fn below(mut self, file: &str) -> CfsslRequest {
+        let places = self.subject.iter_mut().map(|(place, _, _)| place);
+        let places = places.chain(self.hosts.iter_mut().map(|(place, _)| place));
+        for place in places {
+            *place = format!("{file}: {place}");
+        }
+        self
     }
 }
 
@@ -91,6 +103,8 @@ impl Reader {
         let mut hosts = Vec::new();
         for (place, host) in self.items(object, "hosts") {
             match host.as_str() {
+                // Tutorials have `"hosts": [""]`, which cfssl takes for none.
+                Some("") => {}
                 Some(host) => hosts.push((place, host.to_owned())),
                 None => self.problem(&place, "it is not a string"),
             }
@@ -171,8 +185,16 @@ impl Reader {
                 None
             }
         });
-        let is_zero = field(object, "pathlenzero").is_some_and(|zero| *zero == Value::Bool(true));
-        let length = field(object, "pathlen");
+        let is_zero = match field(object, "pathlenzero") {
+            None => false,
+            Some(Value::Bool(zero)) => *zero,
+            Some(_) => {
+                self.problem("ca.pathlenzero", "want true or false");
+                false
+            }
+        };
+        // Go's `MaxPathLen` is -1 for no limit.
+        let length = field(object, "pathlen").filter(|length| length.as_i64() != Some(-1));
         let path_length = match length.map(|length| length.as_u64().map(u8::try_from)) {
             // cfssl says with its own field that 0 is meant.
             None | Some(Some(Ok(0))) => is_zero.then_some(0),

@@ -2,21 +2,23 @@
 
 use time::OffsetDateTime;
 
-use super::subject::{AskedNames, invalid};
+use super::subject::{DesiredNames, invalid};
 use super::{PlanError, Reason};
 use crate::check::finding::Remedy;
 use crate::check::validity;
 use crate::util::escape::escape_line;
 use crate::x509::ca::{IntermediateLimit, intermediate_limit};
+use crate::x509::certificate::Certificate;
 use crate::x509::chain::CaBundle;
 use crate::x509::sign::CaTemplate;
+use crate::x509::usage::Usage;
 use crate::x509::validity::Validity;
 
 /// A CA that is asked for.
 #[derive(Clone, Debug)]
 pub struct NewCaRequest<'a> {
     /// Its subject.
-    pub names: &'a AskedNames,
+    pub names: &'a DesiredNames,
     /// How many CAs may be between it and a leaf, with its place in messages; `None` for what its issuer allows.
     pub path_length: Option<(String, u8)>,
     /// How long it is valid.
@@ -34,6 +36,8 @@ pub struct CaPlan {
     pub validity: Validity,
     /// Whether the end of its issuer made it shorter.
     pub is_shortened: bool,
+    /// What its issuer does not allow below it.
+    pub warnings: Vec<String>,
 }
 
 /// Plans the CA at `now`.
@@ -64,7 +68,14 @@ pub fn plan(request: &NewCaRequest<'_>, now: OffsetDateTime) -> Result<CaPlan, P
         reasons: vec![invalid(error.to_string())],
     })?;
     if let Some(issuer) = request.issuer
-        && contents.is_subject_of(&issuer.signer)
+        && issuer.signer.subject().is_empty()
+    {
+        // RFC 5280 section 4.1.2.4: verifiers find an issuer by its name.
+        error.add(invalid("the CA that signs has no subject".to_owned()));
+        return Err(error);
+    }
+    if let Some(issuer) = request.issuer
+        && contents.has_name_of(&issuer.signer)
     {
         // A verifier would take it for a root.
         let what = format!(
@@ -85,7 +96,29 @@ pub fn plan(request: &NewCaRequest<'_>, now: OffsetDateTime) -> Result<CaPlan, P
         contents,
         validity,
         is_shortened,
+        warnings: request
+            .issuer
+            .map_or_else(Vec::new, |issuer| restrictions(&issuer.signer)),
     })
+}
+
+/// Describes the extensions of an issuer that restrict every leaf below it.
+fn restrictions(issuer: &Certificate) -> Vec<String> {
+    let name = subject(&issuer.subject().to_string());
+    let mut warnings = Vec::new();
+    if issuer.has_name_constraints() {
+        warnings.push(format!(
+            "CA {name} has name constraints: certificates below the new CA are refused if their names do not match them"
+        ));
+    }
+    let of_cluster = [Usage::ServerAuth, Usage::ClientAuth];
+    if of_cluster.into_iter().any(|usage| !issuer.allows(usage)) {
+        let usages = issuer.usage_names().join(", ");
+        warnings.push(format!(
+            "CA {name} has the extended key usage {usages}: certificates below the new CA are refused for other usages"
+        ));
+    }
+    warnings
 }
 
 /// Returns the path length: the one that is asked for, else the largest that the issuer allows.
@@ -101,7 +134,7 @@ fn path_length(request: &NewCaRequest<'_>) -> Result<Option<u8>, Reason> {
         (IntermediateLimit::Leaves, _) => Err(Reason {
             remedy: Remedy::words("sign with a CA that has a larger path length, or none"),
             ..invalid(format!(
-                "CA {signer} may sign leaves only: its path length, or that of its issuer, is 0"
+                "CA {signer} may sign leaves only: its path length, or that of a CA above it, allows no further CA"
             ))
         }),
         (IntermediateLimit::PathLength(most), Some((place, length))) if *length > most => {

@@ -12,14 +12,14 @@ const MAX_PLACE: usize = 128;
 
 /// Names that are asked for. Each begins with its place in messages: a flag, or a field of a file.
 #[derive(Clone, Debug, Default)]
-pub struct AskedNames {
+pub struct DesiredNames {
     /// The attributes of the subject, in their order.
     pub subject: Vec<(String, Attribute, String)>,
     /// The alternative names.
     pub alternative: Vec<(String, String)>,
 }
 
-impl AskedNames {
+impl DesiredNames {
     /// Returns the subject, and adds what is wrong with it to the error.
     pub(super) fn subject(&self, error: &mut PlanError) -> Vec<(Attribute, String)> {
         for (place, attribute, value) in &self.subject {

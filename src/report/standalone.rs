@@ -17,9 +17,15 @@ pub struct NewCsr {
     pub sans: Vec<String>,
     /// Kubernetes' words.
     pub usages: Vec<&'static str>,
+    /// The name of the Kubernetes object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_name: Option<String>,
     /// The signer that the request is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signer_name: Option<String>,
+    /// How long the certificate should be valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiration_seconds: Option<u32>,
     /// The algorithm of the key.
     pub key_algorithm: String,
     /// The file that the new key was written to, or that holds the given one.
@@ -33,16 +39,19 @@ pub struct NewCsr {
     pub request: Option<String>,
 }
 
-/// A new CA.
+/// A CA that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct NewCa {
+pub struct CreatedCa {
     /// Whether nothing was made.
     pub dry_run: bool,
     /// All RDNs.
     pub subject: String,
     /// The subject of the CA that signed it; its own if it signed itself.
     pub issuer: String,
+    /// Whether it signed itself.
+    #[serde(skip)]
+    pub is_root: bool,
     /// How many CAs may be between it and a leaf.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_length: Option<u8>,

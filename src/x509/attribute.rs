@@ -85,6 +85,17 @@ fn text(attribute: &AttributeTypeAndValue) -> Option<String> {
     directory.or_else(|_| ia5()).ok()
 }
 
+/// Returns whether two names are equal: without regard to string types, upper and lower case, and the amount of white space
+/// (RFC 5280 section 7.1).
+pub(super) fn are_equal(one: &Name, other: &Name) -> bool {
+    let comparable = |attribute: &AttributeTypeAndValue| {
+        let value = text(attribute).unwrap_or_else(|| attribute.to_string());
+        let words: Vec<_> = value.split_whitespace().map(str::to_lowercase).collect();
+        (attribute.oid, words.join(" "))
+    };
+    one.iter().map(comparable).eq(other.iter().map(comparable))
+}
+
 /// Returns an encoded name as text, most specific attribute first.
 pub fn name_text(der: &[u8]) -> String {
     Name::from_der(der).map_or_else(|_| "(unreadable)".to_owned(), |name| name.to_string())

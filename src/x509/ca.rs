@@ -87,12 +87,11 @@ pub fn intermediate_limit(bundle: &CaBundle) -> IntermediateLimit {
             };
             limit = Some(limit.map_or(left, |limit| limit.min(left)));
         }
-        let mut issuers = certificates.iter().filter(|other| {
-            other.der() != current.der()
-                && other.subject() == current.issuer()
-                && is_signed_by(current, other)
-        });
-        match issuers.next() {
+        let mut issuers = certificates
+            .iter()
+            .filter(|other| other.der() != current.der() && other.subject() == current.issuer())
+            .take(MAX_ISSUERS);
+        match issuers.find(|other| is_signed_by(current, other)) {
             Some(issuer) => current = issuer,
             None => break,
         }

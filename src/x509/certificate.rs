@@ -14,8 +14,8 @@ use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::{GeneralName, GeneralNames};
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName,
-    SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, NameConstraints,
+    SubjectAltName, SubjectKeyIdentifier,
 };
 use x509_cert::name::Name;
 use x509_cert::time;
@@ -426,6 +426,13 @@ impl Certificate {
     /// Returns the fields that Go reads, or would read if it accepted the certificate.
     pub(super) fn facts(&self) -> &go::GoFields {
         &self.facts
+    }
+
+    /// Returns whether it restricts the names of the certificates below it.
+    pub fn has_name_constraints(&self) -> bool {
+        self.extensions()
+            .iter()
+            .any(|extension| extension.extn_id == NameConstraints::OID)
     }
 
     /// Returns the extended key usages in their order, by object identifier.

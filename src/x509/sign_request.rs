@@ -21,7 +21,11 @@ pub fn sign_request(
     signer: &dyn Signer,
 ) -> Result<CertificateRequest, IssueError> {
     let mut attributes = Attributes::new();
-    attributes.insert(ExtensionReq(requested(template, signer)?).try_into()?)?;
+    let extensions = requested(template, signer)?;
+    // RFC 5280 section 4.1: a list of extensions has at least one.
+    if !extensions.is_empty() {
+        attributes.insert(ExtensionReq(extensions).try_into()?)?;
+    }
     let info = CertReqInfo {
         version: Version::V1,
         subject: template.subject.clone(),

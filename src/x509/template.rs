@@ -18,7 +18,7 @@ use x509_cert::ext::pkix::{
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
 use super::algorithm::Algorithm;
-use super::attribute::Attribute;
+use super::attribute::{Attribute, are_equal};
 use super::certificate::{
     ANY_USAGE, Certificate, general_name_text, is_well_formed, to_san, usage_oid, usage_text,
 };
@@ -71,9 +71,14 @@ impl CaTemplate {
         self.subject.to_string()
     }
 
-    /// Returns whether a certificate has this subject.
+    /// Returns whether a certificate has this subject, in the same encoding.
     pub fn is_subject_of(&self, certificate: &Certificate) -> bool {
         self.subject == *certificate.subject()
+    }
+
+    /// Returns whether verifiers take the subject for that of a certificate.
+    pub fn has_name_of(&self, certificate: &Certificate) -> bool {
+        are_equal(&self.subject, certificate.subject())
     }
 
     /// Returns the path length.

@@ -834,7 +834,7 @@ fn a_bootstrap_kubeconfig_has_the_token_and_the_ca() {
     let inside = tree.path("bootstrap-kubelet.conf");
     tree.pki(&[&new[..], &[inside.to_str().unwrap()]].concat())
         .exits(3)
-        .says("bootstrap-kubelet.conf` is in a directory of the tree")
+        .says("bootstrap-kubelet.conf` is in a directory of a tree")
         .prints_nothing()
         .changed_nothing();
 }

@@ -154,7 +154,7 @@ fn a_file_gets_the_kubeconfig_and_standard_output_the_report() {
     let ledger = tree.read(".pki/ledger.jsonl");
     tree.pki(&[&user[..], &["--output-file", inside.to_str().unwrap()]].concat())
         .exits(3)
-        .says("bob.conf` is in a directory of the tree")
+        .says("bob.conf` is in a directory of a tree")
         .prints_nothing();
     assert!(!tree.exists("bob.conf"));
     assert_eq!(tree.read(".pki/ledger.jsonl"), ledger);

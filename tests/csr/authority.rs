@@ -1,12 +1,18 @@
 //! `pki ca new`: roots and intermediates outside any tree.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
+};
 
 use serde_json::Value;
-use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::standalone;
-use crate::support::{CertificateFacts, KEY_USAGE, NOW, Openssl, Run, TestTree, days, run};
+use crate::support::{
+    CertificateFacts, KEY_USAGE, NOW, NOW_ARGUMENT, Openssl, Run, TestTree, days, run,
+};
 
 const CONSTRAINTS: &str = "X509v3 Basic Constraints: critical";
 
@@ -118,11 +124,16 @@ fn an_intermediate_ends_with_its_ca() {
     };
     let tree = TestTree::empty();
     make(&tree, "root", &["--validity-period", "20d"]).ok();
-    make_below(&tree, "root", "middle", &[])
+    // The default ends with it, and only a period that was asked for is cut short.
+    make_below(&tree, "root", "default", &[])
+        .ok()
+        .says_nothing();
+    make_below(&tree, "root", "middle", &["--validity-period", "30d"])
         .ok()
         .says_only(&["warning: valid only until 2026-12-12, when the CA that signs it expires"]);
     let end = |name| facts(&openssl, &tree, name).not_after;
     assert_eq!(end("middle"), end("root"));
+    assert_eq!(end("default"), end("root"));
     // Without a path length above it, it has none.
     let constraints = facts(&openssl, &tree, "middle").extensions[CONSTRAINTS].clone();
     assert_eq!(constraints, "CA:TRUE");
@@ -209,6 +220,11 @@ fn a_request_of_cfssl_says_subject_key_and_section_ca() {
     assert_eq!(facts.extensions[CONSTRAINTS], "CA:TRUE, pathlen:3");
     assert_eq!(facts.not_after, NOW + days(10));
     assert_eq!(facts.algorithm, "id-ecPublicKey (384 bit)");
+    // In cfssl, -1 means no limit.
+    let unlimited = r#"{"CN": "a", "ca": {"pathlen": -1}}"#;
+    let unlimited = tree.beside("unlimited.json", unlimited);
+    let run = standalone(&tree, &["ca", "new", &unlimited, "--name", "unlimited"]).ok();
+    assert!(!run.stdout.contains("path length"), "{}", run.stdout);
     // Flags win, and a dry run writes nothing.
     let flags = [
         "--path-len",
@@ -237,7 +253,7 @@ fn nothing_is_overwritten() {
     let tree = TestTree::empty();
     for taken in ["a.key", "a.crt"] {
         let path = tree.beside(taken, "somebody's");
-        let reason = format!("creating `{path}`: it exists, and is not overwritten");
+        let reason = format!("creating `{path}`: already exists");
         for more in [&[][..], &["--dry-run"]] {
             refuses(
                 &tree,
@@ -267,7 +283,7 @@ fn an_issuer_that_cannot_sign_is_refused() {
         (
             "middle",
             &[][..],
-            "CA `CN=CA middle` may sign leaves only: its path length, or that of its issuer, is 0",
+            "CA `CN=CA middle` may sign leaves only: its path length, or that of a CA above it, allows no further CA",
         ),
         (
             "root",
@@ -330,11 +346,15 @@ fn a_ca_without_a_usable_name_is_refused() {
         ("{}", "a CA needs a subject, such as a common name"),
         (
             r#"{"names": [{"C": "Germany"}]}"#,
-            "names[0].C: `Germany` is not a code of two letters",
+            "ca.json: names[0].C: `Germany` is not a code of two letters",
         ),
         (
             r#"{"CN": "a", "ca": {"pathlen": 256}}"#,
             "ca.pathlen: want a number from 0 to 255",
+        ),
+        (
+            r#"{"CN": "a", "ca": {"pathlen": 0, "pathlenzero": "true"}}"#,
+            "ca.pathlenzero: want true or false",
         ),
         (
             r#"{"CN": "a", "ca": {"expiry": "0"}}"#,
@@ -401,7 +421,156 @@ fn the_directory_must_be_there_and_no_tree() {
             "--out-dir",
             "/etc/kubernetes/pki",
         ];
-        refuses(&tree, &own, "is in the tree");
+        refuses(&tree, &own, "is in a directory of a tree");
+    }
+    // Another tree is known by its state.
+    let other = TestTree::new();
+    for directory in ["", "pki", "pki/etcd"] {
+        let directory = other.path(directory);
+        let flags = ["--common-name", "a", "--name", "a", "--out-dir"];
+        refuses(
+            &tree,
+            &[&flags[..], &[directory.to_str().unwrap()]].concat(),
+            "is in a directory of a tree",
+        );
+    }
+}
+
+/// Whoever can change the directory can take the place of the key.
+#[test]
+fn a_directory_that_others_can_change_is_judged_as_that_of_a_tree() {
+    let tree = TestTree::empty();
+    let directory = tree.root().join("shared");
+    fs::create_dir(&directory).unwrap();
+    let flags = ["--out-dir", directory.to_str().unwrap()];
+    for mode in [0o777, 0o1777] {
+        fs::set_permissions(&directory, fs::Permissions::from_mode(mode)).unwrap();
+        make(&tree, "a", &flags)
+            .exits(3)
+            .says("everybody can write in it")
+            .changed_nothing();
+    }
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o775)).unwrap();
+    make(&tree, "a", &flags)
+        .ok()
+        .says("can write in it: mode 0775");
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+    make(&tree, "b", &flags).ok().says_nothing();
+}
+
+/// A link would take the key to another directory.
+#[test]
+fn a_link_in_the_place_of_a_new_file_is_not_followed() {
+    let tree = TestTree::empty();
+    let link = tree.root().join("a.key");
+    symlink("elsewhere.key", &link).unwrap();
+    let reason = format!("creating `{}`: already exists", link.display());
+    refuses(&tree, &["--common-name", "a", "--name", "a"], &reason);
+    assert!(!tree.root().join("elsewhere.key").exists());
+}
+
+#[test]
+fn a_report_that_cannot_be_written_says_that_the_files_are_there() {
+    let tree = TestTree::empty();
+    for name in ["ca", "csr"] {
+        let mut command = crate::support::pki();
+        command
+            .current_dir(tree.root())
+            .args([name, "new", "--common-name", "a", "--name", name])
+            .args(["--key-algorithm", "ECDSA-P256", "--now", NOW_ARGUMENT])
+            .stdout(fs::File::options().write(true).open("/dev/full").unwrap());
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("the new files are all in place"), "{said}");
+        assert!(tree.root().join(format!("{name}.key")).exists());
+    }
+}
+
+/// Makes a CA with openssl, with this subject and these extensions.
+fn openssl_ca(openssl: &Openssl, tree: &TestTree, name: &str, subject: &str, more: &[&str]) {
+    let [key, certificate] = ["key", "crt"].map(|end| {
+        tree.root()
+            .join(format!("{name}.{end}"))
+            .display()
+            .to_string()
+    });
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    let files = ["-keyout", &key, "-out", &certificate, "-subj", subject];
+    let fixed = ["req", "-x509", "-noenc", "-utf8", "-days", "3650"];
+    let usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"];
+    openssl
+        .run(&[&fixed[..], &curve, &files, &usage, more].concat())
+        .ok();
+}
+
+/// Runs `ca new` at the time of this machine, which openssl's CAs are valid from.
+fn below_openssl(tree: &TestTree, issuer: &str, name: &str, common_name: &str) -> Run {
+    let (certificate, key) = (format!("{issuer}.crt"), format!("{issuer}.key"));
+    let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap();
+    let fixed = ["ca", "new", "--name", name, "--common-name", common_name];
+    let files = ["--ca-cert", certificate.as_str(), "--ca-key", key.as_str()];
+    let more = ["--key-algorithm", "ECDSA-P256", "--now", now.as_str()];
+    standalone(tree, &[&fixed[..], &files, &more].concat())
+}
+
+#[test]
+fn a_name_that_differs_only_in_its_encoding_is_the_same() {
+    let Some(openssl) = Openssl::find() else {
+        return;
+    };
+    let tree = TestTree::empty();
+    // openssl encodes it as a UTF8String, and `pki` as a PrintableString.
+    openssl_ca(&openssl, &tree, "root", "/CN=Example  Root", &[]);
+    for name in ["Example Root", "example ROOT"] {
+        below_openssl(&tree, "root", "new", name)
+            .exits(3)
+            .says("the CA that signs has the same subject")
+            .changed_nothing();
+    }
+    below_openssl(&tree, "root", "new", "Example Root 2")
+        .ok()
+        .says_nothing()
+        .prints("signed by      CN=Example  Root\n");
+}
+
+#[test]
+fn an_issuer_without_a_subject_is_refused() {
+    let Some(openssl) = Openssl::find() else {
+        return;
+    };
+    let tree = TestTree::empty();
+    openssl_ca(&openssl, &tree, "root", "/", &[]);
+    below_openssl(&tree, "root", "new", "a")
+        .exits(3)
+        .says("no subject")
+        .changed_nothing();
+}
+
+#[test]
+fn restrictions_of_an_issuer_are_told() {
+    let Some(openssl) = Openssl::find() else {
+        return;
+    };
+    let tree = TestTree::empty();
+    for (name, extension, warning) in [
+        (
+            "names",
+            "nameConstraints=critical,permitted;DNS:example.com",
+            "CA `CN=names` has name constraints: certificates below the new CA are refused if their names do not match them",
+        ),
+        (
+            "usage",
+            "extendedKeyUsage=serverAuth",
+            "CA `CN=usage` has the extended key usage serverAuth: certificates below the new CA are refused for other usages",
+        ),
+    ] {
+        let subject = format!("/CN={name}");
+        openssl_ca(&openssl, &tree, name, &subject, &["-addext", extension]);
+        let warning = format!("warning: {warning}");
+        below_openssl(&tree, name, &format!("below-{name}"), "a")
+            .ok()
+            .says_only(&[&warning]);
     }
 }
 

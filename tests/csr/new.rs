@@ -81,13 +81,15 @@ fn flags_become_a_key_and_a_request() {
             "--common-name",
             "web",
             "--org",
-            "one,two",
+            "one",
+            "--org",
+            "Example, Inc.",
             "--san",
             names,
             "--san",
             "web.example.com",
             "--usages",
-            "digital signature, server auth,client auth",
+            "digital signature, server auth,client auth,signing,server auth",
             "--name",
             "web",
         ],
@@ -98,7 +100,7 @@ fn flags_become_a_key_and_a_request() {
     let (subject, extensions) = asked(&tree, "web.csr");
     assert_eq!(
         subject.split_whitespace().collect::<Vec<_>>().join(" "),
-        "subject= O=one O=two CN=web"
+        "subject= O=one O=Example, Inc. CN=web"
     );
     let names = "DNS:web.example.com, IP Address:192.0.2.1, IP Address:2001:DB8:0:0:0:0:0:1, email:ops@example.com, URI:spiffe://example.com/web, DNS:*.a.example";
     assert_eq!(extension(&extensions, SAN).as_deref(), Some(names));
@@ -130,6 +132,10 @@ fn a_request_without_usages_leaves_them_to_the_signer() {
     let tree = TestTree::empty();
     made(&tree, &["--common-name", "web", "--name", "a"]).ok();
     assert_eq!(asked(&tree, "a.csr").1, []);
+    // An extension request has at least one extension, so there is no such attribute.
+    let path = tree.root().join("a.csr");
+    let text = openssl(&["req", "-noout", "-text", "-in", path.to_str().unwrap()]).stdout;
+    assert!(text.contains("(none)"), "{text}");
     // A request without a subject has its names.
     made(&tree, &["--san", "a.example", "--name", "b"]).ok();
     let (subject, extensions) = asked(&tree, "b.csr");
@@ -537,6 +543,21 @@ fn bad_names_and_bad_requests_of_cfssl_are_refused_with_their_place() {
             &["--san", "https://"],
             "--san: `https://` is not a URI with a host",
         ),
+        (
+            &["--san", ""],
+            "--san: is empty; want an IP address, a DNS name, an e-mail address or a URI",
+        ),
+        (
+            &[
+                "--common-name",
+                "a",
+                "--key-algorithm",
+                "ECDSA-P256",
+                "--usages",
+                "key encipherment",
+            ],
+            "--usages: a key of ECDSA-P256 cannot be used for `key encipherment`",
+        ),
         (&["--org", " a"], "--org: ` a` has white space at an end"),
         (
             &["--common-name", "a", "--out-dir", "none"],
@@ -552,15 +573,11 @@ fn bad_names_and_bad_requests_of_cfssl_are_refused_with_their_place() {
         ),
         (
             r#"{"CN": "a", "ca": {}}"#,
-            "`ca`: only a request for a CA has this section",
-        ),
-        (
-            r#"{"CN": "a", "hosts": [""]}"#,
-            "hosts[0]: is empty; want an IP address or a DNS name",
+            "request.json: `ca`: only a request for a CA has this section",
         ),
         (
             r#"{"CN": "a", "hosts": ["a b", "c", "d/e"]}"#,
-            "hosts[2]: `d/e` is neither",
+            "request.json: hosts[2]: `d/e` is neither",
         ),
         (
             r#"{"CN": "a", "key": {"algo": "dsa", "size": 256}}"#,
@@ -580,7 +597,7 @@ fn bad_names_and_bad_requests_of_cfssl_are_refused_with_their_place() {
         refuses(&tree, &[&path, "--name", "a"], reason);
     }
     let taken = tree.beside("a.csr", "somebody's");
-    let reason = format!("creating `{taken}`: it exists, and is not overwritten");
+    let reason = format!("creating `{taken}`: already exists");
     refuses(&tree, &["--common-name", "a", "--name", "a"], &reason);
 }
 
@@ -604,11 +621,11 @@ fn flags_that_are_missing_or_useless_are_wrong_usage() {
         ),
         (
             &["--name", "a", "--expiration-seconds", "599"],
-            "want 600 seconds or more; the API server refuses less",
+            "want 600 to 2147483647 seconds; the API server refuses others",
         ),
         (
             &["--name", "a", "--expiration-seconds", "2147483648"],
-            "want 600 seconds or more",
+            "want 600 to 2147483647 seconds",
         ),
         (
             &["--name", "a", "--usages", "serverAuth"],
@@ -625,10 +642,19 @@ fn flags_that_are_missing_or_useless_are_wrong_usage() {
             "cannot be used with",
         ),
     ] {
-        standalone(&tree, &[&user[..], flags].concat())
+        let run = standalone(&tree, &[&user[..], flags].concat())
             .exits(2)
             .says(reason)
             .changed_nothing();
+        // The usage is that of this command.
+        let usage = |line: &str| line.trim().starts_with("Usage: pki csr new ");
+        let lines: Vec<_> = run.stderr.lines().collect();
+        let shown = lines.iter().any(|line| line.contains("Usage:"));
+        assert!(
+            !shown || lines.iter().any(|line| usage(line)),
+            "{}",
+            run.stderr
+        );
     }
     standalone(&tree, &["csr", "new", "--name", "a"])
         .exits(2)
@@ -647,9 +673,15 @@ fn a_dry_run_judges_and_writes_nothing() {
         "a",
         "--dry-run",
     ];
-    for format in ["pem", "kubernetes"] {
+    let seconds = ["--expiration-seconds", "3600"];
+    for (format, more) in [("pem", &[][..]), ("kubernetes", &seconds)] {
         let signer = ["--format", format, "--signer-name", "example.com/serving"];
-        made(&tree, &[&flags[..], &signer].concat())
+        let run = made(&tree, &[&flags[..], &signer, more].concat()).ok();
+        if format == "kubernetes" {
+            run.prints("object         a\n")
+                .prints("valid seconds  3600\n");
+        }
+        made(&tree, &[&flags[..], &signer, more].concat())
             .ok()
             .prints("signer         example.com/serving\n")
             .prints("dry run: nothing was written\n")
@@ -674,4 +706,48 @@ fn a_dry_run_judges_and_writes_nothing() {
     // The format of cfssl has no files to report.
     let cfssl = ["--common-name", "web", "--format", "cfssl", "--dry-run"];
     made(&tree, &cfssl).ok().prints("dry run").changed_nothing();
+}
+
+/// What a key cannot be used for is neither in the request nor in the object.
+#[test]
+fn usages_that_the_key_does_not_have_are_left_out() {
+    let tree = TestTree::empty();
+    let flags = [
+        "--common-name",
+        "a",
+        "--usages",
+        "key encipherment,digital signature,key encipherment,digital signature",
+        "--signer-name",
+        "example.com/serving",
+        "--format",
+        "kubernetes",
+        "-o",
+        "json",
+        "--quiet",
+        "--name",
+    ];
+    let usages = |run: Run| {
+        let object: Value = serde_json::from_str(&run.stdout).unwrap();
+        object["spec"]["usages"].clone()
+    };
+    let run = made(&tree, &[&flags[..], &["a"]].concat()).ok().says_only(&[
+        "warning: the usage `key encipherment` is left out: a key of ECDSA-P256 cannot be used for it",
+    ]);
+    assert_eq!(usages(run), serde_json::json!(["digital signature"]));
+    let rsa = ["csr", "new", "--key-algorithm", "RSA-2048"];
+    let run = standalone(&tree, &[&rsa[..], &flags, &["b"]].concat())
+        .ok()
+        .says_nothing();
+    let both = serde_json::json!(["key encipherment", "digital signature"]);
+    assert_eq!(usages(run), both);
+}
+
+/// cfssl takes `"hosts": [""]`, which many tutorials have, for none.
+#[test]
+fn an_empty_host_is_none() {
+    let tree = TestTree::empty();
+    let path = tree.beside("request.json", r#"{"CN": "a", "hosts": [""]}"#);
+    standalone(&tree, &["csr", "new", &path, "--name", "a"])
+        .ok()
+        .prints("names          none\n");
 }

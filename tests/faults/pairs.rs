@@ -92,3 +92,36 @@ fn a_fault_at_any_call_leaves_no_certificate_without_its_key() {
     // The sweep passes through the state with a key alone, so the order of the two is what keeps the rule.
     assert!(kept_keys > 0);
 }
+
+/// A file that cannot be removed again is named.
+#[test]
+fn a_file_that_stays_after_a_failure_is_named() {
+    let Some(mut tracer) = Tracer::start() else {
+        return;
+    };
+    let clean = scratch();
+    let ended = tracer.clean(&arguments(clean.path()), clean.path());
+    let mut stayed = 0;
+    for class in ["EIO", "EROFS"] {
+        for (at, call) in ended.calls(class).iter().enumerate() {
+            let directory = scratch();
+            let fault = Fault {
+                action: FaultAction::Fail,
+                class,
+                sticky: true,
+            };
+            let run = tracer.faulty(&arguments(directory.path()), directory.path(), fault, at);
+            let context = format!("{class} from {call} on: {}", run.stderr);
+            let left = judged(directory.path(), &context);
+            for name in ["a.key", "a.crt"] {
+                if run.exit != Some(0) && left.contains(name) {
+                    stayed += 1;
+                    assert!(run.stderr.contains(name), "{context}");
+                    assert!(run.stderr.contains("could not be removed"), "{context}");
+                    assert!(!run.stderr.contains("no file was changed"), "{context}");
+                }
+            }
+        }
+    }
+    assert!(stayed > 0);
+}

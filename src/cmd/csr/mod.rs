@@ -12,7 +12,6 @@ use super::{Console, Exit};
 use crate::cli::{CsrArgs, CsrCommand};
 
 pub(super) use generate::run as generate;
-pub(super) use sign::{issuer, read_ca};
 
 pub(super) fn run(args: &CsrArgs, console: &Console) -> Result<Exit> {
     match &args.command {

@@ -3,26 +3,25 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::CommandFactory;
 use clap::error::ErrorKind;
 use zeroize::Zeroizing;
 
 use crate::catalog::signers::word_of_usage;
-use crate::cli::{Cli, CsrFormat, ManifestFormat, NewCsrArgs, OutputFormat};
+use crate::cli::{CsrFormat, ManifestFormat, NewCsrArgs, OutputFormat};
 use crate::cmd::failure::{Invalid, PlanFailure};
 use crate::cmd::standalone::{
-    KEY_MODE, PUBLIC_MODE, names_of_flags, new_file, new_key, read_cfssl, read_key, write,
+    KEY_MODE, PUBLIC_MODE, check_directory, names_of_flags, new_file, new_key, read_cfssl,
+    read_key, write,
 };
-use crate::cmd::{Console, Exit};
-use crate::execute::standalone::{rehearsal, request};
-use crate::fs::output::NewFile;
+use crate::cmd::{Console, Exit, usage_error};
+use crate::execute::standalone::{request, trial_request};
+use crate::fs::output::OutputFile;
 use crate::objects::cfssl::generated_key;
 use crate::objects::csr::NewSigningRequest;
-use crate::plan::PlanError;
 use crate::plan::csr::new::{self as planner, CsrPlan, NewCsrRequest};
-use crate::plan::subject::AskedNames;
-use crate::report::findings::TreeArguments;
+use crate::plan::subject::DesiredNames;
 use crate::report::standalone::NewCsr;
+use crate::store::outcome::TreeState;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::key::PrivateKey;
 
@@ -45,11 +44,16 @@ pub(super) fn run(args: &NewCsrArgs, console: &Console) -> Result<Exit> {
         is_object: args.format == CsrFormat::Kubernetes,
         algorithm,
     };
-    let plan = planner::plan(&wanted).map_err(failure)?;
+    let plan = planner::plan(&wanted).map_err(PlanFailure::without_tree)?;
+    for usage in plan.not_for_key.iter().copied().map(word_of_usage) {
+        console.warn(&format!(
+            "the usage `{usage}` is left out: a key of {algorithm} cannot be used for it"
+        ));
+    }
     // Before a key is made, which takes seconds for a large one.
-    let rehearsed = rehearsal(&plan.contents, given.as_ref())?;
-    planner::judge(&plan, &rehearsed, args.allow_system_masters).map_err(failure)?;
-    let files = files(args, given.is_some())?;
+    let trial = trial_request(&plan.contents, given.as_ref())?;
+    planner::judge(&plan, &trial, args.allow_system_masters).map_err(PlanFailure::without_tree)?;
+    let files = files(args, given.is_some(), console)?;
     let report = report(args, &plan, algorithm, &files);
     if args.write.dry_run {
         console.show(&report, args.write.output)?;
@@ -65,20 +69,23 @@ pub(super) fn run(args: &NewCsrArgs, console: &Console) -> Result<Exit> {
     write_files(&files, new_pem.as_ref(), &made)?;
     let given_out = give_out(args, &plan, report, &made, new_pem.as_ref(), console);
     match &files.key {
-        Some(key) => given_out.with_context(|| format!("the key is in `{}`", key.display()))?,
-        None => given_out?,
+        // The report of PEM files says so itself.
+        Some(key) if args.format != CsrFormat::Pem => {
+            given_out.with_context(|| format!("the key is in `{}`", key.display()))?;
+        }
+        _ => given_out?,
     }
     Ok(Exit::Done)
 }
 
 /// Ends the run with wrong usage if a flag is missing, or has no effect on the format.
 fn refuse_useless_flags(args: &NewCsrArgs) {
-    let refuse = |kind, message: &str| Cli::command().error(kind, message).exit();
+    let refuse = |kind, message: &str| usage_error(&["csr", "new"], kind, message);
     let missing = |message| refuse(ErrorKind::MissingRequiredArgument, message);
     let useless = |message| refuse(ErrorKind::ArgumentConflict, message);
     let is_object = args.format == CsrFormat::Kubernetes;
     if args.format == CsrFormat::Cfssl {
-        if args.name.is_some() || args.out_dir.is_some() {
+        if args.name.is_some() || args.files.out_dir.is_some() {
             useless(
                 "`--format cfssl` writes no file, so it takes neither `--name` nor `--out-dir`",
             );
@@ -95,31 +102,35 @@ fn refuse_useless_flags(args: &NewCsrArgs) {
 }
 
 /// Returns the names and the algorithm that flags or cfssl's request ask for.
-fn asked(args: &NewCsrArgs, console: &Console) -> Result<(AskedNames, Algorithm)> {
+fn asked(args: &NewCsrArgs, console: &Console) -> Result<(DesiredNames, Algorithm)> {
     let Some(path) = &args.request else {
         let names = names_of_flags(args.common_name.as_deref(), &args.org, &args.san);
         return Ok((names, args.key_algorithm.unwrap_or(Algorithm::Rsa2048)));
     };
-    let request = read_cfssl(path, "pki csr new -", console)?;
+    let (request, file) = read_cfssl(path, "pki csr new -", console)?;
     if request.ca.is_some() {
-        return Err(
-            Invalid::new("`ca`: only a request for a CA has this section")
-                .with_hint("make a CA with `pki ca new`")
-                .into(),
-        );
+        return Err(Invalid::new(format!(
+            "{file}: `ca`: only a request for a CA has this section"
+        ))
+        .with_hint("make a CA with `pki ca new`")
+        .into());
     }
-    let names = AskedNames {
+    let names = DesiredNames {
         subject: request.subject,
         alternative: request.hosts,
     };
     Ok((names, request.algorithm))
 }
 
-fn files(args: &NewCsrArgs, has_key: bool) -> Result<Files> {
+fn files(args: &NewCsrArgs, has_key: bool, console: &Console) -> Result<Files> {
+    let directory = args.files.directory();
     let file = |extension: &str, is_written: bool| match &args.name {
-        Some(name) if is_written => new_file(args.directory(), name, extension).map(Some),
+        Some(name) if is_written => new_file(directory, name, extension).map(Some),
         _ => Ok(None),
     };
+    if args.name.is_some() {
+        check_directory(directory, console)?;
+    }
     Ok(Files {
         key: file("key", !has_key)?,
         request: file("csr", args.format == CsrFormat::Pem)?,
@@ -129,12 +140,15 @@ fn files(args: &NewCsrArgs, has_key: bool) -> Result<Files> {
 fn report(args: &NewCsrArgs, plan: &CsrPlan, algorithm: Algorithm, files: &Files) -> NewCsr {
     let key = args.key.as_ref().or(files.key.as_ref());
     let shown = |path: &PathBuf| path.display().to_string();
+    let is_object = args.format == CsrFormat::Kubernetes;
     NewCsr {
         dry_run: args.write.dry_run,
         subject: plan.contents.subject_text(),
         sans: plan.contents.san_texts(),
         usages: plan.usages.iter().copied().map(word_of_usage).collect(),
+        object_name: args.name.clone().filter(|_| is_object),
         signer_name: args.signer_name.clone(),
+        expiration_seconds: args.expiration_seconds,
         key_algorithm: algorithm.to_string(),
         key_file: key.map(shown),
         request_file: files.request.as_ref().map(shown),
@@ -143,12 +157,12 @@ fn report(args: &NewCsrArgs, plan: &CsrPlan, algorithm: Algorithm, files: &Files
 }
 
 fn write_files(files: &Files, key: Option<&Zeroizing<String>>, request: &str) -> Result<()> {
-    let key = files.key.as_ref().zip(key).map(|(path, key)| NewFile {
+    let key = files.key.as_ref().zip(key).map(|(path, key)| OutputFile {
         path,
         contents: key.as_bytes(),
         mode: KEY_MODE,
     });
-    let request = files.request.as_ref().map(|path| NewFile {
+    let request = files.request.as_ref().map(|path| OutputFile {
         path,
         contents: request.as_bytes(),
         mode: PUBLIC_MODE,
@@ -198,14 +212,7 @@ fn give_out(
                 request: Some(request.to_owned()),
                 ..report
             };
-            console.show(&report, args.write.output)
+            console.show_done(&report, args.write.output, TreeState::Changed)
         }
-    }
-}
-
-fn failure(error: PlanError) -> PlanFailure {
-    PlanFailure {
-        error,
-        arguments: TreeArguments::default(),
     }
 }

@@ -16,18 +16,17 @@ use crate::cmd::join::refuse_two_readers;
 use crate::cmd::judgement::JudgementContext;
 use crate::cmd::paths::TreePaths;
 use crate::cmd::session::{Session, WriteRun};
+use crate::cmd::standalone::{issuer, read_ca};
 use crate::cmd::target::tree_arguments;
 use crate::cmd::{Console, Exit};
 use crate::config::{self, Cluster, DeclaredCluster, Settings};
 use crate::execute::ledger_entry;
 use crate::execute::sign::{SigningOrder, sign};
-use crate::fs::file;
 use crate::fs::output;
 use crate::plan::csr::sign::{
     self as planner, AcceptedRequest, ProfileChoice, RequestToSign, SigningRules,
 };
 use crate::plan::{PlanError, Reason};
-use crate::report::findings::TreeArguments;
 use crate::report::signatures::{IssuedCertificate, Signatures, SignedCertificate};
 use crate::report::time::Time;
 use crate::store::ledger::LedgerEntry;
@@ -35,9 +34,6 @@ use crate::store::transaction::DEFAULT_GENERATIONS;
 use crate::tree::inventory::{CaState, Depth, Inventory, KeyFile};
 use crate::util::escape::quote;
 use crate::x509::certificate::Certificate;
-use crate::x509::chain::CaBundle;
-use crate::x509::encrypted_key::StoredKey;
-use crate::x509::key::PrivateKey;
 use crate::x509::sign::Issuer;
 
 /// The mode of a certificate.
@@ -77,10 +73,7 @@ pub(super) fn run(args: &SignArgs, console: &Console) -> Result<Exit> {
         .flat_map(|file| &file.requests)
         .cloned()
         .collect();
-    let accepted = planner::plan(&requests, &rules).map_err(|error| PlanFailure {
-        error,
-        arguments: TreeArguments::default(),
-    })?;
+    let accepted = planner::plan(&requests, &rules).map_err(PlanFailure::without_tree)?;
     for (request, accepted) in requests.iter().zip(&accepted) {
         for note in &accepted.notes {
             console.warn(&format!("`{}`: {note}", request.name));
@@ -150,37 +143,6 @@ fn declared(args: &SignArgs, console: &Console) -> Result<Option<DeclaredCluster
         console.warn(&warning.to_string());
     }
     Ok(Some(Cluster::resolve_declared(reading.settings)?))
-}
-
-/// Reads the files of a CA that belongs to no tree.
-pub(in crate::cmd) fn read_ca(
-    certificate: &Path,
-    key: &Path,
-    passphrase: &mut CaPassphrase,
-) -> Result<(CaBundle, PrivateKey)> {
-    let read = |path: &Path| file::read_given(path, file::MAX_FILE_SIZE);
-    let invalid = |path: &Path, what: String| Invalid::new(format!("`{}`: {what}", path.display()));
-    let bundle = CaBundle::from_pem(&read(certificate)?.bytes)
-        .map_err(|error| invalid(certificate, error.to_string()))?;
-    let stored = StoredKey::from_pem(&read(key)?.bytes);
-    let private = match stored.map_err(|error| invalid(key, error.to_string()))? {
-        StoredKey::Plain(private) => private,
-        StoredKey::Encrypted(encrypted) => {
-            passphrase.decrypt(&encrypted, &format!("`{}`", key.display()))?
-        }
-    };
-    Ok((bundle, private))
-}
-
-/// Returns the CA as an issuer; `name` is its name in messages.
-pub(in crate::cmd) fn issuer<'a>(
-    bundle: &'a CaBundle,
-    key: &'a PrivateKey,
-    name: &str,
-    now: OffsetDateTime,
-) -> Result<Issuer<'a>> {
-    let issuer = Issuer::new(bundle, key, now);
-    Ok(issuer.map_err(|error| Invalid::new(format!("CA `{name}`: {error}")))?)
 }
 
 fn sign_with_tree(

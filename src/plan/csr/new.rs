@@ -3,7 +3,7 @@
 use crate::catalog::signers::find_signer;
 use crate::check::finding::Remedy;
 use crate::check::request::{RequestProfile, check};
-use crate::plan::subject::{AskedNames, invalid};
+use crate::plan::subject::{DesiredNames, invalid};
 use crate::plan::{PlanError, Reason};
 use crate::util::escape::quote;
 use crate::x509::algorithm::Algorithm;
@@ -18,8 +18,8 @@ const LEGACY: &str = "kubernetes.io/legacy-unknown";
 #[derive(Clone, Debug)]
 pub struct NewCsrRequest<'a> {
     /// Its names.
-    pub names: &'a AskedNames,
-    /// The usages; `None` for those that the signer requires.
+    pub names: &'a DesiredNames,
+    /// The usages; `None` for those that the signer requires, else none.
     pub usages: Option<Vec<Purpose>>,
     /// The name of the signer, if it is known.
     pub signer_name: Option<&'a str>,
@@ -38,6 +38,8 @@ pub struct CsrPlan {
     profile: RequestProfile,
     /// The usages.
     pub usages: Vec<Purpose>,
+    /// Usages that are left out, because the key cannot be used for them.
+    pub not_for_key: Vec<Purpose>,
 }
 
 /// Plans the request.
@@ -48,7 +50,8 @@ pub fn plan(request: &NewCsrRequest<'_>) -> Result<CsrPlan, PlanError> {
     let mut error = PlanError::default();
     let subject = request.names.subject(&mut error);
     let names = request.names.alternative_names(&mut error);
-    let profile = match profile(request) {
+    let mut not_for_key = Vec::new();
+    let profile = match profile(request, &mut not_for_key) {
         Ok(profile) => Some(profile),
         Err(reason) => {
             error.add(reason);
@@ -70,6 +73,7 @@ pub fn plan(request: &NewCsrRequest<'_>) -> Result<CsrPlan, PlanError> {
         contents,
         profile,
         usages,
+        not_for_key,
     })
 }
 
@@ -95,8 +99,15 @@ pub fn judge(
     }
 }
 
-fn profile(request: &NewCsrRequest<'_>) -> Result<RequestProfile, Reason> {
-    let given = request.usages.clone();
+/// Returns what the request is judged by; its usages are in their order, without repetitions.
+fn profile(
+    request: &NewCsrRequest<'_>,
+    not_for_key: &mut Vec<Purpose>,
+) -> Result<RequestProfile, Reason> {
+    let given = match &request.usages {
+        Some(usages) => Some(given_usages(usages, request.algorithm, not_for_key)?),
+        None => None,
+    };
     let built_in = request.signer_name.and_then(find_signer);
     if request.is_object && built_in.is_some_and(|signer| signer.name == LEGACY) {
         return Err(Reason {
@@ -122,4 +133,29 @@ fn profile(request: &NewCsrRequest<'_>) -> Result<RequestProfile, Reason> {
         Some(signer) => RequestProfile::Signer(signer, usages),
         None => RequestProfile::Usages(usages),
     })
+}
+
+/// Returns the usages that the key can be used for.
+fn given_usages(
+    usages: &[Purpose],
+    algorithm: Algorithm,
+    not_for_key: &mut Vec<Purpose>,
+) -> Result<Vec<Purpose>, Reason> {
+    let mut distinct = Vec::new();
+    for usage in usages {
+        // Only RSA encrypts keys, so no request for another key has this usage.
+        let kept = match *usage == Purpose::KeyEncipherment && !algorithm.is_rsa() {
+            true => &mut *not_for_key,
+            false => &mut distinct,
+        };
+        if !kept.contains(usage) {
+            kept.push(*usage);
+        }
+    }
+    match distinct.is_empty() && !not_for_key.is_empty() {
+        true => Err(invalid(format!(
+            "--usages: a key of {algorithm} cannot be used for `key encipherment`"
+        ))),
+        false => Ok(distinct),
+    }
 }

@@ -2,17 +2,20 @@
 
 use super::cells;
 use crate::report::render::{Report, TextTarget};
-use crate::report::standalone::{NewCa, NewCsr};
+use crate::report::standalone::{CreatedCa, NewCsr};
 use crate::util::table::{Cell, Spacing, table};
 
 impl Report for NewCsr {
     fn text(&self, _text_target: TextTarget) -> String {
         let (names, usages) = (self.sans.join(", "), self.usages.join(", "));
+        let seconds = self.expiration_seconds.map(|seconds| seconds.to_string());
         let parts = [
             ("subject", Some(or_none(&self.subject))),
             ("names", Some(or_none(&names))),
             ("usages", Some(or_none(&usages))),
+            ("object", self.object_name.as_deref()),
             ("signer", self.signer_name.as_deref()),
+            ("valid seconds", seconds.as_deref()),
             ("key algorithm", Some(&self.key_algorithm)),
             ("key", self.key_file.as_deref()),
             ("request", self.request_file.as_deref()),
@@ -21,9 +24,9 @@ impl Report for NewCsr {
     }
 }
 
-impl Report for NewCa {
+impl Report for CreatedCa {
     fn text(&self, _text_target: TextTarget) -> String {
-        let issuer = match self.issuer == self.subject {
+        let issuer = match self.is_root {
             true => "itself",
             false => &self.issuer,
         };
