@@ -427,7 +427,7 @@ mod tests {
                 &[&format!("key.size: {sizes}")],
             ),
             (
-                r#"{"serialnumber": "1", "names": [{"E": "a@b"}], "ca": {"backdate": "1h", "pathlen": -1, "expiry": "x"}}"#,
+                r#"{"serialnumber": "1", "names": [{"E": "a@b"}], "ca": {"backdate": "1h", "pathlen": -2, "expiry": "x"}}"#,
                 &[
                     "serialnumber: `pki` does not support it; take it out",
                     "names[0].E: `pki` does not support it; take it out",
