@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::shared::{CaPassphraseArgs, NewFilesArgs, WriteArgs, key_algorithm, lifetime, path};
+use super::shared::{
+    CaPassphraseArgs, NewFilesArgs, WriteArgs, is_stdin, key_algorithm, lifetime, path,
+};
 use crate::objects::csr::parse_object_name;
 use crate::util::duration::Period;
 use crate::x509::algorithm::Algorithm;
@@ -26,6 +28,7 @@ Examples:
   pki ca new --common-name 'Example Root CA' --org Example --name root
   pki ca new --common-name 'Example Root CA' --name root --path-len 1 --validity-period 175200h
   pki ca new --common-name kubernetes --name ca --ca-cert root.crt --ca-key root.key
+  pki ca new --common-name kubernetes --name ca --key-passphrase-file ca.pass
   pki ca new ca-csr.json --name ca";
 
 #[derive(Debug, Args)]
@@ -81,8 +84,17 @@ pub struct NewCaArgs {
     #[arg(long, help_heading = "CA", value_name = "FILE", value_parser = path(), requires = "ca_cert")]
     pub ca_key: Option<PathBuf>,
 
-    #[command(flatten)]
-    pub passphrase: CaPassphraseArgs,
+    /// File with the passphrase of that key; `-` reads standard input [default: the systemd credential pki-ca-passphrase, else the terminal]
+    #[arg(long, help_heading = "CA", value_name = "FILE", value_parser = path(), requires = "ca_key")]
+    pub ca_passphrase_file: Option<PathBuf>,
+
+    /// Encrypt the new key with a passphrase that is typed at the terminal
+    #[arg(long, conflicts_with = "key_passphrase_file")]
+    pub encrypt_key: bool,
+
+    /// Encrypt the new key with the passphrase in this file; `-` reads standard input
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub key_passphrase_file: Option<PathBuf>,
 
     /// Write NAME.key and NAME.crt
     #[arg(long, value_name = "NAME", value_parser = parse_object_name)]
@@ -92,4 +104,23 @@ pub struct NewCaArgs {
     pub files: NewFilesArgs,
     #[command(flatten)]
     pub write: WriteArgs,
+}
+
+impl NewCaArgs {
+    /// Returns where the passphrase of `--ca-key` comes from.
+    pub fn ca_passphrase(&self) -> CaPassphraseArgs {
+        CaPassphraseArgs {
+            ca_passphrase_file: self.ca_passphrase_file.clone(),
+        }
+    }
+
+    /// Returns for each input whether it is read from standard input.
+    pub fn reads_stdin(&self) -> [bool; 3] {
+        [
+            &self.request,
+            &self.ca_passphrase_file,
+            &self.key_passphrase_file,
+        ]
+        .map(|file| is_stdin(file.as_deref()))
+    }
 }

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::ca_passphrase::CaPassphrase;
 use super::failure::PlanFailure;
+use super::join::refuse_two_readers;
 use super::standalone::{
     KEY_MODE, PUBLIC_MODE, check_directory, issuer, names_of_flags, new_file, new_key, read_ca,
     read_cfssl, write,
@@ -11,7 +12,7 @@ use super::standalone::{
 use super::{Console, Exit};
 use crate::cli::{CaArgs, CaCommand, NewCaArgs, OutputFormat};
 use crate::config::fields::DEFAULT_CA_CERTIFICATE_VALIDITY;
-use crate::execute::standalone::certificate_authority;
+use crate::execute::standalone::{certificate_authority, encrypted};
 use crate::fs::output::OutputFile;
 use crate::plan::ca::{self, NewCaRequest};
 use crate::plan::subject::DesiredNames;
@@ -21,6 +22,7 @@ use crate::report::time::Time;
 use crate::store::outcome::TreeState;
 use crate::util::duration::Period;
 use crate::x509::algorithm::Algorithm;
+use crate::x509::encrypted_key::Passphrase;
 use crate::x509::sign::Issuer;
 
 /// What flags or cfssl's request say about the new CA.
@@ -38,8 +40,13 @@ pub(super) fn run(args: &CaArgs, console: &Console) -> Result<Exit> {
 }
 
 fn new(args: &NewCaArgs, console: &Console) -> Result<Exit> {
+    refuse_two_readers(
+        "the request, `--ca-passphrase-file` and `--key-passphrase-file`",
+        args.reads_stdin(),
+    );
     let parameters = parameters(args, console)?;
-    let mut passphrase = CaPassphrase::read(&args.passphrase, console)?;
+    let mut passphrase = CaPassphrase::read(&args.ca_passphrase(), console)?;
+    let new_passphrase = new_passphrase(args, console)?;
     let parent = match (&args.ca_cert, &args.ca_key) {
         (Some(certificate), Some(key)) => {
             Some((certificate, read_ca(certificate, key, &mut passphrase)?))
@@ -93,10 +100,14 @@ fn new(args: &NewCaArgs, console: &Console) -> Result<Exit> {
     if !args.write.dry_run {
         let key = new_key(parameters.algorithm)?;
         let certificate = certificate_authority(&plan, &key, issuer, console.now)?;
+        let pem = match &new_passphrase {
+            Some(passphrase) => encrypted(&key, passphrase)?,
+            None => key.to_pem()?,
+        };
         write(&[
             OutputFile {
                 path: &key_file,
-                contents: key.to_pem()?.as_bytes(),
+                contents: pem.as_bytes(),
                 mode: KEY_MODE,
             },
             OutputFile {
@@ -114,6 +125,15 @@ fn new(args: &NewCaArgs, console: &Console) -> Result<Exit> {
         console.show_done(&report, format, TreeState::Changed)?;
     }
     Ok(Exit::Done)
+}
+
+/// Returns the passphrase that the new key is encrypted with, if it is to be. A dry run does not ask for it.
+fn new_passphrase(args: &NewCaArgs, console: &Console) -> Result<Option<Passphrase>> {
+    let is_asked_for = args.encrypt_key && !args.write.dry_run;
+    if args.key_passphrase_file.is_none() && !is_asked_for {
+        return Ok(None);
+    }
+    CaPassphrase::of_new_key(args.key_passphrase_file.as_deref(), console).map(Some)
 }
 
 /// Returns what flags or cfssl's request ask for; flags about path length and validity win.

@@ -76,6 +76,25 @@ impl CaPassphrase {
         })
     }
 
+    /// Returns the passphrase for a key that belongs to no tree: that of a file, else one that is typed twice at the terminal.
+    ///
+    /// # Errors
+    /// As [`CaPassphrase::read`], or if there is no terminal.
+    pub(super) fn of_new_key(file: Option<&Path>, console: &Console) -> Result<Passphrase> {
+        let args = CaPassphraseArgs {
+            ca_passphrase_file: file.map(Path::to_path_buf),
+        };
+        let passphrase = match file {
+            Some(_) => CaPassphrase::read(&args, console)?.known,
+            None => ask_twice()?,
+        };
+        passphrase.ok_or_else(|| {
+            let message = "`--encrypt-key` needs a passphrase, and there is no terminal";
+            let hint = "use `--key-passphrase-file FILE`";
+            Invalid::new(message).with_hint(hint).into()
+        })
+    }
+
     /// Decrypts the keys of the CAs that sign for a plan, and gets the passphrase for the keys that it makes.
     ///
     /// # Errors

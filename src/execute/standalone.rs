@@ -1,13 +1,15 @@
 //! Makes what belongs to no tree: keys, requests and CAs. Each is checked before it is returned.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
 use super::{Progress, check_random, keys};
 use crate::plan::ca::CaPlan;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::CaBundle;
+use crate::x509::encrypted_key::{Passphrase, StoredKey};
 use crate::x509::key::PrivateKey;
 use crate::x509::request::CertificateRequest;
 use crate::x509::sign::{Issuer, LeafTemplate, self_signed_ca};
@@ -54,6 +56,22 @@ pub fn request(contents: &LeafTemplate, key: &PrivateKey) -> Result<CertificateR
         "the request asks for something else than planned"
     );
     Ok(read)
+}
+
+/// Returns a key as an encrypted PEM block.
+///
+/// # Errors
+/// A failure of the cryptography library, or a block that does not give the key back.
+pub fn encrypted(key: &PrivateKey, passphrase: &Passphrase) -> Result<Zeroizing<String>> {
+    let pem = key.to_encrypted_pem(passphrase)?;
+    let StoredKey::Encrypted(stored) = StoredKey::from_pem(pem.as_bytes())? else {
+        bail!("the key was not encrypted");
+    };
+    ensure!(
+        stored.decrypt(passphrase)?.public_key() == key.public_key(),
+        "the encrypted key is another one"
+    );
+    Ok(pem)
 }
 
 /// Makes the certificate of a CA, signed by its issuer or by itself.

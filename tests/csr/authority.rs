@@ -600,3 +600,62 @@ fn quiet_prints_nothing_and_json_has_the_certificate() {
     assert_eq!(report["issuer"], "CN=b");
     assert_eq!(report.get("pathLength"), None);
 }
+
+#[test]
+fn the_key_is_encrypted_if_asked_for() {
+    let Some(openssl) = Openssl::find() else {
+        return;
+    };
+    let tree = TestTree::empty();
+    let passphrase = |name: &str, text: &str| tree.beside(name, format!("{text}\n"));
+    let (root, ca) = (
+        passphrase("root.pass", "of the root"),
+        passphrase("ca.pass", "of the CA"),
+    );
+    make(&tree, "root", &["--key-passphrase-file", &root])
+        .ok()
+        .does_not_say("of the root");
+    let below = ["--ca-passphrase-file", &root, "--key-passphrase-file", &ca];
+    make_below(&tree, "root", "sub", &below).ok();
+    for (name, file) in [("root", &root), ("sub", &ca)] {
+        let key = tree.root().join(format!("{name}.key"));
+        let text = fs::read_to_string(&key).unwrap();
+        assert!(
+            text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"),
+            "{name}"
+        );
+        assert_eq!(
+            fs::metadata(&key).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        let (key, passin) = (key.to_str().unwrap(), format!("file:{file}"));
+        let public = openssl
+            .run(&["pkey", "-in", key, "-passin", &passin, "-pubout"])
+            .ok();
+        assert_eq!(
+            public.stdout,
+            facts(&openssl, &tree, name).public_key,
+            "{name}"
+        );
+    }
+    // The passphrase of another key, none, and a flag that would do nothing.
+    make_below(&tree, "root", "wrong", &["--ca-passphrase-file", &ca])
+        .exits(3)
+        .says("the passphrase is wrong")
+        .changed_nothing();
+    make_below(&tree, "root", "none", &[])
+        .exits(3)
+        .says("--ca-passphrase-file")
+        .changed_nothing();
+    make(&tree, "typed", &["--encrypt-key"])
+        .exits(3)
+        .says("there is no terminal")
+        .changed_nothing();
+    make(&tree, "typed", &["--encrypt-key", "--dry-run"])
+        .ok()
+        .changed_nothing();
+    make(&tree, "useless", &["--ca-passphrase-file", &root])
+        .exits(2)
+        .says("--ca-key")
+        .changed_nothing();
+}
