@@ -436,7 +436,7 @@ fn after_other_cas_the_certificates_are_renewed_before_components_restart() {
         let line = lines.iter().position(|line| line.starts_with(title));
         line.unwrap_or_else(|| panic!("{title}: {run}")) + 1
     };
-    let (renewal, restarts) = (after("Renew first what"), after("Restart these, "));
+    let (renewal, restarts) = (after("Renew these first"), after("Restart these, "));
     assert!(renewal < restarts, "{run}");
     let restarted: Vec<_> = lines[restarts..]
         .iter()
@@ -777,7 +777,7 @@ fn a_dry_run_makes_no_token_and_no_kubeconfig() {
         .changed_nothing();
     tree.pki(&[&new[..], &[inside.to_str().unwrap()]].concat())
         .exits(3)
-        .says("is in a directory of the tree")
+        .says("is in a directory of a tree")
         .changed_nothing();
 }
 
