@@ -26,7 +26,7 @@ impl KubeconfigOutput {
     /// If it cannot be replaced, or belongs to the tree: a typing error would replace a file of a component.
     pub(super) fn find(file: &Path, layout: &Layout) -> Result<KubeconfigOutput> {
         let path = output::target(file).map_err(failed)?;
-        refuse_in_tree(&path, layout, COPY_LATER)?;
+        refuse_in_any_tree(&path, layout)?;
         Ok(KubeconfigOutput { path })
     }
 
@@ -44,16 +44,22 @@ impl KubeconfigOutput {
     }
 }
 
-/// The remedy for a file that would be in a tree.
-pub(super) const COPY_LATER: &str =
-    "write it to another directory, and copy it to where it is used";
-
-/// Refuses an output file, as `fs::output` finds it, that is in this tree, or in another one that `pki` has written: it could
-/// replace a file of a component.
+/// Refuses an output file, as `fs::output` finds it, in a directory of this tree: it could replace a file of a component.
 ///
 /// # Errors
-/// If it is in one.
+/// If it is there.
 pub(super) fn refuse_in_tree(file: &Path, layout: &Layout, hint: &str) -> Result<(), Invalid> {
+    match output::is_in_any(file, &layout.directories()) {
+        true => {
+            let message = format!("`{}` is in a directory of the tree", file.display());
+            Err(Invalid::new(message).with_hint(hint))
+        }
+        false => Ok(()),
+    }
+}
+
+/// As [`refuse_in_tree`], also for other trees that `pki` has written.
+pub(super) fn refuse_in_any_tree(file: &Path, layout: &Layout) -> Result<(), Invalid> {
     // The state directory is beside the kubeconfigs; a journal, in the certificate directory.
     let names = [STATE_DIRECTORY, COMMIT, UNDO];
     let is_tree = |directory: &Path| {
@@ -63,6 +69,7 @@ pub(super) fn refuse_in_tree(file: &Path, layout: &Layout, hint: &str) -> Result
     match output::is_in_any(file, &layout.directories()) || file.ancestors().skip(1).any(is_tree) {
         true => {
             let message = format!("`{}` is in a directory of a tree", file.display());
+            let hint = "write it to another directory, and copy it to where it is used";
             Err(Invalid::new(message).with_hint(hint))
         }
         false => Ok(()),

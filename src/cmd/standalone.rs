@@ -12,7 +12,7 @@ use super::console::KeyProgress;
 use super::failure::{Invalid, Invalids};
 use super::input::read_input;
 use super::interrupts::Interrupts;
-use super::output_file::{COPY_LATER, refuse_in_tree};
+use super::output_file::refuse_in_any_tree;
 use super::paths::TreePaths;
 use crate::cli::TreeArgs;
 use crate::config::Settings;
@@ -120,7 +120,7 @@ pub(super) fn issuer<'a>(
 pub(super) fn new_file(directory: &Path, name: &str, extension: &str) -> Result<PathBuf> {
     let path = output::new_target(&directory.join(format!("{name}.{extension}")))?;
     let layout = TreePaths::typed(&TreeArgs::default())?.layout(&Settings::default())?;
-    refuse_in_tree(&path, &layout, COPY_LATER)?;
+    refuse_in_any_tree(&path, &layout)?;
     Ok(path)
 }
 
