@@ -21,6 +21,7 @@ use crate::plan::download::{self, DownloadRequest, NewFiles, UPLOAD_AGAIN};
 use crate::plan::{Plan, PlanError};
 use crate::report::changes::Changes;
 use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::layout::{self, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::shared::{SharedFile, shared_files};
 
@@ -115,8 +116,17 @@ fn plan(
             changed.push((file.clone(), contents.as_slice()));
         }
     }
-    let after = Tree::over(&snapshot.places)?.with_files(&changed);
-    let after = Inventory::read(&after, |_| Depth::Keys);
+    let inventory = &snapshot.inventory;
+    let mut after = inventory_with(&changed, snapshot)?;
+    let incomparable = download::incomparable_keys(&changed, inventory, &after, allow_replace);
+    if !allow_replace && !incomparable.is_empty() {
+        let keys: Vec<_> = incomparable
+            .iter()
+            .filter_map(|(row, _)| layout::key_file(row))
+            .collect();
+        changed.retain(|(file, _)| !keys.contains(file));
+        after = inventory_with(&changed, snapshot)?;
+    }
     let knowledge = JudgementContext::nothing(console.now);
     let rows: Vec<_> = shared.iter().map(|shared| shared.row).collect();
     let request = DownloadRequest {
@@ -124,15 +134,24 @@ fn plan(
         rows: &rows,
         after: &after,
         findings_after: &knowledge.judge(&after),
-        findings: &knowledge.judge(&snapshot.inventory),
+        findings: &knowledge.judge(inventory),
         allow_replace,
     };
-    let inventory = &snapshot.inventory;
     let plan = download::plan(&request, inventory);
-    Ok(plan.map(|plan| Planned {
-        plan,
-        to_renew: download::to_renew(&request, inventory, console.now),
+    Ok(plan.map(|mut plan| {
+        let warnings = incomparable.into_iter().map(|(_, warning)| warning);
+        plan.warnings.extend(warnings);
+        Planned {
+            plan,
+            to_renew: download::to_renew(&request, inventory, console.now),
+        }
     }))
+}
+
+/// Returns the contents of the tree as it would be with these files.
+fn inventory_with(files: &[(TreePath, &[u8])], snapshot: &TreeSnapshot) -> Result<Inventory> {
+    let tree = Tree::over(&snapshot.places)?.with_files(files);
+    Ok(Inventory::read(&tree, |_| Depth::Keys))
 }
 
 fn finish(
