@@ -194,10 +194,10 @@ fn verify_names_the_manifest_that_starts_the_controller_manager_with_the_key() {
     assert!(!findings(&tree).iter().any(|(id, ..)| is_manifest(id)));
 }
 
-const MANIFEST: &str = "manifests/kube-controller-manager.yaml";
-const KEY_OPTION: &str = "--cluster-signing-key-file";
+pub(super) const MANIFEST: &str = "manifests/kube-controller-manager.yaml";
+pub(super) const KEY_OPTION: &str = "--cluster-signing-key-file";
 
-fn manifest(option: &str, key: &str) -> String {
+pub(super) fn manifest(option: &str, key: &str) -> String {
     format!(
         "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - command: [kube-controller-manager, \"{option}={key}\"]\n"
     )

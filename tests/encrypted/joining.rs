@@ -1,5 +1,6 @@
 //! Encrypted CA keys that one control-plane node uploads and others download.
 
+use super::commands::{KEY_OPTION, MANIFEST, manifest};
 use super::{PASSPHRASE, encrypt, fixture, passphrase_file};
 use crate::support::{Run, TestTree, peer};
 
@@ -47,6 +48,24 @@ fn an_encrypted_key_does_not_replace_one_that_fits() {
             .changed_files(&["pki/ca.key"]);
         assert_eq!(node.read("pki/ca.key"), source.read("pki/ca.key"));
     }
+}
+
+#[test]
+fn a_download_says_that_the_controller_manager_will_not_start_again() {
+    if peer("openssl").is_none() {
+        return;
+    }
+    let secret = uploaded(&with_encrypted_key("pki/ca.key"));
+    let node = TestTree::new();
+    let key = "/etc/kubernetes/pki/ca.key";
+    node.write(MANIFEST, manifest(KEY_OPTION, key));
+    download(&node, &[], &secret)
+        .exits(0)
+        .does_not_say("will exit");
+    download(&node, &["--allow-replace"], &secret)
+        .exits(5)
+        .says("so kube-controller-manager will exit the next time it starts")
+        .prints("# correct this first: kube-controller-manager is started");
 }
 
 #[test]

@@ -8,11 +8,11 @@ use zeroize::Zeroizing;
 use super::given_key::given_key;
 use super::{refuse_two_readers, shared_etcd};
 use crate::catalog::Row;
-use crate::check::finding::PkiCommand;
+use crate::check::finding::{Findings, PkiCommand};
 use crate::cli::{ClusterArgs, DownloadCertsArgs};
 use crate::cmd::failure::{Invalid, PlanFailure};
 use crate::cmd::input::read_input;
-use crate::cmd::judgement::JudgementContext;
+use crate::cmd::judgement::{JudgementContext, encrypted_keys_in_use};
 use crate::cmd::session::{CommitOutcome, Session, TreeSnapshot, WriteRun};
 use crate::cmd::target::tree_arguments;
 use crate::cmd::{Console, Exit, report_changes};
@@ -20,6 +20,7 @@ use crate::objects::kubeadm_certs::{UploadedCerts, UploadedCertsError};
 use crate::plan::download::{self, DownloadRequest, NewFiles, UPLOAD_AGAIN};
 use crate::plan::{Plan, PlanError};
 use crate::report::changes::Changes;
+use crate::report::findings::lines;
 use crate::tree::inventory::{Depth, Inventory};
 use crate::tree::layout::{self, TreePath};
 use crate::tree::overlay::Tree;
@@ -71,6 +72,9 @@ pub(in crate::cmd) fn run(args: &DownloadCertsArgs, console: &Console) -> Result
     let planned =
         plan(&files, &shared, &run.snapshot, args.allow_replace, console)?.map_err(failure)?;
     console.warn_of(&planned.plan);
+    for line in lines(&planned.in_use, &tree_arguments(&args.tree, &args.config)) {
+        console.warn(&line);
+    }
     finish(run, planned, args, console)
 }
 
@@ -97,6 +101,8 @@ struct Planned {
     plan: Plan,
     /// The rows that the old CAs signed, and the command that reissues them.
     to_renew: Option<(Vec<&'static Row>, PkiCommand)>,
+    /// The components that would not start again, because a new key is encrypted.
+    in_use: Findings,
 }
 
 fn plan(
@@ -144,6 +150,11 @@ fn plan(
         Planned {
             plan,
             to_renew: download::to_renew(&request, inventory, console.now),
+            in_use: encrypted_keys_in_use(&snapshot.tree, &|row| {
+                let key = layout::key_file(row);
+                let is_changed = changed.iter().any(|(file, _)| Some(file) == key.as_ref());
+                is_changed && after.encrypted_key(row).is_some()
+            }),
         }
     }))
 }
@@ -156,7 +167,11 @@ fn inventory_with(files: &[(TreePath, &[u8])], snapshot: &TreeSnapshot) -> Resul
 
 fn finish(
     run: WriteRun<'_>,
-    Planned { plan, to_renew }: Planned,
+    Planned {
+        plan,
+        to_renew,
+        in_use,
+    }: Planned,
     args: &DownloadCertsArgs,
     console: &Console,
 ) -> Result<Exit> {
@@ -178,6 +193,6 @@ fn finish(
         Some((rows, command)) => changes.renewing_first(rows, arguments.command(command)),
         None => changes,
     };
-    report_changes(&changes, &args.write, console)?;
-    Ok(Exit::Done)
+    report_changes(&changes.with_obstacles(&in_use), &args.write, console)?;
+    Ok(in_use.outcome().into())
 }
