@@ -54,6 +54,27 @@ pub struct FileReader {
     pub reload: Reload,
 }
 
+/// The options of the controller manager that name a signing CA, each with the option of its key: of all signers, and of one each.
+pub const SIGNING_OPTIONS: [[&str; 2]; 5] = [
+    ["--cluster-signing-cert-file", "--cluster-signing-key-file"],
+    [
+        "--cluster-signing-kubelet-serving-cert-file",
+        "--cluster-signing-kubelet-serving-key-file",
+    ],
+    [
+        "--cluster-signing-kubelet-client-cert-file",
+        "--cluster-signing-kubelet-client-key-file",
+    ],
+    [
+        "--cluster-signing-kube-apiserver-client-cert-file",
+        "--cluster-signing-kube-apiserver-client-key-file",
+    ],
+    [
+        "--cluster-signing-legacy-unknown-cert-file",
+        "--cluster-signing-legacy-unknown-key-file",
+    ],
+];
+
 impl Component {
     /// Returns the component's name.
     pub fn name(self) -> &'static str {

@@ -12,21 +12,34 @@ use crate::util::secret::quote;
 /// Compares the files that a manifest names with those of the tree.
 pub fn check(context: &Context<'_>, manifest: &PodManifest) -> Vec<Finding> {
     let files = manifest.files.iter();
-    files
+    let others = files
         .filter(|file| !is_of_external_etcd(context, file))
-        .filter_map(|file| {
-            encrypted_key(context, manifest.component, file)
-                .or_else(|| judge(manifest.component, file))
-        })
+        .filter_map(|file| judge(manifest.component, file));
+    let is_encrypted = |row: &Row| context.inventory.encrypted_key(row).is_some();
+    let mut findings = encrypted_keys(manifest, &is_encrypted);
+    findings.extend(others);
+    findings
+}
+
+/// Returns the findings for a component that is started with encrypted keys of CAs.
+pub fn encrypted_keys(manifest: &PodManifest, is_encrypted: &dyn Fn(&Row) -> bool) -> Vec<Finding> {
+    let files = manifest.files.iter().chain(&manifest.signer_keys);
+    files
+        .filter_map(|file| encrypted_key(manifest.component, file, is_encrypted))
         .collect()
 }
 
-/// Returns the finding for a component that is started with the encrypted key of a CA.
-fn encrypted_key(context: &Context<'_>, component: Component, file: &NamedFile) -> Option<Finding> {
+fn encrypted_key(
+    component: Component,
+    file: &NamedFile,
+    is_encrypted: &dyn Fn(&Row) -> bool,
+) -> Option<Finding> {
     let named = file.file.as_ref()?;
     let key = |row: &&&Row| row.is_ca() && layout::key_file(row).as_ref() == Some(named);
     let row = CATALOG.iter().find(key).copied()?;
-    context.inventory.encrypted_key(row)?;
+    if !is_encrypted(row) {
+        return None;
+    }
     let (name, option, path) = (component.name(), file.option, quote(&file.path));
     let text = format!(
         "{name} is started with `{option}` {path}; this key is encrypted, so {name} will exit the next time it starts"

@@ -117,7 +117,7 @@ impl ConfigArgs {
 
 #[derive(Clone, Debug, Default, Args)]
 pub struct CaPassphraseArgs {
-    /// File with the passphrase of encrypted CA keys; `-` reads standard input [default: the systemd credential pki-ca-passphrase, else the terminal]
+    /// File with the passphrase of encrypted CA keys, existing and new; `-` reads standard input [default: the systemd credential pki-ca-passphrase, else the terminal]
     #[arg(long, help_heading = "CA", value_name = "FILE", value_parser = path())]
     pub ca_passphrase_file: Option<PathBuf>,
 }

@@ -12,7 +12,7 @@ use super::failure::{Invalid, Invalids};
 use super::input::read_input;
 use super::session::{TreeSnapshot, WriteRun};
 use super::terminal::ask_secret;
-use crate::catalog::Row;
+use crate::catalog::{CATALOG, Row};
 use crate::check::ca::mismatch;
 use crate::check::title;
 use crate::cli::CaPassphraseArgs;
@@ -21,9 +21,7 @@ use crate::plan::{Plan, message};
 use crate::report::findings::{TreeArguments, remedy};
 use crate::tree::layout;
 use crate::util::escape::shell_path;
-use crate::x509::encrypted_key::{
-    CONVERT, EncryptedKey, Encryption, MAX_PASSPHRASE, Passphrase, UnlockError,
-};
+use crate::x509::encrypted_key::{CONVERT, EncryptedKey, Encryption, Passphrase, UnlockError};
 use crate::x509::key::PrivateKey;
 
 /// The name of the systemd credential (`LoadCredential=`).
@@ -40,10 +38,10 @@ pub(super) struct CaPassphrase {
 }
 
 impl CaPassphrase {
-    /// Reads the passphrase that is given: the file of the flag, else the systemd credential.
+    /// Reads the passphrase that is given with the flag. The systemd credential is read when a passphrase is needed.
     ///
     /// # Errors
-    /// If it cannot be read, or is not one line. The error does not quote it.
+    /// If it cannot be read, or its first line is no passphrase. The error does not quote it.
     pub(super) fn read(args: &CaPassphraseArgs, console: &Console) -> Result<CaPassphrase> {
         let (name, bytes) = if args.reads_stdin() {
             let from_stdin = "--ca-passphrase-file -";
@@ -60,20 +58,36 @@ impl CaPassphrase {
                 ));
             }
             (format!("`{}`", path.display()), contents.bytes)
-        } else if let Some((path, contents)) = credential()? {
-            (format!("`{}`", path.display()), contents.bytes)
         } else {
             return Ok(CaPassphrase {
                 known: None,
                 name: None,
             });
         };
-        let passphrase = Passphrase::from_line(&bytes)
+        let mut passphrase = CaPassphrase {
+            known: None,
+            name: None,
+        };
+        passphrase.set(name, &bytes)?;
+        Ok(passphrase)
+    }
+
+    fn set(&mut self, name: String, bytes: &[u8]) -> Result<(), Invalid> {
+        let passphrase = Passphrase::from_first_line(bytes)
             .map_err(|error| Invalid::new(format!("{name}: {error}")))?;
-        Ok(CaPassphrase {
-            known: Some(passphrase),
-            name: Some(name),
-        })
+        self.known = Some(passphrase);
+        self.name = Some(name);
+        Ok(())
+    }
+
+    /// Reads the systemd credential unless the passphrase is known. A run that needs no passphrase must not fail because of it.
+    fn look_up(&mut self) -> Result<()> {
+        if self.known.is_none()
+            && let Some((path, contents)) = credential()?
+        {
+            self.set(format!("`{}`", path.display()), &contents.bytes)?;
+        }
+        Ok(())
     }
 
     /// Returns the passphrase for a key that belongs to no tree: that of a file, else one that is typed twice at the terminal.
@@ -100,7 +114,16 @@ impl CaPassphrase {
     /// # Errors
     /// For every CA whose key cannot be decrypted or does not belong to it.
     pub(super) fn unlock(&mut self, plan: &Plan, run: &mut WriteRun<'_>) -> Result<()> {
-        self.unlock_cas(&plan.signers(), &mut run.snapshot)?;
+        let mut cas = plan.signers();
+        if plan.encrypts_keys() {
+            // `renew all` needs the same passphrase for all of them.
+            cas = CATALOG
+                .iter()
+                .copied()
+                .filter(|row| row.is_ca() && plan.made_of(row).is_none())
+                .collect();
+        }
+        self.unlock_cas(&cas, &mut run.snapshot)?;
         if plan.encrypts_keys() {
             run.encrypt_with(self.for_new_keys()?.clone());
         }
@@ -160,6 +183,7 @@ impl CaPassphrase {
                 .with_hint(hint)
                 .into());
         }
+        self.look_up()?;
         if self.known.is_none() {
             let line = ask_secret(&format!("Passphrase of {what}"))?;
             self.known = line.map(|line| typed(&line)).transpose()?;
@@ -179,6 +203,7 @@ impl CaPassphrase {
 
     /// Returns the passphrase for new keys. At a terminal, it has to be typed twice.
     fn for_new_keys(&mut self) -> Result<&Passphrase> {
+        self.look_up()?;
         if self.known.is_none() {
             self.known = ask_twice()?;
         }
@@ -189,15 +214,20 @@ impl CaPassphrase {
     }
 }
 
-/// The largest file of a passphrase: the longest passphrase and its line end.
-const FILE_LIMIT: u64 = MAX_PASSPHRASE as u64 + 2;
+/// The largest file of a passphrase. Only its first line counts.
+const FILE_LIMIT: u64 = 64 * 1024;
 
 /// Reads the credential that systemd gives to this service, if there is one.
 fn credential() -> Result<Option<(PathBuf, file::Contents)>, FileError> {
     let Some(directory) = std::env::var_os("CREDENTIALS_DIRECTORY") else {
         return Ok(None);
     };
-    let path = Path::new(&directory).join(CREDENTIAL);
+    // systemd sets an absolute path. Anything else would lead to a file of the current directory.
+    let directory = PathBuf::from(directory);
+    if !directory.is_absolute() {
+        return Ok(None);
+    }
+    let path = directory.join(CREDENTIAL);
     match file::read_secret(&path, FILE_LIMIT) {
         Ok(contents) => Ok(Some((path, contents))),
         Err(error) if error.is_not_found() => Ok(None),
@@ -219,5 +249,5 @@ fn ask_twice() -> Result<Option<Passphrase>> {
 }
 
 fn typed(line: &[u8]) -> Result<Passphrase, Invalid> {
-    Passphrase::from_line(line).map_err(|error| Invalid::new(error.to_string()))
+    Passphrase::from_first_line(line).map_err(|error| Invalid::new(error.to_string()))
 }

@@ -5,11 +5,12 @@ use anyhow::Result;
 use super::ca_passphrase::CaPassphrase;
 use super::failure::PlanFailure;
 use super::join::refuse_two_readers;
-use super::judgement::JudgementContext;
+use super::judgement::{JudgementContext, encrypted_keys_in_use};
 use super::session::{CommitOutcome, Session, WriteRun};
 use super::target::{ConfigSource, Detection, Layers, tree_arguments};
 use super::{Console, Exit, report_changes};
 use crate::check::Expected;
+use crate::check::finding::Findings;
 use crate::cli::{ClusterArgs, InitArgs};
 use crate::config::Resolved;
 use crate::plan::{Plan, init};
@@ -71,8 +72,12 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Result<Exit> {
         plan.record(configuration);
     }
     console.warn_of(&plan);
+    let in_use = encrypted_keys_in_use(&run.snapshot.tree, &|row| plan.encrypts_key_of(row));
+    for line in lines(&in_use, &arguments) {
+        console.warn(&line);
+    }
     passphrase.unlock(&plan, &mut run)?;
-    finish(run, plan, &arguments, args, console)
+    finish(run, plan, &in_use, &arguments, args, console)
 }
 
 /// Warns about declared values, and about values that are only guessed.
@@ -103,6 +108,7 @@ fn warn_of_configuration(
 fn finish(
     run: WriteRun<'_>,
     plan: Plan,
+    in_use: &Findings,
     arguments: &TreeArguments,
     args: &InitArgs,
     console: &Console,
@@ -112,24 +118,24 @@ fn finish(
         CommitOutcome::Nothing(plan) => {
             let changes = Changes::nothing("init", &plan, args.write.dry_run, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
-            Ok(exit(&plan))
+            Ok(exit(&plan, in_use))
         }
         CommitOutcome::DryRun(dry) => {
             let changes = Changes::planned("init", &dry.plan, &dry.restricted, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
-            Ok(exit(&dry.plan))
+            Ok(exit(&dry.plan, in_use))
         }
         CommitOutcome::Done(done) => {
             let changes = Changes::done("init", &done.plan, &done.committed, &layout, arguments);
             report_changes(&changes, &args.write, console)?;
-            Ok(exit(&done.plan))
+            Ok(exit(&done.plan, in_use))
         }
     }
 }
 
-/// Certificates of an external CA are missing until it signs them.
-fn exit(plan: &Plan) -> Exit {
-    if plan.has_failed() {
+/// Certificates of an external CA are missing until it signs them; components that are started with encrypted keys exit.
+fn exit(plan: &Plan, in_use: &Findings) -> Exit {
+    if plan.has_failed() || in_use.iter().next().is_some() {
         Exit::Critical
     } else {
         Exit::Done

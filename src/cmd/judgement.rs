@@ -7,12 +7,14 @@ use crate::catalog::Row;
 use crate::check::expiry::{self, Thresholds};
 use crate::check::finding::{Findings, Outcome};
 use crate::check::host::HostKind;
-use crate::check::{Context, Expected, check};
+use crate::check::{Context, Expected, check, manifests};
 use crate::config::Cluster;
 use crate::plan::remedy::{self, RemedyContext};
 use crate::plan::{Plan, init};
 use crate::report::findings::{TreeArguments, lines};
 use crate::tree::inventory::Inventory;
+use crate::tree::manifests::{PodManifest, STATIC_PODS};
+use crate::tree::overlay::Tree;
 use crate::util::duration::Period;
 
 /// What the judgement of a tree depends on, other than its files.
@@ -33,6 +35,16 @@ const DEFAULT_THRESHOLDS: Thresholds = Thresholds {
     warn: Duration::days(30),
     critical: Duration::ZERO,
 };
+
+/// Returns the findings for components of this tree that are started with encrypted keys of CAs, and so would not start again.
+pub(super) fn encrypted_keys_in_use(tree: &Tree, is_encrypted: &dyn Fn(&Row) -> bool) -> Findings {
+    // A manifest that cannot be used is a finding of `verify`.
+    let read = |component| PodManifest::read(tree, component).ok().flatten();
+    let manifests = STATIC_PODS.into_iter().filter_map(read);
+    manifests
+        .flat_map(|manifest| manifests::encrypted_keys(&manifest, is_encrypted))
+        .collect()
+}
 
 impl<'a> JudgementContext<'a> {
     /// Returns a context without a configuration.

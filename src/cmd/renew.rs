@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use super::ca_passphrase::CaPassphrase;
 use super::failure::{Invalid, PlanFailure};
 use super::join::refuse_two_readers;
-use super::judgement::JudgementContext;
+use super::judgement::{JudgementContext, encrypted_keys_in_use};
 use super::session::{CommitOutcome, Session, WriteRun};
 use super::target::{ConfigSource, Detection, tree_arguments};
 use super::{Console, Exit, judge_changed, read_again, report_changes, usage_error};
@@ -65,6 +65,7 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
             Selection::All | Selection::Due(_) => None,
         },
         arguments: tree_arguments(&args.tree, &args.config),
+        in_use: Findings::default(),
     };
     let findings = closing.knowledge.judge(inventory);
     let mut plan =
@@ -83,6 +84,13 @@ pub(super) fn run(args: &RenewArgs, console: &Console) -> Result<Exit> {
     for line in lines(&elsewhere, &closing.arguments) {
         console.warn(&line);
     }
+    let in_use = encrypted_keys_in_use(&run.snapshot.tree, &|row| {
+        inventory.encrypted_key(row).is_some()
+    });
+    for line in lines(&in_use, &closing.arguments) {
+        console.warn(&line);
+    }
+    let closing = ClosingCheck { in_use, ..closing };
     passphrase.unlock(&plan, &mut run)?;
     finish(run, plan, args, &closing, console)
 }
@@ -92,6 +100,8 @@ struct ClosingCheck<'a> {
     knowledge: JudgementContext<'a>,
     rows: Option<&'a [&'static Row]>,
     arguments: TreeArguments,
+    /// What keeps components from starting again, known before the keys are decrypted, and already said.
+    in_use: Findings,
 }
 
 /// Returns the declared configuration; `None` if each certificate keeps the contents of the old one.
@@ -148,12 +158,14 @@ fn finish(
             Ok(closing.exit(&plan, &read_again(&layout)?, console))
         }
         CommitOutcome::DryRun(dry) => {
-            let changes = Changes::planned("renew", &dry.plan, &dry.restricted, &layout, arguments);
+            let changes = Changes::planned("renew", &dry.plan, &dry.restricted, &layout, arguments)
+                .with_obstacles(&closing.in_use);
             report_changes(&changes, &args.write, console)?;
             Ok(closing.exit(&dry.plan, &dry.after, console))
         }
         CommitOutcome::Done(done) => {
-            let changes = Changes::done("renew", &done.plan, &done.committed, &layout, arguments);
+            let changes = Changes::done("renew", &done.plan, &done.committed, &layout, arguments)
+                .with_obstacles(&closing.in_use);
             report_changes(&changes, &args.write, console)?;
             judge_changed(&layout, console, |after| {
                 closing.exit(&done.plan, after, console)
@@ -195,7 +207,7 @@ impl ClosingCheck<'_> {
         let found = self
             .knowledge
             .closing_check(after, plan, self.rows, &self.arguments, console);
-        match plan.has_failed() {
+        match plan.has_failed() || self.in_use.iter().next().is_some() {
             true => Exit::Critical,
             false => found,
         }

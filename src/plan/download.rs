@@ -8,16 +8,18 @@ use zeroize::Zeroizing;
 
 use super::renew::{self, RenewRequest, Selection};
 use super::{Action, Make, Plan, PlanError, Reason, Step};
-use crate::catalog::{CATALOG, Profile, Row};
+use crate::catalog::{CA, CATALOG, Profile, Row};
+use crate::check::ca::{CLUSTER_CA_ENCRYPTED, mismatch};
 use crate::check::finding::{FindingId, Findings, PkiCommand, Remedy};
 use crate::check::{Change, ChangedField, host, time_text, title};
 use crate::objects::kubeadm_certs::{EntryError, UploadedCerts};
-use crate::tree::inventory::{Inventory, KeyFile, RowFiles};
+use crate::tree::inventory::{CaState, Inventory, KeyFile, RowFiles};
 use crate::tree::layout::{self, TreePath};
 use crate::tree::shared::{SharedEtcd, SharedFile, shared_files};
 use crate::x509::certificate::Certificate;
 use crate::x509::certificate_key::CertificateKey;
 use crate::x509::chain::CaBundle;
+use crate::x509::encrypted_key::{Encryption, UnlockError};
 use crate::x509::key::{PrivateKey, PublicKey};
 
 /// Files with their new contents.
@@ -87,9 +89,16 @@ pub fn decrypted(
 fn kind_problem(row: &Row, file: &TreePath, contents: &[u8]) -> Option<String> {
     let is_key = layout::key_file(row).as_ref() == Some(file);
     match row.profile {
-        _ if is_key => KeyFile::from_pem(row, contents)
-            .err()
-            .map(|error| error.to_string()),
+        _ if is_key => match KeyFile::from_pem(row, contents) {
+            Ok(KeyFile::Encrypted(key)) => match key.encryption() {
+                Encryption::Unsupported(how) => {
+                    Some(UnlockError::Unsupported(how.clone()).to_string())
+                }
+                Encryption::Pbes2(_) => None,
+            },
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        },
         Profile::ServiceAccount => PublicKey::from_pem(contents)
             .err()
             .map(|error| error.to_string()),
@@ -97,6 +106,47 @@ fn kind_problem(row: &Row, file: &TreePath, contents: &[u8]) -> Option<String> {
             .err()
             .map(|error| error.to_string()),
     }
+}
+
+/// Returns the CAs whose key on this host and in the Secret cannot be compared because one of them is encrypted, each with a
+/// warning. The key on this host may be the only good one, so it is kept unless `allow_replace`.
+pub fn incomparable_keys(
+    changed: &[(TreePath, &[u8])],
+    present: &Inventory,
+    after: &Inventory,
+    allow_replace: bool,
+) -> Vec<(&'static Row, String)> {
+    let is_changed = |row: &Row| {
+        let key = layout::key_file(row);
+        changed.iter().any(|(file, _)| Some(file) == key.as_ref())
+    };
+    let cas = CATALOG.iter().copied();
+    cas.filter(|row| row.is_ca() && is_changed(row))
+        .filter(|row| !is_other(present.row(row), after.row(row)))
+        .filter_map(|row| {
+            let CaState::Local { bundle, key: here } = present.ca(row) else {
+                return None;
+            };
+            let there = after.encrypted_key(row);
+            let encrypted = match (here, there) {
+                (KeyFile::Encrypted(_), Some(_)) => "both keys are",
+                (KeyFile::Encrypted(_), None) => "the key on this host is",
+                (KeyFile::Read(key), Some(_)) if mismatch(row, bundle, key).is_none() => {
+                    "the key of the Secret is"
+                }
+                _ => return None,
+            };
+            let end = match allow_replace {
+                true => "the key of the Secret replaces the one on this host",
+                false => "the key on this host is kept, and `--allow-replace` replaces it",
+            };
+            let warning = format!(
+                "{}: {encrypted} encrypted, so the two cannot be compared; {end}",
+                title(row)
+            );
+            Some((row, warning))
+        })
+        .collect()
 }
 
 /// The input of `download-certs`.
@@ -139,6 +189,8 @@ pub fn plan(request: &DownloadRequest<'_>, present: &Inventory) -> Result<Plan, 
             true => Action::Keep,
             false => {
                 request.judge(row, present, &mut plan, &mut error);
+                plan.warnings
+                    .extend(encrypted_warning(row, &files, request.after));
                 Action::Make {
                     make: Box::new(Make::Install { files }),
                     changes: changes(present.row(row), request.after.row(row)),
@@ -186,6 +238,21 @@ pub fn to_renew(
         },
     };
     Some((rows, command))
+}
+
+/// Returns the warning about an encrypted key of a CA that would be written.
+fn encrypted_warning(row: &Row, files: &NewFiles, after: &Inventory) -> Option<String> {
+    let key = layout::key_file(row);
+    let is_written = files.iter().any(|(file, _)| Some(file) == key.as_ref());
+    after.encrypted_key(row).filter(|_| is_written)?;
+    let effect = match *row == CA {
+        true => format!("; {CLUSTER_CA_ENCRYPTED}"),
+        false => String::new(),
+    };
+    Some(format!(
+        "{}: its key is encrypted, so it was not compared with its certificate{effect}",
+        title(row)
+    ))
 }
 
 const OF_SECRET: &str = "the Secret `kubeadm-certs`";

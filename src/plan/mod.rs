@@ -134,16 +134,18 @@ impl Plan {
 
     /// Returns whether a key is made that is encrypted with a passphrase.
     pub fn encrypts_keys(&self) -> bool {
-        let encrypts = |make: &Make| {
-            matches!(
-                make,
-                Make::Ca {
-                    is_encrypted: true,
-                    ..
-                }
-            )
-        };
-        self.made().any(|(_, make, _)| encrypts(make))
+        self.made().any(|(row, ..)| self.encrypts_key_of(row))
+    }
+
+    /// Returns whether the key of this row is made, and encrypted with a passphrase.
+    pub fn encrypts_key_of(&self, row: &Row) -> bool {
+        matches!(
+            self.made_of(row),
+            Some(Make::Ca {
+                is_encrypted: true,
+                ..
+            })
+        )
     }
 
     /// Returns whether nothing is made, except perhaps state files.

@@ -6,6 +6,7 @@ use super::findings::{TreeArguments, with_remedy};
 use super::time::Time;
 use crate::catalog::components::{Component, has_copies, to_restart};
 use crate::catalog::{ADMIN_CONF, Row, SUPER_ADMIN_CONF, Sharing};
+use crate::check::finding::{Finding, Findings};
 use crate::check::{Change, ChangedField};
 use crate::plan::{Action, KeyPlace, Make, Plan, Step};
 use crate::store::outcome::{Committed, Restricted};
@@ -177,6 +178,9 @@ pub struct ComponentRestart {
     pub component: &'static str,
     /// The command that restarts it.
     pub command: String,
+    /// Why it would not start again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub obstacle: Option<String>,
 }
 
 /// The number of rows by action.
@@ -255,6 +259,22 @@ impl Changes {
             next,
             ..self
         }
+    }
+
+    /// Marks the components that would not start again; the reasons are those of these findings.
+    pub fn with_obstacles(mut self, findings: &Findings) -> Changes {
+        for restart in &mut self.restart {
+            let manifest = format!("{}.yaml", restart.component);
+            let is_about = |finding: &&Finding| {
+                let file = finding.file.as_ref();
+                file.is_some_and(|file| file.relative.ends_with(&manifest))
+            };
+            restart.obstacle = findings
+                .iter()
+                .find(is_about)
+                .map(|finding| finding.found.clone());
+        }
+        self
     }
 
     /// Adds the command that renews these rows before any component restarts, and the restarts that they need.
@@ -371,6 +391,7 @@ fn restarts(rows: &[&'static Row]) -> Vec<ComponentRestart> {
             Some(ComponentRestart {
                 component: component.name(),
                 command: component.restart()?,
+                obstacle: None,
             })
         })
         .collect()

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::catalog::components::{Component, READERS};
-use crate::catalog::{Row, SA};
+use crate::catalog::components::{Component, READERS, SIGNING_OPTIONS};
+use crate::catalog::{CA, Row, SA};
 use crate::fs::file::FileError;
 use crate::tree::layout::{MANIFESTS_DIRECTORY, Root, TreePath, row_of};
 use crate::tree::overlay::Tree;
@@ -30,6 +30,8 @@ pub struct PodManifest {
     pub component: Component,
     /// The options that name a file, as far as `catalog::components` knows them, in its order.
     pub files: Vec<NamedFile>,
+    /// The keys with which it signs for single signers; kubeadm names none. Empty for other components than the controller manager.
+    pub signer_keys: Vec<NamedFile>,
     /// The component's options with their values, in their order.
     options: Vec<(String, String)>,
 }
@@ -99,6 +101,7 @@ impl PodManifest {
         let files = named_files(tree, component, &options);
         Ok(Some(PodManifest {
             component,
+            signer_keys: signer_keys(tree, component, &options),
             files,
             options,
         }))
@@ -167,6 +170,26 @@ fn named_files(tree: &Tree, component: Component, options: &[(String, String)]) 
             files.iter().rfind(is_good).or(files.last()).cloned()
         })
         .collect()
+}
+
+fn signer_keys(tree: &Tree, component: Component, options: &[(String, String)]) -> Vec<NamedFile> {
+    if component != Component::ControllerManager {
+        return Vec::new();
+    }
+    // The first is that of all signers, which kubeadm names.
+    let keys = SIGNING_OPTIONS.into_iter().skip(1);
+    keys.filter_map(|[_, option]| {
+        let path = value(options, option).filter(|path| !path.is_empty())?;
+        Some(NamedFile {
+            option,
+            row: &CA,
+            usual: "pki/ca.key",
+            path: path.to_owned(),
+            file: tree.locate(path),
+            exists: tree.has_named(path),
+        })
+    })
+    .collect()
 }
 
 /// Returns the options of the component's container.

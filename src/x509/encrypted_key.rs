@@ -15,10 +15,10 @@ use aws_lc_rs::pbkdf2::{
     PBKDF2_HMAC_SHA1, PBKDF2_HMAC_SHA256, PBKDF2_HMAC_SHA384, PBKDF2_HMAC_SHA512, derive,
 };
 use pkcs8::der::asn1::OctetStringRef;
-use pkcs8::der::{Encode, ErrorKind};
+use pkcs8::der::{Encode, ErrorKind, Tag};
 use pkcs8::pkcs5::EncryptionScheme;
 use pkcs8::pkcs5::pbes2::{
-    EncryptionScheme as Cipher, Kdf, PBES2_OID, Parameters, Pbkdf2Params, Pbkdf2Prf,
+    EncryptionScheme as Cipher, Kdf, PBES2_OID, Parameters, Pbkdf2Params, Pbkdf2Prf, Salt,
 };
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use x509_cert::der::asn1::ObjectIdentifier;
@@ -56,8 +56,6 @@ pub struct Passphrase(Zeroizing<Vec<u8>>);
 pub enum PassphraseError {
     /// It is empty.
     Empty,
-    /// It has more than one line.
-    Lines,
     /// It has a control character, such as NUL.
     ControlCharacter,
     /// It has more than [`MAX_PASSPHRASE`] bytes.
@@ -109,21 +107,18 @@ pub enum UnlockError {
 }
 
 impl Passphrase {
-    /// Reads a passphrase: one line, whose end may be there or not.
+    /// Reads a passphrase: the first line, as OpenSSL does. The line end may be missing.
     ///
     /// # Errors
-    /// If it is empty, too long, or has more lines or control characters, which other programs read differently.
-    pub fn from_line(text: &[u8]) -> Result<Passphrase, PassphraseError> {
-        let line = text.strip_suffix(b"\n").unwrap_or(text);
+    /// If the line is empty, too long, or has control characters, which other programs read differently.
+    pub fn from_first_line(text: &[u8]) -> Result<Passphrase, PassphraseError> {
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or(text);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             return Err(PassphraseError::Empty);
         }
         if line.len() > MAX_PASSPHRASE {
             return Err(PassphraseError::Length);
-        }
-        if line.contains(&b'\n') {
-            return Err(PassphraseError::Lines);
         }
         if line.iter().any(u8::is_ascii_control) {
             return Err(PassphraseError::ControlCharacter);
@@ -177,6 +172,14 @@ impl EncryptedKey {
                 return match error.kind() {
                     ErrorKind::OidUnknown { oid } => {
                         Ok(EncryptedKey::unsupported(format!("PBES2 with {oid}")))
+                    }
+                    // Only the salt has a limit of its own; an initialization vector has the wrong value.
+                    ErrorKind::Length {
+                        tag: Tag::OctetString,
+                    } => {
+                        let how =
+                            format!("PBKDF2 with a salt of more than {} bytes", Salt::MAX_LEN);
+                        Ok(EncryptedKey::unsupported(how))
                     }
                     _ => Err(malformed(error.to_string())),
                 };
@@ -347,9 +350,6 @@ impl fmt::Display for PassphraseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PassphraseError::Empty => f.write_str("the passphrase is empty"),
-            PassphraseError::Lines => {
-                f.write_str("it has more than one line, want the passphrase alone")
-            }
             PassphraseError::ControlCharacter => {
                 f.write_str("it has a control character, so it is not a passphrase")
             }

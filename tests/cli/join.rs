@@ -384,6 +384,20 @@ fn files_that_are_not_what_their_names_say_are_refused() {
 }
 
 #[test]
+fn an_encrypted_key_that_is_not_read_is_refused() {
+    let keys = crate::support::fixtures().join("encrypted-keys");
+    for (name, how) in [
+        ("traditional.pem", "OpenSSL's traditional encryption"),
+        ("scrypt-aes256.pem", "PBES2 with scrypt"),
+    ] {
+        let key = fs::read(keys.join(name)).unwrap();
+        let reason =
+            format!("entry `ca.key`: it is encrypted in a way that `pki` does not read: {how}");
+        check_refused(&[("ca.key", &key)], &[&reason]);
+    }
+}
+
+#[test]
 fn an_expired_ca_is_neither_uploaded_nor_downloaded() {
     let source = TestTree::new();
     let secret = uploaded(&source);
@@ -436,7 +450,7 @@ fn after_other_cas_the_certificates_are_renewed_before_components_restart() {
         let line = lines.iter().position(|line| line.starts_with(title));
         line.unwrap_or_else(|| panic!("{title}: {run}")) + 1
     };
-    let (renewal, restarts) = (after("Renew these first"), after("Restart these, "));
+    let (renewal, restarts) = (after("Renew these first, "), after("Restart these, "));
     assert!(renewal < restarts, "{run}");
     let restarted: Vec<_> = lines[restarts..]
         .iter()

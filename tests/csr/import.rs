@@ -395,7 +395,8 @@ fn certificates_are_taken_as_der_as_objects_and_as_one_bundle() {
             json!({"certificate": STANDARD.encode(&pems[row])}),
         )
     };
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": [signed(1), signed(2)]});
+    let list =
+        json!({"apiVersion": "v1", "kind": "List", "items": [signed(1), signed(2), signed(1)]});
     let text = format!("---\n{}\n---\n{list}\n", signed(0));
     tree.pki_with_input(&["csr", "import", "-"], &text)
         .ok()
@@ -526,12 +527,15 @@ fn a_file_without_a_certificate_is_refused() {
     let key = pem::parse(tree.read("pki/apiserver.key")).unwrap();
     let key = tree.beside("key.der", key.into_contents());
     let request = tree.pki_file("apiserver.csr");
+    let request_der = pem::parse(std::fs::read(&request).unwrap()).unwrap();
+    let request_der = tree.beside("request.der", request_der.into_contents());
     tree.pki(&[
         "csr",
         "import",
         &empty,
         &text,
         &key,
+        &request_der,
         request.to_str().unwrap(),
         "/nonexistent",
     ])
@@ -539,6 +543,7 @@ fn a_file_without_a_certificate_is_refused() {
     .says("/empty`: the file is empty")
     .says("/text`: it is neither PEM or DER, nor a Kubernetes object")
     .says("apiserver.csr`: it contains no `CERTIFICATE` block, only `CERTIFICATE REQUEST`")
+    .says("/request.der`: it is a certification request, not a certificate")
     .says("/key.der`: it is no certificate in DER")
     .says("/nonexistent`: no such file")
     .changed_nothing();

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{CAS, PASSPHRASE, encrypt, encrypted_tree, fixture, keeps_the_secret, passphrase_file};
 use crate::support::{FLAGS, TestTree, peer, run};
+use pki::catalog::components::SIGNING_OPTIONS;
 
 const NO_PASSPHRASE: &str = "is encrypted, and no passphrase was given";
 
@@ -43,7 +44,7 @@ fn a_command_that_signs_needs_the_passphrase_and_changes_nothing_without_it() {
             tree.pki(&words)
                 .exits(3)
                 .says(NO_PASSPHRASE)
-                .says("hint: give `--ca-passphrase-file FILE`")
+                .says("hint: use `--ca-passphrase-file FILE`")
                 .prints_nothing()
                 .changed_nothing();
             let words = [&words, &["--ca-passphrase-file", &wrong][..]].concat();
@@ -181,23 +182,100 @@ fn verify_names_the_manifest_that_starts_the_controller_manager_with_the_key() {
     let Some((tree, _)) = encrypted_tree() else {
         return;
     };
-    let manifest = |key: &str| {
-        format!(
-            "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - command: [kube-controller-manager, \"--cluster-signing-key-file={key}\"]\n"
-        )
-    };
-    let name = "manifests/kube-controller-manager.yaml";
-    tree.write(name, manifest("/etc/kubernetes/pki/ca.key"));
-    tree.pki(&["verify"]).exits(5).prints(
-        "kube-controller-manager is started with `--cluster-signing-key-file` `/etc/kubernetes/pki/ca.key`, which is encrypted",
-    );
-    // It stops no renewal, because no renewal changes it.
-    let file = passphrase_file(&tree, PASSPHRASE);
-    tree.pki(&["renew", "all", "--ca-passphrase-file", &file])
-        .exits(0);
-    tree.write(name, manifest(""));
+    for option in SIGNING_OPTIONS.map(|[_, key]| key) {
+        tree.write(MANIFEST, manifest(option, "/etc/kubernetes/pki/ca.key"));
+        tree.pki(&["verify"]).exits(5).prints(&format!(
+            "kube-controller-manager is started with `{option}` `/etc/kubernetes/pki/ca.key`; this key is encrypted, so kube-controller-manager will exit the next time it starts"
+        ));
+        tree.write(MANIFEST, manifest(option, ""));
+        tree.pki(&["verify"]).exits(0);
+    }
     let is_manifest = |id: &str| id.starts_with("manifest.");
     assert!(!findings(&tree).iter().any(|(id, ..)| is_manifest(id)));
+}
+
+pub(super) const MANIFEST: &str = "manifests/kube-controller-manager.yaml";
+pub(super) const KEY_OPTION: &str = "--cluster-signing-key-file";
+
+pub(super) fn manifest(option: &str, key: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - command: [kube-controller-manager, \"{option}={key}\"]\n"
+    )
+}
+
+/// A renewal does not cause it, but the restart that a renewal asks for does the damage.
+#[test]
+fn a_renewal_says_that_the_controller_manager_will_not_start_again() {
+    let Some((tree, file)) = encrypted_tree() else {
+        return;
+    };
+    tree.write(MANIFEST, manifest(KEY_OPTION, "/etc/kubernetes/pki/ca.key"));
+    let renew = ["renew", "all", "--ca-passphrase-file", &file];
+    let run = tree
+        .pki(&renew)
+        .exits(5)
+        .says("so kube-controller-manager will exit the next time it starts");
+    let lines: Vec<_> = run.stdout.lines().map(str::trim).collect();
+    let obstacle = lines
+        .iter()
+        .position(|line| {
+            line.starts_with("# correct this first: kube-controller-manager is started")
+        })
+        .unwrap_or_else(|| panic!("{run}"));
+    assert!(
+        lines[obstacle + 1].contains("kube-controller-manager"),
+        "{run}"
+    );
+    let json = tree.pki(&[&renew[..], &["-o", "json"]].concat()).exits(5);
+    let report: Value = serde_json::from_str(&json.stdout).unwrap();
+    let obstacles = report["restart"].as_array().unwrap().iter();
+    let obstacles: Vec<_> = obstacles
+        .filter(|restart| restart.get("obstacle").is_some())
+        .map(|restart| &restart["component"])
+        .collect();
+    assert_eq!(obstacles, ["kube-controller-manager"]);
+    // Nothing of the cluster CA is renewed.
+    let renew = ["renew", "etcd-server", "--ca-passphrase-file", &file];
+    tree.pki(&renew).exits(0);
+}
+
+#[test]
+fn init_says_that_the_controller_manager_will_not_start() {
+    let tree = TestTree::empty();
+    let file = passphrase_file(&tree, PASSPHRASE);
+    tree.write(MANIFEST, manifest(KEY_OPTION, "/etc/kubernetes/pki/ca.key"));
+    tree.init(&[
+        "--encrypt-ca-keys",
+        "--new-ca",
+        "--ca-passphrase-file",
+        &file,
+    ])
+    .exits(5)
+    .says("so kube-controller-manager will exit the next time it starts");
+    tree.pki(&["init"]).exits(0);
+}
+
+#[test]
+fn all_encrypted_keys_of_a_tree_have_one_passphrase() {
+    let Some((tree, file)) = encrypted_tree() else {
+        return;
+    };
+    tree.remove_rows(&["front-proxy-ca", "front-proxy-client"]);
+    let other = tree.beside("other", "another");
+    let init = [
+        "init",
+        "--new-ca",
+        "--encrypt-ca-keys",
+        "--ca-passphrase-file",
+    ];
+    tree.pki(&[&init[..], &[&other]].concat())
+        .exits(3)
+        .says("CA `ca`: `")
+        .says("the passphrase is wrong, or the file is damaged")
+        .changed_nothing();
+    tree.pki(&[&init[..], &[&file]].concat()).exits(0);
+    tree.pki(&["renew", "all", "--ca-passphrase-file", &file])
+        .exits(0);
 }
 
 #[test]
@@ -226,7 +304,7 @@ fn init_encrypts_the_keys_of_new_cas_only() {
     }
     tree.pki(&["init", "--encrypt-ca-keys"])
         .exits(0)
-        .says("CA `ca`: its key is encrypted")
+        .says("CA `ca`: the key is encrypted")
         .does_not_say("only new keys")
         .changed_nothing();
     tree.pki(&["renew", "all", "--ca-passphrase-file", &file])

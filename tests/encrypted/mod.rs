@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod commands;
+mod joining;
 mod peers;
 mod sources;
 

@@ -30,6 +30,19 @@ fn a_file_with_or_without_a_line_end() {
     }
 }
 
+/// `pass show` prints all lines of an entry. OpenSSL takes the first one, too.
+#[test]
+fn the_first_line_is_the_passphrase() {
+    let Some((tree, _)) = encrypted_tree() else {
+        return;
+    };
+    let notes = "url: example.net\n".repeat(100);
+    let words = [&RENEW[..], &["--ca-passphrase-file=/dev/stdin"]].concat();
+    keeps_the_secret(tree.pki_with_input(&words, &format!("{PASSPHRASE}\n{notes}")))
+        .exits(0)
+        .changed_rows(&["apiserver"]);
+}
+
 #[test]
 fn standard_input_and_any_descriptor() {
     let Some((tree, file)) = encrypted_tree() else {
@@ -111,6 +124,40 @@ fn a_systemd_credential_unless_the_flag_is_given() {
         .exits(3)
         .says("no passphrase was given")
         .changed_nothing();
+}
+
+/// systemd sets an absolute path.
+#[test]
+fn a_file_of_the_current_directory_is_no_credential() {
+    let Some((tree, _)) = encrypted_tree() else {
+        return;
+    };
+    tree.beside("pki-ca-passphrase", PASSPHRASE);
+    for directory in ["", "."] {
+        let mut command = tree.command(&RENEW);
+        command
+            .current_dir(tree.root())
+            .env("CREDENTIALS_DIRECTORY", directory);
+        keeps_the_secret(tree.watch(&mut command))
+            .exits(3)
+            .says("no passphrase was given")
+            .changed_nothing();
+    }
+}
+
+#[test]
+fn a_run_that_needs_no_passphrase_does_not_read_the_credential() {
+    let Some((tree, _)) = encrypted_tree() else {
+        return;
+    };
+    let credentials = tree.root().join("credentials");
+    fs::create_dir_all(credentials.join("pki-ca-passphrase")).unwrap();
+    for (words, code) in [(&["renew", "--due", "1d"][..], 0), (&RENEW, 3)] {
+        let mut command = tree.command(words);
+        tree.watch(command.env("CREDENTIALS_DIRECTORY", &credentials))
+            .exits(code)
+            .changed_nothing();
+    }
 }
 
 #[test]

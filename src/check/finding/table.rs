@@ -167,7 +167,7 @@ finding_kinds! {
         "";
     CaKeyEncrypted "ca.key-encrypted" Warning
         "The key of a CA is encrypted with a passphrase, so kubeadm cannot read it, nor can kube-controller-manager if it is the cluster CA. For other CAs, this is an info."
-        "leave `--cluster-signing-cert-file` and `--cluster-signing-key-file` of kube-controller-manager empty, and sign requests with `pki csr sign`, see `pki help csr`";
+        "sign requests with `pki csr sign`, see `pki help csr`";
 
     CertificateMissing "certificate.missing" Error
         "A certificate is missing that this host needs."
@@ -343,7 +343,7 @@ finding_kinds! {
         "check that the component is meant to use that file";
     ManifestEncryptedKey "manifest.encrypted-key" Error
         "The manifest of kube-controller-manager names an encrypted CA key, so kube-controller-manager will exit the next time it starts."
-        "leave `--cluster-signing-cert-file` and `--cluster-signing-key-file` empty in the manifest, and sign requests with `pki csr sign`, see `pki help csr`";
+        "set `--cluster-signing-cert-file` and `--cluster-signing-key-file` to empty in the manifest, remove the options of single signers, and sign requests with `pki csr sign`, see `pki help csr`";
     ManifestFileMissing "manifest.file-missing" Error
         "The manifest of a component names a file that does not exist on this host, so the component may not start."
         "put the file back, or correct the manifest";

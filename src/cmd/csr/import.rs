@@ -27,6 +27,7 @@ use crate::tree::overlay::Tree;
 use crate::util::escape::escape_line;
 use crate::x509::certificate::Certificate;
 use crate::x509::object::is_signed;
+use crate::x509::request::CertificateRequest;
 
 pub(super) fn run(args: &ImportArgs, console: &Console) -> Result<Exit> {
     let given = read_all(&args.files, read)?;
@@ -66,6 +67,10 @@ fn read(file: &Path) -> Result<Vec<GivenCertificates>, Vec<Invalid>> {
     let invalid = |what: String| Invalid::new(format!("`{}`: {what}", input.name));
     let Some(text) = objects_text(&input) else {
         let certificates = match is_der(&input.bytes) {
+            true if CertificateRequest::parse(&input.bytes).is_ok() => {
+                let what = "it is a certification request, not a certificate";
+                return Err(vec![invalid(what.to_owned())]);
+            }
             true if !is_signed(&input.bytes) => {
                 return Err(vec![invalid("it is no certificate in DER".to_owned())]);
             }
@@ -80,7 +85,7 @@ fn read(file: &Path) -> Result<Vec<GivenCertificates>, Vec<Invalid>> {
     };
     let objects =
         SigningRequestDocuments::parse(text).map_err(|error| vec![invalid(error.to_string())])?;
-    let mut given = Vec::new();
+    let mut given: Vec<GivenCertificates> = Vec::new();
     let mut problems = Vec::new();
     for issued in objects.certificates() {
         let certificates = issued
@@ -95,10 +100,16 @@ fn read(file: &Path) -> Result<Vec<GivenCertificates>, Vec<Invalid>> {
                 },
             );
         match certificates {
-            Ok((name, certificates)) => given.push(GivenCertificates {
-                name: format!("{}: {name}", input.name),
-                certificates,
-            }),
+            Ok((name, certificates)) => {
+                let name = format!("{}: {name}", input.name);
+                // A list may have an object twice.
+                let is_same = |other: &GivenCertificates| {
+                    other.name == name && other.certificates == certificates
+                };
+                if !given.iter().any(is_same) {
+                    given.push(GivenCertificates { name, certificates });
+                }
+            }
             Err(what) => problems.push(invalid(what)),
         }
     }

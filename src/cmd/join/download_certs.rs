@@ -8,11 +8,11 @@ use zeroize::Zeroizing;
 use super::given_key::given_key;
 use super::{refuse_two_readers, shared_etcd};
 use crate::catalog::Row;
-use crate::check::finding::PkiCommand;
+use crate::check::finding::{Findings, PkiCommand};
 use crate::cli::{ClusterArgs, DownloadCertsArgs};
 use crate::cmd::failure::{Invalid, PlanFailure};
 use crate::cmd::input::read_input;
-use crate::cmd::judgement::JudgementContext;
+use crate::cmd::judgement::{JudgementContext, encrypted_keys_in_use};
 use crate::cmd::session::{CommitOutcome, Session, TreeSnapshot, WriteRun};
 use crate::cmd::target::tree_arguments;
 use crate::cmd::{Console, Exit, report_changes};
@@ -20,7 +20,9 @@ use crate::objects::kubeadm_certs::{UploadedCerts, UploadedCertsError};
 use crate::plan::download::{self, DownloadRequest, NewFiles, UPLOAD_AGAIN};
 use crate::plan::{Plan, PlanError};
 use crate::report::changes::Changes;
+use crate::report::findings::lines;
 use crate::tree::inventory::{Depth, Inventory};
+use crate::tree::layout::{self, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::shared::{SharedFile, shared_files};
 
@@ -70,6 +72,9 @@ pub(in crate::cmd) fn run(args: &DownloadCertsArgs, console: &Console) -> Result
     let planned =
         plan(&files, &shared, &run.snapshot, args.allow_replace, console)?.map_err(failure)?;
     console.warn_of(&planned.plan);
+    for line in lines(&planned.in_use, &tree_arguments(&args.tree, &args.config)) {
+        console.warn(&line);
+    }
     finish(run, planned, args, console)
 }
 
@@ -96,6 +101,8 @@ struct Planned {
     plan: Plan,
     /// The rows that the old CAs signed, and the command that reissues them.
     to_renew: Option<(Vec<&'static Row>, PkiCommand)>,
+    /// The components that would not start again, because a new key is encrypted.
+    in_use: Findings,
 }
 
 fn plan(
@@ -115,8 +122,17 @@ fn plan(
             changed.push((file.clone(), contents.as_slice()));
         }
     }
-    let after = Tree::over(&snapshot.places)?.with_files(&changed);
-    let after = Inventory::read(&after, |_| Depth::Keys);
+    let inventory = &snapshot.inventory;
+    let mut after = inventory_with(&changed, snapshot)?;
+    let incomparable = download::incomparable_keys(&changed, inventory, &after, allow_replace);
+    if !allow_replace && !incomparable.is_empty() {
+        let keys: Vec<_> = incomparable
+            .iter()
+            .filter_map(|(row, _)| layout::key_file(row))
+            .collect();
+        changed.retain(|(file, _)| !keys.contains(file));
+        after = inventory_with(&changed, snapshot)?;
+    }
     let knowledge = JudgementContext::nothing(console.now);
     let rows: Vec<_> = shared.iter().map(|shared| shared.row).collect();
     let request = DownloadRequest {
@@ -124,20 +140,38 @@ fn plan(
         rows: &rows,
         after: &after,
         findings_after: &knowledge.judge(&after),
-        findings: &knowledge.judge(&snapshot.inventory),
+        findings: &knowledge.judge(inventory),
         allow_replace,
     };
-    let inventory = &snapshot.inventory;
     let plan = download::plan(&request, inventory);
-    Ok(plan.map(|plan| Planned {
-        plan,
-        to_renew: download::to_renew(&request, inventory, console.now),
+    Ok(plan.map(|mut plan| {
+        let warnings = incomparable.into_iter().map(|(_, warning)| warning);
+        plan.warnings.extend(warnings);
+        Planned {
+            plan,
+            to_renew: download::to_renew(&request, inventory, console.now),
+            in_use: encrypted_keys_in_use(&snapshot.tree, &|row| {
+                let key = layout::key_file(row);
+                let is_changed = changed.iter().any(|(file, _)| Some(file) == key.as_ref());
+                is_changed && after.encrypted_key(row).is_some()
+            }),
+        }
     }))
+}
+
+/// Returns the contents of the tree as it would be with these files.
+fn inventory_with(files: &[(TreePath, &[u8])], snapshot: &TreeSnapshot) -> Result<Inventory> {
+    let tree = Tree::over(&snapshot.places)?.with_files(files);
+    Ok(Inventory::read(&tree, |_| Depth::Keys))
 }
 
 fn finish(
     run: WriteRun<'_>,
-    Planned { plan, to_renew }: Planned,
+    Planned {
+        plan,
+        to_renew,
+        in_use,
+    }: Planned,
     args: &DownloadCertsArgs,
     console: &Console,
 ) -> Result<Exit> {
@@ -159,6 +193,6 @@ fn finish(
         Some((rows, command)) => changes.renewing_first(rows, arguments.command(command)),
         None => changes,
     };
-    report_changes(&changes, &args.write, console)?;
-    Ok(Exit::Done)
+    report_changes(&changes.with_obstacles(&in_use), &args.write, console)?;
+    Ok(in_use.outcome().into())
 }

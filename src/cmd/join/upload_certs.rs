@@ -23,6 +23,7 @@ use crate::tree::overlay::Tree;
 use crate::tree::shared::{SharedEtcd, SharedFile, shared_files};
 use crate::util::escape::quote;
 use crate::x509::certificate_key::CertificateKey;
+use crate::x509::encrypted_key::{CONVERT, Encryption, UnlockError};
 
 pub(in crate::cmd) fn run(args: &UploadCertsArgs, console: &Console) -> Result<Exit> {
     refuse_two_readers(
@@ -50,10 +51,17 @@ pub(in crate::cmd) fn run(args: &UploadCertsArgs, console: &Console) -> Result<E
         error,
         arguments: tree_arguments(&args.tree, &args.config),
     })?;
-    for ca in rows
-        .iter()
-        .filter(|row| snapshot.inventory.encrypted_key(row).is_some())
-    {
+    for ca in rows.iter().copied() {
+        let Some(key) = snapshot.inventory.encrypted_key(ca) else {
+            continue;
+        };
+        if let Encryption::Unsupported(how) = key.encryption() {
+            let error = UnlockError::Unsupported(how.clone());
+            let hint = format!("convert it: `{CONVERT}`");
+            return Err(Invalid::new(format!("{}: its key: {error}", title(ca)))
+                .with_hint(hint)
+                .into());
+        }
         console.warn(&format!(
             "{}: the key is encrypted with a passphrase, which `kubeadm join` refuses; `pki download-certs` and `pki init --join` take it",
             title(ca)

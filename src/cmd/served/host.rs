@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::super::session::TreeSnapshot;
 use super::{ServedTarget, TargetFile};
-use crate::catalog::components::Component;
+use crate::catalog::components::{Component, SIGNING_OPTIONS};
 use crate::catalog::listeners::{AddressOptions, LISTENERS, Listener};
 use crate::catalog::{CA, KUBELET_CONF, Row};
 use crate::check::finding::Finding;
@@ -242,7 +242,9 @@ impl HostFiles<'_> {
         component: Component,
         manifest: Option<&PodManifest>,
     ) -> Option<&'static str> {
-        let options = SIGNING_OPTIONS.into_iter();
+        let options = SIGNING_OPTIONS
+            .into_iter()
+            .map(|[certificate, _]| certificate);
         let mut options = options.filter(|_| component == Component::ControllerManager);
         let Some(manifest) = manifest else {
             let bundle = self.snapshot.inventory.ca_bundle(&CA)?;
@@ -317,15 +319,6 @@ impl HostFiles<'_> {
         is_known.then_some(rows)
     }
 }
-
-/// The options of the controller manager that name signing CAs: of all signers, and of one each.
-const SIGNING_OPTIONS: [&str; 5] = [
-    "--cluster-signing-cert-file",
-    "--cluster-signing-kubelet-serving-cert-file",
-    "--cluster-signing-kubelet-client-cert-file",
-    "--cluster-signing-kube-apiserver-client-cert-file",
-    "--cluster-signing-legacy-unknown-cert-file",
-];
 
 /// The option of the API server that names further certificates.
 const SNI_OPTION: &str = "--tls-sni-cert-key";

@@ -25,13 +25,16 @@ mod openssl {
         include_str!("../../../tests/fixtures/encrypted-keys/10000001-iterations.pem");
     pub(super) const TRADITIONAL: &str =
         include_str!("../../../tests/fixtures/encrypted-keys/traditional.pem");
+    /// By `PKCS8_encrypt` with a salt of 33 bytes.
+    pub(super) const LONG_SALT: &str =
+        include_str!("../../../tests/fixtures/encrypted-keys/salt-33-bytes.pem");
     /// The public half of all of them, as PEM.
     pub(super) const PUBLIC: &str =
         include_str!("../../../tests/fixtures/encrypted-keys/public.pem");
 }
 
 fn passphrase(text: &str) -> Passphrase {
-    Passphrase::from_line(text.as_bytes()).unwrap()
+    Passphrase::from_first_line(text.as_bytes()).unwrap()
 }
 
 fn encrypted(text: &str) -> EncryptedKey {
@@ -117,6 +120,10 @@ fn an_encryption_that_is_not_read_is_named() {
             "PBKDF2 with 10000001 iterations, more than 10000000",
         ),
         (openssl::TRADITIONAL, "OpenSSL's traditional encryption"),
+        (
+            openssl::LONG_SALT,
+            "PBKDF2 with a salt of more than 32 bytes",
+        ),
     ] {
         let key = encrypted(text);
         assert_eq!(key.encryption(), &Encryption::Unsupported(how.to_owned()));
@@ -155,21 +162,22 @@ fn a_passphrase_is_one_line() {
     }
     // Blanks and other encodings than UTF-8 belong to it.
     assert_ne!(passphrase(" x"), passphrase("x"));
-    assert!(Passphrase::from_line(b"Z\xfcrich").is_ok());
+    assert!(Passphrase::from_first_line(b"Z\xfcrich").is_ok());
+    // The entries of a password store often have more lines.
+    assert_eq!(passphrase("x\r\nlogin: y\t\0\n"), passphrase("x"));
     let longest = "x".repeat(MAX_PASSPHRASE);
     assert_eq!(passphrase(&format!("{longest}\n")), passphrase(&longest));
     for (text, error) in [
         (&b""[..], PassphraseError::Empty),
         (b"\n", PassphraseError::Empty),
         (b"\r\n", PassphraseError::Empty),
-        (b"x\n\n", PassphraseError::Lines),
-        (b"x\ny\n", PassphraseError::Lines),
+        (b"\nx\n", PassphraseError::Empty),
         (b"x\0", PassphraseError::ControlCharacter),
         (b"x\ty", PassphraseError::ControlCharacter),
         (&[b'x'; MAX_PASSPHRASE + 1], PassphraseError::Length),
     ] {
         assert_eq!(
-            Passphrase::from_line(text),
+            Passphrase::from_first_line(text),
             Err(error),
             "{}",
             text.escape_ascii()

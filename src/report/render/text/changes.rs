@@ -217,6 +217,9 @@ impl Changes {
             "\nRestart these, one at a time (all other components reload their files):\n",
         );
         for restart in &self.restart {
+            if let Some(obstacle) = &restart.obstacle {
+                _ = writeln!(text, "    # correct this first: {}", escape_line(obstacle));
+            }
             _ = writeln!(text, "    {}", restart.command);
         }
     }
@@ -397,6 +400,7 @@ mod tests {
             restart: vec![ComponentRestart {
                 component: "kubelet",
                 command: "systemctl restart kubelet".to_owned(),
+                obstacle: None,
             }],
             replace_copies: vec!["admin.conf", "super-admin.conf"],
             kept_generation: Some("20261215T000000Z-renew".to_owned()),
