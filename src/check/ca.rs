@@ -185,7 +185,7 @@ fn id_of(error: &IssuerError) -> FindingId {
     }
 }
 
-/// Returns the finding for a CA whose key needs a passphrase. `pki` can sign with it, and nobody reads the keys of the other CAs.
+/// Returns the finding for a CA whose key needs a passphrase. `pki` can sign with it, and no component reads the keys of the other CAs.
 fn encrypted(row: &'static Row, encryption: &Encryption) -> Finding {
     let (severity, effect) = match *row == CA {
         true => (Severity::Warning, CLUSTER_CA_ENCRYPTED),

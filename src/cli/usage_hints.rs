@@ -30,7 +30,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Error
     })
 }
 
-/// Returns whether an argument of `pki --version` asks for all of it: `--verbose`, `-v`, `-Vv` or `-vV`. Clap stops at the
+/// Returns whether an argument of `pki --version` asks for all details: `--verbose`, `-v`, `-Vv` or `-vV`. Clap stops at the
 /// flag for the version, and does not say what else was typed.
 fn is_verbose(argument: &OsString) -> bool {
     let short =

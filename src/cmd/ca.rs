@@ -1,5 +1,7 @@
 //! `pki ca new`.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::ca_passphrase::CaPassphrase;
@@ -104,18 +106,10 @@ fn new(args: &NewCaArgs, console: &Console) -> Result<Exit> {
             Some(passphrase) => encrypted(&key, passphrase)?,
             None => key.to_pem()?,
         };
-        write(&[
-            OutputFile {
-                path: &key_file,
-                contents: pem.as_bytes(),
-                mode: KEY_MODE,
-            },
-            OutputFile {
-                path: &certificate_file,
-                contents: certificate.to_pem().as_bytes(),
-                mode: PUBLIC_MODE,
-            },
-        ])?;
+        write_pair(
+            (&key_file, &pem),
+            (&certificate_file, &certificate.to_pem()),
+        )?;
         report.issued = Some(IssuedCertificate::from(&certificate));
     }
     let format = args.write.output;
@@ -125,6 +119,15 @@ fn new(args: &NewCaArgs, console: &Console) -> Result<Exit> {
         console.show_done(&report, format, TreeState::Changed)?;
     }
     Ok(Exit::Done)
+}
+
+fn write_pair(key: (&Path, &str), certificate: (&Path, &str)) -> Result<()> {
+    let files = [(key, KEY_MODE), (certificate, PUBLIC_MODE)];
+    write(&files.map(|((path, text), mode)| OutputFile {
+        path,
+        contents: text.as_bytes(),
+        mode,
+    }))
 }
 
 /// Returns the passphrase that the new key is encrypted with, if it is to be. A dry run does not ask for it.

@@ -33,7 +33,7 @@ const PAUSE: Timespec = Timespec {
 /// # Errors
 /// If the terminal cannot be read, or if a signal asks the process to stop.
 pub(super) fn ask_secret(question: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    // Under cron and in a pipeline of another program there may be a terminal, but nobody who waits for a question.
+    // Under cron and in a pipeline of another program there may be a terminal, but no user who waits for a question.
     if !io::stdin().is_terminal() && !io::stderr().is_terminal() {
         return Ok(None);
     }

@@ -349,15 +349,23 @@ impl Directory {
         }
     }
 
+    fn checked<'n>(
+        &self,
+        from: &'n OsStr,
+        to: &'n OsStr,
+    ) -> Result<(&'n OsStr, &'n OsStr), FileError> {
+        self.check_component(from)?;
+        self.check_component(to)?;
+        Ok((from, to))
+    }
+
     /// Gives a file a second name.
     pub(crate) fn link(
         &self,
         from: impl AsRef<OsStr>,
         to: impl AsRef<OsStr>,
     ) -> Result<(), FileError> {
-        let (from, to) = (from.as_ref(), to.as_ref());
-        self.check_component(from)?;
-        self.check_component(to)?;
+        let (from, to) = self.checked(from.as_ref(), to.as_ref())?;
         let at = &self.descriptor;
         rustix::fs::linkat(at, from, at, to, AtFlags::empty()).map_err(self.error("linking", from))
     }
@@ -368,9 +376,7 @@ impl Directory {
         from: impl AsRef<OsStr>,
         to: impl AsRef<OsStr>,
     ) -> Result<(), FileError> {
-        let (from, to) = (from.as_ref(), to.as_ref());
-        self.check_component(from)?;
-        self.check_component(to)?;
+        let (from, to) = self.checked(from.as_ref(), to.as_ref())?;
         let at = &self.descriptor;
         rustix::fs::renameat(at, from, at, to).map_err(self.error("renaming into place", to))
     }
@@ -381,9 +387,7 @@ impl Directory {
         from: impl AsRef<OsStr>,
         to: impl AsRef<OsStr>,
     ) -> Result<(), FileError> {
-        let (from, to) = (from.as_ref(), to.as_ref());
-        self.check_component(from)?;
-        self.check_component(to)?;
+        let (from, to) = self.checked(from.as_ref(), to.as_ref())?;
         let at = &self.descriptor;
         rustix::fs::renameat_with(at, from, at, to, RenameFlags::NOREPLACE)
             .map_err(self.error("renaming into place", to))

@@ -72,14 +72,8 @@ impl<'a> Issuer<'a> {
         algorithm: Algorithm,
         validity: Validity,
     ) -> Result<Certificate, IssueError> {
-        let fields = Fields {
-            issuer: self.certificate.raw_subject().to_vec(),
-            subject: template.subject.to_der()?,
-            key,
-            validity,
-            extensions: self.leaf_extensions(template, key, algorithm)?,
-        };
-        sign(fields, self.signer)
+        let extensions = self.leaf_extensions(template, key, algorithm)?;
+        self.sign(&template.subject, key, validity, extensions)
     }
 
     /// Signs the certificate of another CA, an intermediate.
@@ -89,12 +83,23 @@ impl<'a> Issuer<'a> {
         key: &PublicKey,
         validity: Validity,
     ) -> Result<Certificate, IssueError> {
+        let extensions = ca_extensions(template, key, Some(self.authority_key_id()?))?;
+        self.sign(&template.subject, key, validity, extensions)
+    }
+
+    fn sign(
+        &self,
+        subject: &x509_cert::name::Name,
+        key: &PublicKey,
+        validity: Validity,
+        extensions: Vec<Extension>,
+    ) -> Result<Certificate, IssueError> {
         let fields = Fields {
             issuer: self.certificate.raw_subject().to_vec(),
-            subject: template.subject.to_der()?,
+            subject: subject.to_der()?,
             key,
             validity,
-            extensions: ca_extensions(template, key, Some(self.authority_key_id()?))?,
+            extensions,
         };
         sign(fields, self.signer)
     }

@@ -26,7 +26,7 @@ use crate::x509::algorithm::Algorithm;
 use crate::x509::key::PrivateKey;
 
 /// The files that are written.
-struct Files {
+struct CsrFiles {
     /// None for a given key, and for cfssl's format.
     key: Option<PathBuf>,
     request: Option<PathBuf>,
@@ -122,7 +122,7 @@ fn asked(args: &NewCsrArgs, console: &Console) -> Result<(DesiredNames, Algorith
     Ok((names, request.algorithm))
 }
 
-fn files(args: &NewCsrArgs, has_key: bool, console: &Console) -> Result<Files> {
+fn files(args: &NewCsrArgs, has_key: bool, console: &Console) -> Result<CsrFiles> {
     let directory = args.files.directory();
     let file = |extension: &str, is_written: bool| match &args.name {
         Some(name) if is_written => new_file(directory, name, extension).map(Some),
@@ -131,13 +131,13 @@ fn files(args: &NewCsrArgs, has_key: bool, console: &Console) -> Result<Files> {
     if args.name.is_some() {
         check_directory(directory, console)?;
     }
-    Ok(Files {
+    Ok(CsrFiles {
         key: file("key", !has_key)?,
         request: file("csr", args.format == CsrFormat::Pem)?,
     })
 }
 
-fn report(args: &NewCsrArgs, plan: &CsrPlan, algorithm: Algorithm, files: &Files) -> NewCsr {
+fn report(args: &NewCsrArgs, plan: &CsrPlan, algorithm: Algorithm, files: &CsrFiles) -> NewCsr {
     let key = args.key.as_ref().or(files.key.as_ref());
     let shown = |path: &PathBuf| path.display().to_string();
     let is_object = args.format == CsrFormat::Kubernetes;
@@ -156,7 +156,7 @@ fn report(args: &NewCsrArgs, plan: &CsrPlan, algorithm: Algorithm, files: &Files
     }
 }
 
-fn write_files(files: &Files, key: Option<&Zeroizing<String>>, request: &str) -> Result<()> {
+fn write_files(files: &CsrFiles, key: Option<&Zeroizing<String>>, request: &str) -> Result<()> {
     let key = files.key.as_ref().zip(key).map(|(path, key)| OutputFile {
         path,
         contents: key.as_bytes(),

@@ -22,7 +22,7 @@ use peers::Tool;
 
 /// A timed command.
 #[derive(Clone, Copy, PartialEq)]
-enum Action {
+enum BenchAction {
     /// Nothing but the start.
     Version,
     Init,
@@ -34,7 +34,7 @@ enum Action {
 
 struct BenchCase {
     algorithm: &'static str,
-    action: Action,
+    action: BenchAction,
     /// What it is compared with.
     peers: &'static [Tool],
     folder: PathBuf,
@@ -44,19 +44,22 @@ struct BenchCase {
 const ALGORITHMS: [&str; 2] = ["RSA-2048", "ECDSA-P256"];
 
 /// Each action with those that it is compared with.
-const ACTIONS: [(Action, &[Tool]); 9] = [
-    (Action::Version, &[]),
+const ACTIONS: [(BenchAction, &[Tool]); 9] = [
+    (BenchAction::Version, &[]),
     (
-        Action::Init,
+        BenchAction::Init,
         &[Tool::Openssl, Tool::Cfssl, Tool::KubeadmInit],
     ),
-    (Action::OnTree(&["check-expiration"]), &[Tool::KubeadmCheck]),
-    (Action::OnTree(&["renew", "all"]), &[Tool::Openssl]),
-    (Action::OnTree(&["renew", "all", "--reuse-key"]), &[]),
-    (Action::Other(Tool::Openssl), &[]),
-    (Action::Other(Tool::Cfssl), &[]),
-    (Action::Other(Tool::KubeadmInit), &[]),
-    (Action::Other(Tool::KubeadmCheck), &[]),
+    (
+        BenchAction::OnTree(&["check-expiration"]),
+        &[Tool::KubeadmCheck],
+    ),
+    (BenchAction::OnTree(&["renew", "all"]), &[Tool::Openssl]),
+    (BenchAction::OnTree(&["renew", "all", "--reuse-key"]), &[]),
+    (BenchAction::Other(Tool::Openssl), &[]),
+    (BenchAction::Other(Tool::Cfssl), &[]),
+    (BenchAction::Other(Tool::KubeadmInit), &[]),
+    (BenchAction::Other(Tool::KubeadmCheck), &[]),
 ];
 
 /// The arguments that every tree is made with.
@@ -95,7 +98,7 @@ fn cases(folder: &Path) -> Vec<BenchCase> {
     for algorithm in ALGORITHMS {
         for (action, peers) in ACTIONS {
             let is_possible = match action {
-                Action::Other(tool) => tool.can_do(algorithm),
+                BenchAction::Other(tool) => tool.can_do(algorithm),
                 _ => true,
             };
             if is_possible {
@@ -143,19 +146,19 @@ fn print(cases: &[BenchCase], rounds: usize) {
 impl BenchCase {
     fn name(&self) -> String {
         let what = match self.action {
-            Action::Version => "pki --version".to_owned(),
-            Action::Init => "pki init".to_owned(),
-            Action::OnTree(arguments) => format!("pki {}", arguments.join(" ")),
-            Action::Other(tool) => tool.description().to_owned(),
+            BenchAction::Version => "pki --version".to_owned(),
+            BenchAction::Init => "pki init".to_owned(),
+            BenchAction::OnTree(arguments) => format!("pki {}", arguments.join(" ")),
+            BenchAction::Other(tool) => tool.description().to_owned(),
         };
         format!("{what}, {}", self.algorithm)
     }
 
     /// Returns the median of the ratios to another program, round by round.
     fn ratio(&self, cases: &[BenchCase], peer: Tool) -> Option<f64> {
-        let other = cases
-            .iter()
-            .find(|case| case.algorithm == self.algorithm && case.action == Action::Other(peer))?;
+        let other = cases.iter().find(|case| {
+            case.algorithm == self.algorithm && case.action == BenchAction::Other(peer)
+        })?;
         let mut ratios: Vec<_> = self
             .times
             .iter()
@@ -170,20 +173,20 @@ impl BenchCase {
     fn time(&self, pki: &Path) -> Result<Duration> {
         let needs_tree = matches!(
             self.action,
-            Action::OnTree(_) | Action::Other(Tool::KubeadmCheck)
+            BenchAction::OnTree(_) | BenchAction::Other(Tool::KubeadmCheck)
         );
         if needs_tree {
             init(pki, self.algorithm, &self.folder)?;
         }
         let start = Instant::now();
         match self.action {
-            Action::Version => quietly(Command::new(pki).arg("--version"))?,
-            Action::Init => init(pki, self.algorithm, &self.folder)?,
-            Action::OnTree(arguments) => {
+            BenchAction::Version => quietly(Command::new(pki).arg("--version"))?,
+            BenchAction::Init => init(pki, self.algorithm, &self.folder)?,
+            BenchAction::OnTree(arguments) => {
                 let mut command = Command::new(pki);
                 quietly(command.args(arguments).arg("--rootfs").arg(&self.folder))?;
             }
-            Action::Other(tool) => tool.run(&self.folder, self.algorithm)?,
+            BenchAction::Other(tool) => tool.run(&self.folder, self.algorithm)?,
         }
         Ok(start.elapsed())
     }

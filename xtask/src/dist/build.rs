@@ -13,7 +13,7 @@ use crate::command::{find, output, run as execute};
 
 /// A target that is published. musl makes the binary static, so that it runs on every distribution.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct BuildTarget {
     pub(super) triple: &'static str,
     /// Debian's and Go's name of the architecture.
     pub(super) architecture: &'static str,
@@ -21,20 +21,20 @@ pub(super) struct Target {
     pub(super) machine: &'static str,
 }
 
-pub(super) const TARGETS: [Target; 2] = [
-    Target {
+pub(super) const TARGETS: [BuildTarget; 2] = [
+    BuildTarget {
         triple: "x86_64-unknown-linux-musl",
         architecture: "amd64",
         machine: "x86_64",
     },
-    Target {
+    BuildTarget {
         triple: "aarch64-unknown-linux-musl",
         architecture: "arm64",
         machine: "aarch64",
     },
 ];
 
-impl Target {
+impl BuildTarget {
     /// Checks that the toolchain has the standard library of this target, and installs it with rustup if it has not.
     pub(super) fn prepare(&self) -> Result<()> {
         if self.is_installed()? {
@@ -172,7 +172,7 @@ pub(super) fn cargo() -> String {
 pub(super) fn compile(
     source: &Path,
     folder: &Path,
-    target: &Target,
+    target: &BuildTarget,
     release: &Release,
     tools: &Tools,
 ) -> Result<PathBuf> {

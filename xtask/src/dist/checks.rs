@@ -13,17 +13,17 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    Files,
-    build::{Release, Target},
+    ReleaseFiles,
+    build::{BuildTarget, Release},
     tools::Tools,
 };
 use crate::command::{find, output, run as execute};
 
 /// Fails at the first defect.
 pub(super) fn run(
-    files: &Files,
+    files: &ReleaseFiles,
     work: &Path,
-    target: &Target,
+    target: &BuildTarget,
     release: &Release,
     tools: &Tools,
 ) -> Result<()> {
@@ -53,7 +53,7 @@ fn is_static(binary: &Path) -> Result<()> {
 }
 
 /// Makes and checks a tree with the binary, in QEMU where this machine has another architecture.
-fn runs(binary: &Path, work: &Path, target: &Target, release: &Release) -> Result<()> {
+fn runs(binary: &Path, work: &Path, target: &BuildTarget, release: &Release) -> Result<()> {
     let pki = |arguments: &[&str]| {
         let mut command = match target.machine == env::consts::ARCH {
             true => Command::new(binary),

@@ -14,7 +14,7 @@ const MANUAL: &str = "pki";
 
 /// A manual page.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct ManPage {
     /// Its file, such as `pki-renew.1`.
     pub(crate) file: String,
     pub(crate) text: String,
@@ -24,7 +24,7 @@ pub(crate) struct Page {
 ///
 /// # Arguments
 /// `date`: the date in their headers, as `YYYY-MM-DD`.
-pub(crate) fn pages(date: &str) -> Result<Vec<Page>> {
+pub(crate) fn pages(date: &str) -> Result<Vec<ManPage>> {
     let mut root = Cli::command();
     root.build();
     let mut pages = Vec::new();
@@ -41,7 +41,7 @@ pub(crate) fn pages(date: &str) -> Result<Vec<Page>> {
 }
 
 /// Returns the page of a command. clap_mangen would print what stands below the help in one paragraph.
-fn command_page(command: &Command, date: &str) -> Result<Page> {
+fn command_page(command: &Command, date: &str) -> Result<ManPage> {
     let below = command
         .get_after_long_help()
         .or_else(|| command.get_after_help())
@@ -66,7 +66,7 @@ fn command_page(command: &Command, date: &str) -> Result<Page> {
     notes(&mut rest, &below.unwrap_or_default());
     see_also(&mut rest, command, name);
     rest.to_writer(&mut page)?;
-    Ok(Page {
+    Ok(ManPage {
         file: format!("{name}.1"),
         text: String::from_utf8(page)?,
     })
@@ -131,7 +131,7 @@ fn page_name(topic: &Topic) -> String {
 }
 
 /// Returns the page of a topic. Topics are Markdown with headings, paragraphs, lists, and indented blocks.
-fn topic_page(topic: &Topic, date: &str) -> Result<Page> {
+fn topic_page(topic: &Topic, date: &str) -> Result<ManPage> {
     let text = topic.printed();
     let (title, body) = text
         .strip_prefix("# ")
@@ -171,7 +171,7 @@ fn topic_page(topic: &Topic, date: &str) -> Result<Page> {
     }
     roff.control("SH", ["SEE ALSO"]);
     roff.text([roman("pki(1)")]);
-    Ok(Page {
+    Ok(ManPage {
         file: format!("{name}.7"),
         text: roff.render(),
     })

@@ -21,12 +21,12 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::top;
-use build::{Release, TARGETS, Target};
+use build::{BuildTarget, Release, TARGETS};
 use tools::Tools;
 
 /// What the command line asks for.
 struct Request {
-    targets: Vec<&'static Target>,
+    targets: Vec<&'static BuildTarget>,
     twice: bool,
 }
 
@@ -102,7 +102,7 @@ fn parse(arguments: &[&str]) -> Result<Request> {
 }
 
 /// What was made for one target.
-struct Files {
+struct ReleaseFiles {
     /// The root of the files as they are installed.
     stage: PathBuf,
     deb: PathBuf,
@@ -115,10 +115,10 @@ struct Files {
 fn make(
     source: &Path,
     work: &Path,
-    target: &Target,
+    target: &BuildTarget,
     release: &Release,
     tools: &Tools,
-) -> Result<Files> {
+) -> Result<ReleaseFiles> {
     let output = work.join("output");
     if output.exists() {
         fs::remove_dir_all(&output)?;
@@ -136,7 +136,7 @@ fn make(
     let archive = package::archive(&stage, &output, target, release)?;
     let image = package::image(source, &stage, &output, target, release)?;
     let all = vec![archive, sbom, deb.clone(), rpm.clone(), image.clone()];
-    Ok(Files {
+    Ok(ReleaseFiles {
         stage,
         deb,
         rpm,
@@ -146,8 +146,8 @@ fn make(
 
 /// Makes everything again from a copy of the sources in another folder, and fails if a file differs.
 fn compare_with_second_build(
-    first: &Files,
-    target: &Target,
+    first: &ReleaseFiles,
+    target: &BuildTarget,
     release: &Release,
     tools: &Tools,
 ) -> Result<()> {

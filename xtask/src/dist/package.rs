@@ -10,7 +10,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::{
-    build::{Release, Target},
+    build::{BuildTarget, Release},
     tools::Tools,
 };
 use crate::command::{output, run as execute};
@@ -26,7 +26,7 @@ pub(super) fn packages(
     source: &Path,
     stage: &Path,
     output: &Path,
-    target: &Target,
+    target: &BuildTarget,
     release: &Release,
     tools: &Tools,
 ) -> Result<(PathBuf, PathBuf)> {
@@ -75,7 +75,7 @@ pub(super) fn packages(
 pub(super) fn archive(
     stage: &Path,
     output: &Path,
-    target: &Target,
+    target: &BuildTarget,
     release: &Release,
 ) -> Result<PathBuf> {
     let name = format!("pki-{}-{}", release.version, target.triple);
@@ -116,7 +116,7 @@ pub(super) fn image(
     source: &Path,
     stage: &Path,
     output: &Path,
-    target: &Target,
+    target: &BuildTarget,
     release: &Release,
 ) -> Result<PathBuf> {
     // As the DaemonSet names it.

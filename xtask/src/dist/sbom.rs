@@ -9,11 +9,11 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::build::{Release, Target, cargo};
+use super::build::{BuildTarget, Release, cargo};
 use crate::command::output;
 
 /// Returns the list. It has no serial number, so that the same commit gives the same list.
-pub(super) fn list(source: &Path, target: &Target, release: &Release) -> Result<String> {
+pub(super) fn list(source: &Path, target: &BuildTarget, release: &Release) -> Result<String> {
     let mut command = Command::new(cargo());
     command
         .args(["metadata", "--format-version", "1", "--locked"])
