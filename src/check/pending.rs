@@ -94,7 +94,7 @@ pub(crate) fn is_pending(inventory: &Inventory, row: &'static Row) -> bool {
 
 /// Judges the request of a row.
 pub(super) fn check(inventory: &Inventory, row: &'static Row) -> Option<Finding> {
-    let ca = row.signer().map(title).unwrap_or_default();
+    let ca = || row.signer().map(title).unwrap_or_default();
     match state(inventory, row) {
         RequestState::Missing => None,
         RequestState::Settled => {
@@ -103,12 +103,14 @@ pub(super) fn check(inventory: &Inventory, row: &'static Row) -> Option<Finding>
         }
         RequestState::Unusable(finding) => Some(*finding),
         RequestState::Pending(_) if inventory.row(row).certificate().is_none() => {
-            let text = format!("its request waits to be signed by the {ca}");
+            let text = format!("its request waits to be signed by the {}", ca());
             Some(Finding::new(FindingId::RequestPending, text).about(row))
         }
         RequestState::Pending(_) => {
-            let text =
-                format!("the request for its next certificate waits to be signed by the {ca}");
+            let text = format!(
+                "the request for its next certificate waits to be signed by the {}",
+                ca()
+            );
             let finding = Finding::new(FindingId::RequestPending, text).about(row);
             Some(Finding {
                 severity: Severity::Info,

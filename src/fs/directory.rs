@@ -196,19 +196,18 @@ impl Directory {
     pub(crate) fn open_file(&self, name: impl AsRef<OsStr>) -> Result<Opened, FileError> {
         let name = name.as_ref();
         self.check_component(name)?;
-        let path = self.path.join(name);
         // With NONBLOCK, opening a FIFO does not hang. The type is checked on the descriptor, not on the path.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match rustix::io::retry_on_intr(|| {
             rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())
         }) {
             Ok(descriptor) => {
-                let file = OpenFile::new(descriptor, path)?;
+                let file = OpenFile::new(descriptor, self.path.join(name))?;
                 Ok(Opened::File(Box::new(file)))
             }
             Err(Errno::NOENT) => Ok(Opened::Missing),
             Err(Errno::LOOP) => Ok(Opened::Link),
-            Err(error) => Err(file::open_error(error, &path)),
+            Err(error) => Err(file::open_error(error, &self.path.join(name))),
         }
     }
 

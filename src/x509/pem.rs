@@ -65,7 +65,12 @@ pub(super) fn blocks(text: &[u8]) -> Result<Vec<Block>, PemError> {
         };
         rest = after;
         let line = trim_end(line);
-        if let Some(rest) = line.strip_prefix(BEGIN) {
+        // Nearly all lines are base64, which has no dashes.
+        if line.first() != Some(&b'-') {
+            if let Some(block) = &mut open {
+                block.add(line);
+            }
+        } else if let Some(rest) = line.strip_prefix(BEGIN) {
             let label = rest.strip_suffix(DASHES).ok_or(PemError::BeginLine)?;
             if open.is_some() {
                 return Err(PemError::Unended);

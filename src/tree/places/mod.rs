@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::fs::directory::{Directory, DirectoryEntry, DirectoryId, FileKind, Opened};
@@ -38,8 +39,9 @@ pub(crate) struct Places {
     layout: Layout,
     /// The start of all walks: `/` or the directory of `--rootfs`.
     start: RefCell<Option<Position>>,
-    roots: RefCell<BTreeMap<Root, Position>>,
-    parents: RefCell<BTreeMap<(Root, String), Position>>,
+    roots: RefCell<BTreeMap<Root, Rc<Position>>>,
+    /// The directories below them that hold files of the tree. There are few.
+    parents: RefCell<Vec<(Root, String, Rc<Position>)>>,
     /// The results of checking who else can write in a directory.
     judged: RefCell<BTreeMap<DirectoryId, (DirectoryUse, Option<SharedDirectory>)>>,
     /// The directories that this run created: parent and name.
@@ -51,13 +53,13 @@ pub(crate) struct Places {
 /// The real location of a file, without links.
 #[derive(Clone, Debug)]
 pub(crate) struct Location {
-    position: Position,
+    position: Rc<Position>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) name: OsString,
 }
 
 impl Location {
-    fn new(position: Position, name: OsString) -> Result<Location, FileError> {
+    fn new(position: Rc<Position>, name: OsString) -> Result<Location, FileError> {
         let directory = Arc::clone(position.directory()?);
         Ok(Location {
             position,
@@ -120,13 +122,14 @@ impl Places {
         Ok(position.map(|position| position.path_from_root()))
     }
 
-    fn position(&self, root: Root) -> Result<Option<Position>, FileError> {
+    fn position(&self, root: Root) -> Result<Option<Rc<Position>>, FileError> {
         if let Some(position) = self.roots.borrow().get(&root) {
-            return Ok(Some(position.clone()));
+            return Ok(Some(Rc::clone(position)));
         }
         match self.resolve(root)? {
             Some(Destination::Directory(position)) => {
-                self.roots.borrow_mut().insert(root, position.clone());
+                let position = Rc::new(position);
+                self.roots.borrow_mut().insert(root, Rc::clone(&position));
                 Ok(Some(position))
             }
             Some(Destination::File(..)) => Err(FileError::unexpected(
@@ -147,6 +150,7 @@ impl Places {
             return match parent.directory()?.kind(STATE_DIRECTORY)? {
                 None => {
                     let missing = vec![OsString::from(STATE_DIRECTORY)];
+                    let parent = Rc::unwrap_or_clone(parent);
                     Ok(Some(Destination::Missing(parent, missing)))
                 }
                 Some(_) => parent
@@ -176,11 +180,11 @@ impl Places {
     }
 
     /// Returns the lowest open directory of the tree above a path, and the rest of the path.
-    fn nearest(&self, path: &Path) -> Option<(Position, PathBuf)> {
+    fn nearest(&self, path: &Path) -> Option<(Rc<Position>, PathBuf)> {
         let roots = self.roots.borrow();
         let above = roots.iter().filter_map(|(root, position)| {
             let rest = path.strip_prefix(self.layout.directory(*root)).ok()?;
-            Some((position.clone(), rest.to_path_buf()))
+            Some((Rc::clone(position), rest.to_path_buf()))
         });
         above.min_by_key(|(_, rest)| rest.components().count())
     }
@@ -252,7 +256,7 @@ impl Places {
     }
 
     /// Returns the directory that a file of the tree is in, following links inside the tree; `None` if it does not exist.
-    fn parent(&self, file: &TreePath) -> Result<Option<Position>, FileError> {
+    fn parent(&self, file: &TreePath) -> Result<Option<Rc<Position>>, FileError> {
         let Some(root) = self.position(file.root)? else {
             return Ok(None);
         };
@@ -260,9 +264,9 @@ impl Places {
         if parent.is_empty() {
             return Ok(Some(root));
         }
-        let key = (file.root, parent.to_owned());
-        if let Some(position) = self.parents.borrow().get(&key) {
-            return Ok(Some(position.clone()));
+        let is_parent = |(root, name, _): &&(Root, String, _)| *root == file.root && name == parent;
+        if let Some((.., position)) = self.parents.borrow().iter().find(is_parent) {
+            return Ok(Some(Rc::clone(position)));
         }
         let path = self.layout.directory(file.root).join(parent);
         match root.resolve(Path::new(parent), Links::Any)? {
@@ -270,7 +274,9 @@ impl Places {
                 if position.followed_links_since(&root) {
                     self.check_inside(&position, &path)?;
                 }
-                self.parents.borrow_mut().insert(key, position.clone());
+                let position = Rc::new(position);
+                let entry = (file.root, parent.to_owned(), Rc::clone(&position));
+                self.parents.borrow_mut().push(entry);
                 Ok(Some(position))
             }
             Destination::File(..) => Err(FileError::unexpected(
@@ -345,7 +351,7 @@ impl Places {
         match parent.resolve(Path::new(name), Links::Any)? {
             Destination::File(position, name) => {
                 self.check_inside(&position, &path)?;
-                Location::new(position, name).map(Some)
+                Location::new(Rc::new(position), name).map(Some)
             }
             Destination::Directory(position) => {
                 self.check_inside(&position, &path)?;
@@ -367,7 +373,7 @@ impl Places {
             && let Some(root) = self.position(file.root)?
         {
             let names: Vec<_> = file.parent().split('/').map(OsString::from).collect();
-            self.create_below(root, &names, 0o755)?;
+            self.create_below(Rc::unwrap_or_clone(root), &names, 0o755)?;
         }
         let location = self.locate_file(file)?.ok_or_else(|| {
             FileError::unexpected(
