@@ -1,5 +1,6 @@
 //! Prepares a commit: writes new files next to their targets and gives old files a backup name.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use zeroize::Zeroizing;
 use super::generations::FileToReplace;
 use super::outcome::Restricted;
 use crate::fs::attributes::ExtendedAttributes;
-use crate::fs::directory::{NewAttributes, Opened, sync_all};
+use crate::fs::directory::{NewAttributes, Opened, sync_directories, sync_files};
 use crate::fs::file::{Attributes, FileError, MAX_FILE_SIZE};
 use crate::tree::journal::{JournalFile, backup_name, sha256, staging_name};
 use crate::tree::layout::{self, Access, TreePath};
@@ -109,22 +110,17 @@ impl Staging {
 
     /// Makes everything that was written durable.
     pub(super) fn sync(&mut self) -> Result<(), FileError> {
-        sync_all(&self.unsynced)?;
+        sync_files(&self.unsynced)?;
         self.unsynced.clear();
         Ok(())
     }
 
     /// Makes the names in every directory durable.
     pub(super) fn sync_directories(&self) -> Result<(), FileError> {
-        let mut synced = Vec::new();
-        for staged in &self.files {
-            let directory = &staged.location.directory;
-            if !synced.contains(&directory.id()) {
-                directory.sync()?;
-                synced.push(directory.id());
-            }
-        }
-        Ok(())
+        let all = self.files.iter().map(|staged| &staged.location.directory);
+        let by_id: BTreeMap<_, _> = all.map(|directory| (directory.id(), directory)).collect();
+        let directories: Vec<_> = by_id.into_values().collect();
+        sync_directories(&directories)
     }
 
     /// Returns the files that a generation keeps: all except the ledger, which is never rolled back.
@@ -157,6 +153,11 @@ impl Staging {
     /// Restores the old files.
     pub(super) fn undo(&self) -> Result<(), FileError> {
         self.files.iter().rev().try_for_each(Staged::undo)
+    }
+
+    /// Returns whether a file is replaced, so that the old one has a second name.
+    pub(super) fn has_backups(&self) -> bool {
+        self.files.iter().any(|staged| staged.old.is_some())
     }
 
     /// Removes the second names of the old files.

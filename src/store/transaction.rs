@@ -289,7 +289,11 @@ impl Transaction {
         self.lock.remove_announcement();
         record::remove(&self.certificates).map_err(changed)?;
         sharing::unmark(&self.places).map_err(changed)?;
-        staging.sync_directories().map_err(changed)
+        // The new names are durable. The removed names of old keys have to be, too.
+        match staging.has_backups() {
+            true => staging.sync_directories().map_err(changed),
+            false => Ok(()),
+        }
     }
 
     fn undo(&self, staging: &Staging) -> Result<(), FileError> {

@@ -10,7 +10,7 @@ use super::{
     DIRECTORY, Generation, GenerationFile, Generations, MANIFEST, Manifest, TransactionKind,
     UNFINISHED, VERSION, cursor, list, open,
 };
-use crate::fs::directory::{Directory, FileKind, NewAttributes, Opened, sync_all};
+use crate::fs::directory::{Directory, FileKind, NewAttributes, Opened, sync_files};
 use crate::fs::file::{FileError, MAX_FILE_SIZE};
 use crate::tree::layout::{self, Root, TreePath};
 use crate::tree::places::Places;
@@ -82,7 +82,7 @@ pub(in crate::store) fn keep(
     let bytes = serde_json::to_vec_pretty(&manifest)
         .map_err(|error| FileError::unexpected("writing", path, error.to_string()))?;
     files.create(&directory, MANIFEST, &bytes)?;
-    sync_all(&files.unsynced)?;
+    sync_files(&files.unsynced)?;
     directory.sync()?;
     generations.sync()?;
     state.sync()?;
@@ -194,7 +194,7 @@ fn copy_unfinished(generations: &Directory, name: &str) -> Result<(), FileError>
             copy.remove(file)?;
             files.create(&copy, file, &old.contents(MAX_FILE_SIZE)?.bytes)?;
         }
-        sync_all(&files.unsynced)?;
+        sync_files(&files.unsynced)?;
     }
     copy.sync()?;
     generations.sync()?;
