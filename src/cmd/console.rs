@@ -158,8 +158,12 @@ impl Console {
     }
 
     fn write_message(&self, line: &str) {
-        // A run must not fail because standard error is closed.
-        let _closed = writeln!(self.messages.borrow_mut(), "{line}");
+        // In one call, so that no message of another process comes in between. A run must not fail because standard error is
+        // closed.
+        let _closed = self
+            .messages
+            .borrow_mut()
+            .write_all(format!("{line}\n").as_bytes());
     }
 
     /// Writes text to standard output.
