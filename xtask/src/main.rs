@@ -27,8 +27,9 @@ cargo xtask TASK
   ci                             what has to pass before a change lands: format, lints, generated text, fuzzing, tests
   gen [--check]                  write the generated parts of the README files, or fail if they are stale
   fuzz [--seconds N] [TARGET...] fuzz what reads input, N seconds each (60): certificate, key, kubeconfig, config, request, state
-  bench [ROUNDS]                 time the release binary beside openssl, cfssl and kubeadm (PKI_KUBERNETES_BIN), count its
-                                 instructions, and check up to a thousand trees; ROUNDS times each (20)
+  bench [--binary FILE] [ROUNDS] build the release binary, or take FILE, such as the static one that `dist` makes; time it beside
+                                 openssl, cfssl and kubeadm (PKI_KUBERNETES_BIN), count its instructions, and check up to a
+                                 thousand trees; ROUNDS times each (20)
   dist [--target TARGET] [--check-reproducible]
                                  make the release in target/dist: static binaries, packages, manual pages, completions, a container
                                  image, lists of libraries (SBOM) and checksums; builds twice and compares if asked to
@@ -68,8 +69,10 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ["gen", "--check"] => generate::run(generate::Mode::Check),
         ["fuzz", "--seconds", seconds, names @ ..] => fuzz::run(seconds.parse()?, names),
         ["fuzz", names @ ..] => fuzz::run(60, names),
-        ["bench"] => bench::run(20),
-        ["bench", rounds] => bench::run(rounds.parse()?),
+        ["bench", "--binary", file] => bench::run(Some(file.as_ref()), 20),
+        ["bench", "--binary", file, rounds] => bench::run(Some(file.as_ref()), rounds.parse()?),
+        ["bench"] => bench::run(None, 20),
+        ["bench", rounds] => bench::run(None, rounds.parse()?),
         ["dist", arguments @ ..] => dist::run(arguments),
         ["help" | "-h" | "--help"] => {
             println!("{USAGE}");

@@ -69,11 +69,17 @@ const INIT: [&str; 3] = [
     "--apiserver-advertise-address=192.0.2.11",
 ];
 
-/// Times each case `rounds` times, and prints one row per case.
-pub(crate) fn run(rounds: usize) -> Result<ExitCode> {
+/// Times each case `rounds` times, and prints one row per case. Builds the release binary unless another one is given.
+pub(crate) fn run(binary: Option<&Path>, rounds: usize) -> Result<ExitCode> {
     ensure!(rounds > 0, "at least one round is needed");
-    execute(&mut cargo(&["build", "--release", "--package", "pki"])?)?;
-    let pki = top()?.join("target/release/pki");
+    let pki = match binary {
+        Some(binary) => fs::canonicalize(binary)
+            .with_context(|| format!("cannot find `{}`", binary.display()))?,
+        None => {
+            execute(&mut cargo(&["build", "--release", "--package", "pki"])?)?;
+            top()?.join("target/release/pki")
+        }
+    };
     let folder = top()?
         .join("target/bench")
         .join(std::process::id().to_string());
