@@ -2,8 +2,8 @@
 
 use time::OffsetDateTime;
 
+use super::chain::{belongs, chain_error, is_of_another_issuer};
 use super::finding::{Finding, FindingId, Remedy, Severity};
-use super::leaf::{belongs, chain_error, is_of_another_issuer};
 use super::pending::is_pending;
 use super::{Context, file, other_ca};
 use crate::catalog::{CA, CATALOG, Row};
@@ -164,7 +164,7 @@ pub(super) fn dates(row: &'static Row, bundle: &CaBundle, now: OffsetDateTime) -
         errors.push(Finding::new(FindingId::CaExpired, text).about(row));
     }
     if validity.not_before > now {
-        let text = super::expiry::not_yet_valid(validity.not_before);
+        let text = super::expired::not_yet_valid(validity.not_before);
         errors.push(Finding::new(FindingId::CaNotYetValid, text).about(row));
     }
     errors

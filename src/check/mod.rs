@@ -6,10 +6,12 @@
 //! the commands to the remedies.
 
 pub(crate) mod ca;
+pub(crate) mod chain;
 pub mod commit;
 pub mod drift;
 mod duplicates;
 pub mod expected;
+mod expired;
 pub mod expiry;
 pub(crate) mod file;
 pub mod finding;
@@ -17,7 +19,7 @@ mod go;
 pub mod host;
 pub(crate) mod identity;
 mod kubeconfig;
-pub(crate) mod leaf;
+mod leaf;
 pub mod manifests;
 pub mod names;
 mod observed;
@@ -190,7 +192,7 @@ pub fn dates(context: &Context<'_>) -> Findings {
         }
         findings.extend(pending::check(context.inventory, row));
         let chain = files.chain();
-        findings.extend(chain.and_then(|chain| expiry::check(row, chain, None, context.now)));
+        findings.extend(chain.and_then(|chain| expired::check(row, chain, None, context.now)));
     }
     findings
 }

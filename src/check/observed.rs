@@ -2,9 +2,10 @@
 
 use time::OffsetDateTime;
 
+use super::chain::belongs;
+use super::expired::judge;
 use super::finding::{Finding, FindingId, Severity};
-use super::leaf::belongs;
-use super::{expiry, file, go, missing};
+use super::{file, go, missing};
 use crate::catalog::{KUBELET_SERVER, Row};
 use crate::tree::inventory::{FileState, KeyFile, ObservedFile};
 use crate::tree::layout::KUBELET_SERVER_CURRENT;
@@ -59,7 +60,7 @@ pub(super) fn dates(
         FileState::Invalid(invalid) => return vec![file::check(row, invalid)],
     };
     // As for a CA of the tree: an old one beside it may have expired.
-    expiry::judge(row, &chain.leaf, now)
+    judge(row, &chain.leaf, now)
         .into_iter()
         .map(|finding| of_kubelet(finding, observed))
         .collect()

@@ -2,8 +2,8 @@
 
 use time::OffsetDateTime;
 
+use super::chain::is_same_ca;
 use super::finding::{Finding, FindingId};
-use super::leaf::is_same_ca;
 use crate::catalog::{APISERVER, Row};
 use crate::tree::inventory::{ClientCertificate, Inventory, KubeconfigCa, KubeconfigFile};
 use crate::util::escape::escape;

@@ -3,9 +3,9 @@
 use super::current::{Current, changes};
 use super::{RenewPlanner, Skip};
 use crate::catalog::{CommonName, NODE_USER_PREFIX, Profile, Row};
+use crate::check::chain::belongs;
 use crate::check::finding::{FindingId, Remedy};
 use crate::check::identity::is_of_another_row;
-use crate::check::leaf::belongs;
 use crate::check::{Change, expected, validity};
 use crate::config::fields::DEFAULT_CERTIFICATE_VALIDITY;
 use crate::plan::{GIVE_CONFIG, KeySource, Leaf, SigningCa, cut_short, infer};
