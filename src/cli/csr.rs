@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::renew::RowName;
+use super::row_name::RowName;
 use super::shared::{
     CaPassphraseArgs, ClusterArgs, ConfigArgs, KeepArgs, NewFilesArgs, TreeArgs, WriteArgs,
     key_algorithm, lifetime, path,

@@ -1,6 +1,7 @@
 //! The types of the command line, for clap; nothing is looked up here.
 //!
-//! One file for each command group; `shared` has common arguments, `usage_hints` answers common mistakes.
+//! One file for each command group; `shared` has common arguments, `row_name` the names of rows, and `usage_hints` answers common
+//! mistakes.
 
 #![allow(
     missing_docs,
@@ -18,6 +19,7 @@ mod init;
 mod join;
 mod kubeconfig;
 mod renew;
+mod row_name;
 mod secret_text;
 mod served;
 mod shared;
@@ -47,7 +49,8 @@ pub use kubeconfig::{
     BootstrapArgs, KubeProxyArgs, KubeconfigArgs, KubeconfigCommand, NewKubeconfigArgs, UserArgs,
     UserTokenArgs,
 };
-pub use renew::{ALL, RenewArgs};
+pub use renew::RenewArgs;
+pub use row_name::ALL;
 pub use secret_text::SecretText;
 pub use served::ServedArgs;
 pub use shared::{

@@ -5,15 +5,10 @@
     reason = "clap would print what documents a flattened group as the help of the command"
 )]
 
-use std::ffi::OsStr;
+use clap::Args;
 
-use clap::builder::{PossibleValue, TypedValueParser};
-use clap::error::ErrorKind;
-use clap::{Arg, Args, Command, Error};
-
+use super::row_name::RowName;
 use super::shared::{CaPassphraseArgs, ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs};
-use super::usage_hints;
-use crate::catalog;
 use crate::util::duration::Period;
 
 pub(super) const AFTER_HELP: &str = "\
@@ -78,51 +73,4 @@ impl RenewArgs {
             ..ClusterArgs::default()
         }
     }
-}
-
-/// The word that selects every row.
-pub const ALL: &str = "all";
-
-/// Parses the name of a row that a CA signs.
-#[derive(Clone, Copy)]
-pub(super) enum RowName {
-    /// One row.
-    One,
-    /// One row, or [`ALL`].
-    OneOrAll,
-}
-
-impl RowName {
-    fn names(self) -> impl Iterator<Item = &'static str> {
-        names().filter(move |name| matches!(self, RowName::OneOrAll) || *name != ALL)
-    }
-}
-
-impl TypedValueParser for RowName {
-    type Value = String;
-
-    fn parse_ref(
-        &self,
-        command: &Command,
-        _argument: Option<&Arg>,
-        value: &OsStr,
-    ) -> Result<String, Error> {
-        let name = value.to_string_lossy();
-        match self.names().any(|known| known == name) {
-            true => Ok(name.into_owned()),
-            false => {
-                let message = usage_hints::unknown_name_message(&name);
-                Err(command.clone().error(ErrorKind::InvalidValue, message))
-            }
-        }
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(self.names().map(PossibleValue::new)))
-    }
-}
-
-/// Returns the names that `renew` takes.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    std::iter::once(ALL).chain(catalog::renewable().map(|row| row.name))
 }

@@ -5,11 +5,8 @@ use std::fmt::Display;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Error, Parser};
-use strsim::damerau_levenshtein;
 
-use super::{Cli, renew};
-use crate::catalog::{self, Row};
-use crate::tree::layout;
+use super::Cli;
 use crate::util::escape::quote;
 use crate::util::secret::is_key;
 
@@ -110,77 +107,6 @@ fn command(arguments: &[OsString]) -> clap::Command {
     command
 }
 
-/// Returns the message for a name that cannot be renewed.
-pub(super) fn unknown_name_message(name: &str) -> String {
-    let shown = quote(name);
-    if let Some(row) = catalog::find(name) {
-        return match row.is_ca() {
-            true => {
-                format!("{shown} is a CA: pki renews what a CA signs, and cannot replace a CA yet")
-            }
-            false => format!("{shown} is a key pair without a certificate: it does not expire"),
-        };
-    }
-    if let Some(row) = row_of_file(name) {
-        return format!(
-            "{shown} is a file of `{}`: use `pki renew {}`",
-            row.name, row.name
-        );
-    }
-    if name.contains(',') {
-        return format!("there is no {shown}; separate names with blanks");
-    }
-    let mut alike: Vec<_> = renew::names().filter(|known| begins(known, name)).collect();
-    if alike.is_empty() {
-        let wanted = name.trim().to_lowercase();
-        alike.extend(renew::names().filter(|known| damerau_levenshtein(known, &wanted) <= 2));
-    }
-    if !alike.is_empty() {
-        return format!("there is no {shown}; did you mean {}?", alike.join(", "));
-    }
-    let names: Vec<_> = renew::names().collect();
-    format!("there is no {shown}; the names are:\n  {}", wrapped(&names))
-}
-
-/// Returns whether the first words of a name are these, such as `etcd` of `etcd-server`.
-fn begins(known: &str, name: &str) -> bool {
-    known
-        .strip_prefix(name)
-        .is_some_and(|rest| !name.is_empty() && rest.starts_with(['-', '.']))
-}
-
-/// Returns the row that a file belongs to, by its name or its path.
-fn row_of_file(name: &str) -> Option<&'static Row> {
-    let relative = name
-        .trim_start_matches("/etc/kubernetes/")
-        .trim_start_matches("pki/");
-    catalog::renewable().find(|row| {
-        layout::files(row)
-            .iter()
-            .any(|(file, _)| file.relative == relative)
-    })
-}
-
-/// Returns names in lines that fit on a terminal.
-fn wrapped(names: &[&str]) -> String {
-    let mut text = String::new();
-    let mut length = 0;
-    for (index, name) in names.iter().enumerate() {
-        let end = if index + 1 < names.len() { "," } else { "" };
-        if length + name.len() > 72 {
-            text.push_str("\n ");
-            length = 0;
-        }
-        if index > 0 {
-            text.push(' ');
-        }
-        text.push_str(name);
-        text.push_str(end);
-        length += name.len() + 2;
-    }
-    text
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -247,14 +173,5 @@ mod tests {
         ] {
             parse(line.split(' ').map(OsString::from)).unwrap();
         }
-    }
-
-    #[test]
-    fn an_unknown_name_is_answered_with_all_names() {
-        let text = unknown_name_message("bogus");
-        for name in renew::names() {
-            assert!(text.contains(&format!(" {name}")), "{name}: {text}");
-        }
-        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
     }
 }
