@@ -13,6 +13,7 @@ mod certs;
 mod check_expiration;
 mod config;
 mod csr;
+mod deferred;
 mod help;
 mod history;
 mod init;
@@ -37,6 +38,7 @@ pub use certs::{CertsArgs, CertsCommand};
 pub use check_expiration::{CheckExpirationArgs, ExpirationFormat, OnlyState, SortOrder};
 pub use config::{ConfigCommand, ConfigCommandArgs, ConfigFormat, ConfigShowArgs};
 pub use csr::{CsrArgs, CsrCommand, CsrFormat, GenerateArgs, ImportArgs, NewCsrArgs, SignArgs};
+pub use deferred::Deferred;
 pub use help::{CompletionsArgs, HelpArgs, VersionArgs};
 pub use history::{HistoryArgs, LedgerArgs, RecoverArgs, RollbackArgs};
 pub use init::InitArgs;
@@ -117,110 +119,110 @@ pub enum Command {
     ///
     /// Keeps every valid file. If a file is invalid, `init` reports it, writes nothing and exits with 3.
     #[command(after_help = init::AFTER_HELP)]
-    Init(InitArgs),
+    Init(Deferred<InitArgs>),
     /// Show when certificates and kubeconfigs expire
     ///
     /// Also checks that each certificate is signed by its CA, has the right usage and is trusted by the kubeconfigs. Reads no private key
     /// and takes no lock.
     #[command(alias = "check", alias = "list", after_help = check_expiration::AFTER_HELP)]
-    CheckExpiration(CheckExpirationArgs),
+    CheckExpiration(Deferred<CheckExpirationArgs>),
     /// Report everything that is wrong with a tree
     ///
     /// Compares certificates, keys, kubeconfigs and their modes with the rules of Kubernetes and with the recorded configuration. Reads
     /// private keys, writes nothing and takes no lock.
     #[command(after_help = verify::AFTER_HELP)]
-    Verify(VerifyArgs),
+    Verify(Deferred<VerifyArgs>),
     /// Compare what the components serve and have loaded with the files
     ///
     /// Connects to each component of this host and reads the certificate that it shows and the CAs whose clients it accepts. Needs no
     /// credential. Says which components have to be restarted, such as after a renewal.
     #[command(after_help = served::AFTER_HELP)]
-    Served(ServedArgs),
+    Served(Deferred<ServedArgs>),
     /// Show what files hold, such as certificates, keys, requests and kubeconfigs
     ///
     /// Reads PEM, DER, and Secrets, ConfigMaps and CertificateSigningRequests in YAML or JSON. Says which component a certificate is
     /// for, and as which user it authenticates. Never shows a private key. Exits with 3 if something cannot be read, or
     /// with 1 if permission to read a file is denied; the rest is shown.
     #[command(after_help = show::AFTER_HELP)]
-    Show(ShowArgs),
+    Show(Deferred<ShowArgs>),
     /// Renew certificates and kubeconfigs in one transaction
     ///
     /// Renews everything that is named, even if it is valid for a long time; `--due` selects by expiry. Replaces either
     /// all files or none. The old files are kept: `pki rollback` puts them back.
     #[command(after_help = renew::AFTER_HELP)]
-    Renew(RenewArgs),
+    Renew(Deferred<RenewArgs>),
     /// Make and sign certification requests, and install certificates
     #[command(after_help = csr::AFTER_HELP)]
-    Csr(CsrArgs),
+    Csr(Deferred<CsrArgs>),
     /// Make a CA outside any tree
     #[command(after_help = ca::AFTER_HELP)]
-    Ca(CaArgs),
+    Ca(Deferred<CaArgs>),
     /// List the kept generations: the files that earlier runs replaced
     #[command(after_help = history::HISTORY_AFTER_HELP)]
-    History(HistoryArgs),
+    History(Deferred<HistoryArgs>),
     /// Put back the files that earlier runs replaced, in one transaction
     ///
     /// Without a name, undoes the last run that replaced files. Repeated, it undoes the run before that, and so on. With a name, undoes that
     /// run and all later ones, so that the tree is as it was before. `--redo` undoes the last rollback.
     #[command(after_help = history::ROLLBACK_AFTER_HELP)]
-    Rollback(RollbackArgs),
+    Rollback(Deferred<RollbackArgs>),
     /// Finish or discard an interrupted commit
     ///
     /// Usually, the next command that writes finishes a commit that was interrupted. If a file was changed in the meantime, it refuses to do
     /// so. Then choose with `recover` what happens to the files.
     #[command(after_help = history::RECOVER_AFTER_HELP)]
-    Recover(RecoverArgs),
+    Recover(Deferred<RecoverArgs>),
     /// List every certificate that was issued for this tree
     #[command(after_help = history::LEDGER_AFTER_HELP)]
-    Ledger(LedgerArgs),
+    Ledger(Deferred<LedgerArgs>),
     /// Make a kubeconfig for a user, for kube-proxy, or for a node that joins
     #[command(after_help = kubeconfig::AFTER_HELP)]
-    Kubeconfig(KubeconfigArgs),
+    Kubeconfig(Deferred<KubeconfigArgs>),
     /// Make a certificate key, which encrypts the files that control-plane nodes share
     #[command(after_help = join::CERTIFICATE_KEY_AFTER_HELP)]
-    CertificateKey(CertificateKeyArgs),
+    CertificateKey(Deferred<CertificateKeyArgs>),
     /// Print the files that control-plane nodes share, encrypted, for kubectl to apply
     ///
     /// Prints the Secret `kubeadm-certs` that `pki download-certs` and `kubeadm join --certificate-key` read, and the
     /// objects that let a joining node read it. Without a certificate key, makes one and prints it on standard error.
     #[command(after_help = join::UPLOAD_CERTS_AFTER_HELP)]
-    UploadCerts(UploadCertsArgs),
+    UploadCerts(Deferred<UploadCertsArgs>),
     /// Write the files that control-plane nodes share, in one transaction
     ///
     /// Reads the Secret `kubeadm-certs` of `pki upload-certs` or kubeadm, and checks every file before the first one is written. On a
     /// host that belongs to another cluster, it refuses to replace a CA or a service-account key.
     #[command(after_help = join::DOWNLOAD_CERTS_AFTER_HELP)]
-    DownloadCerts(DownloadCertsArgs),
+    DownloadCerts(Deferred<DownloadCertsArgs>),
     /// Make a bootstrap token, with which nodes join
     #[command(after_help = join::BOOTSTRAP_TOKEN_AFTER_HELP)]
-    BootstrapToken(BootstrapTokenArgs),
+    BootstrapToken(Deferred<BootstrapTokenArgs>),
     /// Print the hash of the cluster CA that joining nodes verify
     ///
     /// `kubeadm join --discovery-token-ca-cert-hash` takes it. While a CA is being replaced, prints one line for each CA of the file;
     /// one that matches is enough.
     #[command(after_help = join::DISCOVERY_HASH_AFTER_HELP)]
-    DiscoveryHash(DiscoveryHashArgs),
+    DiscoveryHash(Deferred<DiscoveryHashArgs>),
     /// Print the `kubeadm join` commands for a worker and for a control-plane node
     #[command(after_help = join::JOIN_COMMAND_AFTER_HELP)]
-    JoinCommand(JoinCommandArgs),
+    JoinCommand(Deferred<JoinCommandArgs>),
     /// Show the configuration of this tree, or print an example file
     #[command(after_help = config::AFTER_HELP)]
-    Config(ConfigCommandArgs),
+    Config(Deferred<ConfigCommandArgs>),
     /// Print manifests, systemd units, cron jobs and alert rules for this tree
     #[command(after_help = template::AFTER_HELP)]
-    Template(TemplateArgs),
+    Template(Deferred<TemplateArgs>),
     /// Print a completion script for a shell
     #[command(after_help = help::COMPLETIONS_AFTER_HELP)]
-    Completions(CompletionsArgs),
+    Completions(Deferred<CompletionsArgs>),
     /// Print help for a command or a topic
     #[command(after_help = help::AFTER_HELP)]
-    Help(HelpArgs),
+    Help(Deferred<HelpArgs>),
     /// Print the version
     #[command(after_help = help::VERSION_AFTER_HELP)]
-    Version(VersionArgs),
+    Version(Deferred<VersionArgs>),
     /// Run commands by kubeadm's spelling, such as `certs renew`
     #[command(hide = true, after_help = certs::AFTER_HELP)]
-    Certs(CertsArgs),
+    Certs(Deferred<CertsArgs>),
 }
 
 fn parse_time(text: &str) -> Result<OffsetDateTime, String> {

@@ -95,7 +95,7 @@ pub fn run(cli: Cli, console: &Console) -> Result<Exit> {
         Command::Completions(args) => help::completions(&args, console),
         Command::Help(args) => help::run(&args, console),
         Command::Version(args) => help::version(&args, console),
-        Command::Certs(args) => match args.command {
+        Command::Certs(args) => match args.0.command {
             CertsCommand::CheckExpiration(args) => check_expiration::run(&args, console),
             CertsCommand::Renew(args) => renew::run(&args, console),
             CertsCommand::GenerateCsr(args) => csr::generate(&args, console),
