@@ -1,4 +1,8 @@
 //! `cargo xtask ci`: the checks that a change must pass. The tests come last, so that their summary is the last line.
+//!
+//! It does not fuzz. `cargo xtask fuzz` builds everything once more, with instrumentation, which takes as long as all the
+//! rest, and a few seconds of fuzzing seldom find what the inputs that the tests replay do not. `.github/workflows/fuzz.yml`
+//! fuzzes every night instead, and for longer.
 
 use std::process::ExitCode;
 
@@ -6,11 +10,8 @@ use anyhow::Result;
 
 use crate::{
     command::{cargo, run as execute},
-    fuzz, generate, test,
+    generate, test,
 };
-
-/// How long each target is fuzzed: long enough to find a defect near the seeds.
-const FUZZING_SECONDS: u32 = 10;
 
 /// Runs all checks, and stops at the first failure.
 pub(crate) fn run() -> Result<ExitCode> {
@@ -40,11 +41,6 @@ pub(crate) fn run() -> Result<ExitCode> {
         println!(
             "skipped: cargo-deny is not installed, so advisories and licences were not checked"
         );
-    }
-    println!("== fuzzing");
-    let outcome = fuzz::run(FUZZING_SECONDS, &[])?;
-    if outcome != ExitCode::SUCCESS {
-        return Ok(outcome);
     }
     println!("== tests");
     test::run(true, &[])

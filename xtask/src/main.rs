@@ -24,9 +24,10 @@ cargo xtask TASK
   live                           compare a running control plane with its files, join it with kubeadm, and have it take what
                                  `pki csr sign` makes; PKI_KUBERNETES_BIN names the directory of kube-apiserver, kube-controller-manager and kubeadm 1.20
   peers [--no-install]           install missing peers and print the version of each
-  ci                             what has to pass before a change lands: format, lints, generated text, fuzzing, tests
+  ci                             what has to pass before a change lands: format, lints, generated text, tests
   gen [--check]                  write the generated parts of the README files, or fail if they are stale
-  fuzz [--seconds N] [TARGET...] fuzz what reads input, N seconds each (60): certificate, key, kubeconfig, config, request, state
+  fuzz [--seconds N] [TARGET...] fuzz what reads input, N seconds each (60): certificate, key, kubeconfig, config, request, object,
+                                 state; the CI does it every night
   bench [--binary FILE] [ROUNDS] build the release binary, or take FILE, such as the static one that `dist` makes; time it beside
                                  openssl, cfssl and kubeadm (PKI_KUBERNETES_BIN), count its instructions, and check up to a
                                  thousand trees; ROUNDS times each (20)
