@@ -22,12 +22,12 @@ pub(super) fn shell(directory: &Path, root: &Path, script: &str) {
     let programs = directory.join("programs");
     fs::create_dir_all(&programs).unwrap();
     let wrapper = programs.join("pki");
-    let binary = assert_cmd::cargo::cargo_bin!("pki");
+    let binary = env!("CARGO_BIN_EXE_pki");
     let text = format!(
         "#!/bin/sh\n\
          case \"$1 $2\" in csr\\ new | ca\\ new | show\\ *) exec {0} \"$@\" ;; esac\n\
          exec {0} \"$@\" --rootfs {1}\n",
-        binary.display(),
+        binary,
         root.display()
     );
     fs::write(&wrapper, text).unwrap();

@@ -11,7 +11,7 @@ use super::rows;
 
 /// Returns a command that runs our binary and inherits nothing.
 pub(crate) fn pki() -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("pki"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pki"));
     command.env_clear().env("TZ", "UTC");
     command
 }
