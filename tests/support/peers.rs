@@ -14,6 +14,8 @@ use std::{
     thread,
 };
 
+use super::run::trusting_nobody;
+
 /// Returns the paths of programs that this project does not build.
 ///
 /// Where one is missing, the test is recorded as skipped and has to return; if peers are required, it fails here instead.
@@ -108,7 +110,7 @@ struct Log {
 impl Server {
     /// Starts it.
     pub(crate) fn start(command: &mut Command) -> Server {
-        command
+        trusting_nobody(command)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
