@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 use pki::{
     catalog::{self, CATALOG, Row},
     check::{
-        check,
+        Expected, check,
         finding::{Findings, Outcome},
     },
     config::{self, Cluster, Host},
@@ -192,7 +192,8 @@ impl MutationCase {
                 ),
             ];
             let inventory = case.inventory(&case.files[0].1, Depth::Keys);
-            let mut plan = case.init(&inventory).unwrap();
+            let findings = case.findings(&inventory);
+            let mut plan = case.init(&inventory, &findings).unwrap();
             plan.steps.retain(|step| step.row == leaf);
             let issued = issue(&plan, &inventory, None, case.now, &Unattended).unwrap();
             let made = issued.rows.into_iter().flat_map(|row| row.files);
@@ -229,6 +230,7 @@ impl MutationCase {
 
     fn look_at_the_original(&mut self) {
         let inventory = self.inventory(&self.original, Depth::Keys);
+        let findings = self.findings(&inventory);
         let shown = |row: &&'static Row| (*row, shown(inventory.row(row)));
         self.certificates = self.rows.iter().map(shown).collect();
         for (name, declared, reuse_key) in [
@@ -236,7 +238,9 @@ impl MutationCase {
             ("renew all without a configuration", false, false),
             ("renew all --reuse-key", true, true),
         ] {
-            let plan = self.plan(&inventory, declared, reuse_key).unwrap();
+            let plan = self
+                .plan(&inventory, &findings, declared, reuse_key)
+                .unwrap();
             let issued = issue(&plan, &inventory, None, self.now, &Unattended).unwrap();
             let made = issued
                 .rows
@@ -277,16 +281,19 @@ impl MutationCase {
     /// Judges what the commands would do with a mutant, or the original.
     pub(super) fn judge(&self, mutant: Option<Mutant>, bytes: &[u8]) -> Verdict {
         let inventory = self.inventory(bytes, Depth::Keys);
+        let findings = self.findings(&inventory);
         let mut verdict = Verdict::default();
         let mut wrong = Vec::new();
         let mut note = |command: &str, result: Result<(), String>| {
             wrong.extend(result.err().map(|why| format!("{command}: {why}")));
         };
-        note("init", self.judge_init(&inventory, bytes, &mut verdict));
-        let result = self.judge_check(&inventory, bytes, &mut verdict);
+        let result = self.judge_init(&inventory, &findings, bytes, &mut verdict);
+        note("init", result);
+        let result = self.judge_check(&inventory, &findings, bytes, &mut verdict);
         note("check-expiration", result);
         for renewal in &self.renewals {
-            let result = self.judge_renewal(&inventory, mutant, bytes, renewal, &mut verdict);
+            let read = (&inventory, &findings);
+            let result = self.judge_renewal(read, mutant, bytes, renewal, &mut verdict);
             note(renewal.name, result);
         }
         verdict.wrong = wrong;
@@ -296,10 +303,11 @@ impl MutationCase {
     fn judge_init(
         &self,
         inventory: &Inventory,
+        findings: &Findings,
         bytes: &[u8],
         verdict: &mut Verdict,
     ) -> Result<(), String> {
-        let plan = match self.init(inventory) {
+        let plan = match self.init(inventory, findings) {
             Ok(plan) => plan,
             Err(refusal) => return self.is_named(&refusal.to_string()),
         };
@@ -309,7 +317,7 @@ impl MutationCase {
         }
         // A server that is not the configured one is kept, and said.
         let differs = pki::check::finding::FindingId::KubeconfigServerDiffers;
-        verdict.kept = !self.findings(inventory).has(self.row, differs);
+        verdict.kept = !findings.has(self.row, differs);
         // The kubelet's own file is not `init`'s to judge.
         if self.file.root != Root::Kubelet {
             verdict.kept_reencoded = !self.is_same(bytes)?;
@@ -320,6 +328,7 @@ impl MutationCase {
     fn judge_check(
         &self,
         inventory: &Inventory,
+        findings: &Findings,
         bytes: &[u8],
         verdict: &mut Verdict,
     ) -> Result<(), String> {
@@ -330,10 +339,14 @@ impl MutationCase {
             }
             _ => None,
         };
-        let inventory = read_again.as_ref().unwrap_or(inventory);
-        if !self.is_healthy(inventory) {
+        let is_healthy = match &read_again {
+            Some(inventory) => self.is_healthy(inventory),
+            None => findings.outcome() == Outcome::Healthy,
+        };
+        if !is_healthy {
             return Ok(());
         }
+        let inventory = read_again.as_ref().unwrap_or(inventory);
         verdict.healthy = true;
         for (row, original) in &self.certificates {
             if shown(inventory.row(row)) != *original {
@@ -347,17 +360,21 @@ impl MutationCase {
     }
 
     /// Plans `init`; what the tree of the case leaves out is made.
-    fn init(&self, inventory: &Inventory) -> Result<Plan, PlanError> {
+    fn init(&self, inventory: &Inventory, findings: &Findings) -> Result<Plan, PlanError> {
         let request = init::InitRequest {
             new_ca: true,
             ..init::InitRequest::from(&self.cluster)
         };
-        init::plan(&request, inventory, &self.findings(inventory), self.now)
+        init::plan(&request, inventory, findings, self.now)
     }
 
     /// Returns what is found in the rows of the case.
     fn findings(&self, inventory: &Inventory) -> Findings {
-        let found = check(inventory, Some((&self.cluster).into()), self.now);
+        self.found(inventory, Some((&self.cluster).into()))
+    }
+
+    fn found(&self, inventory: &Inventory, expected: Option<Expected<'_>>) -> Findings {
+        let found = check(inventory, expected, self.now);
         found.filter(|finding| finding.row.is_none_or(|row| self.rows.contains(&row)))
     }
 
@@ -365,16 +382,22 @@ impl MutationCase {
         self.findings(inventory).outcome() == Outcome::Healthy
     }
 
-    fn plan(&self, inventory: &Inventory, declared: bool, reuse_key: bool) -> Result<Plan, String> {
+    /// Plans a renewal; without a configuration, the findings are others.
+    fn plan(
+        &self,
+        inventory: &Inventory,
+        findings: &Findings,
+        declared: bool,
+        reuse_key: bool,
+    ) -> Result<Plan, String> {
         let request = RenewRequest {
             selection: Selection::All,
             declared: declared.then_some(&self.cluster),
             reuse_key,
         };
-        let expected = declared.then_some((&self.cluster).into());
-        let findings = check(inventory, expected, self.now)
-            .filter(|finding| finding.row.is_none_or(|row| self.rows.contains(&row)));
-        let mut plan = renew::plan(&request, inventory, &findings, self.now)
+        let undeclared = (!declared).then(|| self.found(inventory, None));
+        let findings = undeclared.as_ref().unwrap_or(findings);
+        let mut plan = renew::plan(&request, inventory, findings, self.now)
             .map_err(|error| error.to_string())?;
         // What was never there is not this case's.
         plan.steps.retain(|step| self.rows.contains(&step.row));
@@ -383,13 +406,13 @@ impl MutationCase {
 
     fn judge_renewal(
         &self,
-        inventory: &Inventory,
+        (inventory, findings): (&Inventory, &Findings),
         mutant: Option<Mutant>,
         bytes: &[u8],
         renewal: &Renewal,
         verdict: &mut Verdict,
     ) -> Result<(), String> {
-        let plan = match self.plan(inventory, renewal.declared, renewal.reuse_key) {
+        let plan = match self.plan(inventory, findings, renewal.declared, renewal.reuse_key) {
             Ok(plan) => plan,
             Err(refusal) => return self.is_named(&refusal),
         };

@@ -91,8 +91,9 @@ fn check_key(row: &'static Row, beside: &'static Row) {
         beside,
     ));
     let original = judged.case.original.clone();
+    let said = described(&original);
     for (mutant, verdict) in &mut judged.verdicts {
-        if verdict.kept_reencoded && !is_same_key(&original, &mutant.of(&original)) {
+        if verdict.kept_reencoded && described(&mutant.of(&original)) != said {
             let why = "it is used, and is another key to openssl";
             verdict.wrong.push(why.to_owned());
         }
@@ -100,16 +101,13 @@ fn check_key(row: &'static Row, beside: &'static Row) {
     judged.assert_none_wrong();
 }
 
-fn is_same_key(one: &[u8], other: &[u8]) -> bool {
-    // In words, which are never shown; the public half has several forms.
-    let described = |key: &[u8]| {
-        let mut command = Command::new("openssl");
-        command.args(["pkey", "-noout", "-text", "-ec_conv_form", "uncompressed"]);
-        let run = run_with_input(&mut command, str::from_utf8(key).unwrap());
-        assert!(run.code == Some(0) || run.stdout.is_empty());
-        run.stdout
-    };
-    described(one) == described(other)
+/// Returns what openssl says of a private key: in words, which are never shown. The public half has several forms.
+fn described(key: &[u8]) -> String {
+    let mut command = Command::new("openssl");
+    command.args(["pkey", "-noout", "-text", "-ec_conv_form", "uncompressed"]);
+    let run = run_with_input(&mut command, str::from_utf8(key).unwrap());
+    assert!(run.code == Some(0) || run.stdout.is_empty());
+    run.stdout
 }
 
 /// What is kept has to say the same to PyYAML and to hold the same PEM, and what is renewed may differ from what it was only in
@@ -187,7 +185,7 @@ pub(super) fn embeds_the_same(original: &str, mutant: &str) -> bool {
             .as_ref()
             .is_some_and(|one| one[0].0 != SectionKind::Certificate);
         one == other
-            || is_key && other.is_some() && is_same_key(original, mutant)
+            || is_key && other.is_some() && described(original) == described(mutant)
             || *is_ca && anchors(original).is_some() && anchors(original) == anchors(mutant)
     };
     original.len() == mutant.len() && original.iter().zip(&mutant).all(is_same)
