@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     run::{pki, run},
-    tree::{FLAGS, TestTree},
+    tree::{FLAGS, TestTree, copy},
 };
 
 /// Returns the tree with that algorithm, made at the current time, for programs that read the clock.
@@ -18,10 +18,13 @@ pub(crate) fn shared_tree(algorithm: &str) -> &'static TestTree {
     shared(algorithm, |folder| make(folder, algorithm, None))
 }
 
-/// Returns the same tree in which everything was renewed once.
+/// Returns a copy of that tree in which everything was renewed once.
 pub(crate) fn renewed_tree(algorithm: &str) -> &'static TestTree {
     shared(&format!("{algorithm}-renewed"), |folder| {
-        make(folder, algorithm, None);
+        copy(
+            &shared_tree(algorithm).path(""),
+            &folder.join("etc/kubernetes"),
+        );
         run(pki().args(["renew", "all", "--rootfs"]).arg(folder)).ok();
     })
 }
