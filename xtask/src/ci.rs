@@ -1,8 +1,7 @@
 //! `cargo xtask ci`: the checks that a change must pass. The tests come last, so that their summary is the last line.
 //!
-//! It does not fuzz. `cargo xtask fuzz` builds everything once more, with instrumentation, which takes as long as all the
-//! rest, and a few seconds of fuzzing seldom find what the inputs that the tests replay do not. `.github/workflows/fuzz.yml`
-//! fuzzes every night instead, and for longer.
+//! It does not fuzz. `cargo xtask fuzz` builds everything once more, with instrumentation, which takes many minutes. The tests
+//! replay the seeds and regressions of every target; `.github/workflows/fuzz.yml` fuzzes for longer every night.
 
 use std::process::ExitCode;
 
