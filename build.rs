@@ -9,12 +9,13 @@ const SETTING: &str = "AWS_LC_SYS_NO_JITTER_ENTROPY";
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed={SETTING}");
-    if env::var_os(SETTING).is_none() {
+    // aws-lc-sys ignores an empty value.
+    if env::var_os(SETTING).is_none_or(|value| value.is_empty()) {
         println!(
             "cargo::error={SETTING} is not set: without it, AWS-LC needs 37 to 67 ms for the first random byte of every run"
         );
         println!(
-            "cargo::error=hint: set it to 1 and build again; 0 keeps that source of entropy (CPU jitter)"
+            "cargo::error=hint: build again with `{SETTING}=1` in the environment; 0 keeps that source of entropy (CPU jitter)"
         );
     }
     println!(
