@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::{FLAGS, TestTree, What, differences, run};
+use crate::support::{FLAGS, TestTree, What, differences};
 
 /// Returns names, kinds, modes and owners of everything in a tree.
 fn outline(tree: &TestTree) -> Vec<String> {
@@ -232,33 +232,4 @@ fn nothing_is_read_from_a_standard_input_that_stays_open() {
             assert!(!text.contains('\u{1b}') && !text.contains('\r'), "{text:?}");
         }
     }
-}
-
-/// Returns the least CPU time of some runs of a command, in milliseconds; bash counts it to the millisecond.
-fn cpu_milliseconds(arguments: &str) -> f64 {
-    let script = format!("TIMEFORMAT='%3U %3S'; time \"$0\" {arguments} > /dev/null");
-    let runs = (0..7).map(|_| {
-        let mut bash = Command::new("bash");
-        bash.args(["-c", &script]).arg(env!("CARGO_BIN_EXE_pki"));
-        let ended = run(&mut bash).exits(0);
-        let seconds = ended
-            .stderr
-            .split_whitespace()
-            .map(|seconds| seconds.parse::<f64>().unwrap());
-        1000.0 * seconds.sum::<f64>()
-    });
-    runs.reduce(f64::min).unwrap()
-}
-
-/// AWS-LC can collect entropy from the jitter of the CPU, which takes 37 to 67 ms: build.rs keeps that out of the binary.
-#[test]
-fn the_first_random_byte_is_cheap() {
-    let (without, with) = (
-        cpu_milliseconds("--version"),
-        cpu_milliseconds("certificate-key"),
-    );
-    assert!(
-        with - without < 5.0,
-        "{without} ms without, {with} ms with random bytes"
-    );
 }
