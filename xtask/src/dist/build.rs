@@ -192,13 +192,13 @@ pub(super) fn compile(
             .collect::<Vec<_>>()
             .join(separator)
     };
-    let mut cargo = Command::new(cargo());
+    let mut cargo = tools.command("cargo-zigbuild", source)?;
     cargo
-        .args(["zigbuild", "--release", "--locked", "--package", "pki"])
-        .args(["--target", target.triple, "--target-dir"])
+        .args(["rustc", "--release", "--locked", "--package", "pki"])
+        .args(["--bin", "pki", "--target", target.triple, "--target-dir"])
         .arg(folder)
-        .current_dir(source)
-        .env("PATH", tools.path()?)
+        // zig links static programs at a fixed address unless it is told otherwise; rustc has compiled for any address.
+        .args(["--", "-Clink-arg=-pie"])
         .env(
             "CARGO_ENCODED_RUSTFLAGS",
             flags("--remap-path-prefix", "\u{1f}"),

@@ -28,7 +28,7 @@ pub(super) fn run(
     tools: &Tools,
 ) -> Result<()> {
     let binary = files.stage.join("usr/bin/pki");
-    is_static(&binary)?;
+    is_static_and_relocatable(&binary)?;
     runs(&binary, work, target, release)?;
     units(&files.stage, work)?;
     lintian(&files.deb, tools)?;
@@ -38,16 +38,20 @@ pub(super) fn run(
     Ok(())
 }
 
-/// A static binary names no program that loads its libraries.
-fn is_static(binary: &Path) -> Result<()> {
+/// A static binary names no program that loads its libraries. The kernel loads it at a random address if its type is DYN.
+fn is_static_and_relocatable(binary: &Path) -> Result<()> {
     let headers = output(
         Command::new("readelf")
-            .args(["--program-headers", "--wide"])
+            .args(["--file-header", "--program-headers", "--wide"])
             .arg(binary),
     )?;
     ensure!(
         !headers.contains("INTERP"),
         "the binary is not static:\n{headers}"
+    );
+    ensure!(
+        headers.contains("DYN (Position-Independent Executable file)"),
+        "the binary has a fixed address:\n{headers}"
     );
     Ok(())
 }
