@@ -138,7 +138,9 @@ pub(super) fn image(
     let mut build = buildah(&["build", "--quiet", "--isolation", "chroot", "--platform"]);
     build
         .arg(format!("linux/{}", target.architecture))
-        .args(["--timestamp", &release.epoch, "--tag", &name, "--file"])
+        // The label names the version of buildah.
+        .args(["--identity-label=false", "--timestamp", &release.epoch])
+        .args(["--tag", &name, "--file"])
         .arg(recipe)
         .arg(context);
     execute(&mut build)?;
