@@ -9,9 +9,9 @@ use std::{path::Path, process::Command};
 use crate::support::{TestTree, peer, run};
 
 /// Millions of instructions, at most.
-const INIT: u64 = 84;
-const CHECK: u64 = 43;
-const RENEW: u64 = 147;
+const INIT: u64 = 70;
+const CHECK: u64 = 41;
+const RENEW: u64 = 143;
 
 /// Instructions for the first random byte, at most: the kernel's random bytes take 66 thousand.
 const RANDOM_BYTE: u64 = 1_000_000;
