@@ -8,7 +8,7 @@ use clap::builder::Resettable;
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
 
 /// The arguments of a command; built when clap needs them.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Deferred<T>(pub T);
 
 impl<T> Deref for Deferred<T> {

@@ -1,4 +1,4 @@
-//! The names of rows on the command line, and the answer to a name that is none of them.
+//! The names of rows on the command line, and the message for an unknown name.
 
 use std::ffi::OsStr;
 

@@ -28,7 +28,7 @@ const PAUSE: Timespec = Timespec {
     tv_nsec: 200_000_000,
 };
 
-/// Asks at the terminal, and returns the line that was typed, with its end; `None` if nobody is there to answer.
+/// Asks at the terminal, and returns the line that was typed, with its end; `None` if there is no terminal.
 ///
 /// # Errors
 /// If the terminal cannot be read, or if a signal asks the process to stop.
@@ -98,7 +98,7 @@ impl Silence<'_> {
 
 impl Drop for Silence<'_> {
     fn drop(&mut self) {
-        // There is nobody to tell, and the terminal may be gone.
+        // An error cannot be reported, and the terminal may be gone.
         let _gone = tcsetattr(self.terminal, OptionalActions::Drain, &self.before);
     }
 }

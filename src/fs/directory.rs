@@ -9,7 +9,7 @@ use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use rustix::fs::{
     Access, AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Stat,
@@ -523,7 +523,7 @@ pub(crate) fn sync_files(files: &[(File, PathBuf)]) -> Result<(), FileError> {
 }
 
 /// Makes changes to the entries of several directories durable.
-pub(crate) fn sync_directories(directories: &[&Arc<Directory>]) -> Result<(), FileError> {
+pub(crate) fn sync_directories(directories: &[&Directory]) -> Result<(), FileError> {
     sync_all(directories, |directory| directory.sync())
 }
 

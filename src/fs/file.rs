@@ -184,7 +184,7 @@ pub fn read_given(path: &Path, limit: u64) -> Result<Contents, FileError> {
 }
 
 /// Reads a short secret of at most `limit` bytes from a file that is named on the command line, or from a pipe: what a shell
-/// makes of `<(...)`, or `/dev/fd/3`. A pipe is read to its end; one that nobody writes to is empty.
+/// makes of `<(...)`, or `/dev/fd/3`. A pipe is read to its end; one without a writer is empty.
 pub(crate) fn read_secret(path: &Path, limit: u64) -> Result<Contents, FileError> {
     let descriptor = open_without_blocking(path)?;
     let mut file = File::from(descriptor);

@@ -117,7 +117,10 @@ impl Staging {
 
     /// Makes the names in every directory durable.
     pub(super) fn sync_directories(&self) -> Result<(), FileError> {
-        let all = self.files.iter().map(|staged| &staged.location.directory);
+        let all = self
+            .files
+            .iter()
+            .map(|staged| staged.location.directory.as_ref());
         let by_id: BTreeMap<_, _> = all.map(|directory| (directory.id(), directory)).collect();
         let directories: Vec<_> = by_id.into_values().collect();
         sync_directories(&directories)
