@@ -1,6 +1,7 @@
 //! Checks without writing whether a transaction can succeed. A dry run uses this, and so does a run before it
 //! generates keys.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
 use crate::catalog::CATALOG;
@@ -34,10 +35,13 @@ pub(crate) fn check(places: &Places, files: &[TreePath]) -> Result<(), FileError
         }
     }
     keep::check(places)?;
+    let mut writable = BTreeSet::new();
     for file in files {
         if let Some(location) = places.locate_file(file)? {
             places.check_written(&location)?;
-            location.directory.check_writable()?;
+            if writable.insert(location.directory.id()) {
+                location.directory.check_writable()?;
+            }
             check_replaceable(&location)?;
             for name in [staging_name(&location.name), backup_name(&location.name)] {
                 check_free(&location.directory, &name)?;
@@ -54,7 +58,8 @@ pub(crate) fn restricted(
 ) -> Result<Vec<Restricted>, FileError> {
     let mut restricted = Vec::new();
     for (file, access) in files {
-        let Some(attributes) = places.attributes(file, FileVersion::Current)? else {
+        let status = places.status(file, FileVersion::Current)?;
+        let Some(attributes) = status.and_then(|status| status.attributes) else {
             continue;
         };
         let (from, to) = (attributes.mode, access.mode_replacing(attributes.mode));
@@ -67,9 +72,13 @@ pub(crate) fn restricted(
 }
 
 fn check_replaceable(location: &Location) -> Result<(), FileError> {
-    if location.directory.kind(&location.name)? == Some(FileKind::Directory) {
-        let what = "it is a directory, want a file";
-        return Err(FileError::unexpected("replacing", location.path(), what));
+    match location.directory.kind(&location.name)? {
+        None => return Ok(()),
+        Some(FileKind::Directory) => {
+            let what = "it is a directory, want a file";
+            return Err(FileError::unexpected("replacing", location.path(), what));
+        }
+        Some(_) => {}
     }
     let Opened::File(file) = location.directory.open_file(&location.name)? else {
         return Ok(());

@@ -11,7 +11,7 @@ use crate::tree::journal::{Direction, Journal};
 use crate::tree::layout::{Layout, Root, TreePath};
 use crate::tree::overlay::Tree;
 use crate::tree::permissions;
-use crate::tree::source::{FileVersion, Presence, TreeSource};
+use crate::tree::source::{FileStatus, FileVersion, TreeSource};
 
 /// A kubeconfig with its contexts.
 pub(crate) struct StandaloneKubeconfig {
@@ -103,12 +103,15 @@ impl TreeSource for NamedFiles {
         }
     }
 
-    fn attributes(&self, file: &TreePath, _: FileVersion) -> Result<Option<Attributes>, FileError> {
+    fn status(&self, file: &TreePath, _: FileVersion) -> Result<Option<FileStatus>, FileError> {
         let Some(path) = NamedFiles::path(file) else {
             return Ok(None);
         };
         match path.metadata() {
-            Ok(metadata) => Ok(Some(attributes(&metadata))),
+            Ok(metadata) => Ok(Some(FileStatus {
+                attributes: Some(attributes(&metadata)),
+                is_empty: metadata.is_file() && metadata.len() == 0,
+            })),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(FileError::io("reading", path)(error)),
         }
@@ -121,11 +124,6 @@ impl TreeSource for NamedFiles {
 
     fn has_entry(&self, _: &str) -> bool {
         false
-    }
-
-    fn presence(&self, file: &TreePath, version: FileVersion) -> Result<Presence, FileError> {
-        let attributes = self.attributes(file, version)?;
-        Ok(attributes.map_or(Presence::Missing, |_| Presence::Present))
     }
 
     fn has_named(&self, named: &str) -> bool {

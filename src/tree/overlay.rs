@@ -10,7 +10,7 @@ use crate::fs::file::{Attributes, Contents, FileError, MAX_FILE_SIZE};
 use crate::tree::journal::{Direction, FileContent, Journal, JournalFile};
 use crate::tree::layout::{self, Layout, MANIFESTS_DIRECTORY, TreePath};
 use crate::tree::places::Places;
-use crate::tree::source::{FileVersion, Presence, TreeSource};
+use crate::tree::source::{FileStatus, FileVersion, TreeSource};
 
 /// A tree as it will be after recovery of a pending transaction. Reading it needs no lock and no write access.
 pub struct Tree {
@@ -153,18 +153,12 @@ impl Tree {
     /// Returns whether the path exists, without reading the file.
     pub fn exists(&self, file: &TreePath) -> bool {
         // A file that cannot be accessed counts as existing, so that it is not created again.
-        !matches!(self.presence(file), Ok(Presence::Missing))
+        !matches!(self.status(file), Ok(None))
     }
 
-    /// Returns owner and mode of a file on disk, without opening it; `None` if it does not exist, or would be replaced.
-    pub(crate) fn attributes(&self, file: &TreePath) -> Result<Option<Attributes>, FileError> {
-        if self.replaced.iter().any(|(replaced, _)| replaced == file) {
-            return Ok(None);
-        }
-        match self.version(file)? {
-            Some(version) => self.source.attributes(file, version),
-            None => Ok(None),
-        }
+    /// Returns owner and mode of a file on disk; `None` if it does not exist, cannot be accessed, or would be replaced.
+    pub(crate) fn attributes(&self, file: &TreePath) -> Option<Attributes> {
+        self.status(file).ok()??.attributes
     }
 
     /// Returns when a file was last changed or replaced; `None` if that is unknown.
@@ -194,26 +188,26 @@ impl Tree {
         self.source.read_named(named, MAX_FILE_SIZE)
     }
 
-    /// Returns whether there is a file with contents, without opening it.
+    /// Looks at a file as it will be after recovery, without opening it; `None` if it does not exist.
     ///
     /// # Errors
     /// If it cannot be accessed.
-    pub(crate) fn presence(&self, file: &TreePath) -> Result<Presence, FileError> {
+    pub(crate) fn status(&self, file: &TreePath) -> Result<Option<FileStatus>, FileError> {
         if self.replaced.iter().any(|(replaced, _)| replaced == file) {
-            return Ok(Presence::Present);
+            return Ok(Some(FileStatus {
+                attributes: None,
+                is_empty: false,
+            }));
         }
         match self.version(file)? {
-            Some(version) => self.source.presence(file, version),
-            None => Ok(Presence::Missing),
+            Some(version) => self.source.status(file, version),
+            None => Ok(None),
         }
     }
 
     /// Returns whether a pending or interrupted transaction has linked a file to its backup name.
     pub(crate) fn has_backup(&self, file: &TreePath) -> bool {
-        matches!(
-            self.source.attributes(file, FileVersion::Backup),
-            Ok(Some(_))
-        )
+        matches!(self.source.status(file, FileVersion::Backup), Ok(Some(_)))
     }
 
     /// Returns what interrupted runs left. A journal that a run is working on is not interrupted.
@@ -236,7 +230,7 @@ impl Tree {
     /// Returns the files of the catalog that have a temporary file of `pki` beside them.
     pub fn leftovers(&self) -> Vec<TreePath> {
         let has =
-            |file: &TreePath, version| matches!(self.source.attributes(file, version), Ok(Some(_)));
+            |file: &TreePath, version| matches!(self.source.status(file, version), Ok(Some(_)));
         let files = CATALOG.iter().flat_map(|row| layout::all_files(row));
         files
             .map(|(file, _)| file)

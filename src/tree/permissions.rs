@@ -43,16 +43,22 @@ pub enum ExcessAccess {
     },
 }
 
-/// Returns the overly permissive files of some rows of a tree, in the order of the rows. The error for a file that cannot be accessed is reported
-/// when it is read.
-pub(super) fn overly_permissive(tree: &Tree, rows: &[&'static Row]) -> Vec<PermissionIssue> {
+/// Returns the overly permissive files of some rows of a tree, in the order of the rows. Looks only at files of which owner and mode
+/// are not noted. The error for a file that cannot be accessed is reported when it is read.
+pub(super) fn overly_permissive(
+    tree: &Tree,
+    rows: &[&'static Row],
+    noted: &[(TreePath, Option<Attributes>)],
+) -> Vec<PermissionIssue> {
     let mut issues = Vec::new();
     for row in rows.iter().copied() {
         for (file, access) in layout::all_files(row) {
             // kubeadm gives `sa.pub` mode 0600, but anybody may read a public key.
             let is_public_key = matches!(row.profile, Profile::ServiceAccount)
                 && layout::certificate_file(row).as_ref() == Some(&file);
-            let Ok(Some(attributes)) = tree.attributes(&file) else {
+            let known = noted.iter().find(|(known, _)| *known == file);
+            let attributes = known.map_or_else(|| tree.attributes(&file), |(_, known)| *known);
+            let Some(attributes) = attributes else {
                 continue;
             };
             let readers = match is_public_key {

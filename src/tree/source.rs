@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use crate::fs::file::{Attributes, Contents, FileError};
 use crate::tree::journal::{Direction, Journal};
-use crate::tree::layout::TreePath;
+use crate::tree::layout::{Root, TreePath};
 
 /// A version of a file during a transaction; each has its own name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,13 +19,11 @@ pub(crate) enum FileVersion {
 
 /// What can be seen of a file without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Presence {
-    /// There is nothing at its path.
-    Missing,
-    /// It has no bytes.
-    Empty,
-    /// It has bytes, or is not a regular file.
-    Present,
+pub(crate) struct FileStatus {
+    /// Owner and mode; `None` if it is not written yet.
+    pub(crate) attributes: Option<Attributes>,
+    /// Whether it is a regular file without bytes.
+    pub(crate) is_empty: bool,
 }
 
 /// Reads the files of one tree.
@@ -38,12 +36,12 @@ pub(crate) trait TreeSource {
         limit: u64,
     ) -> Result<Option<Contents>, FileError>;
 
-    /// Returns owner and mode of a file, without opening it; `None` if it does not exist.
-    fn attributes(
+    /// Looks at a file without opening it; `None` if it does not exist.
+    fn status(
         &self,
         file: &TreePath,
         version: FileVersion,
-    ) -> Result<Option<Attributes>, FileError>;
+    ) -> Result<Option<FileStatus>, FileError>;
 
     /// Returns when a file was last changed or replaced; `None` if that is unknown.
     fn changed_at(&self, file: &TreePath) -> Option<OffsetDateTime> {
@@ -55,10 +53,10 @@ pub(crate) trait TreeSource {
     fn locate(&self, named: &str) -> Option<TreePath>;
 
     /// Returns whether a path in the kubeconfig directory exists.
-    fn has_entry(&self, relative: &str) -> bool;
-
-    /// Returns whether there is a file with contents, without opening it.
-    fn presence(&self, file: &TreePath, version: FileVersion) -> Result<Presence, FileError>;
+    fn has_entry(&self, relative: &str) -> bool {
+        let file = TreePath::new(Root::Kubeconfigs, relative);
+        matches!(self.status(&file, FileVersion::Current), Ok(Some(_)))
+    }
 
     /// Returns whether a file that a kubeconfig names exists anywhere, without opening it.
     fn has_named(&self, named: &str) -> bool;

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::files::{ArchiveFiles, ArchiveNode, ResolvedNode};
-use crate::fs::file::{Attributes, Contents, FileError, MAX_FILE_SIZE};
+use crate::fs::file::{Contents, FileError, MAX_FILE_SIZE};
 use crate::tree::journal::{Direction, Journal, backup_name, staging_name};
 use crate::tree::layout::{Layout, Root, TreePath};
 use crate::tree::places::relative_name;
-use crate::tree::source::{FileVersion, Presence, TreeSource};
+use crate::tree::source::{FileStatus, FileVersion, TreeSource};
 
 /// A tree in an archive.
 pub(super) struct ArchiveTree {
@@ -126,12 +126,16 @@ impl TreeSource for ArchiveTree {
             .transpose()
     }
 
-    fn attributes(
+    fn status(
         &self,
         file: &TreePath,
         version: FileVersion,
-    ) -> Result<Option<Attributes>, FileError> {
-        Ok(self.node(file, version)?.map(ArchiveNode::attributes))
+    ) -> Result<Option<FileStatus>, FileError> {
+        let node = self.node(file, version)?;
+        Ok(node.map(|node| FileStatus {
+            attributes: Some(node.attributes()),
+            is_empty: matches!(node, ArchiveNode::File(file) if file.size == 0),
+        }))
     }
 
     fn locate(&self, named: &str) -> Option<TreePath> {
@@ -153,24 +157,11 @@ impl TreeSource for ArchiveTree {
         found().or_else(|| self.layout.locate(named))
     }
 
-    fn has_entry(&self, relative: &str) -> bool {
-        let file = TreePath::new(Root::Kubeconfigs, relative);
-        matches!(self.attributes(&file, FileVersion::Current), Ok(Some(_)))
-    }
-
-    fn presence(&self, file: &TreePath, version: FileVersion) -> Result<Presence, FileError> {
-        Ok(match self.node(file, version)? {
-            None => Presence::Missing,
-            Some(ArchiveNode::File(file)) if file.size == 0 => Presence::Empty,
-            Some(_) => Presence::Present,
-        })
-    }
-
     fn has_named(&self, named: &str) -> bool {
         // Only the tree was read, so a file outside may exist.
         self.locate(named).is_none_or(|file| {
-            let attributes = self.attributes(&file, FileVersion::Current);
-            !matches!(attributes, Ok(None))
+            let status = self.status(&file, FileVersion::Current);
+            !matches!(status, Ok(None))
         })
     }
 

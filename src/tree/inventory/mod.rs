@@ -7,11 +7,10 @@
 mod observed;
 mod reader;
 
-use std::cell::RefCell;
 use std::fmt;
 use std::path::PathBuf;
 
-use self::reader::RowReader;
+use self::reader::{ReadNotes, RowReader};
 use crate::catalog::{CA, CATALOG, KUBECONFIG, Row};
 use crate::fs::file::{FileError, FileErrorReason};
 use crate::kubeconfig::{Kubeconfig, KubeconfigError};
@@ -266,7 +265,7 @@ pub enum ClientCertificate {
 impl Inventory {
     /// Reads every row of a tree, each to the depth that `depth` returns.
     pub fn read(tree: &Tree, depth: impl Fn(&Row) -> Depth) -> Inventory {
-        let hard_linked = RefCell::default();
+        let notes = ReadNotes::default();
         let (mut judged, mut requests) = (Vec::new(), Vec::new());
         let read = |row: &'static Row| {
             let depth = depth(row);
@@ -274,7 +273,7 @@ impl Inventory {
             let reader = RowReader {
                 tree,
                 depth,
-                hard_linked: &hard_linked,
+                notes: &notes,
             };
             let files = reader.row_files(row);
             // Dates do not need the request of a row that has a certificate.
@@ -286,8 +285,12 @@ impl Inventory {
         Inventory {
             rows: CATALOG.iter().copied().map(read).collect(),
             requests,
-            hard_linked: hard_linked.take(),
-            permission_issues: permissions::overly_permissive(tree, &judged),
+            permission_issues: permissions::overly_permissive(
+                tree,
+                &judged,
+                &notes.attributes.take(),
+            ),
+            hard_linked: notes.hard_linked.take(),
             runs_apiserver: tree.has_manifest("kube-apiserver"),
             runs_etcd: tree.has_manifest("etcd"),
         }
@@ -300,11 +303,11 @@ impl Inventory {
         depth: Depth,
         permission_issue: Option<PermissionIssue>,
     ) -> Inventory {
-        let hard_linked = RefCell::default();
+        let notes = ReadNotes::default();
         let reader = RowReader {
             tree,
             depth,
-            hard_linked: &hard_linked,
+            notes: &notes,
         };
         let (file, ca) = reader.standalone(kubeconfig);
         let ca = ca.map(|bundle| {

@@ -1,9 +1,7 @@
 //! Reads certificate files that no row of the catalog names: those of the kubelet and of an external etcd, and files that belong
 //! to no tree.
 
-use std::cell::RefCell;
-
-use super::reader::RowReader;
+use super::reader::{ReadNotes, RowReader};
 use super::{
     Depth, FileState, InvalidFile, InvalidReason, Inventory, KeyFile, ObservedFile, ObservedKey,
     RowFiles,
@@ -12,7 +10,6 @@ use crate::catalog::{CERTIFICATE, KUBELET_SERVER, Row};
 use crate::fs::file::{Contents, FileError};
 use crate::tree::layout::{self, KUBELET_SERVER_CURRENT, Root, TreePath};
 use crate::tree::overlay::Tree;
-use crate::tree::source::Presence;
 use crate::x509::certificate::CertificateError;
 use crate::x509::chain::Chain;
 
@@ -38,15 +35,14 @@ impl Inventory {
     pub fn observe_kubelet(&mut self, tree: &Tree, depth: Depth) {
         let names = [KUBELET_SERVER_CURRENT, layout::KUBELET_SERVER];
         let files = names.map(|name| TreePath::new(Root::Kubelet, name));
-        let exists = |file: &TreePath| !matches!(tree.presence(file), Ok(Presence::Missing));
-        let Some(file) = files.into_iter().find(exists) else {
+        let Some(file) = files.into_iter().find(|file| tree.exists(file)) else {
             return;
         };
-        let hard_linked = RefCell::default();
+        let notes = ReadNotes::default();
         let reader = RowReader {
             tree,
             depth,
-            hard_linked: &hard_linked,
+            notes: &notes,
         };
         let chain = reader.parse(
             Some(file.clone()),

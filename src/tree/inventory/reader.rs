@@ -8,11 +8,10 @@ use super::{
     KubeconfigFile, RequestFiles, RowFiles,
 };
 use crate::catalog::{CA, CATALOG, Row, Storage};
-use crate::fs::file::Contents;
+use crate::fs::file::{Attributes, Contents};
 use crate::kubeconfig::{Credentials, Kubeconfig, KubeconfigError};
 use crate::tree::layout::{self, KUBELET_CLIENT_CURRENT, Root, TreePath};
 use crate::tree::overlay::Tree;
-use crate::tree::source::Presence;
 use crate::x509::certificate::CertificateError;
 use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::key::{KeyError, PrivateKey, PublicKey};
@@ -22,7 +21,16 @@ use crate::x509::request::CertificateRequest;
 pub(super) struct RowReader<'a> {
     pub(super) tree: &'a Tree,
     pub(super) depth: Depth,
-    pub(super) hard_linked: &'a RefCell<Vec<InvalidFile>>,
+    pub(super) notes: &'a ReadNotes,
+}
+
+/// What is noted of the files beside their contents. Dates need none of it.
+#[derive(Default)]
+pub(super) struct ReadNotes {
+    /// The files that have other names.
+    pub(super) hard_linked: RefCell<Vec<InvalidFile>>,
+    /// Owner and mode of the files that were looked at; `None` of a file that is not there.
+    pub(super) attributes: RefCell<Vec<(TreePath, Option<Attributes>)>>,
 }
 
 impl RowReader<'_> {
@@ -103,15 +111,19 @@ impl RowReader<'_> {
         let Some(file) = file else {
             return FileState::Missing;
         };
-        match self.tree.presence(&file) {
-            Ok(Presence::Missing) => FileState::Missing,
+        let status = self.tree.status(&file);
+        if let Ok(status) = &status {
+            self.note(&file, status.and_then(|status| status.attributes));
+        }
+        match status {
+            Ok(None) => FileState::Missing,
             // A power failure can leave empty files (kubernetes/kubernetes#34956).
-            Ok(Presence::Empty) => {
+            Ok(Some(status)) if status.is_empty => {
                 let reason = InvalidReason::PrivateKey(KeyError::Empty);
                 FileState::Invalid(self.invalid(&file, reason))
             }
             // A file that cannot be accessed exists.
-            Ok(Presence::Present) | Err(_) => FileState::Valid(KeyFile::Unread),
+            Ok(Some(_)) | Err(_) => FileState::Valid(KeyFile::Unread),
         }
     }
 
@@ -263,19 +275,29 @@ impl RowReader<'_> {
         let Some(file) = file else {
             return FileState::Missing;
         };
-        let mut contents = match self.tree.read(&file) {
-            Ok(Some(contents)) => contents,
-            Ok(None) => return FileState::Missing,
+        let contents = match self.tree.read(&file) {
+            Ok(contents) => contents,
             Err(error) => return FileState::Invalid(self.invalid(&file, error.into())),
+        };
+        self.note(&file, contents.as_ref().map(|contents| contents.attributes));
+        let Some(mut contents) = contents else {
+            return FileState::Missing;
         };
         if self.depth > Depth::Dates && self.has_other_hard_links(&file, &contents) {
             let reason = InvalidReason::HardLinks(contents.links);
             let linked = self.invalid(&file, reason);
-            self.hard_linked.borrow_mut().push(linked);
+            self.notes.hard_linked.borrow_mut().push(linked);
         }
         match parse(&mut contents) {
             Ok(value) => FileState::Valid(value),
             Err(error) => FileState::Invalid(self.invalid(&file, reason(error))),
+        }
+    }
+
+    fn note(&self, file: &TreePath, attributes: Option<Attributes>) {
+        if self.depth > Depth::Dates {
+            let mut noted = self.notes.attributes.borrow_mut();
+            noted.push((file.clone(), attributes));
         }
     }
 

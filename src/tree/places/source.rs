@@ -4,11 +4,11 @@ use time::OffsetDateTime;
 
 use super::Places;
 use crate::fs::directory::{FileKind, Opened};
-use crate::fs::file::{Attributes, Contents, FileError};
+use crate::fs::file::{Contents, FileError};
 use crate::fs::walk::Destination;
 use crate::tree::journal::{Direction, Journal};
 use crate::tree::layout::{Root, TreePath};
-use crate::tree::source::{FileVersion, Presence, TreeSource};
+use crate::tree::source::{FileStatus, FileVersion, TreeSource};
 
 impl TreeSource for Places {
     fn read(
@@ -22,13 +22,16 @@ impl TreeSource for Places {
             .transpose()
     }
 
-    fn attributes(
+    fn status(
         &self,
         file: &TreePath,
         version: FileVersion,
-    ) -> Result<Option<Attributes>, FileError> {
+    ) -> Result<Option<FileStatus>, FileError> {
         let entry = self.entry(file, version)?;
-        Ok(entry.map(|entry| entry.attributes))
+        Ok(entry.map(|entry| FileStatus {
+            attributes: Some(entry.attributes),
+            is_empty: entry.kind == FileKind::File && entry.length == 0,
+        }))
     }
 
     fn changed_at(&self, file: &TreePath) -> Option<OffsetDateTime> {
@@ -49,19 +52,6 @@ impl TreeSource for Places {
         let path = self.layout.named_path(named);
         self.locate_path(&path)
             .or_else(|| self.layout.locate(named))
-    }
-
-    fn has_entry(&self, relative: &str) -> bool {
-        let file = TreePath::new(Root::Kubeconfigs, relative);
-        matches!(self.attributes(&file, FileVersion::Current), Ok(Some(_)))
-    }
-
-    fn presence(&self, file: &TreePath, version: FileVersion) -> Result<Presence, FileError> {
-        Ok(match self.entry(file, version)? {
-            None => Presence::Missing,
-            Some(entry) if entry.kind == FileKind::File && entry.length == 0 => Presence::Empty,
-            Some(_) => Presence::Present,
-        })
     }
 
     fn has_named(&self, named: &str) -> bool {
