@@ -117,7 +117,7 @@ impl NewAttributes {
 /// A new file that is not synced yet.
 pub(crate) struct Created {
     pub(crate) file: File,
-    /// ExtendedAttributes attributes that could not be set.
+    /// The extended attributes that could not be set.
     pub(crate) not_set: Vec<String>,
 }
 
@@ -513,49 +513,4 @@ impl DirectoryId {
             inode: status.st_ino,
         }
     }
-}
-
-/// Makes files durable.
-pub(crate) fn sync_files(files: &[(File, PathBuf)]) -> Result<(), FileError> {
-    sync_all(files, |(file, path)| {
-        file.sync_all().map_err(FileError::io("syncing", path))
-    })
-}
-
-/// Makes changes to the entries of several directories durable.
-pub(crate) fn sync_directories(directories: &[&Directory]) -> Result<(), FileError> {
-    sync_all(directories, |directory| directory.sync())
-}
-
-/// Syncs in parallel: concurrent calls share one commit of the file system's journal.
-fn sync_all<T: Sync>(
-    items: &[T],
-    sync: impl Fn(&T) -> Result<(), FileError> + Sync,
-) -> Result<(), FileError> {
-    const THREADS: usize = 8;
-    let sync = |part: &[T]| part.iter().try_for_each(&sync);
-    let size = items.len().div_ceil(THREADS).max(1);
-    std::thread::scope(|scope| {
-        let mut threads = Vec::new();
-        let mut result = Ok(());
-        // This thread does the last part itself.
-        let mut parts = items.chunks(size);
-        let last = parts.next_back();
-        for part in parts {
-            match std::thread::Builder::new().spawn_scoped(scope, move || sync(part)) {
-                Ok(thread) => threads.push(thread),
-                // If no thread can be started (RLIMIT_NPROC), sync on this one.
-                Err(_) => result = result.and(sync(part)),
-            }
-        }
-        result = result.and(last.map_or(Ok(()), sync));
-        for thread in threads {
-            let joined = thread.join().unwrap_or_else(|_| {
-                let what = "its thread ended unexpectedly";
-                Err(FileError::unexpected("syncing", ".", what))
-            });
-            result = result.and(joined);
-        }
-        result
-    })
 }

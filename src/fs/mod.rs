@@ -10,7 +10,7 @@
 //! does not return. A directory is resolved once in a run, so the walk costs about twenty calls in total.
 //!
 //! `output` replaces files outside a tree, `spool` keeps long output until then, and `search` finds directories. `processes` tells when a program started. `directory` makes, renames and removes files
-//! by name below an open directory; `file` reads; `attributes` carries owner, mode, extended attributes and ACL from an old file to a new one.
+//! by name below an open directory, and `sync` makes that durable; `file` reads; `attributes` carries owner, mode, extended attributes and ACL from an old file to a new one.
 
 mod acl;
 pub(crate) mod attributes;
@@ -22,6 +22,7 @@ pub(crate) mod ownership;
 pub mod processes;
 pub mod search;
 pub mod spool;
+pub(crate) mod sync;
 pub(crate) mod walk;
 
 pub use error::{FileError, FileErrorReason};

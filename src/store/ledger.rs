@@ -219,8 +219,14 @@ pub(super) fn merge(places: &Places, tree: &Tree) -> Result<(), FileError> {
     }
     let name = layout::ledger().relative;
     let path = state.path().join(&name);
-    let file = match open_ledger(places)? {
+    let ledger = open_ledger(places)?;
+    let is_new = ledger.is_none();
+    let file = match ledger {
         None => {
+            if let [segment] = segments.names.as_slice() {
+                state.rename(segment, &name)?;
+                return state.sync();
+            }
             let created = state.create(&name, &segments.bytes, &NewAttributes::own(0o600))?;
             created.file
         }
@@ -245,7 +251,9 @@ pub(super) fn merge(places: &Places, tree: &Tree) -> Result<(), FileError> {
         }
     };
     file.sync_all().map_err(FileError::io("syncing", &path))?;
-    state.sync()?;
+    if is_new {
+        state.sync()?;
+    }
     for name in &segments.names {
         state.remove(name)?;
     }

@@ -54,7 +54,13 @@ pub(super) fn remove_commit_record(certificates: &Directory) -> Result<RecordRem
 
 /// Ends a transaction that was finished or undone.
 pub(super) fn remove(certificates: &Directory) -> Result<(), FileError> {
+    unlink(certificates)?;
+    certificates.sync()
+}
+
+/// Like [`remove`], but the caller makes it durable.
+pub(super) fn unlink(certificates: &Directory) -> Result<(), FileError> {
     certificates.remove(COMMIT)?;
     certificates.remove(UNDO)?;
-    certificates.sync()
+    Ok(())
 }

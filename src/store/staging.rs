@@ -1,7 +1,5 @@
 //! Prepares a commit: writes new files next to their targets and gives old files a backup name.
 
-use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::PathBuf;
 
 use zeroize::Zeroizing;
@@ -9,8 +7,9 @@ use zeroize::Zeroizing;
 use super::generations::FileToReplace;
 use super::outcome::Restricted;
 use crate::fs::attributes::ExtendedAttributes;
-use crate::fs::directory::{NewAttributes, Opened, sync_directories, sync_files};
+use crate::fs::directory::{NewAttributes, Opened};
 use crate::fs::file::{Attributes, FileError, MAX_FILE_SIZE};
+use crate::fs::sync::Unsynced;
 use crate::tree::journal::{JournalFile, backup_name, sha256, staging_name};
 use crate::tree::layout::{self, Access, TreePath};
 use crate::tree::places::{Location, Places};
@@ -28,8 +27,6 @@ pub(super) struct Staging {
     pub(super) files: Vec<Staged>,
     pub(super) restricted: Vec<Restricted>,
     pub(super) warnings: Vec<String>,
-    /// Files that are not synced yet.
-    unsynced: Vec<(File, PathBuf)>,
 }
 
 /// A new file next to its target.
@@ -48,8 +45,14 @@ struct OldFile {
 }
 
 impl Staging {
-    /// Writes a new file next to its target. Returns false if the target already has the new bytes and mode.
-    pub(super) fn stage(&mut self, places: &Places, write: &Write) -> Result<bool, FileError> {
+    /// Writes a new file next to its target, and adds what is to be synced. Returns false if the target already has the new bytes
+    /// and mode.
+    pub(super) fn stage(
+        &mut self,
+        places: &Places,
+        write: &Write,
+        unsynced: &mut Unsynced,
+    ) -> Result<bool, FileError> {
         let location = places.locate_for_writing(&write.file)?;
         let old = read_old(&location)?;
         let wanted = wanted_attributes(write.access, old.as_ref());
@@ -76,12 +79,13 @@ impl Staging {
             staging_name(&location.name).into(),
             &write.bytes,
             &wanted,
+            unsynced,
         )?;
         if let Some((bytes, attributes)) = backup {
             let name = backup_name(&location.name);
             if location.directory.link(&location.name, &name).is_err() {
                 // On a file system without hard links, write a copy.
-                self.create(&location, name.into(), &bytes, &attributes)?;
+                self.create(&location, name.into(), &bytes, &attributes, unsynced)?;
             }
         }
         Ok(true)
@@ -93,6 +97,7 @@ impl Staging {
         name: PathBuf,
         bytes: &[u8],
         wanted: &NewAttributes,
+        unsynced: &mut Unsynced,
     ) -> Result<(), FileError> {
         let created = location.directory.create(&name, bytes, wanted)?;
         for attribute in created.not_set {
@@ -104,26 +109,23 @@ impl Staging {
             self.warnings.push(warning);
         }
         let path = location.directory.path().join(name);
-        self.unsynced.push((created.file, path));
+        unsynced.add_file(created.file, path);
+        unsynced.add_directory(&location.directory);
         Ok(())
     }
 
-    /// Makes everything that was written durable.
-    pub(super) fn sync(&mut self) -> Result<(), FileError> {
-        sync_files(&self.unsynced)?;
-        self.unsynced.clear();
-        Ok(())
+    /// Adds every directory in which names are changed.
+    pub(super) fn add_directories(&self, unsynced: &mut Unsynced) {
+        for staged in &self.files {
+            unsynced.add_directory(&staged.location.directory);
+        }
     }
 
     /// Makes the names in every directory durable.
     pub(super) fn sync_directories(&self) -> Result<(), FileError> {
-        let all = self
-            .files
-            .iter()
-            .map(|staged| staged.location.directory.as_ref());
-        let by_id: BTreeMap<_, _> = all.map(|directory| (directory.id(), directory)).collect();
-        let directories: Vec<_> = by_id.into_values().collect();
-        sync_directories(&directories)
+        let mut unsynced = Unsynced::default();
+        self.add_directories(&mut unsynced);
+        unsynced.sync()
     }
 
     /// Returns the files that a generation keeps: all except the ledger, which is never rolled back.

@@ -2,7 +2,7 @@
 //!
 //! 1. [`Transaction::begin`] takes the lock and recovers what a killed run left.
 //! 2. [`Transaction::commit`] writes each new file beside its target with its final owner, mode and attributes, gives each old
-//!    file a second name, copies the old files into a generation, and syncs everything.
+//!    file a second name, copies the old files into a generation, and then syncs everything at once.
 //! 3. The journal is written: the commit point. Before it, any failure removes the new files again and the tree is as it
 //!    was. After it, the renames follow one another with nothing in between.
 //! 4. If a rename fails, the commit is reverted and the old files get their names back.
@@ -33,6 +33,7 @@ use super::sharing;
 use super::staging::{Staging, Write};
 use crate::fs::directory::Directory;
 use crate::fs::file::FileError;
+use crate::fs::sync::Unsynced;
 use crate::tree::journal::{COMMIT, Journal, staging_name};
 use crate::tree::layout::{Access, Layout, Root, TreePath};
 use crate::tree::overlay::Tree;
@@ -202,9 +203,11 @@ impl Transaction {
         let failed = TransactionError::before_commit;
         let mut committed = Committed::default();
         sharing::mark(&self.places).map_err(failed)?;
+        let mut unsynced = Unsynced::default();
         for write in &self.writes {
             stop_if(interrupted)?;
-            if staging.stage(&self.places, write).map_err(failed)? {
+            let staged = staging.stage(&self.places, write, &mut unsynced);
+            if staged.map_err(failed)? {
                 committed.written.push(write.file.clone());
             }
         }
@@ -214,7 +217,6 @@ impl Transaction {
             sharing::unmark(&self.places).map_err(failed)?;
             return Ok(committed);
         }
-        staging.sync().map_err(failed)?;
         let replaced = staging.replaced();
         if self.keep > 0 && replaced.iter().any(|replaced| replaced.old.is_some()) {
             let kept = GenerationInfo {
@@ -222,10 +224,11 @@ impl Transaction {
                 now: self.now,
                 rollback: self.rollback.as_ref(),
             };
-            let name = keep::keep(&self.places, &kept, &replaced).map_err(failed)?;
-            committed.generation = Some(name);
+            let name = keep::keep(&self.places, &kept, &replaced, &mut unsynced);
+            committed.generation = Some(name.map_err(failed)?);
         }
-        staging.sync_directories().map_err(failed)?;
+        self.places.add_created(&mut unsynced);
+        unsynced.sync().map_err(failed)?;
         stop_if(interrupted)?;
         Ok(committed)
     }
@@ -285,15 +288,16 @@ impl Transaction {
             keep::finish(&self.places, generation).map_err(changed)?;
         }
         staging.remove_backups().map_err(changed)?;
-        // Before the journal is removed, because that removal is synced.
         self.lock.remove_announcement();
-        record::remove(&self.certificates).map_err(changed)?;
-        sharing::unmark(&self.places).map_err(changed)?;
+        record::unlink(&self.certificates).map_err(changed)?;
+        let mut unsynced = Unsynced::default();
+        unsynced.add_directory(&self.certificates);
         // The new names are durable. The removed names of old keys have to be, too.
-        match staging.has_backups() {
-            true => staging.sync_directories().map_err(changed),
-            false => Ok(()),
+        if staging.has_backups() {
+            staging.add_directories(&mut unsynced);
         }
+        unsynced.sync().map_err(changed)?;
+        sharing::unmark(&self.places).map_err(changed)
     }
 
     fn undo(&self, staging: &Staging) -> Result<(), FileError> {

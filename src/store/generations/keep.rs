@@ -1,6 +1,7 @@
 //! Writes and removes generations. Does not follow links, and removes only files of `pki`.
 
 use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
 
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
@@ -10,8 +11,9 @@ use super::{
     DIRECTORY, Generation, GenerationFile, Generations, MANIFEST, Manifest, TransactionKind,
     UNFINISHED, VERSION, cursor, list, open,
 };
-use crate::fs::directory::{Directory, FileKind, NewAttributes, Opened, sync_files};
+use crate::fs::directory::{Directory, FileKind, NewAttributes, Opened};
 use crate::fs::file::{FileError, MAX_FILE_SIZE};
+use crate::fs::sync::Unsynced;
 use crate::tree::layout::{self, Root, TreePath};
 use crate::tree::places::Places;
 use crate::util::secret::quote;
@@ -33,16 +35,18 @@ pub(in crate::store) struct GenerationInfo<'a> {
     pub(in crate::store) rollback: Option<&'a TransactionKind>,
 }
 
-/// Writes the old files under the unfinished name, durable when this returns. Returns the name that [`finish`] gives it, such
-/// as `20261122T014500Z-renew`.
+/// Writes the old files under the unfinished name, and adds what is to be synced. Returns the name that [`finish`] gives it, such as
+/// `20261122T014500Z-renew`.
 pub(in crate::store) fn keep(
     places: &Places,
     kept: &GenerationInfo<'_>,
     replaced: &[FileToReplace<'_>],
+    unsynced: &mut Unsynced,
 ) -> Result<String, FileError> {
     let state = places.create(Root::State)?;
     state.create_directory(DIRECTORY, 0o700)?;
-    let generations = state.open_directory(DIRECTORY)?;
+    unsynced.add_directory(&state);
+    let generations = Arc::new(state.open_directory(DIRECTORY)?);
     let own = places.certificates_name()?;
     let name = free_name(&generations, kept.command, kept.now)?;
     let Generations {
@@ -57,10 +61,18 @@ pub(in crate::store) fn keep(
     let last = known.last().map_or(0, |generation| generation.sequence) + unreadable.len() as u64;
     known.retain(|generation| generation.certificates == own);
     generations.create_directory(UNFINISHED, 0o700)?;
-    let directory = generations.open_directory(UNFINISHED)?;
-    let mut files = GenerationFiles::default();
+    unsynced.add_directory(&generations);
+    let directory = Arc::new(generations.open_directory(UNFINISHED)?);
+    let mut files = Vec::new();
     for FileToReplace { file, old } in replaced {
-        files.add(&directory, file, *old)?;
+        let stored = old.map(|_| layout::stored_name(file));
+        if let (Some(stored), Some(old)) = (&stored, old) {
+            create(&directory, stored, old, unsynced)?;
+        }
+        files.push(GenerationFile {
+            file: (*file).clone(),
+            stored,
+        });
     }
     let change = kept
         .rollback
@@ -76,49 +88,26 @@ pub(in crate::store) fn keep(
         certificates: own,
         earlier,
         change,
-        files: std::mem::take(&mut files.entries),
+        files,
     };
     let path = directory.path().join(MANIFEST);
     let bytes = serde_json::to_vec_pretty(&manifest)
         .map_err(|error| FileError::unexpected("writing", path, error.to_string()))?;
-    files.create(&directory, MANIFEST, &bytes)?;
-    sync_files(&files.unsynced)?;
-    directory.sync()?;
-    generations.sync()?;
-    state.sync()?;
+    create(&directory, MANIFEST, &bytes, unsynced)?;
     Ok(name)
 }
 
-#[derive(Default)]
-struct GenerationFiles {
-    entries: Vec<GenerationFile>,
-    unsynced: Vec<(std::fs::File, std::path::PathBuf)>,
-}
-
-impl GenerationFiles {
-    fn add(
-        &mut self,
-        directory: &Directory,
-        file: &TreePath,
-        old: Option<&[u8]>,
-    ) -> Result<(), FileError> {
-        let stored = old.map(|_| layout::stored_name(file));
-        if let (Some(stored), Some(old)) = (&stored, old) {
-            self.create(directory, stored, old)?;
-        }
-        self.entries.push(GenerationFile {
-            file: file.clone(),
-            stored,
-        });
-        Ok(())
-    }
-
-    fn create(&mut self, directory: &Directory, name: &str, bytes: &[u8]) -> Result<(), FileError> {
-        let created = directory.create(name, bytes, &NewAttributes::own(0o600))?;
-        self.unsynced
-            .push((created.file, directory.path().join(name)));
-        Ok(())
-    }
+/// Creates a file, and adds it and its directory to what is to be synced.
+fn create(
+    directory: &Arc<Directory>,
+    name: &str,
+    bytes: &[u8],
+    unsynced: &mut Unsynced,
+) -> Result<(), FileError> {
+    let created = directory.create(name, bytes, &NewAttributes::own(0o600))?;
+    unsynced.add_file(created.file, directory.path().join(name));
+    unsynced.add_directory(directory);
+    Ok(())
 }
 
 /// Returns an unused name for the generation of a command at `now`; adds a number if the name exists.
@@ -183,20 +172,20 @@ pub(in crate::store) fn finish(places: &Places, name: &str) -> Result<(), FileEr
 fn copy_unfinished(generations: &Directory, name: &str) -> Result<(), FileError> {
     let unfinished = generations.open_directory(UNFINISHED)?;
     generations.create_directory(name, 0o700)?;
-    let copy = generations.open_directory(name)?;
+    let copy = Arc::new(generations.open_directory(name)?);
     let names = unfinished.names()?;
     let stored = names.iter().filter_map(|name| name.to_str());
     let stored = stored.filter(|name| layout::is_stored_name(name));
     // The manifest comes last: without it, the copy is not complete.
     for file in stored.chain([MANIFEST]) {
-        let mut files = GenerationFiles::default();
+        let mut unsynced = Unsynced::default();
         if let Opened::File(old) = unfinished.open_file(file)? {
             copy.remove(file)?;
-            files.create(&copy, file, &old.contents(MAX_FILE_SIZE)?.bytes)?;
+            let bytes = old.contents(MAX_FILE_SIZE)?.bytes;
+            create(&copy, file, &bytes, &mut unsynced)?;
         }
-        sync_files(&files.unsynced)?;
+        unsynced.sync()?;
     }
-    copy.sync()?;
     generations.sync()?;
     match remove(generations, OsStr::new(UNFINISHED))? {
         None => Ok(()),

@@ -8,6 +8,7 @@ use super::pending::{PendingFile, Settle, inspect};
 use super::{check_owner, check_writable, end, failure_at_end, hold};
 use crate::catalog::CATALOG;
 use crate::fs::file::{FileError, MAX_FILE_SIZE};
+use crate::fs::sync::Unsynced;
 use crate::store::generations::FileToReplace;
 use crate::store::generations::keep::{self, GenerationInfo};
 use crate::store::lock::Lock;
@@ -315,7 +316,10 @@ fn keep_as(
         now,
         rollback: None,
     };
-    let name = keep::keep(places, &kept, replaced)?;
+    let mut unsynced = Unsynced::default();
+    let name = keep::keep(places, &kept, replaced, &mut unsynced)?;
+    places.add_created(&mut unsynced);
+    unsynced.sync()?;
     keep::finish(places, &name)?;
     Ok(name)
 }

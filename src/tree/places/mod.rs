@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::fs::directory::{Directory, DirectoryEntry, DirectoryId, FileKind, Opened};
 use crate::fs::file::{FileError, OpenFile};
 use crate::fs::ownership::{DirectoryUse, SharedDirectory};
+use crate::fs::sync::Unsynced;
 use crate::fs::walk::{Destination, Links, Position};
 use crate::tree::journal::{backup_name, staging_name};
 use crate::tree::layout::{Layout, MANIFESTS_DIRECTORY, Root, STATE_DIRECTORY, TreePath};
@@ -245,10 +246,9 @@ impl Places {
             let parent = Arc::clone(position.directory()?);
             let is_last = index + 1 == names.len();
             if parent.create_directory(name, if is_last { mode } else { 0o755 })? {
-                // Recorded first, so that it is removed again if the next step fails.
+                // So that it is removed again if a later step fails.
                 let made = (Arc::clone(&parent), name.clone());
                 self.created.borrow_mut().push(made);
-                parent.sync()?;
             }
             position = position.enter(name)?;
         }
@@ -506,6 +506,13 @@ impl Places {
             }
         }
         Ok(directories.into_values().collect())
+    }
+
+    /// Adds the directories in which this run created others. They have to be durable before the commit.
+    pub(crate) fn add_created(&self, unsynced: &mut Unsynced) {
+        for (parent, _) in &*self.created.borrow() {
+            unsynced.add_directory(parent);
+        }
     }
 
     /// Removes the directories that this run created, if they are empty.
