@@ -13,7 +13,7 @@
 //!
 //! Modules, in reading order; each uses only those above it:
 //!
-//! - [`util`]: small helpers: escaping, durations, tables.
+//! - [`util`]: small helpers: escaping, durations, tables, work on all cores.
 //! - [`x509`]: keys, certificates, signing and verification. No files, no clock.
 //! - [`catalog`]: the table of everything a tree holds. Start here.
 //! - [`config`]: kubeadm's YAML and flags, into a [`config::Cluster`], which is always valid.
@@ -28,7 +28,6 @@
 //! - [`plan`]: decides what to do: [`plan::init`], [`plan::renew`], [`plan::rollback`], [`plan::csr`], [`plan::ca`].
 //! - [`execute`]: carries a plan out in memory.
 //! - [`report`]: formats results, as strings.
-//! - [`fleet`]: many trees on a few threads.
 //! - [`cli`] and [`cmd`]: the command line, and one thin handler for each command.
 //!
 //! Invariants:
@@ -50,7 +49,6 @@ pub mod cmd;
 pub mod config;
 pub mod contents;
 pub mod execute;
-pub mod fleet;
 pub mod fs;
 pub mod kubeconfig;
 pub mod net;

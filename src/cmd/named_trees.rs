@@ -19,7 +19,6 @@ use super::target::tree_arguments;
 use crate::catalog;
 use crate::check::finding::{Finding, FindingId};
 use crate::cli::{ConfigArgs, NamedTreeArgs, TreeArgs};
-use crate::fleet;
 use crate::fs::file::{self, GivenKind, MAX_FILE_SIZE};
 use crate::fs::search::{PathKind, directories_with};
 use crate::report::findings::TreeArguments;
@@ -28,6 +27,7 @@ use crate::tree::certificate::StandaloneCertificates;
 use crate::tree::inventory::Depth;
 use crate::tree::kubeconfig::StandaloneKubeconfig;
 use crate::tree::layout::{Layout, TREE_FILES};
+use crate::util::parallel;
 use crate::util::secret::is_key;
 
 /// A tree that was named as one path.
@@ -93,7 +93,7 @@ pub(super) fn inspect<R: Send>(
         }
         Ok(())
     };
-    fleet::for_each(&candidates, work, |results| {
+    parallel::for_each(&candidates, work, |results| {
         progress.suspend(|| print(results))
     })
 }

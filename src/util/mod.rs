@@ -2,6 +2,7 @@
 
 pub mod duration;
 pub mod escape;
+pub mod parallel;
 pub(crate) mod secret;
 pub mod table;
 pub(crate) mod yaml;

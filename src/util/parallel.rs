@@ -1,4 +1,4 @@
-//! Many trees on a few threads, in bounded memory.
+//! Work on all cores, in bounded memory.
 
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, sync_channel};
