@@ -7,6 +7,7 @@ use super::{IssuedRow, RowBuilder, pair, verify};
 use crate::catalog::Row;
 use crate::plan::{Leaf, SigningCa};
 use crate::tree::inventory::{CaState, Inventory};
+use crate::x509::algorithm::Algorithm;
 use crate::x509::chain::{CaBundle, Chain};
 use crate::x509::encrypted_key::Passphrase;
 use crate::x509::key::PrivateKey;
@@ -62,6 +63,12 @@ impl<'a> Issuers<'a> {
             }
         }
         Ok(issuers)
+    }
+
+    /// Returns whether one of the CAs has an RSA key, whose signatures take hundreds of microseconds.
+    pub(super) fn sign_slowly(&self) -> bool {
+        let mut certificates = self.cas.iter().map(|(_, _, issuer)| issuer.certificate());
+        certificates.any(|ca| ca.public_key().algorithm().is_some_and(Algorithm::is_rsa))
     }
 
     pub(super) fn get(&self, ca: SigningCa) -> Result<(&'a CaBundle, Issuer<'a>)> {
@@ -123,13 +130,13 @@ impl RowBuilder<'_> {
         &self,
         row: &'static Row,
         leaf: &Leaf,
-        new_key: Option<PrivateKey>,
+        new_key: Option<&PrivateKey>,
     ) -> Result<IssuedRow> {
-        let key = self.old_or_new_key(row, leaf, &new_key)?;
+        let key = self.old_or_new_key(row, leaf, new_key)?;
         let chain = self.sign(row, leaf, key)?;
-        let pem = new_key.as_ref().map(PrivateKey::to_pem).transpose()?;
+        let pem = new_key.map(PrivateKey::to_pem).transpose()?;
         let files = pair(row, chain.to_pem(), pem);
-        verify::leaf(&files, &chain, new_key.as_ref())?;
+        verify::leaf(&files, &chain, new_key)?;
         Ok(IssuedRow {
             row,
             certificate: Some(chain.leaf),

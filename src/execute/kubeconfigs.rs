@@ -32,10 +32,10 @@ impl RowBuilder<'_> {
         row: &'static Row,
         leaf: &Leaf,
         new: &NewKubeconfig<'_>,
-        key: Option<PrivateKey>,
+        key: Option<&PrivateKey>,
     ) -> Result<IssuedRow> {
         let key = key.context("there is no key")?;
-        let chain = self.sign(row, leaf, &key)?;
+        let chain = self.sign(row, leaf, key)?;
         let (bundle, _) = self.issuers.get(leaf.signer)?;
         let kubeconfig = Kubeconfig::new(&kubeconfig::KubeconfigContents {
             cluster: new.cluster,
@@ -55,12 +55,12 @@ impl RowBuilder<'_> {
         row: &'static Row,
         leaf: &Leaf,
         renewed: &RenewedKubeconfig<'_>,
-        new_key: Option<PrivateKey>,
+        new_key: Option<&PrivateKey>,
     ) -> Result<IssuedRow> {
         let mut kubeconfig = self.existing(row)?;
-        let key = self.old_or_new_key(row, leaf, &new_key)?;
+        let key = self.old_or_new_key(row, leaf, new_key)?;
         let chain = self.sign(row, leaf, key)?;
-        let pem = new_key.as_ref().map(PrivateKey::to_pem).transpose()?;
+        let pem = new_key.map(PrivateKey::to_pem).transpose()?;
         kubeconfig.set_client(&chain.to_pem(), pem.as_ref().map(|pem| pem.as_str()));
         if let Some(ca) = renewed.ca {
             kubeconfig.set_ca(&ca.iter().map(Certificate::to_pem).collect::<String>());

@@ -23,6 +23,7 @@ use crate::plan::{Leaf, Make, Plan};
 use crate::store::ledger;
 use crate::tree::inventory::Inventory;
 use crate::tree::layout::{self, Access, TreePath};
+use crate::util::parallel;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::encrypted_key::Passphrase;
@@ -180,10 +181,21 @@ fn issue_with(
         issuers: Issuers::new(signers, &new_cas, inventory, now)?,
         now,
     };
+    let rows: Vec<_> = made.into_iter().zip(keys).collect();
+    let work = |((row, make), key): &((&'static Row, &Make), Option<PrivateKey>)| {
+        maker
+            .make(row, make, key.as_ref())
+            .with_context(|| issuing(row))
+    };
     let mut issued = Issued::default();
-    for ((row, make), key) in made.into_iter().zip(keys) {
-        let row = maker.make(row, make, key).with_context(|| issuing(row))?;
-        issued.rows.push(row);
+    let mut take = |row: Result<IssuedRow>| -> Result<()> {
+        issued.rows.push(row?);
+        Ok(())
+    };
+    // An elliptic-curve signature takes microseconds, less than starting a thread.
+    match maker.issuers.sign_slowly() {
+        true => parallel::for_each(&rows, work, take)?,
+        false => rows.iter().map(work).try_for_each(&mut take)?,
     }
     Ok(issued)
 }
@@ -197,7 +209,7 @@ struct RowBuilder<'a> {
 }
 
 impl RowBuilder<'_> {
-    fn make(&self, row: &'static Row, make: &Make, key: Option<PrivateKey>) -> Result<IssuedRow> {
+    fn make(&self, row: &'static Row, make: &Make, key: Option<&PrivateKey>) -> Result<IssuedRow> {
         match make {
             Make::Ca { is_encrypted, .. } => {
                 let passphrase = match is_encrypted {
@@ -230,7 +242,7 @@ impl RowBuilder<'_> {
             Make::MovedKubeconfig { server } => self.moved_kubeconfig(row, server),
             Make::ServiceAccount { .. } => {
                 let key = key.context("there is no key")?;
-                service_account(row, &key, Some(key.to_pem()?))
+                service_account(row, key, Some(key.to_pem()?))
             }
             Make::ServiceAccountPublic => {
                 let key = self.inventory.row(row).key();
@@ -247,10 +259,10 @@ impl RowBuilder<'_> {
         &'k self,
         row: &Row,
         leaf: &Leaf,
-        new: &'k Option<PrivateKey>,
+        new: Option<&'k PrivateKey>,
     ) -> Result<&'k PrivateKey> {
         match leaf.key.is_new() {
-            true => new.as_ref().context("there is no key"),
+            true => new.context("there is no key"),
             false => self.inventory.row(row).key().context("the key is gone"),
         }
     }

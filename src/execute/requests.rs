@@ -20,9 +20,9 @@ impl RowBuilder<'_> {
         &self,
         row: &'static Row,
         request: &RequestPlan,
-        new_key: Option<PrivateKey>,
+        new_key: Option<&PrivateKey>,
     ) -> Result<IssuedRow> {
-        let key = match &new_key {
+        let key = match new_key {
             Some(key) => key,
             None => held_key(self.inventory, row, request.place).context("the key is gone")?,
         };
