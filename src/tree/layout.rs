@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -303,13 +304,26 @@ pub(crate) fn segment_offset(name: &str) -> Option<u64> {
 
 /// Returns the row of a file, and the access of the file.
 pub fn row_of(file: &TreePath) -> Option<(&'static Row, Access)> {
-    CATALOG.iter().find_map(|row| {
-        let (_, access) = all_files(row)
-            .into_iter()
-            .find(|(candidate, _)| candidate == file)?;
-        Some((*row, access))
-    })
+    let entry = FILES.iter().find(|entry| entry.file == *file)?;
+    Some((entry.row, entry.access))
 }
+
+/// A file of the catalog.
+struct CatalogFile {
+    file: TreePath,
+    row: &'static Row,
+    access: Access,
+}
+
+/// Every file of the catalog. A manifest of a generation asks for each of its files whether it is one.
+static FILES: LazyLock<Vec<CatalogFile>> = LazyLock::new(|| {
+    let of_row = |row: &&'static Row| {
+        let row = *row;
+        let files = all_files(row).into_iter();
+        files.map(move |(file, access)| CatalogFile { file, row, access })
+    };
+    CATALOG.iter().flat_map(of_row).collect()
+});
 
 /// Returns whether a transaction may write a file: a file of a row, the recorded configuration, or a segment of the
 /// ledger.
@@ -329,10 +343,8 @@ pub(crate) fn stored_name(file: &TreePath) -> String {
 
 /// Returns whether a name is a [`stored_name`].
 pub(crate) fn is_stored_name(name: &str) -> bool {
-    CATALOG
-        .iter()
-        .flat_map(|row| all_files(row))
-        .map(|(file, _)| file)
-        .chain([recorded_configuration()])
-        .any(|file| stored_name(&file) == name)
+    let files = FILES.iter().map(|entry| &entry.file);
+    files
+        .chain([&recorded_configuration()])
+        .any(|file| stored_name(file) == name)
 }
