@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+use memchr::memchr2;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -190,9 +191,13 @@ pub(super) fn decoded(
         Some(Value::String(text)) if text.is_empty() => Ok(None),
         Some(Value::String(text)) => {
             // Go's decoder ignores line breaks, but no other blanks.
-            let packed = Zeroizing::new(text.replace(['\n', '\r'], ""));
-            let decoded = BASE64.decode(packed.as_bytes()).map(Some);
-            decoded.map_err(|_| field(&format!("{path}.{key}"), "it is not base64"))
+            let decoded = match memchr2(b'\n', b'\r', text.as_bytes()) {
+                Some(_) => BASE64.decode(&*Zeroizing::new(text.replace(['\n', '\r'], ""))),
+                None => BASE64.decode(text),
+            };
+            decoded
+                .map(Some)
+                .map_err(|_| field(&format!("{path}.{key}"), "it is not base64"))
         }
         Some(_) => Err(field(&format!("{path}.{key}"), "it is not a string")),
     }
