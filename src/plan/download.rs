@@ -317,11 +317,17 @@ impl DownloadRequest<'_> {
         }
     }
 
-    /// Returns whether a row has an error only with the files.
+    /// Returns whether a row has an error only with the files. That a file cannot be read is no effect of them.
     fn breaks(&self, row: &'static Row) -> bool {
         let is_known = |id| self.findings.errors_of(row).any(|known| known.id == id);
+        let is_unread = |id| {
+            matches!(
+                id,
+                FindingId::FilePermissionDenied | FindingId::FileUnreadable
+            )
+        };
         let mut errors = self.findings_after.errors_of(row);
-        errors.any(|error| !is_known(error.id))
+        errors.any(|error| !is_known(error.id) && !is_unread(error.id))
     }
 }
 

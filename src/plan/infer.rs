@@ -188,7 +188,7 @@ pub fn cluster(inventory: &Inventory) -> Inferred {
     }
     if leaf(inventory, &APISERVER).is_none() && host::belongs_to_cluster(inventory) {
         guesses.push(
-            "`apiserver.crt` is missing: the service subnet, the DNS domain and the names of the API server are kubeadm's defaults, and may be wrong"
+            "there is no usable `apiserver.crt`: the service subnet, the DNS domain and the names of the API server are kubeadm's defaults, and may be wrong"
                 .to_owned(),
         );
     }

@@ -9,13 +9,13 @@ use time::OffsetDateTime;
 use super::{Action, GIVE_CONFIG, KeySource, Leaf, Make, Plan, PlanError, Reason, SigningCa, Step};
 use crate::catalog::{APISERVER, CA, CATALOG, Profile, Row, Sharing};
 use crate::check::ca::CLUSTER_CA_ENCRYPTED;
-use crate::check::finding::{FindingId, Findings, Remedy};
+use crate::check::finding::{Finding, FindingId, Findings, Remedy};
 use crate::check::host::{self, HostKind};
 use crate::check::pending::is_pending;
-use crate::check::{expected, title, validity};
+use crate::check::{expected, file, title, validity};
 use crate::config::cluster::Cluster;
 use crate::plan::csr::generate::{self, GenerateRequest};
-use crate::tree::inventory::{CaState, ClientCertificate, FileState, Inventory};
+use crate::tree::inventory::{CaState, ClientCertificate, FileState, Inventory, RowFiles};
 use crate::x509::algorithm::Algorithm;
 use crate::x509::validity::Validity;
 
@@ -118,6 +118,24 @@ struct InitPlanner<'a> {
     error: PlanError,
 }
 
+/// Returns why the names of the API server are unknown, if there is no certificate that could tell them. A file that cannot be read
+/// has a finding of its own.
+fn unknown_names(row: &'static Row, files: &RowFiles) -> Option<Reason> {
+    let RowFiles::Leaf { chain, .. } = files else {
+        return None;
+    };
+    let finding = match chain {
+        FileState::Valid(_) => return None,
+        _ if files.is_unreadable() => return None,
+        FileState::Missing => {
+            let what = "its certificate is missing, so the names of the API server are unknown";
+            Finding::new(FindingId::CertificateMissing, what).about(row)
+        }
+        FileState::Invalid(invalid) => file::check(row, invalid),
+    };
+    Some(Reason::from(&finding).with_remedy(Remedy::words(GIVE_CONFIG)))
+}
+
 impl InitPlanner<'_> {
     /// Returns the action for a row. Records an error and returns `None` if the row cannot be kept or made.
     fn action(&mut self, row: &'static Row) -> Option<Action> {
@@ -127,10 +145,13 @@ impl InitPlanner<'_> {
         }
         // What a lost CA signed is worth nothing beside a new one.
         let is_missing = files.is_missing() || row.signer().is_some_and(|ca| self.replaces(ca));
-        let is_lost = files.certificate().is_none() && !self.request.is_declared;
-        if *row == APISERVER && is_lost && host::belongs_to_cluster(self.inventory) {
-            let what = "its certificate is missing, so the names of the API server are unknown";
-            return self.stop(row, FindingId::CertificateMissing, what, GIVE_CONFIG);
+        if *row == APISERVER
+            && !self.request.is_declared
+            && host::belongs_to_cluster(self.inventory)
+            && let Some(reason) = unknown_names(row, files)
+        {
+            self.error.add(reason);
+            return None;
         }
         if let Some(signer) = self.external_signer(row)
             && (is_missing || self.is_key_only(row))

@@ -562,4 +562,29 @@ fn without_the_certificate_of_its_ca_nothing_is_imported() {
         .exits(3)
         .says("the certificate of its CA `ca` is not in the tree")
         .changed_nothing();
+    tree.write("pki/ca.crt", "not a certificate");
+    tree.pki(&["csr", "import", &certificate])
+        .exits(3)
+        .says("pki/ca.crt`: it contains no PEM block")
+        .changed_nothing();
+}
+
+/// The certificate may belong to the key that cannot be read, so it is not said to belong to another node.
+#[test]
+fn a_certificate_whose_key_cannot_be_read_is_not_said_to_be_of_another_node() {
+    if Openssl::find().is_none() {
+        return;
+    }
+    let tree = with_external_cas(TestTree::new());
+    tree.pki(&["csr", "generate", "apiserver", "--new-key"])
+        .ok();
+    let certificate = signed(&tree, "apiserver", "ca");
+    tree.remove("pki/apiserver.csr.key");
+    std::fs::create_dir(tree.path("pki/apiserver.csr.key")).unwrap();
+    let ended = tree
+        .pki(&["csr", "import", &certificate])
+        .exits(3)
+        .says("pki/apiserver.csr.key`: it is a directory, want a file")
+        .changed_nothing();
+    assert!(!ended.stderr.contains("no private key"), "{ended}");
 }

@@ -305,6 +305,15 @@ impl Sweep<'_> {
             .collect()
     }
 
+    /// Returns whether an import has done its work, and could not make the removal of the request durable after it.
+    fn failed_to_remove_request(&self, ended: &Ended) -> bool {
+        let hit = ended.hit.as_deref().unwrap_or_default();
+        self.arguments
+            .starts_with(&["csr".to_owned(), "import".to_owned()])
+            && hit == "fsync etc/kubernetes/pki"
+            && ended.stderr.contains("warning: syncing the directory")
+    }
+
     /// Judges a run that ended well in spite of the fault.
     fn success(&mut self, mode: &Mode, ended: &Ended, verdict: &Verdict) -> Option<String> {
         let name = ended.hit.as_deref()?.split(' ').next()?.to_owned();
@@ -314,6 +323,7 @@ impl Sweep<'_> {
         let may_not_be_ignored = ["create", "write", "fsync", "rename", "ftruncate"];
         if mode.fault.action != FaultAction::Short
             && !failed_in_housekeeping(ended)
+            && !self.failed_to_remove_request(ended)
             && !names_no_holder(ended)
             && may_not_be_ignored
                 .iter()
@@ -382,7 +392,10 @@ fn kept_holder(ended: &Ended) -> bool {
 /// Returns whether a run could not write who holds the lock, which it holds all the same.
 fn names_no_holder(ended: &Ended) -> bool {
     let hit = ended.hit.as_deref().unwrap_or_default();
-    hit.starts_with("write ") && hit.ends_with("/.pki-lock")
+    ["create ", "write "]
+        .iter()
+        .any(|call| hit.starts_with(call))
+        && hit.ends_with("/.pki-lock")
 }
 
 /// Returns whether a run has done its work, and could not prune generations or merge the ledger after it.

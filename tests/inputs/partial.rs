@@ -204,6 +204,27 @@ judged! {
     directory_that_cannot_be_read: |t| { fs::create_dir(t.path("pki/closed")).unwrap(); t.chmod("pki/closed", 0); } => [];
 }
 
+/// A file that is there is not said to be missing.
+#[test]
+fn init_says_why_the_certificate_of_the_api_server_is_of_no_use() {
+    let tree = TestTree::new();
+    tree.forget_configuration();
+    tree.write("pki/apiserver.crt", "not a certificate");
+    tree.pki(&["init"])
+        .exits(3)
+        .says("pki/apiserver.crt`: it contains no PEM block")
+        .says("give `--config` with the cluster's configuration")
+        .changed_nothing();
+    tree.remove("pki/apiserver.crt");
+    fs::create_dir(tree.path("pki/apiserver.crt")).unwrap();
+    let ended = tree
+        .pki(&["init"])
+        .exits(3)
+        .says("pki/apiserver.crt`: it is a directory, want a file")
+        .changed_nothing();
+    assert!(!ended.stderr.contains("is missing"), "{ended}");
+}
+
 /// CAs and one leaf or kubeconfig are there.
 #[test]
 fn init_completes_cas_and_one_leaf() {

@@ -129,12 +129,7 @@ fn unusable(row: &'static Row, inventory: &Inventory) -> Option<Reason> {
     let waiting = inventory.request(row);
     let request = waiting.and_then(|files| files.request.invalid());
     let waiting_key = waiting.and_then(|files| files.key.invalid());
-    let own = match inventory.row(row) {
-        RowFiles::Leaf { key, .. } => key.invalid(),
-        RowFiles::Kubeconfig(file) => file.invalid(),
-        RowFiles::Ca { .. } | RowFiles::ServiceAccount { .. } | RowFiles::Observed(_) => None,
-    };
-    if let Some(invalid) = own {
+    if let Some(invalid) = inventory.row(row).unusable_key() {
         let finding: Finding = file::check(row, invalid);
         return Some(Reason {
             message: cannot(row, &finding.found),

@@ -2,6 +2,7 @@
 
 use crate::catalog::{self, Row};
 use crate::check::drift::{self, Desired};
+use crate::check::file;
 use crate::check::finding::{FindingId, Findings, PkiCommand, Remedy};
 use crate::check::pending::{RequestState, next_key, state};
 use crate::check::request::certificate_problems;
@@ -103,6 +104,20 @@ pub fn judge(
     error.into_result(plan)
 }
 
+/// Returns why no certificate of a row can be installed: there is no certificate of its CA to compare it with.
+fn without_ca(file: &GivenCertificates, row: &'static Row, inventory: &Inventory) -> Reason {
+    if let Some(ca) = row.signer()
+        && let RowFiles::Ca { bundle, .. } = inventory.row(ca)
+        && let Some(invalid) = bundle.invalid()
+    {
+        return Reason::from(&file::check(ca, invalid));
+    }
+    let ca = row.signer().map_or("", |ca| ca.name);
+    let what = format!("the certificate of its CA `{ca}` is not in the tree");
+    let words = "put the certificate of the CA in its place first, see `pki help files`";
+    refusal(file, &what, words)
+}
+
 /// A certificate whose key is here.
 struct OwnedCertificate<'a> {
     row: &'static Row,
@@ -120,10 +135,7 @@ fn step(
     let OwnedCertificate { row, place, leaf } = *owned;
     let signer = row.signer().and_then(|ca| inventory.ca_bundle(ca));
     let Some(bundle) = signer else {
-        let ca = row.signer().map_or("", |ca| ca.name);
-        let what = format!("the certificate of its CA `{ca}` is not in the tree");
-        let words = "put the certificate of the CA in its place first, see `pki help files`";
-        return Err(vec![refusal(file, &what, words)]);
+        return Err(vec![without_ca(file, row, inventory)]);
     };
     let desired = context.desired(row);
     let problems = certificate_problems(leaf, desired.as_ref());
@@ -188,12 +200,29 @@ fn owners<'a>(
         true => others.into_iter().take(1).collect(),
         false => others.into_iter().filter(|leaf| !is_ca(leaf)).collect(),
     };
+    let unread = unread_keys(inventory);
+    if !strays.is_empty() && !unread.is_empty() {
+        reasons.extend(unread);
+        return (owned, reasons);
+    }
     reasons.extend(strays.into_iter().map(|leaf| {
         let subject = quote(&leaf.subject().to_string());
         let what = format!("no private key of the tree belongs to the certificate of {subject}");
         refusal(file, &what, "import it on the node that made the request")
     }));
     (owned, reasons)
+}
+
+/// Returns why keys of the tree cannot be read: a certificate may belong to one of them.
+fn unread_keys(inventory: &Inventory) -> Vec<Reason> {
+    let keys = catalog::renewable().flat_map(|row| {
+        let waiting = inventory.request(row).and_then(|files| files.key.invalid());
+        let own = inventory.row(row).unusable_key();
+        own.into_iter().chain(waiting).map(move |key| (row, key))
+    });
+    keys.filter(|(_, key)| key.is_unreadable())
+        .map(|(row, key)| Reason::from(&file::check(row, key)))
+        .collect()
 }
 
 /// Returns the certificates without those that are there twice.

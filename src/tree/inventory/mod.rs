@@ -503,6 +503,15 @@ impl RowFiles {
             RowFiles::Observed(file) => file.key.as_ref()?.key.valid()?.read(),
         }
     }
+
+    /// Returns the file with the private key of a leaf or a kubeconfig, if it exists and cannot be used.
+    pub fn unusable_key(&self) -> Option<&InvalidFile> {
+        match self {
+            RowFiles::Leaf { key, .. } => key.invalid(),
+            RowFiles::Kubeconfig(file) => file.invalid(),
+            RowFiles::Ca { .. } | RowFiles::ServiceAccount { .. } | RowFiles::Observed(_) => None,
+        }
+    }
 }
 
 impl<T> FileState<T> {
