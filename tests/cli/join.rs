@@ -308,8 +308,9 @@ fn every_problem_of_a_secret_is_named_and_nothing_is_written() {
         files.retain(|(entry, _)| entry != "sa.key")
     });
     let data = secret["data"].as_object_mut().unwrap();
-    let swapped = data["ca.crt"].clone();
-    data["etcd-ca.crt"] = json!(swapped.as_str().unwrap().replace(['A', 'b'], "c"));
+    let (start, end) = data["ca.crt"].as_str().unwrap().split_at(40);
+    let reversed: String = start.chars().rev().collect();
+    data["etcd-ca.crt"] = json!(reversed + end);
     data["front-proxy-ca.key"] = json!("QUJD");
     let target = TestTree::empty();
     download(&target, &[], &secret.to_string())
