@@ -3,6 +3,10 @@
 //!
 //! The rounds of all cases are interleaved, so that other load affects all of them equally. A ratio is the median of the ratios
 //! of each round, so that a slow phase of the machine cancels out.
+//!
+//! The binary is copied first, as an installation does: Linux keeps a file that a linker wrote in smaller pages, and a start from
+//! it takes a tenth longer. No file is removed before the end: ext4 does not reuse an inode that was freed in the last minutes,
+//! and a search past many of them multiplies the time of each new file.
 
 mod fleet;
 mod instructions;
@@ -10,7 +14,7 @@ mod peers;
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
@@ -37,7 +41,6 @@ struct BenchCase {
     action: BenchAction,
     /// What it is compared with.
     peers: &'static [Tool],
-    folder: PathBuf,
     times: Vec<Duration>,
 }
 
@@ -72,7 +75,7 @@ const INIT: [&str; 3] = [
 /// Times each case `rounds` times, and prints one row per case. Builds the release binary unless another one is given.
 pub(crate) fn run(binary: Option<&Path>, rounds: usize) -> Result<ExitCode> {
     ensure!(rounds > 0, "at least one round is needed");
-    let pki = match binary {
+    let built = match binary {
         Some(binary) => fs::canonicalize(binary)
             .with_context(|| format!("cannot find `{}`", binary.display()))?,
         None => {
@@ -83,13 +86,16 @@ pub(crate) fn run(binary: Option<&Path>, rounds: usize) -> Result<ExitCode> {
     let folder = top()?
         .join("target/bench")
         .join(std::process::id().to_string());
-    let mut cases = cases(&folder);
-    for _ in 0..rounds {
-        for case in &mut cases {
-            fs::create_dir_all(&case.folder)?;
-            let time = case.time(&pki).with_context(|| case.name())?;
+    fs::create_dir_all(&folder)?;
+    let pki = folder.join("pki");
+    fs::copy(&built, &pki).with_context(|| format!("cannot copy `{}`", built.display()))?;
+    let mut cases = cases();
+    for round in 0..rounds {
+        for (index, case) in cases.iter_mut().enumerate() {
+            let folder = folder.join(format!("round-{round}/{index}"));
+            fs::create_dir_all(&folder)?;
+            let time = case.time(&pki, &folder).with_context(|| case.name())?;
             case.times.push(time);
-            fs::remove_dir_all(&case.folder)?;
         }
     }
     print(&cases, rounds);
@@ -99,7 +105,7 @@ pub(crate) fn run(binary: Option<&Path>, rounds: usize) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn cases(folder: &Path) -> Vec<BenchCase> {
+fn cases() -> Vec<BenchCase> {
     let mut cases = vec![];
     for algorithm in ALGORITHMS {
         for (action, peers) in ACTIONS {
@@ -112,7 +118,6 @@ fn cases(folder: &Path) -> Vec<BenchCase> {
                     algorithm,
                     action,
                     peers,
-                    folder: folder.join(cases.len().to_string()),
                     times: vec![],
                 });
             }
@@ -175,24 +180,24 @@ impl BenchCase {
         ratios.get(ratios.len() / 2).copied()
     }
 
-    /// Returns the time of one round, without its preparation.
-    fn time(&self, pki: &Path) -> Result<Duration> {
+    /// Returns the time of one round in an empty folder, without its preparation.
+    fn time(&self, pki: &Path, folder: &Path) -> Result<Duration> {
         let needs_tree = matches!(
             self.action,
             BenchAction::OnTree(_) | BenchAction::Other(Tool::KubeadmCheck)
         );
         if needs_tree {
-            init(pki, self.algorithm, &self.folder)?;
+            init(pki, self.algorithm, folder)?;
         }
         let start = Instant::now();
         match self.action {
             BenchAction::Version => quietly(Command::new(pki).arg("--version"))?,
-            BenchAction::Init => init(pki, self.algorithm, &self.folder)?,
+            BenchAction::Init => init(pki, self.algorithm, folder)?,
             BenchAction::OnTree(arguments) => {
                 let mut command = Command::new(pki);
-                quietly(command.args(arguments).arg("--rootfs").arg(&self.folder))?;
+                quietly(command.args(arguments).arg("--rootfs").arg(folder))?;
             }
-            BenchAction::Other(tool) => tool.run(&self.folder, self.algorithm)?,
+            BenchAction::Other(tool) => tool.run(folder, self.algorithm)?,
         }
         Ok(start.elapsed())
     }
