@@ -19,8 +19,8 @@
 //!
 //! Killing at a call that changes nothing leaves the same tree as killing at the next one that does, so these are the
 //! calls to kill at, and every one of them is a point of every run. Of the others a fixed, evenly spread selection runs, and
-//! those that make the journal, which is the commit, or take it away. All of them, which takes many minutes, run with
-//! `PKI_FAULT_POINTS=all` in the environment, as in `PKI_FAULT_POINTS=all cargo xtask test -- faults`. Each sweep says how
+//! those that make the journal, which is the commit, or take it away. All of them, which takes ten minutes or more, run every night, and
+//! with `PKI_FAULT_POINTS=all` in the environment, as in `PKI_FAULT_POINTS=all cargo xtask test -- faults`. Each sweep says how
 //! many of how many points it ran.
 
 mod contention;

@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: the checks that a change must pass. The tests come last, so that their summary is the last line.
 //!
 //! It does not fuzz. `cargo xtask fuzz` builds everything once more, with instrumentation, which takes many minutes. The tests
-//! replay the seeds and regressions of every target; `.github/workflows/fuzz.yml` fuzzes for longer every night.
+//! replay the seeds and regressions of every target; `.github/workflows/nightly.yml` fuzzes for longer every night.
 
 use std::process::ExitCode;
 
