@@ -4,12 +4,15 @@ use std::num::NonZero;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-/// How many finished results of each thread wait for those before them.
+/// How many finished results of each thread wait for those before them, at most.
 const WINDOW: usize = 16;
+/// How many results are handed over at once, at most: the thread that takes them is woken each time.
+const BATCH: usize = 8;
 
 /// Does `work` for each item on all cores, and hands the results to `take` in the order of the items.
 ///
-/// Thread `n` of `N` takes the items `n`, `n + N`, `n + 2N` and so on. Stops early if `take` fails.
+/// The items are cut into batches, and thread `n` of `N` takes the batches `n`, `n + N`, `n + 2N` and so on. Stops early if `take`
+/// fails.
 ///
 /// # Errors
 /// The error of `take`.
@@ -23,31 +26,33 @@ pub fn for_each<T: Sync, R: Send, E>(
     }
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let work = &work;
+    // A few items have to keep all threads busy.
+    let batch = (items.len() / (threads * WINDOW)).clamp(1, BATCH);
     thread::scope(|scope| {
-        let start = |first| -> Option<Receiver<R>> {
-            let (sender, receiver) = sync_channel(WINDOW);
-            let share = items.iter().skip(first).step_by(threads);
+        let start = |first| -> Option<Receiver<Vec<R>>> {
+            let (sender, receiver) = sync_channel(WINDOW / batch);
+            let share = items.chunks(batch).skip(first).step_by(threads);
             let run = move || {
                 // Sending fails once the receiver is gone.
                 share
-                    .map(work)
-                    .try_for_each(|result| sender.send(result))
+                    .map(|items| items.iter().map(work).collect())
+                    .try_for_each(|results| sender.send(results))
                     .ok()
             };
             let started = thread::Builder::new().spawn_scoped(scope, run);
             started.is_ok().then_some(receiver)
         };
         let workers: Vec<_> = (0..threads.min(items.len())).map(start).collect();
-        for (item, worker) in items.iter().zip(workers.iter().cycle()) {
-            take(match worker {
+        for (items, worker) in items.chunks(batch).zip(workers.iter().cycle()) {
+            match worker {
                 Some(results) => match results.recv() {
-                    Ok(result) => result,
+                    Ok(results) => results.into_iter().try_for_each(&mut take)?,
                     // The thread panicked; so will the end of the scope.
                     Err(_) => return Ok(()),
                 },
                 // A system that allows no more threads leaves the work to this one.
-                None => work(item),
-            })?;
+                None => items.iter().map(work).try_for_each(&mut take)?,
+            }
         }
         Ok(())
     })
@@ -79,7 +84,7 @@ mod tests {
         let work = |_: &usize| done.fetch_add(1, Ordering::Relaxed);
         assert_eq!(for_each(&items, work, |_| Err("full")), Err("full"));
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
-        // Each thread has one result in its hands, and one was taken.
-        assert!(done.into_inner() <= threads * (WINDOW + 1) + 1);
+        // Each thread has one batch in its hands, and one was taken.
+        assert!(done.into_inner() <= threads * (WINDOW + BATCH) + BATCH);
     }
 }
