@@ -10,7 +10,7 @@ use crate::x509::request::CertificateRequest;
 /// The state of a row's request.
 #[derive(Debug)]
 pub(crate) enum RequestState<'a> {
-    /// There is none.
+    /// There is no request.
     Missing,
     /// It waits to be signed, and its key is there as far as it was read.
     Pending(&'a CertificateRequest),

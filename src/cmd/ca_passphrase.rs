@@ -80,7 +80,8 @@ impl CaPassphrase {
         Ok(())
     }
 
-    /// Reads the systemd credential unless the passphrase is known. A run that needs no passphrase must not fail because of it.
+    /// Reads the systemd credential unless the passphrase is known. A credential that cannot be read must not stop a run that needs
+    /// no passphrase.
     fn look_up(&mut self) -> Result<()> {
         if self.known.is_none()
             && let Some((path, contents)) = credential()?

@@ -173,7 +173,7 @@ fn candidates(named: &NamedTreeArgs) -> Result<Vec<Candidate>> {
 }
 
 impl NamedTree {
-    /// Takes a root directory, `etc/kubernetes` below one, another copy of it, or a certificate directory.
+    /// Takes a root directory, `etc/kubernetes` below one, a copy of that directory, or a certificate directory.
     fn in_directory(path: &Path) -> Result<NamedTree> {
         let name = path.display().to_string();
         if let Some(rootfs) = path

@@ -60,7 +60,7 @@ pub fn is_in_any(file: &Path, directories: &[PathBuf]) -> bool {
 
 /// Returns whether a file holds a key, a certificate or a request, which no report or kubeconfig replaces.
 pub fn holds_pem(file: &Path) -> bool {
-    // One that cannot be read, or is larger, is none.
+    // A file that cannot be read, or is larger, does not count.
     let contents = file::read_given(file, file::MAX_FILE_SIZE);
     contents.is_ok_and(|contents| memmem::find(&contents.bytes, b"-----BEGIN ").is_some())
 }

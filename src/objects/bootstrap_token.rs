@@ -36,7 +36,7 @@ pub struct BootstrapToken {
     secret: Zeroizing<String>,
 }
 
-/// A token with what its Secret says of it.
+/// A token with what its Secret says about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenSecret {
     /// The token.
@@ -138,7 +138,7 @@ impl TokenSecret {
     /// Reads a token, or the one in a Secret of a token, in YAML or JSON. Tokens that cannot authenticate do not count.
     ///
     /// # Errors
-    /// If there is none, or more than one.
+    /// Unless there is exactly one.
     pub fn parse(text: &str) -> Result<TokenSecret, BootstrapTokenError> {
         if let Ok(token) = BootstrapToken::parse(text) {
             return Ok(TokenSecret::from(token));

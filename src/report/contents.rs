@@ -293,7 +293,7 @@ impl ContentEntry {
         }
     }
 
-    /// Returns whether it, or a part of it, could not be read.
+    /// Returns whether it could not be read, or not completely.
     pub fn is_error(&self) -> bool {
         match &self.description {
             Description::Other(other) => other.error.is_some(),

@@ -49,7 +49,7 @@ impl KubeletConfiguration {
         directory.join(FILE_NAME).to_str().map(str::to_owned)
     }
 
-    /// Reads the configuration of the kubelet; `None` if there is none.
+    /// Reads the configuration of the kubelet; `None` if it does not exist.
     ///
     /// # Errors
     /// If it cannot be read, or is not the configuration of a kubelet.

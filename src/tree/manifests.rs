@@ -88,7 +88,7 @@ impl PodManifest {
         TreePath::new(Root::Kubeconfigs, relative)
     }
 
-    /// Reads the manifest of a component; `None` if there is none.
+    /// Reads the manifest of a component; `None` if it does not exist.
     ///
     /// # Errors
     /// If it cannot be read, or is not the manifest of a pod.

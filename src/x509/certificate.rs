@@ -273,7 +273,7 @@ impl Certificate {
         colon_separated(self.serial_octets())
     }
 
-    /// Returns the serial number in colon-separated hexadecimal, for text: at most 40 octets of it.
+    /// Returns the serial number in colon-separated hexadecimal, for text: at most its first 40 octets.
     pub fn short_serial(&self) -> String {
         short_serial(&self.serial())
     }

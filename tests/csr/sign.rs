@@ -635,7 +635,7 @@ fn an_object_that_must_not_be_signed_is_refused() {
         ),
         (
             with("/spec/signerName", json!("example.com/own")),
-            "its signer `example.com/own` is none of kube-controller-manager's",
+            "its signer `example.com/own` is not one of kube-controller-manager's",
         ),
         (
             with("/spec/signerName", json!(KUBELET)),

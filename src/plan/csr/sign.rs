@@ -216,7 +216,7 @@ fn profile(request: &RequestToSign, rules: &SigningRules<'_>) -> Result<RequestP
                 None => {
                     let names: Vec<_> = SIGNERS.iter().map(|signer| signer.name).collect();
                     let what = format!(
-                        "its signer {} is none of kube-controller-manager's: {}",
+                        "its signer {} is not one of kube-controller-manager's: {}",
                         quote(&object.signer_name),
                         names.join(", ")
                     );

@@ -93,7 +93,7 @@ impl PendingFile<'_> {
         )
     }
 
-    /// Returns the content of the file after [`settle`]; `None` if there is none, or it cannot be read.
+    /// Returns the content of the file after [`settle`]; `None` if the file does not exist, or cannot be read.
     pub(super) fn future(&self, places: &Places, how: Settle) -> Option<Zeroizing<Vec<u8>>> {
         let version = match (how, self.current) {
             (Settle::Finish, FileContent::Old | FileContent::Foreign) => FileVersion::Staging,

@@ -61,7 +61,7 @@ impl BaseSearch {
     /// Returns the directory that was found.
     ///
     /// # Errors
-    /// If there is none, or several at the same depth.
+    /// If no directory is found, or several at the same depth.
     pub(super) fn base(self) -> Result<Base, String> {
         let pki = Path::new(DEFAULT_KUBECONFIGS).join("pki");
         for (shallowest, on_host) in [

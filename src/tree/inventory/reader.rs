@@ -24,7 +24,7 @@ pub(super) struct RowReader<'a> {
     pub(super) notes: &'a ReadNotes,
 }
 
-/// What is noted of the files beside their contents. Dates need none of it.
+/// What is noted of the files beside their contents. Not for dates.
 #[derive(Default)]
 pub(super) struct ReadNotes {
     /// The files that have other names.
