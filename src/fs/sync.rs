@@ -1,12 +1,15 @@
 //! Makes files and directories durable, in parallel: concurrent calls share one commit of the file system's journal.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::directory::{Directory, DirectoryId};
 use super::error::FileError;
+use crate::util::parallel;
 
 /// What was changed and is not durable yet.
 #[derive(Default)]
@@ -15,16 +18,23 @@ pub(crate) struct Unsynced {
     directories: BTreeMap<DirectoryId, Arc<Directory>>,
 }
 
-/// A file or a directory.
+/// A file with its path, or a directory.
 enum Item<'a> {
     File(&'a File, &'a PathBuf),
     Directory(&'a Directory),
 }
 
 impl Unsynced {
-    /// Adds a file with new contents; the path is for messages.
-    pub(crate) fn add_file(&mut self, file: File, path: PathBuf) {
+    /// Adds a new file and the directory that it is in.
+    pub(crate) fn add_file(
+        &mut self,
+        file: File,
+        directory: &Arc<Directory>,
+        name: impl AsRef<OsStr>,
+    ) {
+        let path = directory.path().join(name.as_ref());
         self.files.push((file, path));
+        self.add_directory(directory);
     }
 
     /// Adds a directory in which names were added, changed or removed.
@@ -36,14 +46,20 @@ impl Unsynced {
     /// Makes everything durable, in no particular order.
     ///
     /// # Errors
-    /// The first failure; everything else was tried.
+    /// One of the failures; everything else was tried.
     pub(crate) fn sync(self) -> Result<(), FileError> {
+        const THREADS: usize = 8;
         let files = self.files.iter().map(|(file, path)| Item::File(file, path));
         let directories = self.directories.values();
         let items: Vec<_> = files
             .chain(directories.map(|directory| Item::Directory(directory)))
             .collect();
-        sync_all(&items)
+        let mut all = Ok(());
+        let Ok(()) = parallel::for_each_on(THREADS, &items, Item::sync, |synced| {
+            all = std::mem::replace(&mut all, Ok(())).and(synced);
+            Ok::<(), Infallible>(())
+        });
+        all
     }
 }
 
@@ -54,36 +70,4 @@ impl Item<'_> {
             Item::Directory(directory) => directory.sync(),
         }
     }
-}
-
-fn sync_all(items: &[Item<'_>]) -> Result<(), FileError> {
-    const THREADS: usize = 8;
-    let sync = |part: &[Item<'_>]| {
-        let results = part.iter().map(Item::sync);
-        results.fold(Ok(()), Result::and)
-    };
-    let size = items.len().div_ceil(THREADS).max(1);
-    std::thread::scope(|scope| {
-        let mut threads = Vec::new();
-        let mut result = Ok(());
-        // This thread does the last part itself.
-        let mut parts = items.chunks(size);
-        let last = parts.next_back();
-        for part in parts {
-            match std::thread::Builder::new().spawn_scoped(scope, move || sync(part)) {
-                Ok(thread) => threads.push(thread),
-                // If no thread can be started (RLIMIT_NPROC), sync on this one.
-                Err(_) => result = result.and(sync(part)),
-            }
-        }
-        result = result.and(last.map_or(Ok(()), sync));
-        for thread in threads {
-            let joined = thread.join().unwrap_or_else(|_| {
-                let what = "its thread ended unexpectedly";
-                Err(FileError::unexpected("syncing", ".", what))
-            });
-            result = result.and(joined);
-        }
-        result
-    })
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fs::directory::{Directory, FileKind, NewAttributes, Opened};
 use crate::fs::file::{FileError, OpenFile};
+use crate::fs::sync::Unsynced;
 use crate::tree::journal::Direction;
 use crate::tree::layout::{self, Root, TreePath};
 use crate::tree::overlay::Tree;
@@ -219,9 +220,7 @@ pub(super) fn merge(places: &Places, tree: &Tree) -> Result<(), FileError> {
     }
     let name = layout::ledger().relative;
     let path = state.path().join(&name);
-    let ledger = open_ledger(places)?;
-    let is_new = ledger.is_none();
-    let file = match ledger {
+    let file = match open_ledger(places)? {
         None => {
             if let [segment] = segments.names.as_slice() {
                 state.rename(segment, &name)?;
@@ -250,10 +249,9 @@ pub(super) fn merge(places: &Places, tree: &Tree) -> Result<(), FileError> {
             file
         }
     };
-    file.sync_all().map_err(FileError::io("syncing", &path))?;
-    if is_new {
-        state.sync()?;
-    }
+    let mut unsynced = Unsynced::default();
+    unsynced.add_file(file, &state, &name);
+    unsynced.sync()?;
     for name in &segments.names {
         state.remove(name)?;
     }

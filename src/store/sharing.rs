@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::fs::directory::{NewAttributes, Opened};
 use crate::fs::file::{FileError, MAX_FILE_SIZE};
+use crate::fs::sync::Unsynced;
 use crate::tree::layout::{Layout, Root};
 use crate::tree::places::Places;
 use crate::tree::source::TreeSource;
@@ -74,8 +75,8 @@ fn pending_at(places: &Places, own: &Path, other: &Path) -> Result<Pending, File
     })
 }
 
-/// Names the certificate directory of this transaction.
-pub(super) fn mark(places: &Places) -> Result<(), FileError> {
+/// Names the certificate directory of this transaction. It has to be durable before the journal is.
+pub(super) fn mark(places: &Places, unsynced: &mut Unsynced) -> Result<(), FileError> {
     let own = places.relative_certificates()?;
     if own == Path::new(USUAL) {
         return Ok(());
@@ -83,12 +84,8 @@ pub(super) fn mark(places: &Places) -> Result<(), FileError> {
     let state = places.create(Root::State)?;
     let bytes = own.as_os_str().as_bytes();
     let created = state.create(MARKER, bytes, &NewAttributes::own(0o600))?;
-    let path = state.path().join(MARKER);
-    created
-        .file
-        .sync_all()
-        .map_err(FileError::io("syncing", path))?;
-    state.sync()
+    unsynced.add_file(created.file, &state, MARKER);
+    Ok(())
 }
 
 /// Removes the name again. Without a journal it has no effect, so this need not be durable.

@@ -108,9 +108,7 @@ impl Staging {
             );
             self.warnings.push(warning);
         }
-        let path = location.directory.path().join(name);
-        unsynced.add_file(created.file, path);
-        unsynced.add_directory(&location.directory);
+        unsynced.add_file(created.file, &location.directory, name);
         Ok(())
     }
 

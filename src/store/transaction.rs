@@ -202,8 +202,8 @@ impl Transaction {
     ) -> Result<Committed, TransactionError> {
         let failed = TransactionError::before_commit;
         let mut committed = Committed::default();
-        sharing::mark(&self.places).map_err(failed)?;
         let mut unsynced = Unsynced::default();
+        sharing::mark(&self.places, &mut unsynced).map_err(failed)?;
         for write in &self.writes {
             stop_if(interrupted)?;
             let staged = staging.stage(&self.places, write, &mut unsynced);
@@ -227,7 +227,7 @@ impl Transaction {
             let name = keep::keep(&self.places, &kept, &replaced, &mut unsynced);
             committed.generation = Some(name.map_err(failed)?);
         }
-        self.places.add_created(&mut unsynced);
+        self.places.add_named(&mut unsynced).map_err(failed)?;
         unsynced.sync().map_err(failed)?;
         stop_if(interrupted)?;
         Ok(committed)

@@ -19,12 +19,25 @@ const BATCH: usize = 8;
 pub fn for_each<T: Sync, R: Send, E>(
     items: &[T],
     work: impl Fn(&T) -> R + Sync,
+    take: impl FnMut(R) -> Result<(), E>,
+) -> Result<(), E> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    for_each_on(threads, items, work, take)
+}
+
+/// Like [`for_each`], on this many threads: work that waits for a disk needs more threads than there are cores.
+///
+/// # Errors
+/// The error of `take`.
+pub(crate) fn for_each_on<T: Sync, R: Send, E>(
+    threads: usize,
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
     mut take: impl FnMut(R) -> Result<(), E>,
 ) -> Result<(), E> {
     if let [item] = items {
         return take(work(item));
     }
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let work = &work;
     // A few items have to keep all threads busy.
     let batch = (items.len() / (threads * WINDOW)).clamp(1, BATCH);

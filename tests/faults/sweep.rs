@@ -87,6 +87,20 @@ fn a_fault_at_any_call_of_renew_apiserver_leaves_the_old_or_the_new_pair() {
     );
 }
 
+/// No file is written beside it, so that nothing else makes its name durable.
+#[test]
+fn a_state_directory_that_a_renewal_makes_survives_a_power_cut() {
+    let Some(mut tracer) = Tracer::start() else {
+        return;
+    };
+    let tree = fresh_tree();
+    fs::remove_dir_all(tree.path().join("etc/kubernetes/.pki")).unwrap();
+    let arguments = ["renew", "apiserver"].map(str::to_owned);
+    let ended = tracer.clean(&arguments, tree.path());
+    assert_eq!(ended.exit, Some(0), "{}", ended.stderr);
+    assert_eq!(lost_in_a_power_cut(&ended), Vec::<String>::new());
+}
+
 #[test]
 fn a_fault_at_any_call_of_rollback_leaves_one_tree_or_the_other() {
     let (first, tree) = renewed_tree();
@@ -250,13 +264,7 @@ impl Sweep<'_> {
         let tree = self.tree();
         let ended = self.tracer.clean(&self.arguments, tree.path());
         self.judge.expect(State::New, tree.path(), self.selection);
-        let violations = ended
-            .unsynced
-            .iter()
-            // Says who holds the lock, and no lock outlives a power cut.
-            .filter(|what| !what.contains("/.pki-lock"))
-            .map(|what| format!("a power cut would lose {what}"))
-            .collect();
+        let violations = lost_in_a_power_cut(&ended);
         (ended, violations)
     }
 
@@ -387,6 +395,16 @@ impl Sweep<'_> {
 fn kept_holder(ended: &Ended) -> bool {
     let hit = ended.hit.as_deref().unwrap_or_default();
     hit.starts_with("unlinkat ") && hit.ends_with("/.pki-lock")
+}
+
+/// Returns what a run did not make durable.
+fn lost_in_a_power_cut(ended: &Ended) -> Vec<String> {
+    let unsynced = ended.unsynced.iter();
+    unsynced
+        // Says who holds the lock, and no lock outlives a power cut.
+        .filter(|what| !what.contains("/.pki-lock"))
+        .map(|what| format!("a power cut would lose {what}"))
+        .collect()
 }
 
 /// Returns whether a run could not write who holds the lock, which it holds all the same.

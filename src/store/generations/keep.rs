@@ -105,8 +105,7 @@ fn create(
     unsynced: &mut Unsynced,
 ) -> Result<(), FileError> {
     let created = directory.create(name, bytes, &NewAttributes::own(0o600))?;
-    unsynced.add_file(created.file, directory.path().join(name));
-    unsynced.add_directory(directory);
+    unsynced.add_file(created.file, directory, name);
     Ok(())
 }
 
@@ -176,16 +175,22 @@ fn copy_unfinished(generations: &Directory, name: &str) -> Result<(), FileError>
     let names = unfinished.names()?;
     let stored = names.iter().filter_map(|name| name.to_str());
     let stored = stored.filter(|name| layout::is_stored_name(name));
-    // The manifest comes last: without it, the copy is not complete.
-    for file in stored.chain([MANIFEST]) {
-        let mut unsynced = Unsynced::default();
+    let copy_file = |file: &str, unsynced: &mut Unsynced| {
         if let Opened::File(old) = unfinished.open_file(file)? {
             copy.remove(file)?;
-            let bytes = old.contents(MAX_FILE_SIZE)?.bytes;
-            create(&copy, file, &bytes, &mut unsynced)?;
+            create(&copy, file, &old.contents(MAX_FILE_SIZE)?.bytes, unsynced)?;
         }
-        unsynced.sync()?;
+        Ok(())
+    };
+    let mut unsynced = Unsynced::default();
+    for file in stored {
+        copy_file(file, &mut unsynced)?;
     }
+    unsynced.sync()?;
+    // Without its manifest, the copy is not complete.
+    let mut unsynced = Unsynced::default();
+    copy_file(MANIFEST, &mut unsynced)?;
+    unsynced.sync()?;
     generations.sync()?;
     match remove(generations, OsStr::new(UNFINISHED))? {
         None => Ok(()),

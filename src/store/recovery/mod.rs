@@ -18,6 +18,7 @@ use super::outcome::{TransactionError, TreeState};
 use super::{record, sharing};
 use crate::fs::file::FileError;
 use crate::fs::ownership::is_trusted;
+use crate::fs::sync::Unsynced;
 use crate::tree::journal::{Direction, Journal};
 use crate::tree::layout::Root;
 use crate::tree::places::Places;
@@ -131,19 +132,14 @@ fn end(
     direction: Direction,
     generation: Option<&str>,
 ) -> Result<(), FileError> {
+    let mut unsynced = Unsynced::default();
     for file in files {
         file.remove_other_names()?;
-    }
-    let mut synced = Vec::new();
-    for directory in files
-        .iter()
-        .filter_map(|file| Some(&file.location.as_ref()?.directory))
-    {
-        if !synced.contains(&directory.id()) {
-            directory.sync()?;
-            synced.push(directory.id());
+        if let Some(location) = &file.location {
+            unsynced.add_directory(&location.directory);
         }
     }
+    unsynced.sync()?;
     match (direction, generation) {
         (Direction::Commit, Some(generation)) => keep::finish(places, generation)?,
         _ => keep::discard(places)?,

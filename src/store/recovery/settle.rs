@@ -318,7 +318,7 @@ fn keep_as(
     };
     let mut unsynced = Unsynced::default();
     let name = keep::keep(places, &kept, replaced, &mut unsynced)?;
-    places.add_created(&mut unsynced);
+    places.add_named(&mut unsynced)?;
     unsynced.sync()?;
     keep::finish(places, &name)?;
     Ok(name)

@@ -225,7 +225,16 @@ impl Places {
             ));
         };
         let mode = if root == Root::State { 0o700 } else { 0o755 };
+        let known = self.created.borrow().len();
         self.create_below(position, &names, mode)?;
+        if root != Root::State {
+            // Another run may find these directories, and does not know that they are new.
+            let mut unsynced = Unsynced::default();
+            for (parent, _) in self.created.borrow().iter().skip(known) {
+                unsynced.add_directory(parent);
+            }
+            unsynced.sync()?;
+        }
         // Resolve it again: after creating the directory of `--rootfs`, walks start there.
         let position = self.position(root)?.ok_or_else(|| {
             let path = self.layout.directory(root);
@@ -508,11 +517,15 @@ impl Places {
         Ok(directories.into_values().collect())
     }
 
-    /// Adds the directories in which this run created others. They have to be durable before the commit.
-    pub(crate) fn add_created(&self, unsynced: &mut Unsynced) {
-        for (parent, _) in &*self.created.borrow() {
-            unsynced.add_directory(parent);
+    /// Adds the directories of the certificates and kubeconfigs: this run, or one that was killed, may have made directories in them
+    /// that a commit relies on.
+    pub(crate) fn add_named(&self, unsynced: &mut Unsynced) -> Result<(), FileError> {
+        for root in [Root::Certificates, Root::Kubeconfigs] {
+            if let Some(directory) = self.directory(root)? {
+                unsynced.add_directory(&directory);
+            }
         }
+        Ok(())
     }
 
     /// Removes the directories that this run created, if they are empty.
