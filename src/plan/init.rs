@@ -124,17 +124,21 @@ fn unknown_names(row: &'static Row, files: &RowFiles) -> Option<Reason> {
     let RowFiles::Leaf { chain, .. } = files else {
         return None;
     };
-    let finding = match chain {
+    let (finding, words) = match chain {
         FileState::Valid(_) => return None,
         _ if files.is_unreadable() => return None,
         FileState::Missing => {
             let what = "its certificate is missing, so the names of the API server are unknown";
-            Finding::new(FindingId::CertificateMissing, what).about(row)
+            let finding = Finding::new(FindingId::CertificateMissing, what).about(row);
+            (finding, GIVE_CONFIG)
         }
-        FileState::Invalid(invalid) => file::check(row, invalid),
+        FileState::Invalid(invalid) => (file::check(row, invalid), RENEW_WITH_CONFIG),
     };
-    Some(Reason::from(&finding).with_remedy(Remedy::words(GIVE_CONFIG)))
+    Some(Reason::from(&finding).with_remedy(Remedy::words(words)))
 }
+
+/// The remedy if the certificate of the API server is there and cannot be used: `init` keeps files that are there.
+const RENEW_WITH_CONFIG: &str = "`pki renew apiserver --config FILE` replaces it; `kubectl -n kube-system get configmap kubeadm-config -o yaml` prints the cluster's configuration";
 
 impl InitPlanner<'_> {
     /// Returns the action for a row. Records an error and returns `None` if the row cannot be kept or made.
@@ -360,12 +364,10 @@ impl InitPlanner<'_> {
     }
 
     fn is_public_key_missing(&self, row: &Row) -> bool {
-        use crate::tree::inventory::RowFiles;
         matches!(self.inventory.row(row), RowFiles::ServiceAccount { public, .. } if public.is_missing())
     }
 
     fn is_key_only(&self, row: &Row) -> bool {
-        use crate::tree::inventory::RowFiles;
         match self.inventory.row(row) {
             RowFiles::Leaf { chain, key } => chain.is_missing() && key.valid().is_some(),
             RowFiles::Kubeconfig(FileState::Valid(file)) => {

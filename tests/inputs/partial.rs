@@ -208,13 +208,16 @@ judged! {
 #[test]
 fn init_says_why_the_certificate_of_the_api_server_is_of_no_use() {
     let tree = TestTree::new();
+    let config = tree.beside("cluster.yaml", tree.text(".pki/cluster.yaml"));
     tree.forget_configuration();
     tree.write("pki/apiserver.crt", "not a certificate");
     tree.pki(&["init"])
         .exits(3)
         .says("pki/apiserver.crt`: it contains no PEM block")
-        .says("give `--config` with the cluster's configuration")
+        .says("`pki renew apiserver --config FILE` replaces it")
         .changed_nothing();
+    tree.pki(&["renew", "apiserver", "--config", &config]).ok();
+    tree.forget_configuration();
     tree.remove("pki/apiserver.crt");
     fs::create_dir(tree.path("pki/apiserver.crt")).unwrap();
     let ended = tree

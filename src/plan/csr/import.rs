@@ -12,7 +12,7 @@ use crate::plan::csr::generate::{self, GenerateRequest};
 use crate::plan::{
     Action, ImportPlan, KeyPlace, Make, Plan, PlanError, Reason, Step, is_about_a_leaf, message,
 };
-use crate::tree::inventory::{FileState, Inventory, KubeconfigCa, RowFiles};
+use crate::tree::inventory::{FileState, InvalidFile, Inventory, KubeconfigCa, RowFiles};
 use crate::util::escape::quote;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::{CaBundle, Chain};
@@ -200,7 +200,7 @@ fn owners<'a>(
         true => others.into_iter().take(1).collect(),
         false => others.into_iter().filter(|leaf| !is_ca(leaf)).collect(),
     };
-    let unread = unread_keys(inventory);
+    let unread = unread_keys(file, inventory);
     if !strays.is_empty() && !unread.is_empty() {
         reasons.extend(unread);
         return (owned, reasons);
@@ -213,15 +213,27 @@ fn owners<'a>(
     (owned, reasons)
 }
 
-/// Returns why keys of the tree cannot be read: a certificate may belong to one of them.
-fn unread_keys(inventory: &Inventory) -> Vec<Reason> {
+/// Returns why keys of the tree cannot be read: a certificate of the file may belong to one of them.
+fn unread_keys(given: &GivenCertificates, inventory: &Inventory) -> Vec<Reason> {
     let keys = catalog::renewable().flat_map(|row| {
         let waiting = inventory.request(row).and_then(|files| files.key.invalid());
         let own = inventory.row(row).unusable_key();
         own.into_iter().chain(waiting).map(move |key| (row, key))
     });
+    let reason = |(row, key): (&'static Row, &InvalidFile)| {
+        let finding = file::check(row, key);
+        let what = format!(
+            "it may belong to a key that is not readable: {}",
+            finding.found
+        );
+        Reason {
+            id: Some(finding.id),
+            remedy: finding.remedy,
+            ..refusal(given, &what, "")
+        }
+    };
     keys.filter(|(_, key)| key.is_unreadable())
-        .map(|(row, key)| Reason::from(&file::check(row, key)))
+        .map(reason)
         .collect()
 }
 
