@@ -138,7 +138,7 @@ impl TokenSecret {
     /// Reads a token, or the one in a Secret of a token, in YAML or JSON. Tokens that cannot authenticate do not count.
     ///
     /// # Errors
-    /// Unless there is exactly one.
+    /// If there is no token, or more than one.
     pub fn parse(text: &str) -> Result<TokenSecret, BootstrapTokenError> {
         if let Ok(token) = BootstrapToken::parse(text) {
             return Ok(TokenSecret::from(token));

@@ -51,7 +51,7 @@ impl UploadedCerts {
     /// Finds the Secret in YAML or JSON, alone, with other objects or in a list.
     ///
     /// # Errors
-    /// Unless there is exactly one, or if an entry is not base64.
+    /// If there is no such Secret, or more than one, or if an entry is not base64.
     pub fn parse(text: &str) -> Result<UploadedCerts, UploadedCertsError> {
         let documents = documents::read(text).map_err(UploadedCertsError::Documents)?;
         let found: Vec<_> = secret::of_kube_system(&documents)

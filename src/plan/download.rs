@@ -317,7 +317,8 @@ impl DownloadRequest<'_> {
         }
     }
 
-    /// Returns whether a row has an error only with the files. That a file cannot be read is no effect of them.
+    /// Returns whether a row has an error only with the files. The files of the Secret do not make another file
+    /// unreadable.
     fn breaks(&self, row: &'static Row) -> bool {
         let is_known = |id| self.findings.errors_of(row).any(|known| known.id == id);
         let is_unread = |id| {

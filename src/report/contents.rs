@@ -293,7 +293,7 @@ impl ContentEntry {
         }
     }
 
-    /// Returns whether it could not be read, or not completely.
+    /// Returns whether it could not be read, or only in part.
     pub fn is_error(&self) -> bool {
         match &self.description {
             Description::Other(other) => other.error.is_some(),

@@ -315,7 +315,7 @@ struct CatalogFile {
     access: Access,
 }
 
-/// Every file of the catalog. A manifest of a generation asks for each of its files whether it is one.
+/// Every file of the catalog. Each file that the manifest of a generation names is looked for here.
 static FILES: LazyLock<Vec<CatalogFile>> = LazyLock::new(|| {
     let of_row = |row: &&'static Row| {
         let row = *row;

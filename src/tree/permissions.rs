@@ -43,8 +43,8 @@ pub enum ExcessAccess {
     },
 }
 
-/// Returns the overly permissive files of some rows of a tree, in the order of the rows. Looks only at files of which owner and mode
-/// are not noted. The error for a file that cannot be accessed is reported when it is read.
+/// Returns the overly permissive files of some rows of a tree, in the order of the rows. Looks up only the files that `noted`
+/// does not have. The error for a file that cannot be accessed is reported when it is read.
 pub(super) fn overly_permissive(
     tree: &Tree,
     rows: &[&'static Row],

@@ -24,12 +24,12 @@ pub(super) struct RowReader<'a> {
     pub(super) notes: &'a ReadNotes,
 }
 
-/// What is noted of the files beside their contents. Not for dates.
+/// What is noted about the files beside their contents. Nothing is at [`Depth::Dates`].
 #[derive(Default)]
 pub(super) struct ReadNotes {
     /// The files that have other names.
     pub(super) hard_linked: RefCell<Vec<InvalidFile>>,
-    /// Owner and mode of the files that were looked at; `None` of a file that is not there.
+    /// Owner and mode of the files that were looked at; `None` for a file that is not there.
     pub(super) attributes: RefCell<Vec<(TreePath, Option<Attributes>)>>,
 }
 
