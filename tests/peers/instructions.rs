@@ -9,9 +9,9 @@ use std::{path::Path, process::Command};
 use crate::support::{TestTree, peer, run};
 
 /// Millions of instructions, at most.
-const INIT: u64 = 70;
-const CHECK: u64 = 41;
-const RENEW: u64 = 143;
+const INIT: u64 = 64;
+const CHECK: u64 = 34;
+const RENEW: u64 = 122;
 
 /// Instructions for a start that does nothing, at most: it takes 1.5 million, and 3.5 if the arguments of all commands are built.
 const START: u64 = 1_760_000;
