@@ -12,8 +12,9 @@ const MAX_IN_MEMORY: usize = 64 * 1024;
 /// Text of any length, in bounded memory where a temporary file can be made.
 #[derive(Debug)]
 pub struct Spool {
-    /// What was written, if it is short; else nothing.
+    /// The end of what was written.
     memory: Vec<u8>,
+    /// What was written before, if it is more than the memory holds.
     file: Option<File>,
     is_empty: bool,
 }
@@ -41,7 +42,7 @@ impl Spool {
             Some(file) => Box::new(file),
             None => Box::new(io::empty()),
         };
-        Ok(io::Cursor::new(self.memory).chain(file))
+        Ok(file.chain(io::Cursor::new(self.memory)))
     }
 
     /// Returns whether nothing was written.
@@ -59,20 +60,19 @@ impl Default for Spool {
 impl Write for Spool {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.is_empty &= bytes.is_empty();
-        if self.file.is_none() && self.memory.len() + bytes.len() <= MAX_IN_MEMORY {
-            self.memory.extend_from_slice(bytes);
-            return Ok(bytes.len());
-        }
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let mut file = temporary_file()?;
-                file.write_all(&self.memory).map_err(of_temporary_file)?;
-                self.memory = Vec::new();
-                self.file.insert(file)
+        if self.memory.len() + bytes.len() > MAX_IN_MEMORY {
+            let file = match &mut self.file {
+                Some(file) => file,
+                None => self.file.insert(temporary_file()?),
+            };
+            for part in [&self.memory, bytes] {
+                file.write_all(part).map_err(of_temporary_file)?;
             }
-        };
-        file.write(bytes).map_err(of_temporary_file)
+            self.memory.clear();
+        } else {
+            self.memory.extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
