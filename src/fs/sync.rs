@@ -55,7 +55,9 @@ impl Unsynced {
             .chain(directories.map(|directory| Item::Directory(directory)))
             .collect();
         let mut all = Ok(());
-        let Ok(()) = parallel::for_each_on(THREADS, &items, Item::sync, |synced| {
+        // Starting a thread takes as long as a sync.
+        let threads = items.len().div_ceil(2).min(THREADS);
+        let Ok(()) = parallel::for_each_on(threads, &items, Item::sync, |synced| {
             all = std::mem::replace(&mut all, Ok(())).and(synced);
             Ok::<(), Infallible>(())
         });

@@ -35,9 +35,12 @@ pub(crate) fn for_each_on<T: Sync, R: Send, E>(
     work: impl Fn(&T) -> R + Sync,
     mut take: impl FnMut(R) -> Result<(), E>,
 ) -> Result<(), E> {
-    if let [item] = items {
-        return take(work(item));
+    match items {
+        [] => return Ok(()),
+        [item] => return take(work(item)),
+        _ => {}
     }
+    let threads = threads.max(1);
     let work = &work;
     // A few items have to keep all threads busy.
     let batch = (items.len() / (threads * WINDOW)).clamp(1, BATCH);
@@ -79,15 +82,17 @@ mod tests {
 
     #[test]
     fn results_come_in_the_order_of_the_items() {
-        let items: Vec<usize> = (0..1000).collect();
-        let mut results = Vec::new();
-        let take = |result| {
-            results.push(result);
-            Ok::<(), ()>(())
-        };
-        assert_eq!(for_each(&items, |item| item * 2, take), Ok(()));
-        let doubled: Vec<usize> = items.iter().map(|item| item * 2).collect();
-        assert_eq!(results, doubled);
+        for (threads, count) in [(0, 0), (0, 3), (1, 7), (2, 1), (2, 1000), (8, 28), (8, 3)] {
+            let items: Vec<usize> = (0..count).collect();
+            let mut results = Vec::new();
+            let take = |result| {
+                results.push(result);
+                Ok::<(), ()>(())
+            };
+            assert_eq!(for_each_on(threads, &items, |item| item * 2, take), Ok(()));
+            let doubled: Vec<usize> = items.iter().map(|item| item * 2).collect();
+            assert_eq!(results, doubled, "{threads} threads");
+        }
     }
 
     #[test]
