@@ -41,14 +41,25 @@ pub(crate) struct Places {
     /// The start of all walks: `/` or the directory of `--rootfs`.
     start: RefCell<Option<Position>>,
     roots: RefCell<BTreeMap<Root, Rc<Position>>>,
+    /// Where the directories would be that were not there when they were looked for. Nothing after this run made a directory.
+    missing: RefCell<BTreeMap<Root, (Position, Vec<OsString>)>>,
     /// The directories below them that hold files of the tree. There are few.
-    parents: RefCell<Vec<(Root, String, Rc<Position>)>>,
+    parents: RefCell<Vec<FileParent>>,
     /// The results of checking who else can write in a directory.
     judged: RefCell<BTreeMap<DirectoryId, (DirectoryUse, Option<SharedDirectory>)>>,
     /// The directories that this run created: parent and name.
     created: RefCell<Vec<(Arc<Directory>, OsString)>>,
     /// Whether this run holds the lock.
     is_locked: Cell<bool>,
+}
+
+/// A directory below one of the tree's, in which there are files of the tree.
+struct FileParent {
+    root: Root,
+    /// Its path below that directory.
+    relative: String,
+    /// `None` if it was not there when it was looked for.
+    position: Option<Rc<Position>>,
 }
 
 /// The real location of a file, without links.
@@ -86,6 +97,7 @@ impl Places {
             layout: layout.clone(),
             start: RefCell::default(),
             roots: RefCell::default(),
+            missing: RefCell::default(),
             parents: RefCell::default(),
             judged: RefCell::default(),
             created: RefCell::default(),
@@ -102,6 +114,7 @@ impl Places {
     pub(crate) fn forget(&self) {
         self.parents.borrow_mut().clear();
         self.roots.borrow_mut().clear();
+        self.missing.borrow_mut().clear();
         *self.start.borrow_mut() = None;
     }
 
@@ -142,8 +155,20 @@ impl Places {
         }
     }
 
-    /// Resolves a directory of the tree; `None` if its parent does not exist.
+    /// Resolves a directory of the tree once; `None` if its parent does not exist.
     fn resolve(&self, root: Root) -> Result<Option<Destination>, FileError> {
+        if let Some((position, names)) = self.missing.borrow().get(&root) {
+            return Ok(Some(Destination::Missing(position.clone(), names.clone())));
+        }
+        let found = self.walk_to(root)?;
+        if let Some(Destination::Missing(position, names)) = &found {
+            let missing = (position.clone(), names.clone());
+            self.missing.borrow_mut().insert(root, missing);
+        }
+        Ok(found)
+    }
+
+    fn walk_to(&self, root: Root) -> Result<Option<Destination>, FileError> {
         if root == Root::State {
             let Some(parent) = self.position(Root::Kubeconfigs)? else {
                 return Ok(None);
@@ -213,6 +238,8 @@ impl Places {
         if root == Root::State {
             self.create(Root::Kubeconfigs)?;
         }
+        // Another run may have made or removed it.
+        self.missing.borrow_mut().remove(&root);
         if let Some(position) = self.position(root)? {
             return position.directory().cloned();
         }
@@ -251,6 +278,10 @@ impl Places {
         mode: u32,
     ) -> Result<Position, FileError> {
         self.judge_all(&position, DirectoryUse::Above)?;
+        self.missing.borrow_mut().clear();
+        self.parents
+            .borrow_mut()
+            .retain(|known| known.position.is_some());
         for (index, name) in names.iter().enumerate() {
             let parent = Arc::clone(position.directory()?);
             let is_last = index + 1 == names.len();
@@ -273,20 +304,33 @@ impl Places {
         if parent.is_empty() {
             return Ok(Some(root));
         }
-        let is_parent = |(root, name, _): &&(Root, String, _)| *root == file.root && name == parent;
-        if let Some((.., position)) = self.parents.borrow().iter().find(is_parent) {
-            return Ok(Some(Rc::clone(position)));
+        let is_parent = |known: &&FileParent| known.root == file.root && known.relative == parent;
+        if let Some(known) = self.parents.borrow().iter().find(is_parent) {
+            return Ok(known.position.clone());
         }
+        let found = self.walk_to_parent(file, &root)?;
+        self.parents.borrow_mut().push(FileParent {
+            root: file.root,
+            relative: parent.to_owned(),
+            position: found.clone(),
+        });
+        Ok(found)
+    }
+
+    /// Resolves the directory that a file is in, below a directory of the tree.
+    fn walk_to_parent(
+        &self,
+        file: &TreePath,
+        root: &Rc<Position>,
+    ) -> Result<Option<Rc<Position>>, FileError> {
+        let parent = file.parent();
         let path = self.layout.directory(file.root).join(parent);
         match root.resolve(Path::new(parent), Links::Any)? {
             Destination::Directory(position) => {
-                if position.followed_links_since(&root) {
+                if position.followed_links_since(root) {
                     self.check_inside(&position, &path)?;
                 }
-                let position = Rc::new(position);
-                let entry = (file.root, parent.to_owned(), Rc::clone(&position));
-                self.parents.borrow_mut().push(entry);
-                Ok(Some(position))
+                Ok(Some(Rc::new(position)))
             }
             Destination::File(..) => Err(FileError::unexpected(
                 OPERATION,
@@ -294,7 +338,7 @@ impl Places {
                 "it is a file, want a directory",
             )),
             // A missing target of a link is an error. Otherwise the link would count as missing, and be replaced.
-            Destination::Missing(position, names) if position.followed_links_since(&root) => {
+            Destination::Missing(position, names) if position.followed_links_since(root) => {
                 let target = names.iter().collect();
                 self.check_inside_at(&position, target, &path)?;
                 Err(FileError::unexpected(
