@@ -3,6 +3,7 @@
 //! The path of a named directory may contain links that root or this user owns. Below it, links may lead only into
 //! named directories. `.pki` must not be a link.
 
+mod create;
 mod judge;
 mod names;
 mod source;
@@ -17,7 +18,6 @@ use std::sync::Arc;
 use crate::fs::directory::{Directory, DirectoryEntry, DirectoryId, FileKind, Opened};
 use crate::fs::file::{FileError, OpenFile};
 use crate::fs::ownership::{DirectoryUse, SharedDirectory};
-use crate::fs::sync::Unsynced;
 use crate::fs::walk::{Destination, Links, Position};
 use crate::tree::journal::{backup_name, staging_name};
 use crate::tree::layout::{Layout, MANIFESTS_DIRECTORY, Root, STATE_DIRECTORY, TreePath};
@@ -230,69 +230,6 @@ impl Places {
         let start = start.into_root();
         *self.start.borrow_mut() = Some(start.clone());
         Ok(Destination::Directory(start))
-    }
-
-    /// Returns a directory of the tree, and creates it if it does not exist: the state directory with mode 0700,
-    /// others with 0755 as in kubeadm.
-    pub(crate) fn create(&self, root: Root) -> Result<Arc<Directory>, FileError> {
-        if root == Root::State {
-            self.create(Root::Kubeconfigs)?;
-        }
-        // Another run may have made or removed it.
-        self.missing.borrow_mut().remove(&root);
-        if let Some(position) = self.position(root)? {
-            return position.directory().cloned();
-        }
-        let Some(Destination::Missing(position, names)) = self.resolve(root)? else {
-            let path = self.layout.directory(root);
-            return Err(FileError::unexpected(
-                OPERATION,
-                path,
-                "another process removed it",
-            ));
-        };
-        let mode = if root == Root::State { 0o700 } else { 0o755 };
-        let known = self.created.borrow().len();
-        self.create_below(position, &names, mode)?;
-        if root != Root::State {
-            // Another run may find these directories, and does not know that they are new.
-            let mut unsynced = Unsynced::default();
-            for (parent, _) in self.created.borrow().iter().skip(known) {
-                unsynced.add_directory(parent);
-            }
-            unsynced.sync()?;
-        }
-        // Resolve it again: after creating the directory of `--rootfs`, walks start there.
-        let position = self.position(root)?.ok_or_else(|| {
-            let path = self.layout.directory(root);
-            FileError::unexpected(OPERATION, path, "another process removed it")
-        })?;
-        position.directory().cloned()
-    }
-
-    /// Creates nested directories; the last one gets `mode`, the others 0755.
-    fn create_below(
-        &self,
-        mut position: Position,
-        names: &[OsString],
-        mode: u32,
-    ) -> Result<Position, FileError> {
-        self.judge_all(&position, DirectoryUse::Above)?;
-        self.missing.borrow_mut().clear();
-        self.parents
-            .borrow_mut()
-            .retain(|known| known.position.is_some());
-        for (index, name) in names.iter().enumerate() {
-            let parent = Arc::clone(position.directory()?);
-            let is_last = index + 1 == names.len();
-            if parent.create_directory(name, if is_last { mode } else { 0o755 })? {
-                // So that it is removed again if a later step fails.
-                let made = (Arc::clone(&parent), name.clone());
-                self.created.borrow_mut().push(made);
-            }
-            position = position.enter(name)?;
-        }
-        Ok(position)
     }
 
     /// Returns the directory that a file of the tree is in, following links inside the tree; `None` if it does not exist.
@@ -559,30 +496,5 @@ impl Places {
             }
         }
         Ok(directories.into_values().collect())
-    }
-
-    /// Adds the directories of the certificates and kubeconfigs: this run, or one that was killed, may have made directories in them
-    /// that a commit relies on.
-    pub(crate) fn add_named(&self, unsynced: &mut Unsynced) -> Result<(), FileError> {
-        for root in [Root::Certificates, Root::Kubeconfigs] {
-            if let Some(directory) = self.directory(root)? {
-                unsynced.add_directory(&directory);
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes the directories that this run created, if they are empty.
-    pub(crate) fn remove_created(&self) {
-        for (parent, name) in self.created.borrow_mut().drain(..).rev() {
-            // Removing a directory that is not empty fails, which is intended.
-            let _removed = parent.remove_directory(&name);
-            let _synced = parent.sync();
-        }
-    }
-
-    /// Keeps the directories that this run created.
-    pub(crate) fn keep_created(&self) {
-        self.created.borrow_mut().clear();
     }
 }
