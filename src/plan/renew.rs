@@ -16,8 +16,9 @@ use crate::catalog::{CATALOG, Row};
 use crate::check::finding::{Finding, FindingId, Findings, Remedy};
 use crate::check::{Change, Context, Expected, expiry, file, host};
 use crate::config::cluster::Cluster;
-use crate::tree::inventory::{CaState, FileState, Inventory, RowFiles};
+use crate::tree::inventory::{CaState, FileState, Inventory, KeyFile, RowFiles};
 use crate::x509::chain::CaBundle;
+use crate::x509::encrypted_key::{CONVERT, Encryption, UnlockError};
 
 /// What to renew, and how.
 #[derive(Clone, Debug)]
@@ -231,7 +232,19 @@ impl<'a> RenewPlanner<'a> {
             .filter(|error| error.id != FindingId::CaReplaced)
             .cloned()
             .collect();
-        match self.inventory.ca(signer) {
+        let ca = self.inventory.ca(signer);
+        if errors.is_empty()
+            && let CaState::Local { key, .. } = ca
+            && let KeyFile::Encrypted(key) = key
+            && let Encryption::Unsupported(how) = key.encryption()
+        {
+            let error = UnlockError::Unsupported(how.clone());
+            return Err(Skip::failed(
+                format!("the key of its CA `{}`: {error}", signer.name),
+                Remedy::words(format!("convert it: `{CONVERT}`")),
+            ));
+        }
+        match ca {
             CaState::External(_) if errors.is_empty() => Err(Skip::not_managed(
                 format!(
                     "its CA `{}` is external: its key is not on this host",

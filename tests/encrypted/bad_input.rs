@@ -45,6 +45,20 @@ fn an_encryption_that_is_not_read_is_refused_with_the_command_that_converts_it()
     }
 }
 
+/// What other CAs sign is renewed, as with a CA whose key is not here.
+#[test]
+fn renew_all_leaves_out_what_a_key_that_is_not_read_would_sign() {
+    let tree = TestTree::new();
+    tree.write("pki/front-proxy-ca.key", fixture("scrypt-aes256.pem"));
+    // No passphrase would help, so that none is asked for.
+    let reason = "front-proxy-client: the key of its CA `front-proxy-ca`: it is encrypted in a way that `pki` does not read: PBES2 with scrypt; convert it: `openssl pkcs8 ";
+    tree.pki(&["renew", "all"])
+        .exits(5)
+        .prints(reason)
+        .prints("11 renewed, 1 skipped");
+    tree.pki(&["renew", "all", "--dry-run"]).exits(5);
+}
+
 /// The command of the hint makes a key of each of them that is read.
 #[test]
 fn the_command_of_the_hint_converts_it() {

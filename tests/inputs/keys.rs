@@ -213,7 +213,7 @@ judged! {
     ca_of_another_ca: |t| t.copy("pki/etcd/ca.key", CA_KEY) => ["ca: ca.key-mismatch", "init refuses", "renew all fails for all of ca"];
     ca_of_one_of_its_leaves: |t| t.copy(KEY, CA_KEY) => ["ca: ca.key-mismatch", "init refuses", "renew all fails for all of ca"];
     ca_encrypted: |t| convert(t, CA_KEY, &["pkey", "-aes256", "-passout", "pass:secret"]) => ["ca: ca.key-encrypted"];
-    ca_encrypted_traditional: |t| convert(t, CA_KEY, &["ec", "-aes256", "-passout", "pass:secret"]) => ["ca: ca.key-encrypted"];
+    ca_encrypted_traditional: |t| convert(t, CA_KEY, &["ec", "-aes256", "-passout", "pass:secret"]) => ["ca: ca.key-encrypted", "renew all fails for all of ca"];
     ca_two_in_one_file: |t| t.append("pki/etcd/ca.key", CA_KEY) => [];
     ca_its_public_half: |t| convert(t, CA_KEY, &["pkey", "-pubout"]) => ["ca: file.invalid: `pki/ca.key`: it contains no key, only `PUBLIC KEY`", "init refuses", "renew all fails for all of ca"];
     ca_its_certificate: |t| t.copy("pki/ca.crt", CA_KEY) => ["ca: file.invalid: `pki/ca.key`: it contains no key, only `CERTIFICATE`", "init refuses", "renew all fails for all of ca"];
