@@ -68,6 +68,8 @@ pub enum TreeState {
     Unchanged,
     /// All new files are in place and durable; a later step failed.
     Changed,
+    /// An interrupted transaction is undone; a later step failed.
+    Restored,
     /// Everything that the command does is done; its report could not be written.
     Done,
     /// Some files could not be renamed; the next run that writes finishes or undoes the transaction.
@@ -151,6 +153,7 @@ impl fmt::Display for TreeState {
         f.write_str(match self {
             TreeState::Unchanged => "no file was changed",
             TreeState::Changed => "the new files are all in place",
+            TreeState::Restored => "the old files are all in place",
             TreeState::Done => "everything is done, only the report could not be written",
             TreeState::Pending => {
                 "a commit is pending: the next `pki` command that writes finishes or undoes it"

@@ -278,6 +278,7 @@ fn judged(promise: Promise, fault: Fault, ended: &Ended, verdict: &Verdict) -> O
             &[State::New, State::Renamed],
         )
     })
+    .or_else(|| contradicts("the old files are all in place", &[State::Old]))
 }
 
 /// Returns how many calls of a class a run makes before it makes its own first file.

@@ -53,14 +53,8 @@ pub(super) fn recover(places: &Places) -> Result<Option<Recovered>, TransactionE
         file.apply(direction).map_err(pending)?;
     }
     end(places, &files, direction, journal.generation.as_deref())
-        .map_err(|error| failure_at_end(places, error))?;
-    remove_leftovers(places).map_err(|error| TransactionError::Failed {
-        error,
-        state: match direction {
-            Direction::Commit => TreeState::Changed,
-            Direction::Undo => TreeState::Unchanged,
-        },
-    })?;
+        .map_err(|error| failure_at_end(places, error, direction))?;
+    remove_leftovers(places).map_err(|error| settled_but(error, direction))?;
     Ok(Some(Recovered {
         command: journal.command,
         direction,
@@ -117,12 +111,21 @@ fn recoverable<'a>(
 }
 
 /// Returns the error of [`end`]: once the journal is removed, nothing is pending any more.
-fn failure_at_end(places: &Places, error: FileError) -> TransactionError {
+fn failure_at_end(places: &Places, error: FileError, direction: Direction) -> TransactionError {
     match places.journal() {
-        Ok(None) => TransactionError::after_commit(error),
+        Ok(None) => settled_but(error, direction),
         Ok(Some(_)) => TransactionError::pending(error),
         Err(_) => TransactionError::maybe_pending(error),
     }
+}
+
+/// Returns the error of a step after all files of a transaction were finished or restored.
+fn settled_but(error: FileError, direction: Direction) -> TransactionError {
+    let state = match direction {
+        Direction::Commit => TreeState::Changed,
+        Direction::Undo => TreeState::Restored,
+    };
+    TransactionError::Failed { error, state }
 }
 
 /// Ends a transaction after all its files are finished or restored.

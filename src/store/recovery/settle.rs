@@ -221,7 +221,8 @@ fn finish(
     for file in files.iter().filter(|file| file.current != FileContent::New) {
         file.put_in_place().map_err(pending)?;
     }
-    end(places, files, Direction::Commit, None).map_err(|error| failure_at_end(places, error))?;
+    end(places, files, Direction::Commit, None)
+        .map_err(|error| failure_at_end(places, error, Direction::Commit))?;
     Ok(settled)
 }
 
@@ -249,7 +250,8 @@ fn discard(
     if !settled.left.is_empty() {
         settled.generation = keep::adopt_unfinished(places, now).map_err(pending)?;
     }
-    end(places, files, Direction::Undo, None).map_err(|error| failure_at_end(places, error))?;
+    end(places, files, Direction::Undo, None)
+        .map_err(|error| failure_at_end(places, error, Direction::Undo))?;
     Ok(settled)
 }
 
