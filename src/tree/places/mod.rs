@@ -41,7 +41,7 @@ pub(crate) struct Places {
     /// The start of all walks: `/` or the directory of `--rootfs`.
     start: RefCell<Option<Position>>,
     roots: RefCell<BTreeMap<Root, Rc<Position>>>,
-    /// Where the directories would be that were not there when they were looked for. Nothing after this run made a directory.
+    /// Where the directories would be that were not there when they were looked for. Emptied when this run makes a directory.
     missing: RefCell<BTreeMap<Root, (Position, Vec<OsString>)>>,
     /// The directories below them that hold files of the tree. There are few.
     parents: RefCell<Vec<FileParent>>,
