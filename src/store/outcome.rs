@@ -153,7 +153,7 @@ impl fmt::Display for TreeState {
         f.write_str(match self {
             TreeState::Unchanged => "no file was changed",
             TreeState::Changed => "the new files are all in place",
-            TreeState::Restored => "the old files are all in place",
+            TreeState::Restored => "the pending commit is undone",
             TreeState::Done => "everything is done, only the report could not be written",
             TreeState::Pending => {
                 "a commit is pending: the next `pki` command that writes finishes or undoes it"

@@ -6,7 +6,8 @@
 //!
 //! The binary is copied first, as an installation does: Linux keeps a file that a linker wrote in smaller pages, and a start from
 //! it takes a tenth longer. No file is removed before the end: ext4 does not reuse an inode that was freed in the last minutes,
-//! and a search past many of them multiplies the time of each new file.
+//! and a search past many of them multiplies the time of each new file. For the same reason, wait five minutes
+//! between two benches.
 
 mod fleet;
 mod instructions;
