@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::Result;
 use time::OffsetDateTime;
@@ -18,6 +19,7 @@ use crate::cli::{ClusterArgs, ConfigArgs, TreeArgs};
 use crate::config::cluster::Etcd;
 use crate::config::{Cluster, DeclaredCluster};
 use crate::fs::file::FileError;
+use crate::fs::walk::ParentCache;
 use crate::tree::archive::Archive;
 use crate::tree::certificate::StandaloneCertificates;
 use crate::tree::inventory::{Depth, Inventory};
@@ -56,6 +58,24 @@ impl Inspection {
         console: &Console,
     ) -> Result<Inspection> {
         let session = Session::open(tree, config, &ClusterArgs::default(), console)?;
+        Inspection::of_session(session, depth, console.now)
+    }
+
+    /// Reads one of several named trees, and its recorded configuration. Trees in the same directory share its open descriptor.
+    ///
+    /// # Errors
+    /// As [`Inspection::open`].
+    pub(super) fn open_named(
+        tree: &TreeArgs,
+        parents: &Arc<ParentCache>,
+        depth: Depth,
+        console: &Console,
+    ) -> Result<Inspection> {
+        let session = Session::open_named(tree, parents, console)?;
+        Inspection::of_session(session, depth, console.now)
+    }
+
+    fn of_session(session: Session, depth: Depth, now: OffsetDateTime) -> Result<Inspection> {
         let TreeSnapshot {
             tree,
             inventory,
@@ -71,7 +91,7 @@ impl Inspection {
             is_tree: true,
             declared: None,
             depth,
-            now: console.now,
+            now,
         };
         inspection.with_configuration()
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anstream::adapter::strip_str;
 use anyhow::Result;
@@ -21,6 +22,7 @@ use crate::check::finding::{Finding, FindingId};
 use crate::cli::{ConfigArgs, NamedTreeArgs, TreeArgs};
 use crate::fs::file::{self, GivenKind, MAX_FILE_SIZE};
 use crate::fs::search::{PathKind, directories_with};
+use crate::fs::walk::ParentCache;
 use crate::report::findings::TreeArguments;
 use crate::tree::archive::Archive;
 use crate::tree::certificate::StandaloneCertificates;
@@ -42,7 +44,7 @@ pub(super) struct NamedTree {
 /// Where the files of a named tree are.
 enum Place {
     /// In the directories of these flags.
-    Directories(TreeArgs),
+    Directories(TreeArgs, Arc<ParentCache>),
     Archive(Box<RefCell<Archive>>),
     /// In this context of a kubeconfig.
     Kubeconfig(Rc<StandaloneKubeconfig>, String),
@@ -68,6 +70,8 @@ pub(super) fn inspect<R: Send>(
     }
     let progress = TreeProgress::new(candidates.len(), quiet);
     let now = console.now;
+    // Named trees are usually in one directory.
+    let parents = Arc::new(ParentCache::default());
     let work = |candidate: &Candidate| {
         let inspect = |name: String, tree: Result<&NamedTree>| {
             let messages = Buffer::default();
@@ -75,7 +79,7 @@ pub(super) fn inspect<R: Send>(
             let result = inspect(&name, tree, &console);
             (name, result, strip_str(&messages.text()).to_string())
         };
-        let results: Vec<_> = match candidate.trees() {
+        let results: Vec<_> = match candidate.trees(&parents) {
             Ok(trees) => trees
                 .map(|tree| inspect(tree.name.clone(), Ok(&tree)))
                 .collect(),
@@ -111,13 +115,13 @@ impl Candidate {
     }
 
     /// Returns the tree, or one for each context of a kubeconfig.
-    fn trees(&self) -> Result<Box<dyn Iterator<Item = NamedTree>>> {
+    fn trees(&self, parents: &Arc<ParentCache>) -> Result<Box<dyn Iterator<Item = NamedTree>>> {
         if let Some(error) = &self.error {
             return Err(Invalid::new(error).into());
         }
         match file::given_kind(&self.path)? {
             Some(GivenKind::Directory) => {
-                let tree = NamedTree::in_directory(&self.path)?;
+                let tree = NamedTree::in_directory(&self.path, parents)?;
                 Ok(Box::new(std::iter::once(tree)))
             }
             Some(GivenKind::Pipe | GivenKind::Other) => NamedTree::in_file(&self.path),
@@ -174,49 +178,56 @@ fn candidates(named: &NamedTreeArgs) -> Result<Vec<Candidate>> {
 
 impl NamedTree {
     /// Takes a root directory, `etc/kubernetes` below one, a copy of that directory, or a certificate directory.
-    fn in_directory(path: &Path) -> Result<NamedTree> {
+    fn in_directory(path: &Path, parents: &Arc<ParentCache>) -> Result<NamedTree> {
         let name = path.display().to_string();
+        let parents = Arc::clone(parents);
         if let Some(rootfs) = path
             .ancestors()
             .nth(2)
             .filter(|_| path.ends_with(KUBERNETES))
         {
-            return Ok(NamedTree::below(name, rootfs));
+            return Ok(NamedTree::below(name, rootfs, parents));
         }
         if PathKind::of(&path.join(KUBERNETES)) == PathKind::Directory {
-            return Ok(NamedTree::below(name, path));
+            return Ok(NamedTree::below(name, path, parents));
         }
         let pki = path.join("pki");
-        let certificates = match (PathKind::of(&pki), PathKind::of(&path.join("ca.crt"))) {
-            (PathKind::Directory, _) => pki,
-            (_, PathKind::File) => path.to_path_buf(),
-            _ => {
-                let what = format!("`{name}` holds no directory `pki`");
-                return Err(Invalid::new(what).into());
-            }
+        let certificates = if PathKind::of(&pki) == PathKind::Directory {
+            pki
+        } else if PathKind::of(&path.join("ca.crt")) == PathKind::File {
+            path.to_path_buf()
+        } else {
+            let what = format!("`{name}` holds no directory `pki`");
+            return Err(Invalid::new(what).into());
         };
         Ok(NamedTree {
-            place: Place::Directories(TreeArgs {
-                // Nothing of the machine that this runs on belongs to a copy.
-                kubelet_cert_dir: Some(certificates.join("kubelet")),
-                cert_dir: Some(certificates),
-                ..TreeArgs::default()
-            }),
+            place: Place::Directories(
+                TreeArgs {
+                    // Nothing of the machine that this runs on belongs to a copy.
+                    kubelet_cert_dir: Some(certificates.join("kubelet")),
+                    cert_dir: Some(certificates),
+                    ..TreeArgs::default()
+                },
+                parents,
+            ),
             has_kubelet: false,
             name,
         })
     }
 
-    fn below(name: String, rootfs: &Path) -> NamedTree {
+    fn below(name: String, rootfs: &Path, parents: Arc<ParentCache>) -> NamedTree {
         let rootfs = match rootfs.as_os_str().is_empty() {
             true => Path::new("."),
             false => rootfs,
         };
         NamedTree {
-            place: Place::Directories(TreeArgs {
-                rootfs: (rootfs != Path::new("/")).then(|| rootfs.to_path_buf()),
-                ..TreeArgs::default()
-            }),
+            place: Place::Directories(
+                TreeArgs {
+                    rootfs: (rootfs != Path::new("/")).then(|| rootfs.to_path_buf()),
+                    ..TreeArgs::default()
+                },
+                parents,
+            ),
             has_kubelet: true,
             name,
         }
@@ -275,8 +286,8 @@ impl NamedTree {
     /// As [`Inspection::open`].
     pub(super) fn inspect(&self, depth: Depth, console: &Console) -> Result<Inspection> {
         let inspection = match &self.place {
-            Place::Directories(arguments) => {
-                Inspection::open(arguments, &ConfigArgs::default(), depth, console)
+            Place::Directories(arguments, parents) => {
+                Inspection::open_named(arguments, parents, depth, console)
             }
             Place::Archive(archive) => {
                 Inspection::of_archive(&mut archive.borrow_mut(), depth, console)
@@ -298,7 +309,7 @@ impl NamedTree {
     /// Returns the arguments of a printed command about the tree.
     pub(super) fn arguments(&self) -> TreeArguments {
         match &self.place {
-            Place::Directories(arguments) => {
+            Place::Directories(arguments, _) => {
                 tree_arguments(arguments, &ConfigArgs::default()).of_named_tree(&self.name)
             }
             Place::Archive(_) => TreeArguments::of_archive(),
@@ -310,7 +321,7 @@ impl NamedTree {
     /// Returns the directories and files that a report must not replace.
     pub(super) fn paths(&self, layout: &Layout) -> Vec<PathBuf> {
         match &self.place {
-            Place::Directories(_) => layout.directories(),
+            Place::Directories(..) => layout.directories(),
             Place::Archive(_) => vec![PathBuf::from(&self.name)],
             Place::Kubeconfig(..) | Place::Certificate(..) => vec![layout.kubeconfigs.clone()],
         }

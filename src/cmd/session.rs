@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::Result;
 use zeroize::Zeroizing;
@@ -19,6 +20,7 @@ use crate::catalog::Row;
 use crate::cli::{ClusterArgs, ConfigArgs, KeepArgs, TreeArgs, WriteArgs};
 use crate::execute::{self, Issued, issue};
 use crate::fs::ownership::is_trusted;
+use crate::fs::walk::ParentCache;
 use crate::plan::Plan;
 use crate::store::generations::TransactionKind;
 use crate::store::ledger::LedgerEntry;
@@ -100,7 +102,27 @@ impl<'a> Session<'a> {
         cluster: &ClusterArgs,
         console: &'a Console,
     ) -> Result<Session<'a>> {
-        let (target, opened) = Target::find(tree, config, cluster)?;
+        Session::find(tree, config, cluster, None, console)
+    }
+
+    /// Finds one of several named trees, and its recorded configuration. Trees in the same directory share its open descriptor.
+    pub(super) fn open_named(
+        tree: &TreeArgs,
+        parents: &Arc<ParentCache>,
+        console: &'a Console,
+    ) -> Result<Session<'a>> {
+        let (config, cluster) = (ConfigArgs::default(), ClusterArgs::default());
+        Session::find(tree, &config, &cluster, Some(parents), console)
+    }
+
+    fn find(
+        tree: &TreeArgs,
+        config: &ConfigArgs,
+        cluster: &ClusterArgs,
+        parents: Option<&Arc<ParentCache>>,
+        console: &'a Console,
+    ) -> Result<Session<'a>> {
+        let (target, opened) = Target::find(tree, config, cluster, parents)?;
         console.set_arguments(target.state_arguments(tree));
         Ok(Session {
             console,
@@ -125,7 +147,7 @@ impl<'a> Session<'a> {
         let mut attempts = 0;
         loop {
             let opened = self.opened.take();
-            let opened = opened.map_or_else(|| OpenTree::new(&self.target.layout), Ok);
+            let opened = opened.map_or_else(|| OpenTree::new(&self.target.layout, None), Ok);
             let OpenTree { places, tree } = opened?;
             if attempts == 0 {
                 self.warn_of_state(&places);

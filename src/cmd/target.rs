@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::{Error, Result};
 
@@ -16,6 +17,7 @@ use crate::config::{
 };
 use crate::fs::file::FileError;
 use crate::fs::ownership::{DirectoryUse, judge};
+use crate::fs::walk::ParentCache;
 use crate::plan::infer;
 use crate::report::findings::TreeArguments;
 use crate::tree::archive::Archive;
@@ -67,8 +69,14 @@ pub(super) struct OpenTree {
 }
 
 impl OpenTree {
-    pub(super) fn new(layout: &Layout) -> Result<OpenTree, FileError> {
-        let places = Rc::new(Places::new(layout));
+    pub(super) fn new(
+        layout: &Layout,
+        parents: Option<&Arc<ParentCache>>,
+    ) -> Result<OpenTree, FileError> {
+        let places = Rc::new(match parents {
+            Some(parents) => Places::with_parent_cache(layout, parents),
+            None => Places::new(layout),
+        });
         let tree = Tree::over(&places)?;
         Ok(OpenTree { places, tree })
     }
@@ -81,6 +89,7 @@ impl Target {
         tree: &TreeArgs,
         config: &ConfigArgs,
         cluster: &ClusterArgs,
+        parents: Option<&Arc<ParentCache>>,
     ) -> Result<(Target, Option<OpenTree>)> {
         let (file, warnings) = match &config.config {
             Some(path) => {
@@ -94,7 +103,7 @@ impl Target {
         let typed = TreePaths::typed(tree)?;
         let mut layout = typed.layout(&given)?;
         // The certificate directory may be known only from the record, which is kept with the kubeconfigs.
-        let opened = OpenTree::new(&layout)?;
+        let opened = OpenTree::new(&layout, parents)?;
         let (recorded, record_error) = match recorded(&opened.tree) {
             Ok(recorded) => (recorded, None),
             Err(error) => (None, Some(error)),

@@ -142,6 +142,11 @@ impl Directory {
         self.id
     }
 
+    /// Returns whether a path, links followed, leads to this directory.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        rustix::fs::stat(path).is_ok_and(|status| DirectoryId::of(&status) == self.id)
+    }
+
     /// Returns owner and mode at the time of opening.
     pub(crate) fn attributes(&self) -> Attributes {
         self.attributes

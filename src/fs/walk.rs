@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -144,6 +144,55 @@ impl Position {
             }
         }
         Ok(Destination::Directory(walk.position))
+    }
+}
+
+/// Keeps the parent directory of the last path open, for other paths in the same directory.
+#[derive(Debug, Default)]
+pub(crate) struct ParentCache {
+    last: Mutex<Option<(PathBuf, Position)>>,
+}
+
+impl ParentCache {
+    /// Resolves an absolute path from `/`, following trusted links. If the last path had the same parent, and that still leads to
+    /// the same directory, only the last component is resolved.
+    pub(crate) fn resolve(&self, path: &Path) -> Result<Destination, FileError> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Position::machine()?.resolve(path, Links::Trusted);
+        };
+        let position = match self.known(parent) {
+            Some(position) => Some(position),
+            None => self.open(parent)?,
+        };
+        match position {
+            Some(position) => position.resolve(Path::new(name), Links::Trusted),
+            None => Position::machine()?.resolve(path, Links::Trusted),
+        }
+    }
+
+    /// Returns the directory of the last path, if it is this one.
+    fn known(&self, path: &Path) -> Option<Position> {
+        let last = self.last().clone();
+        let (_, position) = last.filter(|(known, _)| known == path)?;
+        // A link on the way to it may have been changed since.
+        let is_same = position.directory().ok()?.is_at(path);
+        is_same.then_some(position)
+    }
+
+    /// Opens a directory; `None` if it does not exist or is a file.
+    fn open(&self, path: &Path) -> Result<Option<Position>, FileError> {
+        match Position::machine()?.resolve(path, Links::Trusted)? {
+            Destination::Directory(position) => {
+                *self.last() = Some((path.to_path_buf(), position.clone()));
+                Ok(Some(position))
+            }
+            Destination::File(..) | Destination::Missing(..) => Ok(None),
+        }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<(PathBuf, Position)>> {
+        // A thread that panicked left the value as it was.
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -452,6 +501,85 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Returns where a path leads, and every directory on the way.
+    fn describe(result: Result<Destination, FileError>) -> String {
+        let (position, rest) = match result {
+            Ok(Destination::Directory(position)) => (position, String::new()),
+            Ok(Destination::File(position, name)) => (position, format!("{name:?}")),
+            Ok(Destination::Missing(position, names)) => (position, format!("lacks {names:?}")),
+            Err(error) => return error.to_string(),
+        };
+        let above: Vec<_> = position.above().map(|directory| directory.id()).collect();
+        format!("{:?} {above:?} {rest}", position.directory().unwrap().id())
+    }
+
+    #[test]
+    fn a_path_leads_to_the_same_place_with_the_cache_as_without() {
+        let folder = Folder::new();
+        folder.link("a/b", "root/link");
+        folder.link("../outside", "root/away");
+        folder.link("loop", "root/loop");
+        let cache = ParentCache::default();
+        let machine = Position::machine().unwrap();
+        let names = [
+            "root/a",
+            "root/link",
+            "root/away",
+            "root/link",
+            "root/loop",
+            "root/a",
+            "outside",
+            "root/link/x",
+            "root/a/file",
+            "root/c/d",
+            "root/c",
+            "root/a/file/x",
+            "root/loop/x",
+            "root/a/../a",
+            "root/a/..",
+            "root/away/..",
+        ];
+        let paths = names.map(|name| folder.path.join(name));
+        let others = ["/", "/proc", "/nothing"].map(PathBuf::from);
+        for path in paths.iter().chain(&others) {
+            assert_eq!(
+                describe(cache.resolve(path)),
+                describe(machine.resolve(path, Links::Trusted)),
+                "{}",
+                path.display()
+            );
+        }
+    }
+
+    #[test]
+    fn the_cache_opens_a_parent_once() {
+        let folder = Folder::new();
+        let cache = ParentCache::default();
+        let path = folder.path.join("root");
+        let resolve = |name: &str| match cache.resolve(&path.join(name)) {
+            Ok(Destination::Directory(position)) => Arc::clone(position.above().last().unwrap()),
+            other => panic!("{other:?}"),
+        };
+        assert!(Arc::ptr_eq(&resolve("a"), &resolve("a")));
+    }
+
+    /// As a deployment does that changes a link to the new release.
+    #[test]
+    fn a_parent_that_was_replaced_is_opened_again() {
+        let folder = Folder::new();
+        fs::create_dir_all(folder.path.join("new/a")).unwrap();
+        folder.link("../root", "outside/current");
+        let cache = ParentCache::default();
+        let machine = Position::machine().unwrap();
+        let path = folder.path.join("outside/current/a");
+        let before = describe(cache.resolve(&path));
+        fs::remove_file(folder.path.join("outside/current")).unwrap();
+        folder.link("../new", "outside/current");
+        let now = describe(cache.resolve(&path));
+        assert_ne!(now, before);
+        assert_eq!(now, describe(machine.resolve(&path, Links::Trusted)));
     }
 
     /// What becomes a link after it was resolved leads nowhere: the descriptor is used.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::fs::directory::{Directory, DirectoryEntry, DirectoryId, FileKind, Opened};
 use crate::fs::file::{FileError, OpenFile};
 use crate::fs::ownership::{DirectoryUse, SharedDirectory};
-use crate::fs::walk::{Destination, Links, Position};
+use crate::fs::walk::{Destination, Links, ParentCache, Position};
 use crate::tree::journal::{backup_name, staging_name};
 use crate::tree::layout::{Layout, MANIFESTS_DIRECTORY, Root, STATE_DIRECTORY, TreePath};
 use crate::tree::source::FileVersion;
@@ -38,6 +38,8 @@ fn is_others(path: &Path) -> bool {
 /// The open directories of a tree.
 pub(crate) struct Places {
     layout: Layout,
+    /// For one of several trees: their parent directory.
+    parent_cache: Option<Arc<ParentCache>>,
     /// The start of all walks: `/` or the directory of `--rootfs`.
     start: RefCell<Option<Position>>,
     roots: RefCell<BTreeMap<Root, Rc<Position>>>,
@@ -95,6 +97,7 @@ impl Places {
     pub(crate) fn new(layout: &Layout) -> Places {
         Places {
             layout: layout.clone(),
+            parent_cache: None,
             start: RefCell::default(),
             roots: RefCell::default(),
             missing: RefCell::default(),
@@ -102,6 +105,14 @@ impl Places {
             judged: RefCell::default(),
             created: RefCell::default(),
             is_locked: Cell::new(false),
+        }
+    }
+
+    /// Like [`Places::new`], for one of several trees, whose parent directory the cache keeps open.
+    pub(crate) fn with_parent_cache(layout: &Layout, cache: &Arc<ParentCache>) -> Places {
+        Places {
+            parent_cache: Some(Arc::clone(cache)),
+            ..Places::new(layout)
         }
     }
 
@@ -195,6 +206,9 @@ impl Places {
         if let Some((nearest, rest)) = self.nearest(&path) {
             return nearest.resolve(&rest, Links::Trusted).map(Some);
         }
+        if let (Some(cache), None) = (&self.parent_cache, &self.layout.rootfs) {
+            return cache.resolve(&path).map(Some);
+        }
         match self.start()? {
             Destination::Directory(start) => start.resolve(below, Links::Trusted).map(Some),
             Destination::Missing(position, mut names) => {
@@ -219,10 +233,10 @@ impl Places {
         if let Some(start) = self.start.borrow().as_ref() {
             return Ok(Destination::Directory(start.clone()));
         }
-        let machine = Position::machine()?;
-        let found = match &self.layout.rootfs {
-            None => Destination::Directory(machine),
-            Some(rootfs) => machine.resolve(rootfs, Links::Trusted)?,
+        let found = match (&self.layout.rootfs, &self.parent_cache) {
+            (None, _) => Destination::Directory(Position::machine()?),
+            (Some(rootfs), Some(cache)) => cache.resolve(rootfs)?,
+            (Some(rootfs), None) => Position::machine()?.resolve(rootfs, Links::Trusted)?,
         };
         let Destination::Directory(start) = found else {
             return Ok(found);

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread::available_parallelism,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -68,6 +68,7 @@ pub(super) fn run(pki: &Path, folder: &Path, rounds: usize) -> Result<()> {
         }
     }
     println!("* per certificate, of all threads");
+    reading_cost(&directories, rounds)?;
     verification_cost()
 }
 
@@ -88,12 +89,10 @@ impl FleetRun<'_> {
             self.check(self.command(pki))?;
             times.push(start.elapsed());
         }
-        times.sort();
-        let median = times.get(rounds / 2).copied().unwrap_or_default();
         let (cpu, memory) = self.usage(pki, usage_file)?;
         println!(
             "{name:<44} {:>9.1} {:>9} {:>9}",
-            median.as_secs_f64() * 1000.0,
+            median(&mut times).as_secs_f64() * 1000.0,
             cpu.map_or("-".to_owned(), |cpu| format!("{cpu:.1}")),
             memory.map_or("-".to_owned(), |memory| format!("{memory:.1}"))
         );
@@ -191,6 +190,40 @@ fn copy_files(from: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Prints how long one thread takes to open, read and close the files with certificates.
+fn reading_cost(trees: &[PathBuf], rounds: usize) -> Result<()> {
+    let mut files = vec![];
+    for tree in trees {
+        for folder in [tree.join("pki"), tree.join("pki/etcd")] {
+            for entry in fs::read_dir(folder)? {
+                let path = entry?.path();
+                if path.extension().is_some_and(|extension| extension == "crt") {
+                    files.push(path);
+                }
+            }
+        }
+    }
+    let mut times = vec![];
+    for _ in 0..rounds {
+        let start = Instant::now();
+        for file in &files {
+            fs::read(file)?;
+        }
+        times.push(start.elapsed());
+    }
+    println!(
+        "opening, reading and closing {} files, one thread: {:.1} ms",
+        files.len(),
+        median(&mut times).as_secs_f64() * 1000.0
+    );
+    Ok(())
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 /// Prints what one RSA-2048 verification costs in openssl.
