@@ -1,7 +1,9 @@
 //! Work on all cores, in bounded memory.
 
 use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// How many finished results of each thread wait for those before them, at most.
@@ -25,11 +27,47 @@ pub fn for_each<T: Sync, R: Send, E>(
     for_each_on(threads, items, work, take)
 }
 
-/// Like [`for_each`], on this many threads: work that waits for a disk needs more threads than there are cores.
+/// Does `work` for each item on `threads` threads, one of which is the calling thread. Work that waits for a disk needs more
+/// threads than there are cores.
 ///
 /// # Errors
-/// The error of `take`.
-pub(crate) fn for_each_on<T: Sync, R: Send, E>(
+/// The failure of the first item that failed. `work` is done for every item.
+pub(crate) fn try_all<T: Sync, E: Send>(
+    threads: usize,
+    items: &[T],
+    work: impl Fn(&T) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    let next = AtomicUsize::new(0);
+    let failures = Mutex::new(Vec::new());
+    let run = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { break };
+            if let Err(error) = work(item) {
+                // A thread that panicked left the list as it was.
+                let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+                failures.push((index, error));
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads.min(items.len()) {
+            // If no more threads can be started, the existing ones do the work.
+            if thread::Builder::new().spawn_scoped(scope, run).is_err() {
+                break;
+            }
+        }
+        run();
+    });
+    let failures = failures
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    let first = failures.into_iter().min_by_key(|(index, _)| *index);
+    first.map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// Like [`for_each`], on this many threads.
+fn for_each_on<T: Sync, R: Send, E>(
     threads: usize,
     items: &[T],
     work: impl Fn(&T) -> R + Sync,
@@ -76,9 +114,32 @@ pub(crate) fn for_each_on<T: Sync, R: Send, E>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
+
+    #[test]
+    fn every_item_is_worked_on_once_even_if_some_fail() {
+        for (threads, count) in [(0, 0), (0, 3), (1, 7), (2, 1), (8, 28), (8, 3)] {
+            let items: Vec<_> = (0..count)
+                .map(|number| (number, AtomicUsize::new(0)))
+                .collect();
+            let work = |(number, done): &(usize, AtomicUsize)| {
+                done.fetch_add(1, Ordering::Relaxed);
+                match *number >= count / 2 {
+                    true => Err(*number),
+                    false => Ok(()),
+                }
+            };
+            let wanted = if count == 0 { Ok(()) } else { Err(count / 2) };
+            assert_eq!(try_all(threads, &items, work), wanted);
+            assert_eq!(try_all(threads, &items, |_| Ok::<(), ()>(())), Ok(()));
+            let times = items.into_iter().map(|(_, done)| done.into_inner());
+            assert_eq!(
+                times.collect::<Vec<_>>(),
+                vec![1; count],
+                "{threads} threads"
+            );
+        }
+    }
 
     #[test]
     fn results_come_in_the_order_of_the_items() {
