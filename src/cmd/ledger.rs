@@ -10,7 +10,7 @@ use crate::cli::{LedgerArgs, OutputFormat};
 use crate::report::history::{Ledger, LedgerLine};
 use crate::store::ledger::{self, LedgerEntry};
 use crate::tree::inventory::{Depth, Inventory};
-use crate::x509::key::hex;
+use crate::x509::digest::hex;
 
 /// How many entries are held in memory: a ledger only ever grows.
 const CHUNK_SIZE: usize = 4096;

@@ -31,7 +31,7 @@ use crate::tree::manifests::NamedFile;
 use crate::util::escape::escape;
 use crate::x509::certificate::Certificate;
 use crate::x509::chain::Chain;
-use crate::x509::key::hex;
+use crate::x509::digest::hex;
 
 /// How long an endpoint may take to answer.
 const LIMIT: Duration = Duration::from_secs(3);

@@ -26,8 +26,9 @@ use crate::tree::layout::{self, Access, TreePath};
 use crate::util::parallel;
 use crate::x509::algorithm::Algorithm;
 use crate::x509::certificate::Certificate;
+use crate::x509::digest::hex;
 use crate::x509::encrypted_key::Passphrase;
-use crate::x509::key::{PrivateKey, hex};
+use crate::x509::key::PrivateKey;
 
 pub use self::keys::{Interrupted, Progress};
 

@@ -7,7 +7,7 @@ use super::time::Time;
 use super::verification::{ReportedFinding, VerificationLine};
 use crate::check::finding::{Finding, FindingId, Severity};
 use crate::x509::certificate::Certificate;
-use crate::x509::key::hex;
+use crate::x509::digest::hex;
 
 /// What the endpoints of a host serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::time::Time;
 use crate::x509::certificate::Certificate;
-use crate::x509::key::hex;
+use crate::x509::digest::hex;
 
 /// What was signed, or would be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

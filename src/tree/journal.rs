@@ -22,7 +22,7 @@ use crate::fs::file::{Contents, FileError, MAX_FILE_SIZE};
 use crate::fs::ownership::is_trusted;
 use crate::tree::layout::{self, TreePath};
 use crate::util::secret;
-use crate::x509::key::{self, hex};
+use crate::x509::digest::{self, hex};
 
 /// The journal of a transaction whose new files are put in place.
 pub(crate) const COMMIT: &str = ".pki-journal.commit";
@@ -249,7 +249,7 @@ pub(crate) fn is_generation_name(name: &str) -> bool {
 
 /// Returns the SHA-256 of some bytes, hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hex(&key::sha256(bytes))
+    hex(&digest::sha256(bytes))
 }
 
 /// Returns the name of the new file next to its target.

@@ -1,6 +1,5 @@
 //! Reads certificates from PEM files. Nothing here signs or judges; see `sign` and `verify`.
 
-use std::net::IpAddr;
 use std::sync::{LazyLock, OnceLock};
 use std::{fmt, mem};
 
@@ -12,7 +11,7 @@ use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::name::{GeneralName, GeneralNames};
+use x509_cert::ext::pkix::name::GeneralNames;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, NameConstraints,
     SubjectAltName, SubjectKeyIdentifier,
@@ -21,20 +20,16 @@ use x509_cert::name::Name;
 use x509_cert::time;
 
 use super::attribute::Attribute;
+use super::digest::sha256;
+use super::extension::{DecodableExtension, find_extension};
 use super::go::{self, GoError};
-use super::key::{PublicKey, sha256};
+use super::key::PublicKey;
 use super::oid::oid_name;
 use super::pem::{self, PemError};
-use super::request::key_usage_name;
-use super::san::San;
+use super::san::{San, general_name_text, to_san};
 use super::signature::Signed;
+use super::usage::{ANY_USAGE, Usage, key_usage_name, usage_oid, usage_text};
 use super::validity::Validity;
-use crate::util::escape::escape_line;
-use crate::x509::usage::Usage;
-
-const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
-const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
-pub(super) const ANY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 
 /// An X.509 certificate (RFC 5280).
 #[derive(Clone)]
@@ -328,7 +323,7 @@ impl Certificate {
             return true;
         }
         let signed = Signed::split(&self.der);
-        let is_signed = signed.is_some_and(|signed| signed.is_signed_with(key));
+        let is_signed = signed.is_some_and(|signed| key.has_signed(&signed));
         if is_signed {
             self.signer.get_or_init(|| key.clone());
         }
@@ -348,7 +343,7 @@ impl Certificate {
     /// Returns whether this is a CA certificate that may sign others: basicConstraints has the CA flag, and keyUsage,
     /// if present, has keyCertSign. As in Go, basicConstraints need not be critical.
     pub fn is_ca(&self) -> bool {
-        self.has_ca_flag() && go::may_sign(self)
+        self.has_ca_flag() && self.facts().may_sign()
     }
 
     /// Returns whether basicConstraints, critical or not, has the CA flag.
@@ -504,28 +499,6 @@ impl Certificate {
     }
 }
 
-/// An extension that the library can decode.
-pub(super) trait DecodableExtension:
-    for<'a> Decode<'a, Error = x509_cert::der::Error> + AssociatedOid
-{
-}
-
-impl<T: for<'a> Decode<'a, Error = x509_cert::der::Error> + AssociatedOid> DecodableExtension
-    for T
-{
-}
-
-/// Returns an extension with its criticality.
-pub(super) fn find_extension<T: DecodableExtension>(extensions: &[Extension]) -> Option<(bool, T)> {
-    let extension = extensions
-        .iter()
-        .find(|extension| extension.extn_id == T::OID)?;
-    Some((
-        extension.critical,
-        T::from_der(extension.extn_value.as_bytes()).ok()?,
-    ))
-}
-
 /// Decodes the extensions that the library reads, so that a malformed extension is an error instead of a missing one.
 fn check_extensions(extensions: &[Extension]) -> x509_cert::der::Result<()> {
     for extension in extensions {
@@ -578,14 +551,6 @@ fn facts_of(
         signature_algorithm: go::signature_algorithm(&certificate.signature_algorithm().to_der()?),
         extensions,
     })
-}
-
-/// Returns whether an alternative name is one that Go reads.
-pub(super) fn is_well_formed(name: &GeneralName) -> bool {
-    match name {
-        GeneralName::IpAddress(octets) => ip_address(octets.as_bytes()).is_some(),
-        _ => true,
-    }
 }
 
 const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
@@ -668,22 +633,6 @@ pub(super) fn colon_separated(octets: &[u8]) -> String {
     octets.join(":")
 }
 
-/// Returns the object identifier of a usage.
-pub(super) fn usage_oid(usage: Usage) -> ObjectIdentifier {
-    match usage {
-        Usage::ServerAuth => SERVER_AUTH,
-        Usage::ClientAuth => CLIENT_AUTH,
-    }
-}
-
-pub(super) fn usage_text(oid: &ObjectIdentifier) -> String {
-    match *oid {
-        SERVER_AUTH => Usage::ServerAuth.name().to_owned(),
-        CLIENT_AUTH => Usage::ClientAuth.name().to_owned(),
-        other => other.to_string(),
-    }
-}
-
 fn to_validity(validity: &time::Validity<AnySerialNumber>) -> Validity {
     Validity {
         not_before: to_offset(validity.not_before),
@@ -697,35 +646,4 @@ pub(super) fn to_offset(time: x509_cert::time::Time) -> OffsetDateTime {
         .ok()
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-pub(super) fn to_san(name: &GeneralName) -> Option<San> {
-    match name {
-        GeneralName::DnsName(name) => Some(San::Dns(name.as_str().to_owned())),
-        GeneralName::IpAddress(octets) => ip_address(octets.as_bytes()).map(San::Ip),
-        _ => None,
-    }
-}
-
-/// Returns a name as text. An IA5String may contain control characters.
-pub(super) fn general_name_text(name: &GeneralName) -> String {
-    match name {
-        GeneralName::DnsName(name) => format!("DNS:{}", escape_line(name.as_str())),
-        GeneralName::Rfc822Name(address) => format!("email:{}", escape_line(address.as_str())),
-        GeneralName::UniformResourceIdentifier(uri) => format!("URI:{}", escape_line(uri.as_str())),
-        GeneralName::DirectoryName(name) => format!("dirName:{name}"),
-        GeneralName::RegisteredId(oid) => format!("RID:{oid}"),
-        GeneralName::IpAddress(octets) => match ip_address(octets.as_bytes()) {
-            Some(address) => format!("IP:{address}"),
-            None => format!("IP:malformed, {} octets", octets.as_bytes().len()),
-        },
-        _ => "otherName".to_owned(),
-    }
-}
-
-fn ip_address(octets: &[u8]) -> Option<IpAddr> {
-    <[u8; 4]>::try_from(octets)
-        .map(IpAddr::from)
-        .or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from))
-        .ok()
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use zeroize::Zeroizing;
 
-use super::key::{KeyError, hex, random};
+use super::digest::hex;
+use super::key::{KeyError, random};
 
 /// The number of bytes of a certificate key.
 const KEY_SIZE: usize = 32;

@@ -61,7 +61,7 @@ impl RevocationList {
         let number = extensions
             .filter(|extension| extension.extn_id == CrlNumber::OID)
             .find_map(|extension| CrlNumber::from_der(extension.extn_value.as_bytes()).ok())?;
-        Some(super::key::hex(number.0.as_bytes()))
+        Some(super::digest::hex(number.0.as_bytes()))
     }
 
     /// Returns the revoked certificates, in their order.

@@ -1,7 +1,7 @@
 //! Private keys: generated, read from PEM, written as kubeadm writes them, used to sign.
 //!
 //! Key material stays inside [`PrivateKey`] and in buffers that are wiped when dropped; `Debug` does not show it.
-//! Only this module, `public_key`, `certificate_key`, `encrypted_key` and `go::public_key` use AWS-LC.
+//! `x509` lists the modules that use AWS-LC.
 
 use std::fmt;
 
@@ -17,9 +17,9 @@ use zeroize::Zeroizing;
 
 use super::algorithm::Algorithm;
 use super::der::{bit_length, encode as encode_der, tag};
-use super::pem::{self, Block, PemError};
-pub use super::public_key::PublicKey;
-use super::public_key::oid;
+use super::oid;
+use super::pem::{self, Block};
+pub use super::public_key::{KeyError, PublicKey};
 
 /// The label of PKCS#8; the labels of the other formats end with it.
 const PRIVATE_KEY: &str = "PRIVATE KEY";
@@ -34,25 +34,6 @@ pub struct PrivateKey {
 enum Material {
     Rsa(RsaKeyPair),
     Ecdsa(EcdsaKeyPair),
-}
-
-/// Why a private or public key could not be read or used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyError {
-    /// The file has no bytes.
-    Empty,
-    /// The key needs a passphrase.
-    Encrypted,
-    /// The PEM text is malformed.
-    Pem(PemError),
-    /// There is no key in the file; the PEM labels that were found.
-    NoKey(Vec<String>),
-    /// The key is of a kind that Kubernetes components or `pki` do not use.
-    Unsupported(String),
-    /// The key's encoding or numbers are wrong; the library's reason.
-    Malformed(String),
-    /// The cryptography library failed to generate or to sign.
-    Library,
 }
 
 impl PrivateKey {
@@ -280,37 +261,6 @@ impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PrivateKey({}, elided)", self.algorithm)
     }
-}
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            KeyError::Empty => f.write_str("the file is empty"),
-            KeyError::Encrypted => f.write_str("the key is encrypted with a passphrase; Kubernetes components need an unencrypted key"),
-            KeyError::Pem(error) => write!(f, "malformed PEM: {error}"),
-            KeyError::NoKey(labels) if labels.is_empty() => f.write_str("it contains no PEM block"),
-            KeyError::NoKey(labels) => write!(f, "it contains no key, only `{}`", labels.join("`, `")),
-            KeyError::Unsupported(what) => write!(f, "unsupported key: {what}"),
-            KeyError::Malformed(reason) => write!(f, "malformed key: {reason}"),
-            KeyError::Library => f.write_str("the cryptography library failed"),
-        }
-    }
-}
-
-impl std::error::Error for KeyError {}
-
-/// Returns the SHA-256 of some bytes.
-pub(crate) fn sha256(bytes: &[u8]) -> Vec<u8> {
-    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes)
-        .as_ref()
-        .to_vec()
-}
-
-/// Returns bytes in lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digit = |value| char::from_digit(u32::from(value), 16).unwrap_or_default();
-    let digits = |byte: &u8| [digit(byte >> 4), digit(byte & 0xf)];
-    bytes.iter().flat_map(digits).collect()
 }
 
 /// Returns random bytes from the cryptography library's generator.

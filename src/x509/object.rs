@@ -8,9 +8,8 @@ use super::der::{Der, tag};
 use super::encrypted_key::{EncryptedKey, StoredKey};
 use super::go::check_public_key;
 use super::key::{KeyError, PrivateKey, PublicKey};
-use super::oid::oid_name;
+use super::oid::{self, oid_name};
 use super::pem::{self, Block};
-use super::public_key::oid;
 use super::request::CertificateRequest;
 
 pub(crate) use super::der::is_signed;

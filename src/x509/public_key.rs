@@ -1,4 +1,6 @@
-//! Public keys: read from PEM and from certificates, used to verify signatures.
+//! Public keys, which verify signatures, and why a key cannot be read.
+
+use std::fmt;
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1, ECDSA_P384_SHA256_ASN1,
@@ -12,13 +14,12 @@ use aws_lc_rs::signature::{
 use x509_cert::der::asn1::ObjectIdentifier;
 
 use super::algorithm::Algorithm;
-use super::certificate::Certificate;
-use super::der::{Der, bit_length, tag};
-use super::go::check_public_key;
-use super::key::{KeyError, PrivateKey, hex, sha256};
-use super::oid::oid_name;
-use super::pem;
-use super::signature::{Hash, SignatureAlgorithm};
+use super::der::bit_length;
+use super::digest::{hex, sha256};
+use super::key_info::KeyInfo;
+use super::oid::{self, oid_name};
+use super::pem::{self, PemError};
+use super::signature::{Hash, SignatureAlgorithm, Signed};
 
 /// A public key as DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,74 +27,29 @@ pub struct PublicKey {
     spki: Vec<u8>,
 }
 
-/// The parts of a SubjectPublicKeyInfo.
-pub(super) struct KeyInfo<'a> {
-    /// The octets of the algorithm's object identifier.
-    pub(super) algorithm: &'a [u8],
-    /// The parameters as they are encoded; empty if there are none.
-    pub(super) parameters: &'a [u8],
-    /// The octets of the key.
-    pub(super) key: &'a [u8],
-}
-
-/// The numbers of an RSA public key, as the octets of an INTEGER each.
-pub(super) struct RsaNumbers<'a> {
-    pub(super) modulus: &'a [u8],
-    pub(super) exponent: &'a [u8],
-}
-
-/// Object identifiers of keys and curves, as they are encoded.
-pub(super) mod oid {
-    pub(in crate::x509) const RSA_ENCRYPTION: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
-    pub(in crate::x509) const EC_PUBLIC_KEY: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
-    pub(in crate::x509) const ED25519: &[u8] = b"\x2b\x65\x70";
-    pub(in crate::x509) const SECP224R1: &[u8] = b"\x2b\x81\x04\x00\x21";
-    pub(in crate::x509) const SECP256R1: &[u8] = b"\x2a\x86\x48\xce\x3d\x03\x01\x07";
-    pub(in crate::x509) const SECP384R1: &[u8] = b"\x2b\x81\x04\x00\x22";
-    pub(in crate::x509) const SECP521R1: &[u8] = b"\x2b\x81\x04\x00\x23";
+/// Why a private or public key could not be read or used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyError {
+    /// The file has no bytes.
+    Empty,
+    /// The key needs a passphrase.
+    Encrypted,
+    /// The PEM text is malformed.
+    Pem(PemError),
+    /// There is no key in the file; the PEM labels that were found.
+    NoKey(Vec<String>),
+    /// The key is of a kind that Kubernetes components or `pki` do not use.
+    Unsupported(String),
+    /// The key's encoding or numbers are wrong; the library's reason.
+    Malformed(String),
+    /// The cryptography library failed to generate or to sign.
+    Library,
 }
 
 impl PublicKey {
     /// Wraps a DER SubjectPublicKeyInfo without checking it.
     pub(crate) fn from_spki(spki: Vec<u8>) -> PublicKey {
         PublicKey { spki }
-    }
-
-    /// Reads the public keys of a PEM file; at least one.
-    ///
-    /// A file may contain several: `--service-account-key-file` accepts any number while a key is being replaced. As
-    /// in Kubernetes (`keyutil.ParsePublicKeysPEM`), the public key of a certificate or private key counts too.
-    pub fn from_pem(text: &[u8]) -> Result<Vec<PublicKey>, KeyError> {
-        if text.is_empty() {
-            return Err(KeyError::Empty);
-        }
-        let blocks = pem::blocks(text).map_err(KeyError::Pem)?;
-        let mut keys = Vec::new();
-        for block in &blocks {
-            match block.label.as_str() {
-                "PUBLIC KEY" => {
-                    check_public_key(&block.contents)
-                        .map_err(|error| KeyError::Malformed(error.to_string()))?;
-                    keys.push(PublicKey::from_spki(block.contents.to_vec()));
-                }
-                "CERTIFICATE" => {
-                    let certificate = Certificate::from_der(block.contents.to_vec())
-                        .map_err(|error| KeyError::Malformed(error.to_string()))?;
-                    keys.push(certificate.public_key().clone());
-                }
-                // Kubernetes ignores blocks that it cannot read.
-                _ => {
-                    let private = PrivateKey::from_block(block).ok().flatten();
-                    keys.extend(private.map(|key| key.public_key().clone()));
-                }
-            }
-        }
-        match keys.is_empty() {
-            true => Err(KeyError::NoKey(
-                blocks.iter().map(pem::Block::display_label).collect(),
-            )),
-            false => Ok(keys),
-        }
     }
 
     /// Returns the key as a `PUBLIC KEY` PEM block.
@@ -140,7 +96,7 @@ impl PublicKey {
 
     /// Returns the SHA-256 of the key, for comparisons.
     pub fn fingerprint(&self) -> Vec<u8> {
-        super::key::sha256(&self.spki)
+        sha256(&self.spki)
     }
 
     /// Returns whether this is an RSA key with a public exponent below 65537, the minimum of FIPS 186-5 section 5.1.
@@ -173,14 +129,9 @@ impl PublicKey {
         KeyInfo::parse(&self.spki)
     }
 
-    /// Returns whether this key made the signature on a message.
-    pub(super) fn verifies(
-        &self,
-        algorithm: SignatureAlgorithm,
-        message: &[u8],
-        signature: &[u8],
-    ) -> bool {
-        let Some(info) = self.info() else {
+    /// Returns whether this key made the signature of a structure.
+    pub(super) fn has_signed(&self, signed: &Signed<'_>) -> bool {
+        let (Some(algorithm), Some(info)) = (signed.algorithm(), self.info()) else {
             return false;
         };
         let verification: &'static dyn VerificationAlgorithm = match (algorithm, info.algorithm) {
@@ -210,38 +161,24 @@ impl PublicKey {
             _ => return false,
         };
         UnparsedPublicKey::new(verification, info.key)
-            .verify(message, signature)
+            .verify(signed.body, signed.signature)
             .is_ok()
     }
 }
 
-impl<'a> KeyInfo<'a> {
-    /// Reads DER SubjectPublicKeyInfo.
-    pub(super) fn parse(spki: &'a [u8]) -> Option<KeyInfo<'a>> {
-        let mut info = Der(spki).read(tag::SEQUENCE)?;
-        let mut algorithm = info.read(tag::SEQUENCE)?;
-        let key = info.octets_of_bit_string()?;
-        Some(KeyInfo {
-            algorithm: algorithm.object_identifier()?,
-            parameters: match algorithm.is_empty() {
-                true => &[],
-                false => algorithm.any()?.whole,
-            },
-            key,
-        })
-    }
-
-    /// Returns the octets of the curve's object identifier, if the parameters name one.
-    pub(super) fn curve(&self) -> Option<&'a [u8]> {
-        Der(self.parameters).object_identifier()
-    }
-
-    /// Reads the key as an RSAPublicKey (RFC 8017 appendix A.1.1).
-    pub(super) fn rsa_numbers(&self) -> Option<RsaNumbers<'a>> {
-        let mut numbers = Der(self.key).read(tag::SEQUENCE)?;
-        Some(RsaNumbers {
-            modulus: numbers.integer(tag::INTEGER)?,
-            exponent: numbers.integer(tag::INTEGER)?,
-        })
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyError::Empty => f.write_str("the file is empty"),
+            KeyError::Encrypted => f.write_str("the key is encrypted with a passphrase; Kubernetes components need an unencrypted key"),
+            KeyError::Pem(error) => write!(f, "malformed PEM: {error}"),
+            KeyError::NoKey(labels) if labels.is_empty() => f.write_str("it contains no PEM block"),
+            KeyError::NoKey(labels) => write!(f, "it contains no key, only `{}`", labels.join("`, `")),
+            KeyError::Unsupported(what) => write!(f, "unsupported key: {what}"),
+            KeyError::Malformed(reason) => write!(f, "malformed key: {reason}"),
+            KeyError::Library => f.write_str("the cryptography library failed"),
+        }
     }
 }
+
+impl std::error::Error for KeyError {}

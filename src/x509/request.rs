@@ -9,20 +9,20 @@ use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralNames;
-use x509_cert::ext::pkix::{
-    BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
-};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq};
 
-use super::certificate::{DecodableExtension, general_name_text, usage_text};
 use super::der::bit_length;
 use super::der::is_signed;
+use super::extension::DecodableExtension;
 use super::go::{PublicKeyError, check_public_key};
-use super::oid::oid_name;
+use super::oid::{self, oid_name};
 use super::pem::{self, PemError};
-use super::public_key::{PublicKey, oid};
+use super::public_key::PublicKey;
+use super::san::general_name_text;
 use super::signature::Signed;
+use super::usage::{key_usage_name, usage_text};
 use crate::util::escape::quote;
 
 /// The largest request. A thousand names of usual length take a tenth of this.
@@ -232,7 +232,7 @@ impl CertificateRequest {
             let name = oid_name(self.signature_algorithm);
             return Err(ProofError::UnsupportedSignature(name));
         }
-        match signed.is_signed_with(&key) {
+        match key.has_signed(&signed) {
             true => Ok(()),
             false => Err(ProofError::BadSignature),
         }
@@ -332,21 +332,6 @@ fn check_key(key: &PublicKey) -> Result<(), ProofError> {
         (algorithm, None, _) => Err(ProofError::UnsupportedKey(
             ObjectIdentifier::from_bytes(algorithm).map_or_else(|_| "unknown".to_owned(), oid_name),
         )),
-    }
-}
-
-/// The names of RFC 5280 section 4.2.1.3.
-pub(super) fn key_usage_name(usage: KeyUsages) -> &'static str {
-    match usage {
-        KeyUsages::DigitalSignature => "digitalSignature",
-        KeyUsages::NonRepudiation => "nonRepudiation",
-        KeyUsages::KeyEncipherment => "keyEncipherment",
-        KeyUsages::DataEncipherment => "dataEncipherment",
-        KeyUsages::KeyAgreement => "keyAgreement",
-        KeyUsages::KeyCertSign => "keyCertSign",
-        KeyUsages::CRLSign => "cRLSign",
-        KeyUsages::EncipherOnly => "encipherOnly",
-        KeyUsages::DecipherOnly => "decipherOnly",
     }
 }
 

@@ -3,12 +3,9 @@
 //! rcgen is not used: its `DistinguishedName` has one value per attribute type, so a subject or issuer with two
 //! organizations would lose one when it is reissued.
 
-use std::fmt;
-
 use time::OffsetDateTime;
 use x509_cert::der::Encode;
 use x509_cert::der::asn1::OctetString;
-use x509_cert::der::flagset::FlagSet;
 use x509_cert::der::oid::AssociatedOid;
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::{
@@ -21,10 +18,10 @@ use super::ca::{IssuerError, check_ca};
 use super::certificate::Certificate;
 use super::chain::CaBundle;
 use super::der::{encode, tag};
-use super::key::{KeyError, random};
+use super::key::random;
 use super::public_key::PublicKey;
 use super::signer::Signer;
-pub use super::template::{CaTemplate, LeafTemplate};
+pub use super::template::{CaTemplate, IssueError, LeafTemplate};
 use super::validity::Validity;
 
 /// A CA certificate with its signer. It is checked once, in [`Issuer::new`].
@@ -32,15 +29,6 @@ use super::validity::Validity;
 pub struct Issuer<'a> {
     certificate: &'a Certificate,
     signer: &'a dyn Signer,
-}
-
-/// Why a certificate could not be made.
-#[derive(Clone, Debug)]
-pub enum IssueError {
-    /// The cryptography library failed.
-    Key(KeyError),
-    /// The certificate could not be encoded; the library's reason.
-    Encoding(String),
 }
 
 impl<'a> Issuer<'a> {
@@ -287,15 +275,6 @@ fn serial_number() -> Result<[u8; 20], IssueError> {
     Ok(octets)
 }
 
-/// An ECDSA key cannot encipher keys (RFC 8813 section 3), so only RSA leaves have keyEncipherment.
-pub(super) fn leaf_key_usages(algorithm: Algorithm) -> FlagSet<KeyUsages> {
-    if algorithm.is_rsa() {
-        KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment
-    } else {
-        KeyUsages::DigitalSignature.into()
-    }
-}
-
 pub(super) fn extension<T: Encode + AssociatedOid>(
     critical: bool,
     value: &T,
@@ -310,31 +289,6 @@ pub(super) fn extension<T: Encode + AssociatedOid>(
 fn subject_key_id(key: &PublicKey) -> Result<SubjectKeyIdentifier, IssueError> {
     Ok(SubjectKeyIdentifier(OctetString::new(key.key_id()?)?))
 }
-
-impl From<KeyError> for IssueError {
-    fn from(error: KeyError) -> Self {
-        IssueError::Key(error)
-    }
-}
-
-impl From<x509_cert::der::Error> for IssueError {
-    fn from(error: x509_cert::der::Error) -> Self {
-        IssueError::Encoding(error.to_string())
-    }
-}
-
-impl fmt::Display for IssueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            IssueError::Key(error) => error.fmt(f),
-            IssueError::Encoding(reason) => {
-                write!(f, "the certificate cannot be encoded: {reason}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for IssueError {}
 
 #[cfg(test)]
 mod tests;

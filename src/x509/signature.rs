@@ -1,7 +1,7 @@
 //! Signatures of certificates and requests: the accepted algorithms, and the bytes that are signed.
 
 use super::der::{Der, tag};
-use super::public_key::{PublicKey, oid};
+use super::oid;
 
 /// A hash function of the SHA-2 family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +25,11 @@ pub(super) enum SignatureAlgorithm {
 /// The body must not be decoded and encoded again before its signature is checked: the library sorts sets, and not
 /// every signer did.
 pub(super) struct Signed<'a> {
-    body: &'a [u8],
+    /// What is signed.
+    pub(super) body: &'a [u8],
     algorithm: Option<SignatureAlgorithm>,
-    signature: &'a [u8],
+    /// The octets of the signature.
+    pub(super) signature: &'a [u8],
 }
 
 impl<'a> Signed<'a> {
@@ -47,12 +49,6 @@ impl<'a> Signed<'a> {
     /// Returns the signature algorithm, if it is accepted.
     pub(super) fn algorithm(&self) -> Option<SignatureAlgorithm> {
         self.algorithm
-    }
-
-    /// Returns whether this key made the signature.
-    pub(super) fn is_signed_with(&self, key: &PublicKey) -> bool {
-        self.algorithm
-            .is_some_and(|algorithm| key.verifies(algorithm, self.body, self.signature))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The contents of a certificate, except its key, validity, serial number and issuer.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use x509_cert::attr::AttributeTypeAndValue;
@@ -19,17 +20,24 @@ use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
 use super::algorithm::Algorithm;
 use super::attribute::{Attribute, are_equal};
-use super::certificate::{
-    ANY_USAGE, Certificate, general_name_text, is_well_formed, to_san, usage_oid, usage_text,
-};
+use super::certificate::Certificate;
 use super::go;
+use super::key::KeyError;
 use super::request::CertificateRequest;
-use super::san::{AlternativeName, San};
-use super::sign::{IssueError, leaf_key_usages};
-use super::usage::{Purpose, PurposeField, Usage};
+use super::san::{AlternativeName, San, general_name_text, is_well_formed, to_san};
+use super::usage::{ANY_USAGE, Purpose, PurposeField, Usage, usage_oid, usage_text};
 
 const COMMON_NAME: ObjectIdentifier = Attribute::CommonName.oid();
 const ORGANIZATION: ObjectIdentifier = Attribute::Organization.oid();
+
+/// Why a certificate could not be made.
+#[derive(Clone, Debug)]
+pub enum IssueError {
+    /// The cryptography library failed.
+    Key(KeyError),
+    /// The certificate could not be encoded; the library's reason.
+    Encoding(String),
+}
 
 /// The contents of a CA certificate, except its key, validity, serial number and issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -416,3 +424,37 @@ fn alternative_name(name: &AlternativeName) -> Result<GeneralName, IssueError> {
         AlternativeName::Uri(uri) => GeneralName::UniformResourceIdentifier(Ia5String::new(uri)?),
     })
 }
+
+/// An ECDSA key cannot encipher keys (RFC 8813 section 3), so only RSA leaves have keyEncipherment.
+fn leaf_key_usages(algorithm: Algorithm) -> FlagSet<KeyUsages> {
+    if algorithm.is_rsa() {
+        KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment
+    } else {
+        KeyUsages::DigitalSignature.into()
+    }
+}
+
+impl From<KeyError> for IssueError {
+    fn from(error: KeyError) -> Self {
+        IssueError::Key(error)
+    }
+}
+
+impl From<x509_cert::der::Error> for IssueError {
+    fn from(error: x509_cert::der::Error) -> Self {
+        IssueError::Encoding(error.to_string())
+    }
+}
+
+impl fmt::Display for IssueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            IssueError::Key(error) => error.fmt(f),
+            IssueError::Encoding(reason) => {
+                write!(f, "the certificate cannot be encoded: {reason}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for IssueError {}

@@ -3,6 +3,10 @@
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::ext::pkix::KeyUsages;
 
+const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+pub(super) const ANY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
+
 /// An extended key usage (RFC 5280 section 4.2.1.12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Usage {
@@ -121,5 +125,37 @@ impl From<Usage> for Purpose {
             Usage::ServerAuth => Purpose::ServerAuth,
             Usage::ClientAuth => Purpose::ClientAuth,
         }
+    }
+}
+
+/// Returns the object identifier of a usage.
+pub(super) fn usage_oid(usage: Usage) -> ObjectIdentifier {
+    match usage {
+        Usage::ServerAuth => SERVER_AUTH,
+        Usage::ClientAuth => CLIENT_AUTH,
+    }
+}
+
+/// Returns the name of an extended key usage, or its object identifier.
+pub(super) fn usage_text(oid: &ObjectIdentifier) -> String {
+    match *oid {
+        SERVER_AUTH => Usage::ServerAuth.name().to_owned(),
+        CLIENT_AUTH => Usage::ClientAuth.name().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Returns the name in RFC 5280 section 4.2.1.3.
+pub(super) fn key_usage_name(usage: KeyUsages) -> &'static str {
+    match usage {
+        KeyUsages::DigitalSignature => "digitalSignature",
+        KeyUsages::NonRepudiation => "nonRepudiation",
+        KeyUsages::KeyEncipherment => "keyEncipherment",
+        KeyUsages::DataEncipherment => "dataEncipherment",
+        KeyUsages::KeyAgreement => "keyAgreement",
+        KeyUsages::KeyCertSign => "keyCertSign",
+        KeyUsages::CRLSign => "cRLSign",
+        KeyUsages::EncipherOnly => "encipherOnly",
+        KeyUsages::DecipherOnly => "decipherOnly",
     }
 }

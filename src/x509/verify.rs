@@ -1,6 +1,5 @@
-//! Verifies chains: existing ones by Go's rules (see `go`), new ones with webpki, too.
+//! Verifies certificates: new ones with webpki, existing ones by Go's rules (see `path`).
 
-use std::fmt;
 use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -10,59 +9,9 @@ use webpki::{
     RequiredEkuNotFoundContext, anchor_from_trusted_cert,
 };
 
-use super::certificate::{Certificate, usage_oid};
-use super::chain::Chain;
-use super::go::{self, GoError};
-use super::usage::Usage;
-
-/// Why a certificate does not verify.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VerifyError {
-    /// The certificate's validity has ended.
-    Expired(OffsetDateTime),
-    /// The certificate's validity has not begun.
-    NotYetValid(OffsetDateTime),
-    /// An intermediate has expired or is not valid yet.
-    Intermediate,
-    /// No path leads to the CA.
-    UnknownIssuer,
-    /// The CA did not make the signature.
-    BadSignature,
-    /// The extended key usage lacks this usage.
-    Usage(Usage),
-    /// The CA's extended key usage lacks this usage.
-    IssuerUsage(Usage),
-    /// The signature algorithm is no longer accepted, such as SHA-1.
-    WeakSignature,
-    /// The CA's name constraints exclude one of its names.
-    NameConstraints,
-    /// Go's `crypto/x509` does not read a certificate of the chain.
-    Go(GoError),
-    /// The trusted CA must not sign any certificate.
-    Anchor(Box<VerifyError>),
-    /// A CA in its path must not sign certificates.
-    NotCa,
-    /// A CA in its path allows fewer intermediates.
-    PathLength,
-    /// A critical extension that Go does not handle; its identifier.
-    UnknownCritical(String),
-    /// The leaf is a CA certificate.
-    LeafIsCa,
-    /// Another error; the library's message.
-    Other(String),
-}
-
-/// Verifies that `chain` leads to one of `anchors` and may be used for `usage` at `now`, as Go's `crypto/x509` does.
-///
-/// The caller checks the validity of the anchors.
-pub fn verify(
-    chain: &Chain,
-    anchors: &[&Certificate],
-    usage: Usage,
-    now: OffsetDateTime,
-) -> Result<(), VerifyError> {
-    go::verify(chain, anchors, usage, now)
-}
+use super::certificate::Certificate;
+pub use super::path::{VerifyError, verify};
+use super::usage::{Usage, usage_oid};
 
 /// Verifies a new leaf for all of these usages with webpki, which is stricter than Go and shares no code with `sign`.
 pub fn verify_issued(
@@ -167,47 +116,3 @@ fn unix_time(time: OffsetDateTime) -> UnixTime {
         u64::try_from(time.unix_timestamp()).unwrap_or(0),
     ))
 }
-
-impl fmt::Display for VerifyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            VerifyError::Expired(at) => write!(f, "it expired on {}", at.date()),
-            VerifyError::NotYetValid(at) => write!(f, "it is not valid before {}", at.date()),
-            VerifyError::Intermediate => {
-                f.write_str("an intermediate has expired or is not valid yet")
-            }
-            VerifyError::UnknownIssuer => f.write_str("it is not signed by its CA"),
-            VerifyError::BadSignature => f.write_str(
-                "its signature is wrong: it is damaged, or another CA of the same name signed it",
-            ),
-            VerifyError::Usage(usage) => write!(f, "its extended key usage lacks {}", usage.name()),
-            VerifyError::IssuerUsage(usage) => {
-                write!(f, "the extended key usage of its CA lacks {}", usage.name())
-            }
-            VerifyError::WeakSignature => f.write_str(
-                "it is signed with an algorithm that is no longer accepted, such as SHA-1",
-            ),
-            VerifyError::NameConstraints => {
-                f.write_str("its CA has name constraints that exclude one of its names")
-            }
-            VerifyError::Go(error) => error.fmt(f),
-            VerifyError::Anchor(error) => error.fmt(f),
-            VerifyError::NotCa => f.write_str(
-                "a CA in its path must not sign certificates: it lacks the CA flag or keyCertSign",
-            ),
-            VerifyError::PathLength => {
-                f.write_str("a CA in its path allows fewer intermediates (pathlen)")
-            }
-            VerifyError::UnknownCritical(oid) => {
-                write!(
-                    f,
-                    "it has a critical extension that Go does not handle, {oid}"
-                )
-            }
-            VerifyError::LeafIsCa => f.write_str("it is a CA certificate, want a leaf"),
-            VerifyError::Other(reason) => write!(f, "it does not verify: {reason}"),
-        }
-    }
-}
-
-impl std::error::Error for VerifyError {}

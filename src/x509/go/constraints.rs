@@ -1,4 +1,4 @@
-//! Name constraints (`parseNameConstraintsExtension` in `parser.go`, `checkChainConstraints` in `constraints.go`).
+//! Name constraints (`parseNameConstraintsExtension` in `parser.go`, `constraints.go`).
 
 use std::net::IpAddr;
 
@@ -7,7 +7,6 @@ use x509_cert::ext::pkix::name::GeneralName;
 use super::GoError;
 use super::names::is_valid_domain;
 use super::uri;
-use crate::x509::certificate::Certificate;
 use crate::x509::der::{Der, tag};
 
 /// The name constraints of a CA.
@@ -39,10 +38,6 @@ enum Name {
     Uri(Vec<u8>),
 }
 
-/// The number of comparisons of names with constraints for one chain: a file of one mebibyte could require billions.
-/// Go 1.25 had the same limit.
-const MAX_COMPARISONS: usize = 250_000;
-
 impl NameConstraints {
     /// Reads the extension; also returns whether every constraint is of a kind that Go handles.
     pub(super) fn parse(mut value: Der<'_>) -> Result<(NameConstraints, bool), GoError> {
@@ -64,6 +59,11 @@ impl NameConstraints {
             excluded: Subtrees::parse(excluded, &mut is_handled)?,
         };
         Ok((constraints, is_handled))
+    }
+
+    /// Returns the number of constraints.
+    pub(in crate::x509) fn len(&self) -> usize {
+        self.permitted.len() + self.excluded.len()
     }
 
     fn allows(&self, name: &Name) -> bool {
@@ -166,40 +166,13 @@ impl Name {
     }
 }
 
-/// Returns whether the constraints of the CAs in a chain allow all names below them; `chain` begins with the leaf.
-pub(super) fn allow(chain: &[&Certificate]) -> bool {
-    let is_constrained = |certificate: &&Certificate| {
-        let extensions = &certificate.facts().extensions;
-        extensions.name_constraints.is_some()
-    };
-    if !chain.iter().any(is_constrained) {
-        return true;
+/// Returns whether all these constraints allow a name. A name that Go cannot compare with constraints is not allowed.
+pub(in crate::x509) fn allow(constraints: &[&NameConstraints], name: &GeneralName) -> bool {
+    match Name::of(name) {
+        Ok(Some(name)) => constraints.iter().all(|ca| ca.allows(&name)),
+        Ok(None) => true,
+        Err(()) => false,
     }
-    let mut comparisons = 0;
-    for (index, certificate) in chain.iter().enumerate() {
-        let above: Vec<_> = chain
-            .iter()
-            .skip(index + 1)
-            .filter_map(|ca| ca.facts().extensions.name_constraints.as_ref())
-            .collect();
-        if above.is_empty() {
-            break;
-        }
-        let names = certificate.general_names();
-        let subtrees = above
-            .iter()
-            .map(|ca| ca.permitted.len() + ca.excluded.len());
-        comparisons += names.len() * subtrees.sum::<usize>();
-        let allows = |name| match Name::of(name) {
-            Ok(Some(name)) => above.iter().all(|constraints| constraints.allows(&name)),
-            Ok(None) => true,
-            Err(()) => false,
-        };
-        if comparisons > MAX_COMPARISONS || !names.iter().all(allows) {
-            return false;
-        }
-    }
-    true
 }
 
 /// `dnsHasSuffix` and, for excluded names, the wildcards of `newDNSConstraints`: a leading dot requires at least one

@@ -1,15 +1,14 @@
-//! Decides whether Go's `crypto/x509` reads and accepts a certificate. The programs that read a tree are written in
-//! Go: a certificate that Go refuses is useless, and one that Go accepts may be in use.
+//! Reads certificates as Go's `crypto/x509` does, and has its rules for a single certificate. The programs that read a tree are
+//! written in Go: a certificate that Go refuses is useless, and one that Go accepts may be in use.
 //!
 //! The rules are those of Go 1.26, which Kubernetes 1.36 is built with; the comments name Go's functions. `parse` has
-//! those of `parser.go`, `names` those about names, `path` and `constraints` those of `verify.go` and
-//! `constraints.go`. The only missing part of `verify.go` is certificate policies.
+//! those of `parser.go`, `names` those about names, and `constraints` those of `constraints.go`.
+//! `x509::path` decides whether Go accepts a chain.
 
-pub(super) mod constraints;
+mod constraints;
 mod extensions;
 mod names;
 mod parse;
-mod path;
 mod public_key;
 #[cfg(test)]
 mod tests;
@@ -21,10 +20,10 @@ use x509_cert::der::asn1::ObjectIdentifier;
 
 use super::der::{Der, tag};
 use super::signature::SignatureAlgorithm;
+pub(super) use constraints::allow;
 pub(super) use extensions::{BasicConstraints, Extensions, has_host, is_handled};
 pub(super) use names::is_valid_name;
 pub(super) use parse::{parse, parse_fields};
-pub(super) use path::{may_sign, verify};
 pub(super) use public_key::check_public_key;
 
 /// Returns a signature algorithm from its DER AlgorithmIdentifier, if Go accepts it.
@@ -44,6 +43,20 @@ pub(super) struct GoFields {
     /// The signature algorithm; `None` if Go does not accept it.
     pub(super) signature_algorithm: Option<SignatureAlgorithm>,
     pub(super) extensions: Extensions,
+}
+
+impl GoFields {
+    /// Returns whether the certificate may sign others (`CheckSignatureFrom` in `x509.go`): one of version 3 must be a CA
+    /// certificate, and keyUsage, if present, must have keyCertSign. basicConstraints need not be critical.
+    pub(super) fn may_sign(&self) -> bool {
+        const KEY_CERT_SIGN: u16 = 1 << 5;
+        let is_ca = match self.extensions.basic_constraints {
+            Some(constraints) => constraints.is_ca,
+            None => self.version < 3,
+        };
+        let key_usage = self.extensions.key_usage;
+        is_ca && (key_usage == 0 || key_usage & KEY_CERT_SIGN != 0)
+    }
 }
 
 /// Why Go's `crypto/x509` does not read a certificate, or refuses to use it.

@@ -7,7 +7,8 @@ use aws_lc_rs::signature::{
 
 use super::PublicKeyError;
 use crate::x509::der::{bit_length, is_negative};
-use crate::x509::public_key::{KeyInfo, oid};
+use crate::x509::key_info::KeyInfo;
+use crate::x509::oid;
 
 /// The encoding of NULL.
 const NULL: &[u8] = b"\x05\x00";

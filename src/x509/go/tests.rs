@@ -9,7 +9,8 @@ use super::*;
 use crate::x509::certificate::{Certificate, CertificateError};
 use crate::x509::chain::Chain;
 use crate::x509::der::{encode, tag};
-use crate::x509::public_key::oid;
+use crate::x509::oid;
+use crate::x509::path::verify;
 use crate::x509::usage::Usage;
 
 #[path = "../../../tests/support/go_vectors.rs"]

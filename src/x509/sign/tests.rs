@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use time::macros::datetime;
+use x509_cert::der::flagset::FlagSet;
 
 use super::*;
 use crate::x509::key::PrivateKey;

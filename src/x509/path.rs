@@ -1,21 +1,67 @@
-//! Paths from a leaf to a trusted CA (`Verify`, `buildChains`, `isValid` in `verify.go`; `CheckSignatureFrom` in `x509.go`).
+//! Paths from a leaf to a trusted CA, as Go's `crypto/x509` builds them (`Verify`, `buildChains`, `isValid` in `verify.go`;
+//! `CheckSignatureFrom` in `x509.go`; `checkChainConstraints` in `constraints.go`). The only missing part of `verify.go` is
+//! certificate policies.
 //!
 //! The validity of the trusted CAs is not checked: an expired CA is one finding about the CA, not one about each
 //! leaf.
 
+use std::fmt;
+
 use time::OffsetDateTime;
 
-use super::constraints;
-use crate::x509::certificate::Certificate;
-use crate::x509::chain::Chain;
-use crate::x509::usage::Usage;
-use crate::x509::verify::{VerifyError, is_signed_by};
+use super::certificate::Certificate;
+use super::chain::Chain;
+use super::go::{GoError, allow};
+use super::usage::Usage;
 
 /// The number of signatures that are verified for one leaf (`maxChainSignatureChecks`).
 const MAX_SIGNATURE_CHECKS: usize = 100;
 
-/// Verifies that a chain leads to one of these CAs and may be used for `usage` at `now`.
-pub(in crate::x509) fn verify(
+/// The number of comparisons of names with constraints for one chain: a file of one mebibyte could require billions.
+/// Go 1.25 had the same limit.
+const MAX_COMPARISONS: usize = 250_000;
+
+/// Why a certificate does not verify.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VerifyError {
+    /// The certificate's validity has ended.
+    Expired(OffsetDateTime),
+    /// The certificate's validity has not begun.
+    NotYetValid(OffsetDateTime),
+    /// An intermediate has expired or is not valid yet.
+    Intermediate,
+    /// No path leads to the CA.
+    UnknownIssuer,
+    /// The CA did not make the signature.
+    BadSignature,
+    /// The extended key usage lacks this usage.
+    Usage(Usage),
+    /// The CA's extended key usage lacks this usage.
+    IssuerUsage(Usage),
+    /// The signature algorithm is no longer accepted, such as SHA-1.
+    WeakSignature,
+    /// The CA's name constraints exclude one of its names.
+    NameConstraints,
+    /// Go's `crypto/x509` does not read a certificate of the chain.
+    Go(GoError),
+    /// The trusted CA must not sign any certificate.
+    Anchor(Box<VerifyError>),
+    /// A CA in its path must not sign certificates.
+    NotCa,
+    /// A CA in its path allows fewer intermediates.
+    PathLength,
+    /// A critical extension that Go does not handle; its identifier.
+    UnknownCritical(String),
+    /// The leaf is a CA certificate.
+    LeafIsCa,
+    /// Another error; the library's message.
+    Other(String),
+}
+
+/// Verifies that `chain` leads to one of `anchors` and may be used for `usage` at `now`, as Go's `crypto/x509` does.
+///
+/// The caller checks the validity of the anchors.
+pub fn verify(
     chain: &Chain,
     anchors: &[&Certificate],
     usage: Usage,
@@ -54,19 +100,6 @@ pub(in crate::x509) fn verify(
         true => Ok(()),
         false => Err(builder.error.unwrap_or(VerifyError::UnknownIssuer)),
     }
-}
-
-/// Returns whether a certificate may sign others (`CheckSignatureFrom`): a version 3 certificate must be a CA
-/// certificate, and keyUsage, if present, must have keyCertSign. basicConstraints need not be critical.
-pub(in crate::x509) fn may_sign(issuer: &Certificate) -> bool {
-    const KEY_CERT_SIGN: u16 = 1 << 5;
-    let facts = issuer.facts();
-    let is_ca = match facts.extensions.basic_constraints {
-        Some(constraints) => constraints.is_ca,
-        None => facts.version < 3,
-    };
-    let key_usage = facts.extensions.key_usage;
-    is_ca && (key_usage == 0 || key_usage & KEY_CERT_SIGN != 0)
 }
 
 struct PathBuilder<'a> {
@@ -147,11 +180,11 @@ impl<'a> PathBuilder<'a> {
         if let Some(error) = issuer.go_error() {
             return Err(VerifyError::Go(error.clone()));
         }
-        if !may_sign(issuer) {
+        if !issuer.facts().may_sign() {
             return Err(VerifyError::NotCa);
         }
         self.signature_checks += 1;
-        if !is_signed_by(child, issuer) {
+        if !child.is_signed_with(issuer.public_key()) {
             return Err(signature_error(child, issuer));
         }
         let extensions = &issuer.facts().extensions;
@@ -183,7 +216,7 @@ impl<'a> PathBuilder<'a> {
             VerifyError::Usage(self.usage)
         } else if !path.iter().all(|ca| ca.allows(self.usage)) {
             VerifyError::IssuerUsage(self.usage)
-        } else if !constraints::allow(path) {
+        } else if !allow_names(path) {
             VerifyError::NameConstraints
         } else {
             return true;
@@ -220,6 +253,34 @@ fn candidates<'a>(
     candidates
 }
 
+/// Returns whether the constraints of the CAs in a path allow all names below them; `path` begins with the leaf.
+fn allow_names(path: &[&Certificate]) -> bool {
+    let is_constrained = |certificate: &&Certificate| {
+        let extensions = &certificate.facts().extensions;
+        extensions.name_constraints.is_some()
+    };
+    if !path.iter().any(is_constrained) {
+        return true;
+    }
+    let mut comparisons = 0;
+    for (index, certificate) in path.iter().enumerate() {
+        let above: Vec<_> = path
+            .iter()
+            .skip(index + 1)
+            .filter_map(|ca| ca.facts().extensions.name_constraints.as_ref())
+            .collect();
+        if above.is_empty() {
+            break;
+        }
+        let names = certificate.general_names();
+        comparisons += names.len() * above.iter().map(|ca| ca.len()).sum::<usize>();
+        if comparisons > MAX_COMPARISONS || !names.iter().all(|name| allow(&above, name)) {
+            return false;
+        }
+    }
+    true
+}
+
 /// `alreadyInChain`: compares subject, key and alternative names, so that cross-signed CAs do not form a loop.
 fn is_in_path(candidate: &Certificate, path: &[&Certificate]) -> bool {
     path.iter().any(|certificate| {
@@ -243,3 +304,47 @@ fn signature_error(child: &Certificate, issuer: &Certificate) -> VerifyError {
         Some(_) => VerifyError::BadSignature,
     }
 }
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            VerifyError::Expired(at) => write!(f, "it expired on {}", at.date()),
+            VerifyError::NotYetValid(at) => write!(f, "it is not valid before {}", at.date()),
+            VerifyError::Intermediate => {
+                f.write_str("an intermediate has expired or is not valid yet")
+            }
+            VerifyError::UnknownIssuer => f.write_str("it is not signed by its CA"),
+            VerifyError::BadSignature => f.write_str(
+                "its signature is wrong: it is damaged, or another CA of the same name signed it",
+            ),
+            VerifyError::Usage(usage) => write!(f, "its extended key usage lacks {}", usage.name()),
+            VerifyError::IssuerUsage(usage) => {
+                write!(f, "the extended key usage of its CA lacks {}", usage.name())
+            }
+            VerifyError::WeakSignature => f.write_str(
+                "it is signed with an algorithm that is no longer accepted, such as SHA-1",
+            ),
+            VerifyError::NameConstraints => {
+                f.write_str("its CA has name constraints that exclude one of its names")
+            }
+            VerifyError::Go(error) => error.fmt(f),
+            VerifyError::Anchor(error) => error.fmt(f),
+            VerifyError::NotCa => f.write_str(
+                "a CA in its path must not sign certificates: it lacks the CA flag or keyCertSign",
+            ),
+            VerifyError::PathLength => {
+                f.write_str("a CA in its path allows fewer intermediates (pathlen)")
+            }
+            VerifyError::UnknownCritical(oid) => {
+                write!(
+                    f,
+                    "it has a critical extension that Go does not handle, {oid}"
+                )
+            }
+            VerifyError::LeafIsCa => f.write_str("it is a CA certificate, want a leaf"),
+            VerifyError::Other(reason) => write!(f, "it does not verify: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for VerifyError {}
