@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::etcd::{Member, etcdctl_command, fresh_tree, wait_for_health};
 use super::served::write_manifest;
-use crate::support::{Server, TestTree, free_port, peers};
+use crate::support::{Server, TestTree, free_port, peers, run};
 
 /// The longest time that a component takes to load a file that it watches, with a margin for a slow machine.
 pub(super) const RELOAD: Wait = Wait::from_secs(90);
@@ -31,12 +31,18 @@ impl Component {
             format!("--secure-port={}", self.port),
         ];
         options.extend(self.options.clone());
+        let program = PathBuf::from(folder).join(self.name);
+        // Before 1.24, the controller manager also listens on a fixed port, which another test may have taken.
+        let help = run(Command::new(&program).arg("--help"));
+        if help.stdout.contains(" --port int ") {
+            options.push("--port=0".to_owned());
+        }
         write_manifest(tree, self.name, &options.join("\n    - "));
         let root = tree.root().to_str().unwrap();
         let here = |option: &String| {
             option.replace("/etc/kubernetes/", &format!("{root}/etc/kubernetes/"))
         };
-        let mut command = Command::new(PathBuf::from(folder).join(self.name));
+        let mut command = Command::new(program);
         Server::start(command.env_clear().args(options.iter().map(here)))
     }
 }

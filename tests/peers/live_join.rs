@@ -28,6 +28,8 @@ pub(super) struct Cluster {
     kubeadm: PathBuf,
     pub(super) endpoint: String,
     _servers: Vec<Server>,
+    /// Owns the data of etcd, which ends without them.
+    _member: Member,
 }
 
 impl Cluster {
@@ -55,6 +57,7 @@ impl Cluster {
             endpoint: format!("127.0.0.1:{}", api.port),
             tree,
             _servers: servers,
+            _member: member,
         };
         cluster.wait_until_ready();
         Some(cluster)
