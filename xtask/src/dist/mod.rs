@@ -55,6 +55,13 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
         println!("== {}", target.triple);
         let work = top()?.join("target/dist-work").join(target.triple);
         let files = make(top()?, &work, target, &release, &tools)?;
+        let now = Release::of(top()?)?;
+        ensure!(
+            now.commit == release.commit,
+            "the sources changed during the build, from commit {} to {}",
+            release.commit,
+            now.commit
+        );
         if request.twice {
             compare_with_second_build(&files, target, &release, &tools)?;
         }
